@@ -1,1 +1,5 @@
+//! greffe
 
+pub mod codec;
+pub mod crypto;
+pub mod model;

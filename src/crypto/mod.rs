@@ -1,0 +1,17 @@
+//! Bytes in, bytes out: digests, keys, signatures. No files, no network, no clock, no environment.
+
+mod digest;
+mod key_text;
+mod keys;
+
+pub use digest::{Digest, Hasher};
+pub use key_text::{KeyTextError, encode_encrypted_pem, encode_pem, parse_private_key};
+pub use keys::{KeyId, PrivateKey, PublicKey, PublicKeyError, Signature};
+
+/// Fills `bytes` from the operating system's random source.
+///
+/// # Panics
+/// When the operating system has no random source: nothing safe can be done without one.
+pub fn fill_random(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the operating system gives random bytes");
+}

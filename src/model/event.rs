@@ -1,0 +1,330 @@
+//! What happened to a database: the predicate of a log (FORMAT §3).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cid, EventId, Pseudonym, Timestamp};
+use crate::crypto::Digest;
+
+/// The kinds of event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventKind {
+    Genesis,
+    Plan,
+    Apply,
+    Rollback,
+    Fail,
+    Baseline,
+    Stamp,
+    Repair,
+    Attach,
+    Drift,
+    Trust,
+    Erase,
+}
+
+impl EventKind {
+    /// The word in statements.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Genesis => "genesis",
+            Self::Plan => "plan",
+            Self::Apply => "apply",
+            Self::Rollback => "rollback",
+            Self::Fail => "fail",
+            Self::Baseline => "baseline",
+            Self::Stamp => "stamp",
+            Self::Repair => "repair",
+            Self::Attach => "attach",
+            Self::Drift => "drift",
+            Self::Trust => "trust",
+            Self::Erase => "erase",
+        }
+    }
+
+    /// Whether an event of this kind must carry [`MigrationDetails`].
+    #[must_use]
+    pub const fn is_of_migration(self) -> bool {
+        matches!(self, Self::Apply | Self::Rollback | Self::Fail | Self::Baseline | Self::Stamp)
+    }
+}
+
+impl std::fmt::Display for EventKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Database engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    Sqlite,
+    Postgresql,
+    Mysql,
+    Mariadb,
+}
+
+/// Who acted: never a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    pub pseudonym: Pseudonym,
+    pub role: String,
+}
+
+/// The database acted on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    pub name: String,
+    pub engine: Engine,
+    pub version: String,
+}
+
+/// The program that executed the scripts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Executor {
+    pub name: String,
+    pub version: String,
+}
+
+/// One run of a program; its events share it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    pub id: EventId,
+    /// Commit, job, pipeline; no person.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub ci: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Which migration an event is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MigrationName {
+    pub version: String,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub name: Option<String>,
+    pub depends_on: Vec<String>,
+    pub sectors: Vec<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub purpose: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub impact: Option<String>,
+}
+
+/// How much is known of an event; never raised later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    Executed,
+    Captured,
+    ImportedExact,
+    ImportedWeak,
+    Bare,
+}
+
+/// Digests of one public file, each as `sha256:<hex>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileDigests {
+    /// Of the bytes.
+    #[serde(with = "prefixed")]
+    pub raw: Digest,
+    /// Of the bytes with CRLF as LF and without a byte order mark.
+    #[serde(with = "prefixed")]
+    pub lf: Digest,
+}
+
+/// A run of neighbouring statements of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatementRun {
+    /// Leading keywords such as `CREATE TABLE`; never an identifier or a literal.
+    pub kind: String,
+    pub count: u64,
+    /// Microseconds.
+    pub duration_us: u64,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub rows: Option<u64>,
+}
+
+/// The schema's fingerprint around an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaChange {
+    /// Names the canonical text that was hashed.
+    pub algorithm: String,
+    #[serde(with = "prefixed_option")]
+    pub before: Option<Digest>,
+    #[serde(with = "prefixed_option")]
+    pub after: Option<Digest>,
+}
+
+/// How a migration ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Succeeded,
+    Failed,
+}
+
+/// A database error without its text, which may carry values of rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorCode {
+    /// SQLSTATE or the engine's own number.
+    pub code: String,
+    /// Which statement of the script failed, from 1.
+    pub statement: u64,
+}
+
+/// One hook that ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hook {
+    pub event: String,
+    pub name: String,
+    pub sha256: String,
+    pub outcome: String,
+    /// Microseconds.
+    pub duration_us: u64,
+}
+
+/// Whether a version counts as applied, or as not, from an event on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    Up,
+    Down,
+}
+
+/// What every event of a migration carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MigrationDetails {
+    pub migration: MigrationName,
+    pub evidence: Evidence,
+    /// By file name; public files only.
+    pub digests: BTreeMap<String, FileDigests>,
+    pub statements: Vec<StatementRun>,
+    pub schema: SchemaChange,
+    pub outcome: Outcome,
+    pub error: Option<ErrorCode>,
+    /// By the name of the sealed file, `hmac-sha256:<hex>`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub commitments: BTreeMap<String, String>,
+    pub plan: Option<Cid>,
+    pub reverts: Option<Cid>,
+    pub promoted_from: Option<Cid>,
+    pub hooks: Vec<Hook>,
+    /// `stamp` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+}
+
+/// What an event carries beyond the members that all share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Details {
+    /// `apply`, `rollback`, `fail`, `baseline`, `stamp`.
+    Migration(Box<MigrationDetails>),
+    /// `repair`: what a version counts as from here on.
+    Repair {
+        migration: MigrationName,
+        direction: Direction,
+        about: Vec<Cid>,
+        /// What the schema was found to be, where it was looked at.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        schema: Option<SchemaChange>,
+    },
+    /// `erase`: which blocks can no longer be opened.
+    Erase { about: Vec<Cid>, erased: Vec<Cid>, basis: String },
+    /// `attach`: which manifests it adds to.
+    Attach { about: Vec<Cid> },
+    /// `genesis`, `trust`, `plan`, `drift`.
+    Other {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        schema: Option<SchemaChange>,
+    },
+}
+
+/// One event, the predicate of its statement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    pub chain: Option<Cid>,
+    pub seq: u64,
+    pub prev: Option<Cid>,
+    pub event: EventKind,
+    pub id: EventId,
+    pub started_at: Timestamp,
+    pub finished_at: Timestamp,
+    /// The server's own time at the end, as it writes it.
+    pub database_clock: Option<String>,
+    pub actor: Actor,
+    pub target: Option<Target>,
+    pub executor: Executor,
+    pub run: Run,
+    #[serde(flatten)]
+    pub details: Details,
+}
+
+impl Event {
+    /// The schema change it records, if it records one.
+    #[must_use]
+    pub fn schema(&self) -> Option<&SchemaChange> {
+        match &self.details {
+            Details::Migration(details) => Some(&details.schema),
+            Details::Repair { schema, .. } | Details::Other { schema } => schema.as_ref(),
+            Details::Erase { .. } | Details::Attach { .. } => None,
+        }
+    }
+
+    /// The migration it is about, if it is about one.
+    #[must_use]
+    pub fn migration(&self) -> Option<&MigrationName> {
+        match &self.details {
+            Details::Migration(details) => Some(&details.migration),
+            Details::Repair { migration, .. } => Some(migration),
+            _ => None,
+        }
+    }
+}
+
+/// Digests as `sha256:<hex>`.
+mod prefixed {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::crypto::Digest;
+
+    pub fn serialize<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&digest.to_prefixed())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Digest::parse_prefixed(&text)
+            .ok_or_else(|| D::Error::custom("a digest is written sha256:<64 hex digits>"))
+    }
+}
+
+/// Digests as `sha256:<hex>` or null; the member must be there.
+mod prefixed_option {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::crypto::Digest;
+
+    pub fn serialize<S: Serializer>(digest: &Option<Digest>, serializer: S) -> Result<S::Ok, S::Error> {
+        match digest {
+            Some(digest) => serializer.serialize_some(&digest.to_prefixed()),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Digest>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+        match Digest::parse_prefixed(&text) {
+            Some(digest) => Ok(Some(digest)),
+            None => Err(D::Error::custom("a digest is written sha256:<64 hex digits>")),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What an archive is, as plain values. No bytes on disk, no rules over several values.
+
+mod checkpoint;
+mod cid;
+mod event;
+mod head;
+mod manifest;
+mod names;
+mod statement;
+mod time;
+mod trust;
+
+pub use checkpoint::Checkpoint;
+pub use cid::{CID_LENGTH, Cid, CidError, Codec, link};
+pub use event::{
+    Actor, Details, Direction, Engine, ErrorCode, Event, EventKind, Evidence, Executor, FileDigests, Hook,
+    MigrationDetails, MigrationName, Outcome, Run, SchemaChange, StatementRun, Target,
+};
+pub use head::{ENTRIES_WIDTH, Head};
+pub use manifest::{FileEntry, Manifest, Role};
+pub use names::{ChainName, EventId, FileName, NameError, Pseudonym};
+pub use statement::{PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Statement, Subject};
+pub use time::{TimeError, Timestamp};
+pub use trust::{KeyRole, Revocation, RevocationReason, Thresholds, TrustDocument, TrustedKey};
