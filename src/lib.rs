@@ -1,5 +1,6 @@
 //! greffe
 
+pub mod chain;
 pub mod codec;
 pub mod crypto;
 pub mod model;

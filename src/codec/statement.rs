@@ -100,7 +100,7 @@ pub fn encode_statement(statement: &Statement) -> Vec<u8> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 struct ReadStatement<'a> {
     #[serde(rename = "_type", borrow)]
     statement_type: Cow<'a, str>,

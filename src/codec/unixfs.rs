@@ -276,6 +276,20 @@ impl DirectoryBuilder {
         }
     }
 
+    /// Hands out every file with its path.
+    pub fn files(&self, found: &mut dyn FnMut(String, Cid)) {
+        self.walk("", found);
+    }
+
+    fn walk(&self, prefix: &str, found: &mut dyn FnMut(String, Cid)) {
+        for (name, entry) in &self.entries {
+            match entry {
+                Entry::File { cid, .. } => found(format!("{prefix}{name}"), *cid),
+                Entry::Directory(directory) => directory.walk(&format!("{prefix}{name}/"), found),
+            }
+        }
+    }
+
     /// The CID of the directory; its blocks and those of the directories below go to `sink`.
     pub fn finish(&self, sink: &mut Sink<'_>) -> Cid {
         self.finish_sized(sink).0

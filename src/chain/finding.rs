@@ -1,0 +1,154 @@
+//! What verification can find wrong. A finding is evidence, never an `Err`.
+
+use serde::Serialize;
+
+use crate::crypto::{Digest, KeyId};
+use crate::model::{Cid, EventId, EventKind, FileName, KeyRole, Timestamp};
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The entry concerned; `None` for the head, the tree and the file around it.
+    pub seq: Option<u64>,
+    /// The block concerned.
+    pub cid: Option<Cid>,
+    #[serde(flatten)]
+    pub fault: Fault,
+}
+
+/// Which promise of the archive a fault breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingKind {
+    /// Bytes, links or the story are not what they have to be.
+    Integrity,
+    /// Signatures do not meet the trust document.
+    Signature,
+    /// A block was not there.
+    Completeness,
+    /// The chain is another one than the verifier was told to trust.
+    Anchor,
+    /// Witnesses or timestamps that are asked for are not there or not valid.
+    Corroboration,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(tag = "code", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Fault {
+    #[error("the block's bytes do not hash to its CID")]
+    BlockCorrupt,
+    #[error("the block is missing")]
+    BlockMissing,
+    #[error("the file stops being a CARv1 file at byte {offset}: {detail}")]
+    CarDamaged { offset: u64, detail: String },
+    #[error("the block at byte {offset} does not hash to its CID")]
+    CarBlockCorrupt { offset: u64 },
+    #[error("malformed {what}: {detail}")]
+    Malformed { what: &'static str, detail: String },
+    #[error("the manifest says seq {found} and stands at {expected}")]
+    SeqGap { expected: u64, found: u64 },
+    #[error("`{member}` is {found}, not {expected}")]
+    LinkDiffers { member: &'static str, expected: Text<Cid>, found: Text<Cid> },
+    #[error("the statement's `{member}` is not the manifest's")]
+    StatementDiffers { member: &'static str },
+    #[error("the statement's subjects are not the manifest's files: {detail}")]
+    SubjectsDiffer { detail: String },
+    #[error("event {id} is archived twice")]
+    DuplicateEvent { id: EventId },
+    #[error("the signature by key {keyid} is not over this")]
+    BadSignature { keyid: KeyId },
+    #[error("{counted} keys that may sign as {role:?} signed, {needed} must; {revoked} revoked and {unknown} unknown keys signed too")]
+    Threshold { role: KeyRole, needed: u32, counted: u32, revoked: u32, unknown: u32 },
+    #[error("there is no trust document in force, so no signature counts")]
+    NoTrust,
+    #[error("the trust document's version is {found}, not {expected}")]
+    TrustVersion { expected: u64, found: u64 },
+    #[error("a `{event}` event at entry {seq}: a chain begins with `genesis` and has no second one")]
+    EventOrder { event: EventKind, seq: u64 },
+    #[error("{name} does not hash to its digest: {found}, not {expected}")]
+    FileDigest { name: FileName, expected: Digest, found: Digest },
+    #[error("{name} has {found} bytes, not {expected}")]
+    FileSize { name: FileName, expected: u64, found: u64 },
+    #[error("{name} is laid out in other blocks than the profile makes")]
+    FileLayout { name: FileName },
+    #[error("{name}: {detail}")]
+    Sealing { name: FileName, detail: &'static str },
+    #[error("version {version} is applied again while it is applied")]
+    AppliedTwice { version: String },
+    #[error("version {version} is rolled back while it is not applied")]
+    NotApplied { version: String },
+    #[error("a `{event}` event says that it {outcome}")]
+    OutcomeDiffers { event: EventKind, outcome: &'static str },
+    #[error("the schema changed outside the archive: it was {expected} and is {found}")]
+    SchemaChanged { expected: Digest, found: Digest },
+    #[error("it ends at {finished_at}, before it starts at {started_at}")]
+    EndsBeforeStart { started_at: Timestamp, finished_at: Timestamp },
+    #[error("time runs backwards: {found} after {earlier}")]
+    TimeBackwards { earlier: Timestamp, found: Timestamp },
+    #[error("`{member}` is not what the manifests make: {found}, not {expected}")]
+    HeadDiffers { member: &'static str, expected: Text<Cid>, found: Text<Cid> },
+    #[error("the tlog directory has {path}, which a tree of this size has not")]
+    TileSurplus { path: String },
+    #[error("the tlog directory lacks {path}")]
+    TileMissing { path: String },
+    #[error("{path} is not what the manifests make")]
+    TileDiffers { path: String },
+    #[error("the checkpoint's {member} is {found}, not {expected}")]
+    CheckpointDiffers { member: &'static str, expected: String, found: String },
+    #[error("the checkpoint is not signed by a key that may sign entries at its size")]
+    CheckpointUnsigned,
+    #[error("the entries tree: {detail}")]
+    EntriesShape { detail: &'static str },
+    #[error("the chain is {chain}, not one that this verifier was told to trust")]
+    NotAnchored { chain: Cid },
+    #[error("the trust document asks for witnesses and their cosignatures were not checked: this version does not check them")]
+    WitnessesUnchecked,
+    #[error("{count} timestamp tokens were not checked: this version does not check them")]
+    TimestampsUnchecked { count: usize },
+}
+
+/// An optional value that reads `null` when it is absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Text<T>(pub Option<T>);
+
+impl<T: std::fmt::Display> std::fmt::Display for Text<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str("null"),
+        }
+    }
+}
+
+impl Fault {
+    /// Which promise it breaks.
+    #[must_use]
+    pub fn kind(&self) -> FindingKind {
+        match self {
+            Self::BlockMissing | Self::TileMissing { .. } => FindingKind::Completeness,
+            Self::BadSignature { .. }
+            | Self::Threshold { .. }
+            | Self::NoTrust
+            | Self::TrustVersion { .. }
+            | Self::CheckpointUnsigned => FindingKind::Signature,
+            Self::NotAnchored { .. } => FindingKind::Anchor,
+            Self::WitnessesUnchecked | Self::TimestampsUnchecked { .. } => FindingKind::Corroboration,
+            _ => FindingKind::Integrity,
+        }
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.seq {
+            Some(seq) => write!(f, "entry {seq}: {}", self.fault)?,
+            None => write!(f, "{}", self.fault)?,
+        }
+        match self.cid {
+            Some(cid) => write!(f, " ({cid})"),
+            None => Ok(()),
+        }
+    }
+}

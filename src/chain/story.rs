@@ -1,0 +1,242 @@
+//! What holds over the entries of a chain in their order: links, trust, and a story without
+//! contradictions (FORMAT §9, steps 2, 4 and 6).
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use super::entry::{EntryVerdict, KnownKeys, SignatureState};
+use super::finding::{Fault, Finding, Text};
+use crate::crypto::{Digest, KeyId};
+use crate::model::{
+    Cid, Details, Direction, Event, EventId, EventKind, KeyRole, Manifest, Outcome, SchemaChange, Timestamp, TrustDocument,
+};
+
+/// The state of a chain up to an entry.
+#[derive(Default)]
+pub struct Story {
+    pub chain: Option<Cid>,
+    pub last: Option<Cid>,
+    pub count: u64,
+    pub trust: Option<Arc<TrustDocument>>,
+    /// Public keys of every trust document so far.
+    pub keys: Arc<KnownKeys>,
+    /// Root keys whose signatures on manifest 0 counted.
+    pub genesis_roots: Vec<KeyId>,
+    pub newest: Option<Timestamp>,
+    pub sealed: u64,
+    pub erased: HashSet<Cid>,
+    pub findings: Vec<Finding>,
+    /// Microseconds.
+    tolerance: i64,
+    ids: HashSet<EventId>,
+    /// Versions that count as applied, each by the front of its digest, so that a long story stays small.
+    applied: HashSet<[u8; 16]>,
+    schema: Option<(String, Digest)>,
+}
+
+impl Story {
+    pub fn new(tolerance: i64) -> Self {
+        Self { tolerance, ..Self::default() }
+    }
+
+    /// Takes the next entry.
+    pub fn tell(&mut self, mut verdict: EntryVerdict) {
+        let seq = self.count;
+        for (cid, fault) in std::mem::take(&mut verdict.faults) {
+            self.findings.push(Finding { seq: Some(seq), cid, fault });
+        }
+        if let Some(manifest) = &verdict.manifest {
+            self.check_links(manifest, verdict.cid);
+            self.sealed += manifest.files.iter().filter(|file| file.sealed).count() as u64;
+        }
+        self.check_signatures(&verdict);
+        if let Some(event) = verdict.event.take() {
+            self.check_event(&event);
+        }
+        self.chain.get_or_insert(verdict.cid);
+        self.last = Some(verdict.cid);
+        self.count += 1;
+    }
+
+    fn find(&mut self, cid: Option<Cid>, fault: Fault) {
+        self.findings.push(Finding { seq: Some(self.count), cid, fault });
+    }
+
+    fn check_links(&mut self, manifest: &Manifest, cid: Cid) {
+        let expected = self.count;
+        if manifest.seq != expected {
+            self.find(Some(cid), Fault::SeqGap { expected, found: manifest.seq });
+        }
+        for (member, found, expected) in
+            [("chain", manifest.chain, self.chain), ("prev", manifest.prev, self.last)]
+        {
+            if found != expected {
+                let fault = Fault::LinkDiffers { member, expected: Text(expected), found: Text(found) };
+                self.find(Some(cid), fault);
+            }
+        }
+    }
+
+    fn check_signatures(&mut self, verdict: &EntryVerdict) {
+        let seq = self.count;
+        let kind = verdict.event.as_ref().map(|event| event.event);
+        let root = matches!(kind, Some(EventKind::Genesis | EventKind::Trust));
+        if verdict.signatures.is_empty() {
+            // No envelope could be read, which is a finding of its own.
+            return;
+        }
+        let brought = verdict.trust.as_ref().filter(|_| root);
+        if let (Some(old), Some(new)) = (&self.trust, brought) {
+            if new.version != old.version + 1 {
+                let fault = Fault::TrustVersion { expected: old.version + 1, found: new.version };
+                self.find(Some(verdict.cid), fault);
+            }
+        }
+        let documents: Vec<Arc<TrustDocument>> = match kind {
+            Some(EventKind::Genesis) => brought.into_iter().cloned().collect(),
+            _ => self.trust.iter().chain(brought).cloned().collect(),
+        };
+        if documents.is_empty() {
+            self.find(Some(verdict.cid), Fault::NoTrust);
+        }
+        let role = if root { KeyRole::Root } else { KeyRole::Signer };
+        let mut met = !documents.is_empty();
+        for document in &documents {
+            met &= self.require_threshold(document, role, verdict);
+        }
+        if let Some(document) = brought.filter(|_| met || self.trust.is_none()) {
+            if seq == 0 && met {
+                let counted = verdict.signatures.iter().map(|(id, _)| *id);
+                self.genesis_roots = counted.filter(|id| document.key_for(id, role, seq).is_some()).collect();
+            }
+            self.adopt(Arc::clone(document));
+        }
+    }
+
+    /// Whether enough keys of `role` signed the entry, each counted once.
+    fn require_threshold(&mut self, document: &TrustDocument, role: KeyRole, verdict: &EntryVerdict) -> bool {
+        let seq = self.count;
+        let mut counted = BTreeSet::new();
+        let (mut revoked, mut unknown, mut broken) = (0, 0, None);
+        for (id, state) in &verdict.signatures {
+            let Some(known) = document.keys.get(id) else {
+                unknown += 1;
+                continue;
+            };
+            let valid = match state {
+                SignatureState::Valid => true,
+                SignatureState::Invalid => false,
+                SignatureState::Unknown(signature) => {
+                    verdict.message.as_ref().is_some_and(|message| known.public.verify(message, signature))
+                }
+            };
+            if !valid {
+                broken = Some(*id);
+            } else if document.key_for(id, role, seq).is_some() {
+                counted.insert(*id);
+            } else {
+                revoked += 1;
+            }
+        }
+        if let Some(keyid) = broken {
+            self.find(Some(verdict.cid), Fault::BadSignature { keyid });
+            return false;
+        }
+        let (needed, counted) = (document.threshold(role).max(1), counted.len() as u32);
+        if counted < needed {
+            self.find(Some(verdict.cid), Fault::Threshold { role, needed, counted, revoked, unknown });
+        }
+        counted >= needed
+    }
+
+    fn adopt(&mut self, document: Arc<TrustDocument>) {
+        let keys = Arc::make_mut(&mut self.keys);
+        keys.extend(document.keys.iter().map(|(id, key)| (*id, key.public)));
+        self.trust = Some(document);
+    }
+
+    fn check_event(&mut self, event: &Event) {
+        let seq = self.count;
+        if (event.event == EventKind::Genesis) != (seq == 0) {
+            self.find(None, Fault::EventOrder { event: event.event, seq });
+        }
+        if !self.ids.insert(event.id) {
+            self.find(None, Fault::DuplicateEvent { id: event.id });
+        }
+        self.check_times(event);
+        if let Some(schema) = event.schema() {
+            self.check_schema(schema);
+        }
+        match &event.details {
+            Details::Migration(details) => {
+                self.check_outcome(event.event, details.outcome);
+                self.check_version(event.event, details.direction, &details.migration.version);
+            }
+            Details::Repair { migration, direction, .. } => {
+                self.check_version(EventKind::Stamp, Some(*direction), &migration.version);
+            }
+            Details::Erase { erased, .. } => self.erased.extend(erased),
+            Details::Attach { .. } | Details::Other { .. } => {}
+        }
+    }
+
+    fn check_times(&mut self, event: &Event) {
+        let (started_at, finished_at) = (event.started_at, event.finished_at);
+        if finished_at < started_at {
+            self.find(None, Fault::EndsBeforeStart { started_at, finished_at });
+        }
+        match self.newest {
+            Some(earlier)
+                if finished_at.as_microseconds() < earlier.as_microseconds().saturating_sub(self.tolerance) =>
+            {
+                self.find(None, Fault::TimeBackwards { earlier, found: finished_at });
+            }
+            newest => self.newest = newest.max(Some(finished_at)),
+        }
+    }
+
+    fn check_schema(&mut self, schema: &SchemaChange) {
+        if let (Some((algorithm, expected)), Some(found)) = (&self.schema, schema.before) {
+            if *algorithm == schema.algorithm && *expected != found {
+                let fault = Fault::SchemaChanged { expected: *expected, found };
+                self.find(None, fault);
+            }
+        }
+        self.schema = schema.after.map(|after| (schema.algorithm.clone(), after));
+    }
+
+    fn check_outcome(&mut self, event: EventKind, outcome: Outcome) {
+        let (expected, said) = match outcome {
+            Outcome::Succeeded => (event != EventKind::Fail, "succeeded"),
+            Outcome::Failed => (event == EventKind::Fail, "failed"),
+        };
+        if !expected {
+            self.find(None, Fault::OutcomeDiffers { event, outcome: said });
+        }
+    }
+
+    fn check_version(&mut self, event: EventKind, direction: Option<Direction>, version: &str) {
+        let digest = Digest::of(version.as_bytes());
+        let mut key = [0; 16];
+        key.copy_from_slice(&digest.0[..16]);
+        match (event, direction) {
+            (EventKind::Apply | EventKind::Baseline, _) => {
+                if !self.applied.insert(key) {
+                    self.find(None, Fault::AppliedTwice { version: version.to_owned() });
+                }
+            }
+            (EventKind::Rollback, _) => {
+                if !self.applied.remove(&key) {
+                    self.find(None, Fault::NotApplied { version: version.to_owned() });
+                }
+            }
+            (EventKind::Stamp, Some(Direction::Up)) => {
+                self.applied.insert(key);
+            }
+            (EventKind::Stamp, Some(Direction::Down)) => {
+                self.applied.remove(&key);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,707 @@
+//! Verification as a state machine without I/O (FORMAT §9): it says which blocks it wants, is fed them,
+//! hands out the checks that cost time, takes their verdicts, and ends in a report.
+//!
+//! ```text
+//! wants() ─► whoever has blocks ─► feed() ─► take_checks() ─► EntryCheck::run, anywhere ─► absorb() ─► finish()
+//! ```
+//! Blocks may come in any order. Wants come in the order of a depth-first export, so that a file that
+//! was written in that order is read once from front to back.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::entry::{EntryCheck, EntryVerdict, FileBytes};
+use super::finding::{Fault, Finding, FindingKind, Text};
+use super::snapshot::Snapshot;
+use super::story::Story;
+use super::tlog::DIRECTORY_DEPTH;
+use crate::codec::dag_cbor::{self, decode_entries_node, decode_head, decode_manifest};
+use crate::codec::note::{Note, NoteVerdict, decode_checkpoint};
+use crate::codec::unixfs::{FileCheck, decode_directory, decode_file_node};
+use crate::crypto::KeyId;
+use crate::model::{Checkpoint, ChainName, Cid, Codec, Head, KeyRole, Manifest, Timestamp};
+
+/// Entries that may be open at once; bounds memory, and how many blocks are worth fetching in parallel.
+const OPEN_ENTRIES: usize = 512;
+/// A file larger than this is not read: its node could name one chunk a billion times.
+const FILE_LIMIT: u64 = 1 << 30;
+/// Levels of the entries tree: 256^8 manifests are more than `seq` can count.
+const ENTRIES_DEPTH: usize = 8;
+
+/// What the verifier was told to trust before it looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// The CID of manifest 0.
+    Chain(Cid),
+    /// A root key of manifest 0's trust document.
+    RootKey(KeyId),
+}
+
+/// How to verify.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// A chain that meets one of them is anchored.
+    pub anchors: Vec<Anchor>,
+    /// Whether a chain that meets none of the anchors is a finding.
+    pub require_anchor: bool,
+    /// By how many microseconds times may run backwards.
+    pub tolerance: i64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { anchors: Vec::new(), require_anchor: false, tolerance: 5_000_000 }
+    }
+}
+
+/// What came of looking for a block.
+#[derive(Debug)]
+pub enum Fetched {
+    /// Bytes that are said to be the block; they are hashed here.
+    Block(Vec<u8>),
+    /// Everywhere looked, nowhere found.
+    Missing,
+}
+
+/// What was established, each on its own (FORMAT §9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Established {
+    /// All bytes, links and the story are what they have to be.
+    pub intact: bool,
+    /// Signatures meet the trust documents in force.
+    pub signed: bool,
+    /// The chain or a root key is one that the verifier was told to trust.
+    pub anchored: bool,
+    pub witnessed: bool,
+    pub timestamped: bool,
+    /// Every block was there.
+    pub complete: bool,
+    pub replayed: bool,
+    pub live: bool,
+}
+
+/// The result of a verification.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// No finding.
+    pub verified: bool,
+    /// The head or manifest that was asked for.
+    pub root: Cid,
+    /// CID of manifest 0.
+    pub chain: Option<Cid>,
+    /// The name in the trust document in force.
+    pub name: Option<ChainName>,
+    /// Entries that were looked at.
+    pub entries: u64,
+    /// The newest `finishedAt`.
+    pub newest: Option<Timestamp>,
+    /// Sealed files; this version opens none.
+    pub sealed: u64,
+    pub established: Established,
+    pub findings: Vec<Finding>,
+}
+
+/// What is still to be walked, in the order of a depth-first export.
+enum Item {
+    /// A block below the tlog directory.
+    Tlog { cid: Cid, path: String, depth: usize },
+    /// A node of the entries tree or a manifest.
+    Entries { cid: Cid, depth: usize },
+    Entry(Box<OpenEntry>),
+    /// The next manifest of a walk over `prev`, newest first.
+    Previous { cid: Cid, seq: Option<u64> },
+}
+
+struct OpenEntry {
+    cid: Cid,
+    manifest: Option<Manifest>,
+    log: Slot,
+    files: Vec<FileSlot>,
+    faults: Vec<(Option<Cid>, Fault)>,
+}
+
+enum Slot {
+    Wanted(Cid),
+    Have(Vec<u8>),
+    Absent,
+}
+
+enum FileSlot {
+    Wanted(Cid),
+    Walk { pending: Vec<Cid>, check: Box<FileCheck>, limit: u64 },
+    Done(FileBytes),
+}
+
+/// Verifies a chain from its head, or from one of its manifests.
+pub struct Verifier {
+    root: Cid,
+    options: Options,
+    started: bool,
+    head: Option<Head>,
+    items: VecDeque<Item>,
+    checks: Vec<EntryCheck>,
+    /// Verdicts that came before an earlier one.
+    early: BTreeMap<u64, EntryVerdict>,
+    opened: u64,
+    story: Story,
+    snapshot: Snapshot,
+    tiles: BTreeMap<String, Cid>,
+    checkpoint: Option<Vec<u8>>,
+    nodes: HashSet<Cid>,
+    /// Manifests found by walking back, newest first.
+    previous: Vec<Cid>,
+    findings: Vec<Finding>,
+    missing_sealed: Vec<(u64, Cid)>,
+}
+
+impl Verifier {
+    /// A verification of `root`, a head or a manifest.
+    #[must_use]
+    pub fn new(root: Cid, options: Options) -> Self {
+        Self {
+            root,
+            started: false,
+            head: None,
+            items: VecDeque::new(),
+            checks: Vec::new(),
+            early: BTreeMap::new(),
+            opened: 0,
+            story: Story::new(options.tolerance),
+            snapshot: Snapshot::default(),
+            tiles: BTreeMap::new(),
+            checkpoint: None,
+            nodes: HashSet::new(),
+            previous: Vec::new(),
+            findings: Vec::new(),
+            missing_sealed: Vec::new(),
+            options,
+        }
+    }
+
+    /// The first block that is wanted; `None` when nothing more is.
+    #[must_use]
+    pub fn want(&self) -> Option<Cid> {
+        if !self.started {
+            return Some(self.root);
+        }
+        self.items.iter().find_map(Item::want)
+    }
+
+    /// At most `limit` blocks that are wanted now, the most urgent first.
+    #[must_use]
+    pub fn wants(&self, limit: usize) -> Vec<Cid> {
+        if !self.started {
+            return vec![self.root];
+        }
+        let mut wants = Vec::new();
+        for item in self.items.iter().take(OPEN_ENTRIES) {
+            item.wants(&mut wants);
+            if wants.len() >= limit {
+                wants.truncate(limit);
+                break;
+            }
+        }
+        wants
+    }
+
+    /// Entries that were taken up so far, and how many there are if the head is right.
+    #[must_use]
+    pub fn progress(&self) -> (u64, Option<u64>) {
+        let size = self.checkpoint.as_ref().and_then(|bytes| {
+            let note = Note::decode(bytes).ok()?;
+            Some(decode_checkpoint(&note.text).ok()?.size)
+        });
+        (self.opened, size)
+    }
+
+    /// Takes a block that was wanted; others are ignored.
+    pub fn feed(&mut self, cid: &Cid, fetched: Fetched) {
+        if !self.started {
+            if *cid == self.root {
+                self.started = true;
+                self.feed_root(fetched);
+            }
+            return;
+        }
+        let Some(position) = self.items.iter().position(|item| item.wants_block(cid)) else { return };
+        if let Item::Entry(entry) = &mut self.items[position] {
+            entry.feed(cid, fetched);
+        } else if let Some(item) = self.items.remove(position) {
+            self.feed_item(position, item, fetched);
+        }
+        self.close_entries();
+    }
+
+    /// Checks that may run now, in any order and anywhere.
+    pub fn take_checks(&mut self) -> Vec<EntryCheck> {
+        std::mem::take(&mut self.checks)
+    }
+
+    /// Takes the verdict of a check.
+    pub fn absorb(&mut self, verdict: EntryVerdict) {
+        self.early.insert(verdict.index, verdict);
+        while let Some(verdict) = self.early.remove(&self.story.count) {
+            let cid = verdict.cid;
+            self.keep_missing_sealed(&verdict);
+            self.story.tell(verdict);
+            self.snapshot.push(cid, &mut |_| ());
+        }
+    }
+
+    /// A block that is in a sealed file and missing may be erased; an event further on says so.
+    fn keep_missing_sealed(&mut self, verdict: &EntryVerdict) {
+        let files = verdict.manifest.iter().flat_map(|manifest| &manifest.files).filter(|file| file.sealed);
+        for file in files {
+            let missing = (Some(file.cid), Fault::BlockMissing);
+            if verdict.faults.contains(&missing) {
+                self.missing_sealed.push((verdict.index, file.cid));
+            }
+        }
+    }
+
+    /// Adds what was found around the blocks, such as a damaged file.
+    pub fn add_finding(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    fn find(&mut self, cid: Option<Cid>, fault: Fault) {
+        self.findings.push(Finding { seq: None, cid, fault });
+    }
+
+    fn sound(&mut self, cid: &Cid, fetched: Fetched) -> Option<Vec<u8>> {
+        match fetched {
+            Fetched::Missing => self.find(Some(*cid), Fault::BlockMissing),
+            Fetched::Block(bytes) if cid.matches(&bytes) => return Some(bytes),
+            Fetched::Block(_) => self.find(Some(*cid), Fault::BlockCorrupt),
+        }
+        None
+    }
+
+    fn feed_root(&mut self, fetched: Fetched) {
+        let cid = self.root;
+        let Some(bytes) = self.sound(&cid, fetched) else { return };
+        match decode_head(&bytes) {
+            Ok(head) if cid.codec() == Codec::DagCbor => {
+                self.items.push_back(Item::Tlog { cid: head.tlog, path: String::new(), depth: 0 });
+                self.items.push_back(Item::Entries { cid: head.entries, depth: 0 });
+                self.head = Some(head);
+            }
+            Ok(_) => self.malformed(cid, "head", "its CID is not dag-cbor".to_owned()),
+            Err(error) => match decode_manifest(&bytes) {
+                Ok(_) => {
+                    self.items.push_back(Item::Previous { cid, seq: None });
+                    self.feed(&cid, Fetched::Block(bytes));
+                }
+                Err(_) => self.malformed(cid, "head", error.to_string()),
+            },
+        }
+    }
+
+    fn malformed(&mut self, cid: Cid, what: &'static str, detail: String) {
+        self.find(Some(cid), Fault::Malformed { what, detail });
+    }
+
+    fn feed_item(&mut self, position: usize, item: Item, fetched: Fetched) {
+        match item {
+            Item::Tlog { cid, path, depth } => self.feed_tlog(position, cid, &path, depth, fetched),
+            Item::Entries { cid, depth } => self.feed_entries(position, cid, depth, fetched),
+            Item::Previous { cid, seq } => self.feed_previous(cid, seq, fetched),
+            Item::Entry(_) => {}
+        }
+    }
+
+    fn feed_tlog(&mut self, position: usize, cid: Cid, path: &str, depth: usize, fetched: Fetched) {
+        let Some(bytes) = self.sound(&cid, fetched) else { return };
+        if cid.codec() == Codec::Raw {
+            if path == "checkpoint" {
+                self.checkpoint = Some(bytes);
+            }
+            return;
+        }
+        match decode_directory(&bytes) {
+            Ok(_) if depth > DIRECTORY_DEPTH => self.malformed(cid, "tlog directory", "it nests too deep".to_owned()),
+            Ok(links) => {
+                for (index, link) in links.into_iter().enumerate() {
+                    let path = if path.is_empty() { link.name } else { format!("{path}/{}", link.name) };
+                    if link.cid.codec() == Codec::Raw {
+                        self.tiles.insert(path.clone(), link.cid);
+                    } else if !self.nodes.insert(link.cid) {
+                        // No two directories of a tree are equal; walking one again could take for ever.
+                        self.malformed(link.cid, "tlog directory", format!("{path} is another directory again"));
+                        continue;
+                    }
+                    let position = (position + index).min(self.items.len());
+                    self.items.insert(position, Item::Tlog { cid: link.cid, path, depth: depth + 1 });
+                }
+            }
+            Err(error) => self.malformed(cid, "tlog directory", error.to_string()),
+        }
+    }
+
+    fn feed_entries(&mut self, position: usize, cid: Cid, depth: usize, fetched: Fetched) {
+        let bytes = match fetched {
+            Fetched::Block(bytes) if cid.matches(&bytes) && dag_cbor::is_entries_node(&bytes) => bytes,
+            other => {
+                // Not a node, so the manifest that stands here, whatever became of it.
+                self.items.insert(position, Item::Entry(Box::new(OpenEntry::new(cid, other))));
+                return;
+            }
+        };
+        let links = match decode_entries_node(&bytes) {
+            Ok(links) => links,
+            Err(error) => return self.malformed(cid, "node of the entries tree", error.to_string()),
+        };
+        if depth >= ENTRIES_DEPTH {
+            return self.find(Some(cid), Fault::EntriesShape { detail: "it nests too deep" });
+        }
+        if !self.nodes.insert(cid) {
+            return self.find(Some(cid), Fault::EntriesShape { detail: "a node stands in it twice" });
+        }
+        let distinct: HashSet<&Cid> = links.iter().collect();
+        if distinct.len() != links.len() {
+            self.find(Some(cid), Fault::EntriesShape { detail: "a node links to one block twice" });
+        }
+        let tail = self.items.split_off(position);
+        self.items.extend(links.into_iter().map(|cid| Item::Entries { cid, depth: depth + 1 }));
+        self.items.extend(tail);
+    }
+
+    fn feed_previous(&mut self, cid: Cid, expected: Option<u64>, fetched: Fetched) {
+        let found = self.sound(&cid, fetched).map(|bytes| decode_manifest(&bytes));
+        let manifest = match found {
+            Some(Ok(manifest)) => Some(manifest),
+            Some(Err(error)) => {
+                self.malformed(cid, "manifest", error.to_string());
+                None
+            }
+            None => None,
+        };
+        self.previous.push(cid);
+        // A `seq` that does not fall by one would make the walk back endless.
+        let falls = manifest.as_ref().is_some_and(|manifest| expected.is_none_or(|seq| manifest.seq == seq));
+        match manifest {
+            Some(Manifest { seq, prev: Some(prev), .. }) if falls => {
+                self.items.push_back(Item::Previous { cid: prev, seq: Some(seq - 1) });
+            }
+            _ => {
+                let forward = std::mem::take(&mut self.previous).into_iter().rev();
+                self.items.extend(forward.map(|cid| Item::Entries { cid, depth: 0 }));
+            }
+        }
+    }
+
+    /// Hands out the entries at the front whose blocks are all in.
+    fn close_entries(&mut self) {
+        while matches!(self.items.front(), Some(Item::Entry(entry)) if entry.is_complete()) {
+            let Some(Item::Entry(entry)) = self.items.pop_front() else { return };
+            let index = self.opened;
+            self.opened += 1;
+            self.checks.push(entry.into_check(index, Arc::clone(&self.story.keys)));
+        }
+    }
+
+    /// Ends the verification. Wants that were not fed count as missing.
+    #[must_use]
+    pub fn finish(mut self) -> Report {
+        while let Some(cid) = self.want() {
+            self.feed(&cid, Fetched::Missing);
+        }
+        for check in self.take_checks() {
+            self.absorb(check.run());
+        }
+        if self.head.is_some() {
+            self.check_head();
+        }
+        let anchored = self.check_anchor();
+        self.drop_erased();
+        let mut findings = self.story.findings;
+        findings.append(&mut self.findings);
+        let none = |kind| !findings.iter().any(|finding| finding.fault.kind() == kind);
+        let looked = self.story.count > 0;
+        Report {
+            verified: findings.is_empty(),
+            root: self.root,
+            chain: self.story.chain,
+            name: self.story.trust.as_ref().map(|trust| trust.name.clone()),
+            entries: self.story.count,
+            newest: self.story.newest,
+            sealed: self.story.sealed,
+            established: Established {
+                intact: looked && none(FindingKind::Integrity),
+                signed: looked && none(FindingKind::Signature) && none(FindingKind::Integrity),
+                anchored: anchored && none(FindingKind::Signature),
+                witnessed: false,
+                timestamped: false,
+                complete: looked && none(FindingKind::Completeness),
+                replayed: false,
+                live: false,
+            },
+            findings,
+        }
+    }
+
+    fn check_head(&mut self) {
+        let Some(head) = self.head.take() else { return };
+        let newest = self.story.last;
+        if newest != Some(head.manifest) {
+            let fault = Fault::HeadDiffers { member: "manifest", expected: Text(newest), found: Text(Some(head.manifest)) };
+            self.find(None, fault);
+        }
+        let entries = self.snapshot.entries.root(&mut |_| ());
+        if entries != Some(head.entries) {
+            let fault = Fault::HeadDiffers { member: "entries", expected: Text(entries), found: Text(Some(head.entries)) };
+            self.find(None, fault);
+        }
+        self.check_tiles();
+        match self.checkpoint.take() {
+            Some(bytes) => self.check_checkpoint(&bytes),
+            None if self.tiles.contains_key("checkpoint") => {}
+            None => self.find(None, Fault::TileMissing { path: "checkpoint".to_owned() }),
+        }
+        if !head.timestamps.is_empty() {
+            self.find(None, Fault::TimestampsUnchecked { count: head.timestamps.len() });
+        }
+        if self.story.trust.as_ref().is_some_and(|trust| asks_for_witnesses(&trust.policy)) {
+            self.find(None, Fault::WitnessesUnchecked);
+        }
+    }
+
+    /// The directory has exactly the tiles that the manifests make (FORMAT §4).
+    fn check_tiles(&mut self) {
+        let expected = self.snapshot.files();
+        let found = std::mem::take(&mut self.tiles);
+        for (path, cid) in &expected {
+            match found.get(path) {
+                None => self.find(None, Fault::TileMissing { path: path.clone() }),
+                Some(other) if other != cid => self.find(Some(*other), Fault::TileDiffers { path: path.clone() }),
+                Some(_) => {}
+            }
+        }
+        for (path, cid) in &found {
+            if path != "checkpoint" && !expected.contains_key(path) {
+                self.find(Some(*cid), Fault::TileSurplus { path: path.clone() });
+            }
+        }
+        self.tiles = found;
+    }
+
+    fn check_checkpoint(&mut self, bytes: &[u8]) {
+        let read = Note::decode(bytes).and_then(|note| {
+            let checkpoint = decode_checkpoint(&note.text)?;
+            Ok((note, checkpoint))
+        });
+        let (note, checkpoint) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                let cid = self.tiles.get("checkpoint").copied();
+                let fault = Fault::Malformed { what: "checkpoint", detail: error.to_string() };
+                return self.find(cid, fault);
+            }
+        };
+        let origin = self.story.chain.map(|chain| Checkpoint::origin_of(&chain)).unwrap_or_default();
+        let root = self.snapshot.merkle.root();
+        for (member, expected, found) in [
+            ("origin", origin.clone(), checkpoint.origin),
+            ("size", self.story.count.to_string(), checkpoint.size.to_string()),
+            ("root", root.to_string(), checkpoint.root.to_string()),
+        ] {
+            if expected != found {
+                self.find(None, Fault::CheckpointDiffers { member, expected, found });
+            }
+        }
+        self.check_checkpoint_signature(&note, &origin);
+    }
+
+    fn check_checkpoint_signature(&mut self, note: &Note, origin: &str) {
+        let Some(trust) = self.story.trust.clone() else { return };
+        let seq = self.story.count.saturating_sub(1);
+        let mut signed = false;
+        for (id, key) in &trust.keys {
+            match note.verify(origin, &key.public) {
+                NoteVerdict::Absent => {}
+                NoteVerdict::Invalid => self.find(None, Fault::BadSignature { keyid: *id }),
+                NoteVerdict::Valid => signed |= trust.key_for(id, KeyRole::Signer, seq).is_some(),
+            }
+        }
+        if !signed {
+            self.find(None, Fault::CheckpointUnsigned);
+        }
+    }
+
+    fn check_anchor(&mut self) -> bool {
+        let anchored = self.options.anchors.iter().any(|anchor| match anchor {
+            Anchor::Chain(chain) => self.story.chain == Some(*chain),
+            Anchor::RootKey(id) => self.story.genesis_roots.contains(id),
+        });
+        if let (false, true, Some(chain)) = (anchored, self.options.require_anchor, self.story.chain) {
+            self.find(None, Fault::NotAnchored { chain });
+        }
+        anchored
+    }
+
+    /// A sealed file that an `erase` event names is gone on purpose.
+    fn drop_erased(&mut self) {
+        let erased: HashSet<(u64, Cid)> =
+            self.missing_sealed.iter().filter(|(_, cid)| self.story.erased.contains(cid)).copied().collect();
+        self.story.findings.retain(|finding| {
+            let place = finding.seq.zip(finding.cid);
+            finding.fault != Fault::BlockMissing || !place.is_some_and(|place| erased.contains(&place))
+        });
+    }
+}
+
+/// Whether a C2SP tlog-policy asks for any cosignature: it has a quorum, and that is not `none`.
+fn asks_for_witnesses(policy: &str) -> bool {
+    let quorum = policy.lines().filter_map(|line| line.trim().strip_prefix("quorum")).next_back();
+    quorum.map_or(!policy.trim().is_empty(), |name| name.trim() != "none")
+}
+
+impl Item {
+    fn want(&self) -> Option<Cid> {
+        match self {
+            Self::Tlog { cid, .. } | Self::Entries { cid, .. } | Self::Previous { cid, .. } => Some(*cid),
+            Self::Entry(entry) => entry.want(),
+        }
+    }
+
+    fn wants(&self, wants: &mut Vec<Cid>) {
+        match self {
+            Self::Entry(entry) => entry.wants(wants),
+            other => wants.extend(other.want()),
+        }
+    }
+
+    fn wants_block(&self, block: &Cid) -> bool {
+        match self {
+            Self::Tlog { cid, .. } | Self::Entries { cid, .. } | Self::Previous { cid, .. } => cid == block,
+            Self::Entry(entry) => entry.wants_block(block),
+        }
+    }
+}
+
+impl OpenEntry {
+    fn new(cid: Cid, fetched: Fetched) -> Self {
+        let mut entry = Self { cid, manifest: None, log: Slot::Absent, files: Vec::new(), faults: Vec::new() };
+        let manifest = match fetched {
+            Fetched::Missing => Err(Fault::BlockMissing),
+            Fetched::Block(bytes) if !cid.matches(&bytes) => Err(Fault::BlockCorrupt),
+            Fetched::Block(bytes) => decode_manifest(&bytes)
+                .map_err(|error| Fault::Malformed { what: "manifest", detail: error.to_string() }),
+        };
+        match manifest {
+            Ok(manifest) => {
+                entry.log = Slot::Wanted(manifest.log);
+                entry.files = manifest.files.iter().map(|file| FileSlot::Wanted(file.cid)).collect();
+                entry.manifest = Some(manifest);
+            }
+            Err(fault) => entry.faults.push((Some(cid), fault)),
+        }
+        entry
+    }
+
+    fn want(&self) -> Option<Cid> {
+        match &self.log {
+            Slot::Wanted(cid) => Some(*cid),
+            _ => self.files.iter().find_map(FileSlot::want),
+        }
+    }
+
+    fn wants(&self, wants: &mut Vec<Cid>) {
+        if let Slot::Wanted(cid) = &self.log {
+            wants.push(*cid);
+        }
+        wants.extend(self.files.iter().filter_map(FileSlot::want));
+    }
+
+    fn wants_block(&self, cid: &Cid) -> bool {
+        matches!(&self.log, Slot::Wanted(log) if log == cid)
+            || self.files.iter().any(|file| file.want().as_ref() == Some(cid))
+    }
+
+    fn is_complete(&self) -> bool {
+        !matches!(self.log, Slot::Wanted(_)) && self.files.iter().all(|file| matches!(file, FileSlot::Done(_)))
+    }
+
+    fn feed(&mut self, cid: &Cid, fetched: Fetched) {
+        if matches!(&self.log, Slot::Wanted(log) if log == cid) {
+            self.log = match fetched {
+                Fetched::Block(bytes) => Slot::Have(bytes),
+                Fetched::Missing => {
+                    self.faults.push((Some(*cid), Fault::BlockMissing));
+                    Slot::Absent
+                }
+            };
+            return;
+        }
+        let files = self.manifest.iter().flat_map(|manifest| &manifest.files);
+        let wanted = self.files.iter_mut().zip(files).find(|(slot, _)| slot.want().as_ref() == Some(cid));
+        let Some((slot, file)) = wanted else { return };
+        let old = std::mem::replace(slot, FileSlot::Done(FileBytes::Absent));
+        match old.feed(cid, fetched, file.size) {
+            Ok(next) => *slot = next,
+            Err(fault) => self.faults.push((Some(*cid), fault)),
+        }
+    }
+
+    fn into_check(self, index: u64, keys: Arc<super::entry::KnownKeys>) -> EntryCheck {
+        let files = self.files.into_iter().map(|file| match file {
+            FileSlot::Done(bytes) => bytes,
+            _ => FileBytes::Absent,
+        });
+        let log = match self.log {
+            Slot::Have(bytes) => Some(bytes),
+            _ => None,
+        };
+        EntryCheck { index, cid: self.cid, manifest: self.manifest, log, files: files.collect(), keys, faults: self.faults }
+    }
+}
+
+impl FileSlot {
+    fn want(&self) -> Option<Cid> {
+        match self {
+            Self::Wanted(cid) => Some(*cid),
+            Self::Walk { pending, .. } => pending.last().copied(),
+            Self::Done(_) => None,
+        }
+    }
+
+    /// Takes the block that was wanted: the whole file, a node or the next chunk.
+    fn feed(self, cid: &Cid, fetched: Fetched, size: u64) -> Result<Self, Fault> {
+        let Fetched::Block(bytes) = fetched else { return Err(Fault::BlockMissing) };
+        let (mut pending, mut check, limit) = match self {
+            Self::Wanted(_) if cid.codec() == Codec::Raw => return Ok(Self::Done(FileBytes::Block(bytes))),
+            Self::Wanted(_) => (vec![*cid], Box::default(), size.min(FILE_LIMIT)),
+            Self::Walk { pending, check, limit } => (pending, check, limit),
+            done @ Self::Done(_) => return Ok(done),
+        };
+        if !cid.matches(&bytes) {
+            return Err(Fault::BlockCorrupt);
+        }
+        pending.pop();
+        let malformed = |detail: String| Fault::Malformed { what: "file", detail };
+        match cid.codec() {
+            Codec::Raw => check.push(&bytes),
+            Codec::DagPb => {
+                let children = decode_file_node(&bytes).map_err(|error| malformed(error.to_string()))?;
+                pending.extend(children.into_iter().rev());
+                // Chunks hold a mebibyte; more nodes than that asks for are no file of this profile.
+                if pending.len() > 16 * 1024 {
+                    return Err(malformed("its tree is deeper than its profile makes".to_owned()));
+                }
+            }
+            Codec::DagCbor => return Err(malformed("a file is raw or dag-pb".to_owned())),
+        }
+        if check.size() > limit {
+            return Err(malformed(format!("it goes on after its {size} bytes, or has more than {FILE_LIMIT}")));
+        }
+        if pending.is_empty() {
+            let size = check.size();
+            let (digest, layout) = check.finish();
+            return Ok(Self::Done(FileBytes::Walked { digest, size, layout }));
+        }
+        Ok(Self::Walk { pending, check, limit })
+    }
+}
