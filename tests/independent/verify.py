@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from securesystemslib.dsse import Envelope
-from securesystemslib.exceptions import VerificationError
+from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import Signature, SSlibKey
 
 from blocks import (DAG_CBOR, DAG_PB, MIB, RAW, Link, Malformed, cid_text, decode_base64, decode_cbor, decode_unixfs,
@@ -247,7 +247,7 @@ class Archive:
                 try:
                     known[keyid].verify_signature(Signature(keyid, signature.hex()), encoded)
                     good.add(keyid)
-                except VerificationError:
+                except UnverifiedSignatureError:
                     bad.add(keyid)
         demand(not bad, "the signature does not verify for the known key " + ", ".join(sorted(bad)))
         return good
