@@ -51,6 +51,8 @@ TRUST = {"version": int, "keys": {"*": {"public": str, "roles": [("root", "signe
 
 def misfits(value, shape, exact, path=""):
     """Where a value differs from a shape; with `exact`, members that the shape does not name count too."""
+    if isinstance(shape, tuple) and all(isinstance(alternative, str) for alternative in shape):
+        return [] if isinstance(value, str) and value in shape else [f"{path} is none of {', '.join(shape)}"]
     if isinstance(shape, tuple):
         tried = [misfits(value, alternative, exact, path) for alternative in shape]
         return [] if [] in tried else max(tried, key=lambda one: (len(one[0]), one))

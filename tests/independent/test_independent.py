@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from blocks import leaf_hash, merkle_root, tile_path
-from chain import SIGNER, Key, pae, tree_root
+from blocks import DAG_PB, cid_of, cid_text, leaf_hash, merkle_root, tile_path, unixfs_blocks
+from chain import LARGE, Key, encode_directory, pae, tree_root
 
 HERE = Path(__file__).resolve().parent
 RFC6962_LEAVES = [bytes.fromhex(leaf) for leaf in (
@@ -28,6 +28,10 @@ def known_answers():
             hashes) == merkle_root(hashes)
     yield "tile path", tile_path(0, 1234067, 256) == "tile/0/x001/x234/067"
     yield "partial tile path", tile_path(1, 1, 17) == "tile/1/001.p/17"
+    yield "empty UnixFS directory", cid_text(cid_of(DAG_PB, encode_directory([]))) == (
+        "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354")
+    yield "chunked file", cid_text(unixfs_blocks(LARGE)[0]) == (
+        "bafybeicxkvwcal3ra7exux7wxg7pusmd3odi5pka74aujubgkdggfd2pqa")
     yield "keyid", Key(1).keyid == "7ab6b86cb2c9684b0ddc10896153aa2595decf4d4327a5ff1a8ab7422c828b12"
     yield "PAE", pae("http://example.com/HelloWorld", b"hello world") == (
         b"DSSEv1 29 http://example.com/HelloWorld 11 hello world")

@@ -166,6 +166,7 @@ class Archive:
     # one event
 
     def verify_event(self, position, cid, manifests):
+        last_schema, self.schema = self.schema, None  # unknown after an event that cannot be read
         block = self.get(cid, [DAG_CBOR], "manifest")
         demand(len(block) <= MIB, "the manifest is over 1 MiB")
         manifest = well_shaped(decode_cbor(block), MANIFEST, True, "manifest")
@@ -199,7 +200,7 @@ class Archive:
             self.find(position, "genesis is not the event of manifest 0 and of no other")
         self.guard(position, self.verify_files, position, predicate, files, contents)
         if not faults:
-            self.verify_story(position, predicate)
+            self.verify_story(position, predicate, last_schema)
 
     def read_file(self, position, file):
         """The whole bytes behind a file's CID, after everything about the file itself was looked at."""
@@ -255,21 +256,24 @@ class Archive:
     def verify_signatures(self, position, event, valid, files, contents):
         def enough(trust, role, which):
             count, needed = len(valid & trust.may(role, position)), trust.thresholds[role]
-            demand(count >= needed, f"{count} of {needed} signatures of role {role} under the {which} trust document")
+            if count < needed:
+                self.find(position, f"{count} of {needed} signatures of role {role} under the {which} trust document")
+            return count >= needed
 
+        demand(self.trust or position == 0, "there is no trust document in force")
         if event not in ("genesis", "trust"):
             demand(self.trust, "there is no trust document in force")
-            return enough(self.trust, "signer", "present")
+            enough(self.trust, "signer", "present")
+            return
         brought = self.trust_brought(files, contents)
-        if position == 0:
+        accepted = enough(brought, "root", "new")
+        if self.trust:
+            accepted &= enough(self.trust, "root", "old")
+            if brought.version != self.trust.version + 1:
+                accepted = self.find(position, f"the trust document's version goes from {self.trust.version} "
+                                               f"to {brought.version}")
+        if accepted or position == 0:
             self.trust = brought
-        else:
-            demand(self.trust, "there is no trust document in force")
-            enough(self.trust, "root", "old")
-            demand(brought.version == self.trust.version + 1,
-                   f"the trust document's version goes from {self.trust.version} to {brought.version}")
-        enough(brought, "root", "new")
-        self.trust = brought
 
     def verify_subjects(self, position, subjects, files, contents, manifests):
         if not files:
@@ -306,7 +310,7 @@ class Archive:
 
     # the story (FORMAT §9.6)
 
-    def verify_story(self, position, predicate):
+    def verify_story(self, position, predicate, last_schema):
         event, identifier = predicate["event"], predicate["id"]
         if identifier in self.identifiers:
             self.find(position, f"id {identifier} is that of event {self.identifiers[identifier]} too")
@@ -331,10 +335,13 @@ class Archive:
         elif direction == "down" or (event == "rollback" and succeeded):
             self.applied.discard(version)
         if isinstance(schema, dict) and misfits(schema, MIGRATION["schema"], False) == []:
-            before, last = (schema["algorithm"], schema["before"]), self.schema
-            if last and last[1] and before[1] and last[0] == before[0] and last != before:
+            before = (schema["algorithm"], schema["before"])
+            comparable = last_schema and last_schema[0] == before[0] and None not in (last_schema[1], before[1])
+            if comparable and last_schema != before:
                 self.find(position, "schema.before is not the last schema.after: it changed outside the archive")
             self.schema = (schema["algorithm"], schema["after"])
+        else:
+            self.schema = last_schema
 
     # entries, tiles, checkpoint
 

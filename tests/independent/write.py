@@ -18,7 +18,6 @@ from chain import (APPROVER, DEFAULT_KEYS, LARGE, ROOT, SECOND_ROOT, SECOND_SIGN
                    trust_document)
 
 VALID, INVALID = [], []
-SECONDS = lambda count: timedelta(seconds=count)  # noqa: E731
 TWO_SIGNERS = {ROOT: ["root"], SIGNER: ["signer"], SECOND_SIGNER: ["signer"]}
 TWO_ROOTS = {ROOT: ["root"], SECOND_ROOT: ["root"], SIGNER: ["signer"]}
 
@@ -30,6 +29,10 @@ def valid(function):
 
 def invalid(name, seq, says, make):
     INVALID.append((name, seq, says, make))
+
+
+def seconds(count):
+    return timedelta(seconds=count)
 
 
 def start(document=None, signers=(ROOT,), **changes):
@@ -196,7 +199,7 @@ def json_with_white_space():
 
 @valid
 def clock_back_by_four_seconds():
-    return whole(three(times=lambda clock: (clock - SECONDS(62.5), clock - SECONDS(61))))
+    return whole(three(times=lambda clock: (clock - seconds(62.5), clock - seconds(61))))
 
 
 @valid
@@ -654,9 +657,9 @@ story("rolled-back-after-fail", 2, "version 0001 is rolled back when it has only
 add("story-schema-changed-between", 2, "schema.before is not the last schema.after",
     on_predicate=lambda p: p["schema"].update(before="sha256:" + "0" * 64))
 add("story-finished-before-started", 2, "finishedAt is before startedAt",
-    times=lambda clock: (clock, clock - SECONDS(0.000001)))
+    times=lambda clock: (clock, clock - seconds(0.000001)))
 add("story-time-backwards", 2, "the event is a minute before the one before it",
-    times=lambda clock: (clock - SECONDS(121.5), clock - SECONDS(120)))
+    times=lambda clock: (clock - seconds(121.5), clock - seconds(120)))
 
 
 def rolled_back_after_stamp():
