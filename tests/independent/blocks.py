@@ -167,7 +167,8 @@ def unixfs_blocks(content):
     """The CID of a file under the profile unixfs-v1-2025, and its blocks."""
     chunks = [content[at:at + MIB] for at in range(0, len(content), MIB)] or [b""]
     blocks = {cid_of(RAW, chunk): chunk for chunk in chunks}
-    level = [(cid_of(RAW, chunk), len(chunk), len(chunk)) for chunk in chunks]  # CID, bytes of content, bytes of blocks
+    # of each node: its CID, the bytes of content below it, and the bytes of its own and all blocks below it
+    level = [(cid_of(RAW, chunk), len(chunk), len(chunk)) for chunk in chunks]
     while len(level) > 1:
         above = []
         for start in range(0, len(level), 1024):

@@ -158,7 +158,8 @@ class Chain:
         if files is None:
             number = int(version)
             files = [File("down", f"{version}_table_{number}.down.sql", f"DROP TABLE t{number};\n".encode()),
-                     File("up", f"{version}_table_{number}.up.sql", f"CREATE TABLE t{number} (id INTEGER);\n".encode())]
+                     File("up", f"{version}_table_{number}.up.sql",
+                          f"CREATE TABLE t{number} (id INTEGER);\n".encode())]
         before = self.schema
         moved = event in ("apply", "rollback", "baseline")
         self.schema += moved
@@ -202,8 +203,8 @@ class Chain:
             "executor": {"name": "greffe", "version": "0.1.0"},
             "run": {"id": self.identifier("run"), "ci": None}} | (members or {})
         on_predicate(predicate)
-        subjects = [{"name": file.name, "uri": "ipfs://" + cid_text(file.cid), "digest": {"sha256": hex256(file.content)},
-                     "annotations": {"role": file.role}} for file in files]
+        subjects = [{"name": file.name, "uri": "ipfs://" + cid_text(file.cid),
+                     "digest": {"sha256": hex256(file.content)}, "annotations": {"role": file.role}} for file in files]
         if not files:
             subjects = [{"name": "chain", "digest": {"sha256": self.manifests[-1][4:].hex()}}]
         statement = {"_type": "https://in-toto.io/Statement/v1", "subject": subjects,

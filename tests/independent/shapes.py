@@ -42,10 +42,12 @@ MIGRATION = {"migration": {"version": str, "name": (str, None), "dependsOn": [st
              "hooks": [{"event": str, "name": str, "sha256": str, "outcome": str, "durationUs": int}]}
 DIRECTION = {"direction": ("up", "down")}
 BY_EVENT = {event: MIGRATION for event in ("apply", "rollback", "fail", "baseline", "stamp")}
-BY_EVENT |= {"stamp": MIGRATION | DIRECTION, "repair": DIRECTION, "erase": {"about": [CID], "erased": [CID], "basis": str}}
+BY_EVENT |= {"stamp": MIGRATION | DIRECTION, "repair": DIRECTION,
+             "erase": {"about": [CID], "erased": [CID], "basis": str}}
 # FORMAT §7.
-TRUST = {"version": int, "keys": {"*": {"public": str, "roles": [("root", "signer", "approver")]}},
-         "thresholds": {"root": int, "signer": int},
+TRUST = {"version": int, "name": str,
+         "keys": {"*": {"public": str, "roles": [("root", "signer", "approver")], "label": str}},
+         "thresholds": {"root": int, "signer": int, "approver": int}, "policy": str, "authorities": [str],
          "revoked": [{"keyid": str, "since": int, "reason": ("retired", "compromised")}]}
 
 
@@ -84,7 +86,9 @@ def parse_json(data):
 
     def refuse(word):
         raise Malformed(f"JSON has the word {word}")
-    return json.loads(data.decode("utf-8"), object_pairs_hook=members, parse_constant=refuse)
+    value = json.loads(data.decode("utf-8"), object_pairs_hook=members, parse_constant=refuse)
+    json.dumps(value, ensure_ascii=False).encode("utf-8")  # raises for half of a surrogate pair
+    return value
 
 
 def well_shaped(value, shape, exact, what):

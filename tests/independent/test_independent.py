@@ -10,8 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from blocks import DAG_PB, cid_of, cid_text, leaf_hash, merkle_root, tile_path, unixfs_blocks
+from blocks import DAG_PB, Malformed, cid_of, cid_text, leaf_hash, merkle_root, tile_path, unixfs_blocks
 from chain import LARGE, Key, encode_directory, pae, tree_root
+from verify import Archive
 
 HERE = Path(__file__).resolve().parent
 RFC6962_LEAVES = [bytes.fromhex(leaf) for leaf in (
@@ -42,6 +43,13 @@ def verify(path):
     return done.returncode, json.loads(done.stdout) if done.returncode in (0, 1) else None, done.stderr
 
 
+def accepted(data):
+    try:
+        return Archive(data).verify()["verified"]
+    except (Malformed, ValueError):
+        return False
+
+
 def digest_of_all(folder):
     files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
     return [(path.relative_to(folder), hashlib.sha256(path.read_bytes()).digest()) for path in files]
@@ -70,8 +78,14 @@ def main():
         for case in listing["invalid"]:
             code, result, trouble = verify(Path(one, case["file"]))
             found = result["findings"] if result else []
-            count(code == 1 and found and (case["seq"] is None or any(one["seq"] == case["seq"] for one in found)),
+            places = {finding["seq"] for finding in found}
+            count(code == 1 and found and (case["seq"] is None or case["seq"] in places),
                   f"{case['file']}: {case['says']} (seq {case['seq']}): {found} {trouble}")
+        whole = Path(one, "valid", "one-apply.car").read_bytes()
+        unseen = [at for at in range(0, len(whole), 3)
+                  if accepted(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1:])]
+        count(not unseen, f"a flipped bit is not found at {unseen}")
+        count(not any(accepted(whole[:length]) for length in range(0, len(whole), 11)), "a cut file is not found")
         Path(one, "no.car").write_bytes(b"this is no archive")
         count(verify(Path(one, "no.car"))[0] == 2, "a file that is no CARv1 exits with 2")
         count(verify(Path(one, "absent.car"))[0] == 2, "a file that is not there exits with 2")

@@ -42,7 +42,8 @@ class Trust:
         for keyid, key in document["keys"].items():
             public = decode_base64(key["public"])
             text = f'{{"keytype":"ed25519","keyval":{{"public":"{public.hex()}"}},"scheme":"ed25519"}}'
-            demand(len(public) == 32 and sha256(text.encode()).hex() == keyid, f"trust document: keyid {keyid} is wrong")
+            demand(len(public) == 32 and sha256(text.encode()).hex() == keyid,
+                   f"trust document: keyid {keyid} is wrong")
             self.keys[keyid] = SSlibKey(keyid, "ed25519", "ed25519", {"public": public.hex()})
             self.roles[keyid], self.public[keyid] = key["roles"], public
 
@@ -229,7 +230,8 @@ class Archive:
         return b"".join(parts)
 
     def trust_brought(self, files, contents):
-        documents = [content for file, content in zip(files, contents) if file["role"] == "trust" and not file["sealed"]]
+        documents = [content for file, content in zip(files, contents)
+                     if file["role"] == "trust" and not file["sealed"]]
         demand(len(documents) == 1 and documents[0] is not None, "there is no trust document, or more than one")
         return Trust(documents[0])
 
