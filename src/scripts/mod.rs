@@ -2,12 +2,16 @@
 //!
 //! | file | what it is |
 //! |---|---|
+//! | [`statement`] | splits a script into statements, names their kind, finds transaction control |
 //! | [`difference`] | compares a script on disk with its archived copy |
 //!
 //! Nothing here connects to a database or runs a script, and nothing here writes.
 
 pub mod difference;
+mod lexer;
+pub mod statement;
 
 pub use difference::{Difference, difference, line_feed_form};
+pub use statement::{Control, Statement, statements, transaction_control};
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
