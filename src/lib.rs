@@ -4,3 +4,4 @@ pub mod chain;
 pub mod codec;
 pub mod crypto;
 pub mod model;
+pub mod scripts;

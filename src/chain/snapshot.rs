@@ -116,7 +116,9 @@ impl Snapshot {
     /// All files of the directory but the checkpoint, by their paths.
     pub fn files(&self) -> BTreeMap<String, Cid> {
         let mut files = BTreeMap::new();
-        self.directory.files(&mut |path, cid| drop(files.insert(path, cid)));
+        self.directory.files(&mut |path, cid| {
+            files.insert(path, cid);
+        });
         files.extend(self.unfinished_tiles().map(|(path, bytes)| (path, Cid::of(Codec::Raw, &bytes))));
         files
     }
