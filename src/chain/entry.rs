@@ -10,7 +10,7 @@ use crate::codec::statement::decode_statement;
 use crate::codec::trust::decode_trust;
 use crate::crypto::{Digest, KeyId, PublicKey, Signature};
 use crate::model::{
-    Cid, Codec, Details, Event, EventKind, FileEntry, Manifest, Role, Statement, Subject, TrustDocument,
+    Cid, Codec, Details, Event, EventKind, FileDigests, FileEntry, Manifest, Role, Statement, Subject, TrustDocument,
 };
 
 /// Keys by their identifiers.
@@ -22,7 +22,7 @@ pub enum FileBytes {
     /// The file's only block, not yet hashed.
     Block(Vec<u8>),
     /// A file of several blocks, each hashed when it passed by.
-    Walked { digest: Digest, size: u64, layout: Cid },
+    Walked { digests: FileDigests, size: u64, layout: Cid },
     /// Missing, or reported already.
     Absent,
 }
@@ -95,24 +95,24 @@ impl EntryCheck {
         verdict
     }
 
-    /// The digest of each file whose bytes are there and are the CID's.
-    fn check_files(&self, manifest: &Manifest, verdict: &mut EntryVerdict) -> Vec<Option<Digest>> {
+    /// The digests of each file whose bytes are there and are the CID's.
+    fn check_files(&self, manifest: &Manifest, verdict: &mut EntryVerdict) -> Vec<Option<FileDigests>> {
         let mut digests = Vec::with_capacity(manifest.files.len());
         for (file, bytes) in manifest.files.iter().zip(&self.files) {
-            let (digest, size) = match bytes {
+            let (found, size) = match bytes {
                 FileBytes::Absent => {
                     digests.push(None);
                     continue;
                 }
-                FileBytes::Block(bytes) => (Digest::of(bytes), bytes.len() as u64),
-                FileBytes::Walked { digest, size, layout } => {
+                FileBytes::Block(bytes) => (FileDigests::of(bytes), bytes.len() as u64),
+                FileBytes::Walked { digests, size, layout } => {
                     if *layout != file.cid {
                         verdict.faults.push((Some(file.cid), Fault::FileLayout { name: file.name.clone() }));
                     }
-                    (*digest, *size)
+                    (digests.clone(), *size)
                 }
             };
-            if matches!(bytes, FileBytes::Block(_)) && digest != file.cid.digest() {
+            if matches!(bytes, FileBytes::Block(_)) && found.raw != file.cid.digest() {
                 verdict.faults.push((Some(file.cid), Fault::BlockCorrupt));
                 digests.push(None);
                 continue;
@@ -121,7 +121,7 @@ impl EntryCheck {
                 let fault = Fault::FileSize { name: file.name.clone(), expected: file.size, found: size };
                 verdict.faults.push((Some(file.cid), fault));
             }
-            digests.push(Some(digest));
+            digests.push(Some(found));
         }
         digests
     }
@@ -205,7 +205,7 @@ impl EntryCheck {
 fn check_statement(
     manifest: &Manifest,
     statement: &Statement,
-    digests: &[Option<Digest>],
+    digests: &[Option<FileDigests>],
     faults: &mut Vec<(Option<Cid>, Fault)>,
 ) {
     let event = &statement.event;
@@ -226,7 +226,7 @@ fn check_statement(
 fn check_subjects(
     manifest: &Manifest,
     subjects: &[Subject],
-    digests: &[Option<Digest>],
+    digests: &[Option<FileDigests>],
     faults: &mut Vec<(Option<Cid>, Fault)>,
 ) {
     let differ = |detail| (Some(manifest.log), Fault::SubjectsDiffer { detail });
@@ -250,7 +250,7 @@ fn check_subjects(
         if (name, cid, role) != (&file.name, &file.cid, &file.role) {
             faults.push(differ(format!("subject {index} is not file {}", file.name)));
         }
-        let found = digests[index];
+        let found = digests[index].as_ref().map(|digests| digests.raw);
         // A file of one block has its digest in its CID, also when the block is not there.
         let known = found.or((file.cid.codec() == Codec::Raw).then(|| file.cid.digest()));
         if let Some(found) = known.filter(|known| known != digest) {
@@ -264,7 +264,7 @@ fn check_subjects(
 fn check_file_digests(
     manifest: &Manifest,
     event: &Event,
-    digests: &[Option<Digest>],
+    digests: &[Option<FileDigests>],
     faults: &mut Vec<(Option<Cid>, Fault)>,
 ) {
     let details = match &event.details {
@@ -275,10 +275,16 @@ fn check_file_digests(
         let written = details.and_then(|details| details.digests.get(file.name.as_str()));
         if file.sealed {
             check_sealed(file, details.map(|details| &details.commitments), written.is_some(), faults);
-        } else if let (Some(written), Some(found)) = (written, digest) {
-            if written.raw != *found {
-                let fault = Fault::FileDigest { name: file.name.clone(), expected: written.raw, found: *found };
-                faults.push((Some(file.cid), fault));
+            continue;
+        }
+        if details.is_some_and(|details| details.commitments.contains_key(file.name.as_str())) {
+            let fault = Fault::Sealing { name: file.name.clone(), detail: "a file that is not sealed has a commitment" };
+            faults.push((Some(file.cid), fault));
+        }
+        let (Some(written), Some(found)) = (written, digest) else { continue };
+        for (expected, found) in [(written.raw, found.raw), (written.lf, found.lf)] {
+            if expected != found {
+                faults.push((Some(file.cid), Fault::FileDigest { name: file.name.clone(), expected, found }));
             }
         }
     }

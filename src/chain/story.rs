@@ -172,11 +172,11 @@ impl Story {
                 self.check_outcome(event.event, details.outcome);
                 self.check_version(event.event, details.direction, &details.migration.version);
             }
-            Details::Repair { migration, direction, .. } => {
+            Details::Repair { migration: Some(migration), direction, .. } => {
                 self.check_version(EventKind::Stamp, Some(*direction), &migration.version);
             }
             Details::Erase { erased, .. } => self.erased.extend(erased),
-            Details::Attach { .. } | Details::Other { .. } => {}
+            Details::Repair { .. } | Details::Attach { .. } | Details::Other { .. } => {}
         }
     }
 

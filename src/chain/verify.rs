@@ -699,8 +699,8 @@ impl FileSlot {
         }
         if pending.is_empty() {
             let size = check.size();
-            let (digest, layout) = check.finish();
-            return Ok(Self::Done(FileBytes::Walked { digest, size, layout }));
+            let (digests, layout) = check.finish();
+            return Ok(Self::Done(FileBytes::Walked { digests, size, layout }));
         }
         Ok(Self::Walk { pending, check, limit })
     }

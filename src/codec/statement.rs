@@ -251,7 +251,7 @@ fn decode_details(read: &mut ReadEvent) -> Result<Details, StatementError> {
     let migration = read.migration.take().map(|Object(migration)| migration);
     Ok(match event {
         EventKind::Repair => Details::Repair {
-            migration: migration.ok_or(missing("migration"))?,
+            migration,
             direction: read.direction.ok_or(missing("direction"))?,
             about: read.about.take().ok_or(missing("about"))?,
             schema,

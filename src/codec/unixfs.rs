@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::crypto::Digest;
-use crate::model::{Cid, Codec};
+use crate::model::{Cid, Codec, FileDigests, LineFeedHasher};
 
 /// Bytes of a full chunk; a file of at most so many bytes is one raw block.
 pub const CHUNK: usize = 1 << 20;
@@ -315,11 +314,12 @@ impl DirectoryBuilder {
     }
 }
 
-/// The digest of a whole file and whether its blocks are those that the profile makes, found while its
+/// The digests of a whole file and whether its blocks are those that the profile makes, found while its
 /// leaves pass by.
 #[derive(Default)]
 pub struct FileCheck {
     hasher: crate::crypto::Hasher,
+    line_feed: LineFeedHasher,
     builder: FileBuilder,
     size: u64,
 }
@@ -328,6 +328,7 @@ impl FileCheck {
     /// Takes the next leaf.
     pub fn push(&mut self, leaf: &[u8]) {
         self.hasher.update(leaf);
+        self.line_feed.update(leaf);
         self.builder.push(leaf, &mut |_| ());
         self.size += leaf.len() as u64;
     }
@@ -338,10 +339,11 @@ impl FileCheck {
         self.size
     }
 
-    /// The digest of all bytes and the CID that the profile gives them.
+    /// The digests of all bytes and the CID that the profile gives them.
     #[must_use]
-    pub fn finish(self) -> (Digest, Cid) {
-        (self.hasher.finish(), self.builder.finish(&mut |_| ()))
+    pub fn finish(self) -> (FileDigests, Cid) {
+        let digests = FileDigests { raw: self.hasher.finish(), lf: self.line_feed.finish() };
+        (digests, self.builder.finish(&mut |_| ()))
     }
 }
 
@@ -372,7 +374,7 @@ mod tests {
         let bytes: Vec<u8> = (0..3 * CHUNK + 5).map(|n| (n % 251) as u8).collect();
         let mut check = FileCheck::default();
         bytes.chunks(999_983).for_each(|part| check.push(part));
-        assert_eq!(check.finish(), (Digest::of(&bytes), build_file(&bytes, &mut |_| ())));
+        assert_eq!(check.finish(), (FileDigests::of(&bytes), build_file(&bytes, &mut |_| ())));
     }
 
     #[test]

@@ -136,6 +136,15 @@ pub struct FileDigests {
     pub lf: Digest,
 }
 
+impl FileDigests {
+    /// The digests of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let raw = Digest::of(bytes);
+        Self { raw, lf: super::line_feed_digest(bytes, raw) }
+    }
+}
+
 /// A run of neighbouring statements of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -229,7 +238,8 @@ pub enum Details {
     Migration(Box<MigrationDetails>),
     /// `repair`: what a version counts as from here on.
     Repair {
-        migration: MigrationName,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        migration: Option<MigrationName>,
         direction: Direction,
         about: Vec<Cid>,
         /// What the schema was found to be, where it was looked at.
@@ -284,7 +294,7 @@ impl Event {
     pub fn migration(&self) -> Option<&MigrationName> {
         match &self.details {
             Details::Migration(details) => Some(&details.migration),
-            Details::Repair { migration, .. } => Some(migration),
+            Details::Repair { migration, .. } => migration.as_ref(),
             _ => None,
         }
     }

@@ -1,8 +1,6 @@
 //! Compares a script on disk with its archived copy. It compares bytes; it does not know SQL.
 
-use std::borrow::Cow;
-
-use super::BYTE_ORDER_MARK;
+use crate::model::line_feed_form;
 
 /// How two copies of a script differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,25 +24,10 @@ pub fn difference(archived: &[u8], on_disk: &[u8]) -> Difference {
     Difference::Edited
 }
 
-/// The form that the digest `lf` covers (FORMAT §3): one leading UTF-8 byte order mark dropped, each CR LF made LF.
-///
-/// A CR that no LF follows stays. One pass: CR CR LF becomes CR LF. Borrows where no CR LF has to be replaced.
-pub fn line_feed_form(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(bytes);
-    if !bytes.windows(2).any(|pair| pair == b"\r\n") {
-        return Cow::Borrowed(bytes);
-    }
-    let mut form = Vec::with_capacity(bytes.len());
-    for (index, &byte) in bytes.iter().enumerate() {
-        if byte != b'\r' || bytes.get(index + 1) != Some(&b'\n') {
-            form.push(byte);
-        }
-    }
-    Cow::Owned(form)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -23,7 +23,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use self::sqlx::{FolderError, SCRIPT_LIMIT, read_folder};
-pub use difference::{Difference, difference, line_feed_form};
+pub use difference::{Difference, difference};
 pub use header::Header;
 pub use statement::{Control, Statement, statements, transaction_control};
 

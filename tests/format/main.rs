@@ -1,0 +1,4 @@
+//! The format, tested as data: archives and blocks made here and by another program.
+
+mod independent;
+mod memory;
