@@ -3,5 +3,6 @@
 pub mod chain;
 pub mod codec;
 pub mod crypto;
+pub mod database;
 pub mod model;
 pub mod scripts;

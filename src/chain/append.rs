@@ -2,10 +2,10 @@
 //! head. Nothing is written here; blocks are handed out in the order in which they may be stored, each
 //! after all that it links to.
 
+use super::Block;
 use super::snapshot::{EntriesTree, Snapshot};
 use super::tlog::Reader;
 use super::tree::MerkleTree;
-use super::Block;
 use crate::codec::dag_cbor::{self, DagCborError};
 use crate::codec::dsse::{Envelope, EnvelopeError, LOG_LIMIT};
 use crate::codec::note::{Note, NoteError, decode_checkpoint, encode_checkpoint};
@@ -15,8 +15,8 @@ use crate::codec::trust::{TrustError, decode_trust};
 use crate::codec::unixfs::{UnixFsError, build_file};
 use crate::crypto::{Digest, PrivateKey};
 use crate::model::{
-    CID_LENGTH, Checkpoint, Cid, Codec, Event, EventKind, FileEntry, FileName, Head, KeyRole, Manifest, Role, Statement,
-    Subject, TrustDocument,
+    CID_LENGTH, Checkpoint, Cid, Codec, Event, EventKind, FileEntry, FileName, Head, KeyRole, Manifest, Role,
+    Statement, Subject, TrustDocument,
 };
 
 /// A file that goes into the archive with an event.
@@ -127,7 +127,9 @@ impl Appender {
         let trust = self.trust_after(&event, &files)?;
         self.require_threshold(&event, &trust, keys)?;
         files.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
-        if let Some(pair) = files.windows(2).find(|pair| (pair[0].role, &pair[0].name) == (pair[1].role, &pair[1].name)) {
+        if let Some(pair) =
+            files.windows(2).find(|pair| (pair[0].role, &pair[0].name) == (pair[1].role, &pair[1].name))
+        {
             return Err(AppendError::DuplicateFile { role: pair[0].role, name: pair[0].name.clone() });
         }
         let manifest = put_event(event, &files, keys, self.last, sink)?;
@@ -151,7 +153,8 @@ impl Appender {
             return Err(AppendError::Threshold { role: KeyRole::Signer, seq, needed: 1, given: 0 });
         }
         let origin = Checkpoint::origin_of(&chain);
-        let checkpoint = Checkpoint { origin: origin.clone(), size: self.size(), root: self.snapshot.merkle.root() };
+        let checkpoint =
+            Checkpoint { origin: origin.clone(), size: self.size(), root: self.snapshot.merkle.root() };
         let note = Note::sign(encode_checkpoint(&checkpoint), &origin, key);
         let tlog = self.snapshot.directory(note.encode(), sink);
         let entries = self.snapshot.entries.root(sink).unwrap_or(manifest);
@@ -179,7 +182,12 @@ impl Appender {
         }
     }
 
-    fn require_threshold(&self, event: &Event, after: &TrustDocument, keys: &[&PrivateKey]) -> Result<(), AppendError> {
+    fn require_threshold(
+        &self,
+        event: &Event,
+        after: &TrustDocument,
+        keys: &[&PrivateKey],
+    ) -> Result<(), AppendError> {
         let role = match event.event {
             EventKind::Genesis | EventKind::Trust => KeyRole::Root,
             _ => KeyRole::Signer,
@@ -231,7 +239,8 @@ fn restore_snapshot<E>(
 ) -> Result<Snapshot, RestoreError<E>> {
     let mut snapshot = Snapshot::default();
     let mut edge: Vec<Vec<Digest>> = Vec::new();
-    let files: std::collections::HashMap<&str, _> = tree.iter().map(|(path, link)| (path.as_str(), link)).collect();
+    let files: std::collections::HashMap<&str, _> =
+        tree.iter().map(|(path, link)| (path.as_str(), link)).collect();
     for tile in tiles_of(size) {
         let path = tile.path();
         let link = files.get(path.as_str()).ok_or(RestoreError::Inconsistent("a tile is missing"))?;
@@ -248,7 +257,9 @@ fn restore_snapshot<E>(
                 edge[usize::from(level)] =
                     bytes.chunks_exact(32).filter_map(|hash| Some(Digest(hash.try_into().ok()?))).collect();
             }
-            TileKind::Entries if bytes.len() as u64 == tile.width * (CID_LENGTH as u64 + 2) => snapshot.bundle = bytes,
+            TileKind::Entries if bytes.len() as u64 == tile.width * (CID_LENGTH as u64 + 2) => {
+                snapshot.bundle = bytes
+            }
             _ => return Err(RestoreError::Inconsistent("a tile has another width than its name")),
         }
     }

@@ -10,7 +10,8 @@ use crate::codec::statement::decode_statement;
 use crate::codec::trust::decode_trust;
 use crate::crypto::{Digest, KeyId, PublicKey, Signature};
 use crate::model::{
-    Cid, Codec, Details, Event, EventKind, FileDigests, FileEntry, Manifest, Role, Statement, Subject, TrustDocument,
+    Cid, Codec, Details, Event, EventKind, FileDigests, FileEntry, Manifest, Role, Statement, Subject,
+    TrustDocument,
 };
 
 /// Keys by their identifiers.
@@ -159,7 +160,8 @@ impl EntryCheck {
         if !matches!(event.event, EventKind::Genesis | EventKind::Trust) {
             return;
         }
-        let mut documents = manifest.files.iter().zip(&self.files).filter(|(file, _)| file.role == Role::Trust);
+        let mut documents =
+            manifest.files.iter().zip(&self.files).filter(|(file, _)| file.role == Role::Trust);
         let (Some((file, bytes)), None) = (documents.next(), documents.next()) else {
             let detail = format!("a `{}` event has one file of role `trust`", event.event);
             verdict.faults.push((None, Fault::Malformed { what: "manifest", detail }));
@@ -232,8 +234,10 @@ fn check_subjects(
     let differ = |detail| (Some(manifest.log), Fault::SubjectsDiffer { detail });
     if manifest.files.is_empty() {
         let digest = manifest.prev.map(|previous| previous.digest());
-        if !matches!((subjects, digest), ([Subject::Chain { digest: found }], Some(digest)) if *found == digest) {
-            let detail = "without files there is one subject, `chain`, with the digest of the previous manifest";
+        if !matches!((subjects, digest), ([Subject::Chain { digest: found }], Some(digest)) if *found == digest)
+        {
+            let detail =
+                "without files there is one subject, `chain`, with the digest of the previous manifest";
             faults.push(differ(detail.to_owned()));
         }
         return;
@@ -278,7 +282,10 @@ fn check_file_digests(
             continue;
         }
         if details.is_some_and(|details| details.commitments.contains_key(file.name.as_str())) {
-            let fault = Fault::Sealing { name: file.name.clone(), detail: "a file that is not sealed has a commitment" };
+            let fault = Fault::Sealing {
+                name: file.name.clone(),
+                detail: "a file that is not sealed has a commitment",
+            };
             faults.push((Some(file.cid), fault));
         }
         let (Some(written), Some(found)) = (written, digest) else { continue };
@@ -307,7 +314,8 @@ fn check_sealed(
     }
     // Events without migration details carry their commitments among members that are not read here.
     if let Some(commitments) = commitments {
-        let commitment = commitments.get(file.name.as_str()).and_then(|text| text.strip_prefix("hmac-sha256:"));
+        let commitment =
+            commitments.get(file.name.as_str()).and_then(|text| text.strip_prefix("hmac-sha256:"));
         if commitment.and_then(Digest::parse_hex).is_none() {
             refuse("the log holds no commitment to its content");
         }

@@ -58,7 +58,9 @@ pub enum Fault {
     DuplicateEvent { id: EventId },
     #[error("the signature by key {keyid} is not over this")]
     BadSignature { keyid: KeyId },
-    #[error("{counted} keys that may sign as {role:?} signed, {needed} must; {revoked} revoked and {unknown} unknown keys signed too")]
+    #[error(
+        "{counted} keys that may sign as {role:?} signed, {needed} must; {revoked} revoked and {unknown} unknown keys signed too"
+    )]
     Threshold { role: KeyRole, needed: u32, counted: u32, revoked: u32, unknown: u32 },
     #[error("there is no trust document in force, so no signature counts")]
     NoTrust,
@@ -102,7 +104,9 @@ pub enum Fault {
     EntriesShape { detail: &'static str },
     #[error("the chain is {chain}, not one that this verifier was told to trust")]
     NotAnchored { chain: Cid },
-    #[error("the trust document asks for witnesses and their cosignatures were not checked: this version does not check them")]
+    #[error(
+        "the trust document asks for witnesses and their cosignatures were not checked: this version does not check them"
+    )]
     WitnessesUnchecked,
     #[error("{count} timestamp tokens were not checked: this version does not check them")]
     TimestampsUnchecked { count: usize },

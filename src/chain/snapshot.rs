@@ -78,8 +78,11 @@ impl Snapshot {
     pub fn push(&mut self, manifest: Cid, sink: &mut dyn FnMut(Block)) {
         let directory = &mut self.directory;
         self.merkle.push(&manifest, |tile| {
-            let place =
-                Tile { kind: TileKind::Hashes { level: tile.level }, index: tile.index, width: ENTRIES_WIDTH as u64 };
+            let place = Tile {
+                kind: TileKind::Hashes { level: tile.level },
+                index: tile.index,
+                width: ENTRIES_WIDTH as u64,
+            };
             put_file(directory, &place.path(), concatenate(&tile.hashes), sink);
         });
         push_entry(&mut self.bundle, &manifest);
@@ -142,7 +145,9 @@ mod tests {
 
     fn leaves(root: &Cid, blocks: &HashMap<Cid, Vec<u8>>) -> Vec<Cid> {
         match blocks.get(root) {
-            Some(node) => decode_entries_node(node).unwrap().iter().flat_map(|link| leaves(link, blocks)).collect(),
+            Some(node) => {
+                decode_entries_node(node).unwrap().iter().flat_map(|link| leaves(link, blocks)).collect()
+            }
             None => vec![*root],
         }
     }
@@ -158,7 +163,14 @@ mod tests {
             let root = tree.root(&mut sink).unwrap();
             assert_eq!(leaves(&root, &blocks), all[..count], "{count}");
             let width = decode_entries_node(&blocks[&root]).unwrap().len();
-            assert_eq!(width, if count <= 256 { count } else { count.div_ceil(256).div_ceil(if count > 65_536 { 256 } else { 1 }) });
+            assert_eq!(
+                width,
+                if count <= 256 {
+                    count
+                } else {
+                    count.div_ceil(256).div_ceil(if count > 65_536 { 256 } else { 1 })
+                }
+            );
         }
     }
 }

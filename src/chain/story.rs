@@ -8,7 +8,8 @@ use super::entry::{EntryVerdict, KnownKeys, SignatureState};
 use super::finding::{Fault, Finding, Text};
 use crate::crypto::{Digest, KeyId};
 use crate::model::{
-    Cid, Details, Direction, Event, EventId, EventKind, KeyRole, Manifest, Outcome, SchemaChange, Timestamp, TrustDocument,
+    Cid, Details, Direction, Event, EventId, EventKind, KeyRole, Manifest, Outcome, SchemaChange, Timestamp,
+    TrustDocument,
 };
 
 /// The state of a chain up to an entry.
@@ -187,7 +188,8 @@ impl Story {
         }
         match self.newest {
             Some(earlier)
-                if finished_at.as_microseconds() < earlier.as_microseconds().saturating_sub(self.tolerance) =>
+                if finished_at.as_microseconds()
+                    < earlier.as_microseconds().saturating_sub(self.tolerance) =>
             {
                 self.find(None, Fault::TimeBackwards { earlier, found: finished_at });
             }

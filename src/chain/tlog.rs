@@ -58,7 +58,8 @@ impl<E> Reader<'_, E> {
             return Err(RestoreError::Inconsistent("its directory nests too deep"));
         }
         let bytes = self.block(directory)?;
-        let links = decode_directory(&bytes).map_err(|source| RestoreError::UnixFs { cid: *directory, source })?;
+        let links =
+            decode_directory(&bytes).map_err(|source| RestoreError::UnixFs { cid: *directory, source })?;
         for link in links {
             let path = format!("{prefix}{}", link.name);
             if link.cid.codec() == Codec::DagPb {

@@ -135,7 +135,10 @@ mod tests {
                 assert_eq!(tree.root(), definition(&leaves[..=count]), "{count}");
             }
         }
-        assert_eq!(tiles.iter().map(|tile| (tile.level, tile.index)).collect::<Vec<_>>(), [(0, 0), (0, 1), (0, 2), (0, 3)]);
+        assert_eq!(
+            tiles.iter().map(|tile| (tile.level, tile.index)).collect::<Vec<_>>(),
+            [(0, 0), (0, 1), (0, 2), (0, 3)]
+        );
         assert_eq!(MerkleTree::restore(tree.size(), tree.edge().to_vec()).root(), tree.root());
     }
 }

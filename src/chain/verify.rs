@@ -21,7 +21,7 @@ use crate::codec::dag_cbor::{self, decode_entries_node, decode_head, decode_mani
 use crate::codec::note::{Note, NoteVerdict, decode_checkpoint};
 use crate::codec::unixfs::{FileCheck, decode_directory, decode_file_node};
 use crate::crypto::KeyId;
-use crate::model::{Checkpoint, ChainName, Cid, Codec, Head, KeyRole, Manifest, Timestamp};
+use crate::model::{ChainName, Checkpoint, Cid, Codec, Head, KeyRole, Manifest, Timestamp};
 
 /// Entries that may be open at once; bounds memory, and how many blocks are worth fetching in parallel.
 const OPEN_ENTRIES: usize = 512;
@@ -107,12 +107,22 @@ pub struct Report {
 /// What is still to be walked, in the order of a depth-first export.
 enum Item {
     /// A block below the tlog directory.
-    Tlog { cid: Cid, path: String, depth: usize },
+    Tlog {
+        cid: Cid,
+        path: String,
+        depth: usize,
+    },
     /// A node of the entries tree or a manifest.
-    Entries { cid: Cid, depth: usize },
+    Entries {
+        cid: Cid,
+        depth: usize,
+    },
     Entry(Box<OpenEntry>),
     /// The next manifest of a walk over `prev`, newest first.
-    Previous { cid: Cid, seq: Option<u64> },
+    Previous {
+        cid: Cid,
+        seq: Option<u64>,
+    },
 }
 
 struct OpenEntry {
@@ -322,7 +332,9 @@ impl Verifier {
             return;
         }
         match decode_directory(&bytes) {
-            Ok(_) if depth > DIRECTORY_DEPTH => self.malformed(cid, "tlog directory", "it nests too deep".to_owned()),
+            Ok(_) if depth > DIRECTORY_DEPTH => {
+                self.malformed(cid, "tlog directory", "it nests too deep".to_owned())
+            }
             Ok(links) => {
                 for (index, link) in links.into_iter().enumerate() {
                     let path = if path.is_empty() { link.name } else { format!("{path}/{}", link.name) };
@@ -330,7 +342,11 @@ impl Verifier {
                         self.tiles.insert(path.clone(), link.cid);
                     } else if !self.nodes.insert(link.cid) {
                         // No two directories of a tree are equal; walking one again could take for ever.
-                        self.malformed(link.cid, "tlog directory", format!("{path} is another directory again"));
+                        self.malformed(
+                            link.cid,
+                            "tlog directory",
+                            format!("{path} is another directory again"),
+                        );
                         continue;
                     }
                     let position = (position + index).min(self.items.len());
@@ -447,12 +463,20 @@ impl Verifier {
         let Some(head) = self.head.take() else { return };
         let newest = self.story.last;
         if newest != Some(head.manifest) {
-            let fault = Fault::HeadDiffers { member: "manifest", expected: Text(newest), found: Text(Some(head.manifest)) };
+            let fault = Fault::HeadDiffers {
+                member: "manifest",
+                expected: Text(newest),
+                found: Text(Some(head.manifest)),
+            };
             self.find(None, fault);
         }
         let entries = self.snapshot.entries.root(&mut |_| ());
         if entries != Some(head.entries) {
-            let fault = Fault::HeadDiffers { member: "entries", expected: Text(entries), found: Text(Some(head.entries)) };
+            let fault = Fault::HeadDiffers {
+                member: "entries",
+                expected: Text(entries),
+                found: Text(Some(head.entries)),
+            };
             self.find(None, fault);
         }
         self.check_tiles();
@@ -476,7 +500,9 @@ impl Verifier {
         for (path, cid) in &expected {
             match found.get(path) {
                 None => self.find(None, Fault::TileMissing { path: path.clone() }),
-                Some(other) if other != cid => self.find(Some(*other), Fault::TileDiffers { path: path.clone() }),
+                Some(other) if other != cid => {
+                    self.find(Some(*other), Fault::TileDiffers { path: path.clone() })
+                }
                 Some(_) => {}
             }
         }
@@ -584,7 +610,8 @@ impl Item {
 
 impl OpenEntry {
     fn new(cid: Cid, fetched: Fetched) -> Self {
-        let mut entry = Self { cid, manifest: None, log: Slot::Absent, files: Vec::new(), faults: Vec::new() };
+        let mut entry =
+            Self { cid, manifest: None, log: Slot::Absent, files: Vec::new(), faults: Vec::new() };
         let manifest = match fetched {
             Fetched::Missing => Err(Fault::BlockMissing),
             Fetched::Block(bytes) if !cid.matches(&bytes) => Err(Fault::BlockCorrupt),
@@ -622,7 +649,8 @@ impl OpenEntry {
     }
 
     fn is_complete(&self) -> bool {
-        !matches!(self.log, Slot::Wanted(_)) && self.files.iter().all(|file| matches!(file, FileSlot::Done(_)))
+        !matches!(self.log, Slot::Wanted(_))
+            && self.files.iter().all(|file| matches!(file, FileSlot::Done(_)))
     }
 
     fn feed(&mut self, cid: &Cid, fetched: Fetched) {
@@ -655,7 +683,15 @@ impl OpenEntry {
             Slot::Have(bytes) => Some(bytes),
             _ => None,
         };
-        EntryCheck { index, cid: self.cid, manifest: self.manifest, log, files: files.collect(), keys, faults: self.faults }
+        EntryCheck {
+            index,
+            cid: self.cid,
+            manifest: self.manifest,
+            log,
+            files: files.collect(),
+            keys,
+            faults: self.faults,
+        }
     }
 }
 
@@ -695,7 +731,9 @@ impl FileSlot {
             Codec::DagCbor => return Err(malformed("a file is raw or dag-pb".to_owned())),
         }
         if check.size() > limit {
-            return Err(malformed(format!("it goes on after its {size} bytes, or has more than {FILE_LIMIT}")));
+            return Err(malformed(format!(
+                "it goes on after its {size} bytes, or has more than {FILE_LIMIT}"
+            )));
         }
         if pending.is_empty() {
             let size = check.size();

@@ -35,7 +35,8 @@ fn judge(path: &Path, sound: bool) -> Option<String> {
         }
         map.entry(cid).or_insert(block);
     }
-    let is_head = map.get(&root).is_some_and(|block| greffe::codec::dag_cbor::decode_manifest(block).is_err());
+    let is_head =
+        map.get(&root).is_some_and(|block| greffe::codec::dag_cbor::decode_manifest(block).is_err());
     let root = if is_head { root } else { newest.unwrap_or(root) };
     let report = memory::verify(root, &map, Options::default());
     let name = path.file_stem().unwrap().to_string_lossy();
@@ -45,6 +46,7 @@ fn judge(path: &Path, sound: bool) -> Option<String> {
     }
     let note: serde_json::Value =
         serde_json::from_slice(&std::fs::read(path.with_extension("json")).unwrap()).unwrap();
-    let located = report.findings.iter().any(|finding| note["seq"].is_null() || finding.seq == note["seq"].as_u64());
+    let located =
+        report.findings.iter().any(|finding| note["seq"].is_null() || finding.seq == note["seq"].as_u64());
     (report.verified || !located).then(|| format!("{name}: wanted {note}, got {says:?}"))
 }

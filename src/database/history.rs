@@ -1,0 +1,146 @@
+//! The history: a journal of rows that are added and, but for a crashed run, never changed; and what
+//! follows from it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    Actor, Cid, Direction, ErrorCode, EventId, EventKind, Executor, FileDigests, Hook, MigrationName, Run,
+    SchemaChange, StatementRun, Target, Timestamp,
+};
+
+/// What a row says of its event beyond its columns; enough to archive it later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    pub actor: Actor,
+    pub target: Target,
+    pub executor: Executor,
+    pub run: Run,
+    pub migration: MigrationName,
+    pub statements: Vec<StatementRun>,
+    /// `None` where no fingerprint was asked for.
+    pub schema: Option<SchemaChange>,
+    pub error: Option<ErrorCode>,
+    /// Manifest of the event that is undone.
+    pub reverts: Option<Cid>,
+    pub hooks: Vec<Hook>,
+}
+
+/// How far a row's script came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RowState {
+    /// It runs, or a crash cut it short.
+    Started,
+    /// It failed outside a transaction, so what ran before the failure stays.
+    Partial,
+    Done,
+}
+
+/// One row of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryRow {
+    /// From 1, without gaps.
+    pub position: i64,
+    pub id: EventId,
+    pub event: EventKind,
+    pub direction: Direction,
+    pub state: RowState,
+    pub version: String,
+    pub started_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub up: Option<FileDigests>,
+    pub down: Option<FileDigests>,
+    pub record: Record,
+    pub archived: Option<(u64, Cid)>,
+}
+
+/// A version that counts as applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The row that made it so.
+    pub position: i64,
+    pub up: Option<FileDigests>,
+    pub down: Option<FileDigests>,
+    pub name: Option<String>,
+    pub archived: Option<(u64, Cid)>,
+    pub finished_at: Option<Timestamp>,
+}
+
+/// What follows from the rows.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// By version.
+    pub applied: BTreeMap<String, Applied>,
+    /// Versions that are neither applied nor not, with the row that left them so.
+    pub half_applied: BTreeMap<String, HistoryRow>,
+    /// The newest fingerprint that a row recorded.
+    pub schema: Option<(String, crate::crypto::Digest)>,
+    /// Position of the newest row, 0 without rows.
+    pub last: i64,
+    /// Where the newest archived row stands.
+    pub newest_archived: Option<(u64, Cid)>,
+    pub unarchived: usize,
+}
+
+impl History {
+    /// Reads the rows in their order.
+    #[must_use]
+    pub fn of(rows: &[HistoryRow]) -> Self {
+        let mut history = Self::default();
+        for row in rows {
+            history.add(row);
+        }
+        history
+    }
+
+    fn add(&mut self, row: &HistoryRow) {
+        self.last = row.position;
+        match row.archived {
+            Some(place) => self.newest_archived = self.newest_archived.max(Some(place)),
+            None => self.unarchived += 1,
+        }
+        if let Some(schema) = &row.record.schema {
+            self.schema = schema.after.map(|after| (schema.algorithm.clone(), after));
+        }
+        if row.state != RowState::Done {
+            self.half_applied.insert(row.version.clone(), row.clone());
+            return;
+        }
+        match (row.event, row.direction) {
+            (EventKind::Fail, _) => {}
+            (_, Direction::Up) => {
+                self.half_applied.remove(&row.version);
+                self.applied.insert(row.version.clone(), Applied::of(row));
+            }
+            (_, Direction::Down) => {
+                self.half_applied.remove(&row.version);
+                self.applied.remove(&row.version);
+            }
+        }
+    }
+
+    /// Applied versions, the one applied last first.
+    #[must_use]
+    pub fn newest_first(&self) -> Vec<(&str, &Applied)> {
+        let mut applied: Vec<_> =
+            self.applied.iter().map(|(version, applied)| (version.as_str(), applied)).collect();
+        applied.sort_by_key(|(_, applied)| std::cmp::Reverse(applied.position));
+        applied
+    }
+}
+
+impl Applied {
+    fn of(row: &HistoryRow) -> Self {
+        Self {
+            position: row.position,
+            up: row.up.clone(),
+            down: row.down.clone(),
+            name: row.record.migration.name.clone(),
+            archived: row.archived,
+            finished_at: row.finished_at,
+        }
+    }
+}

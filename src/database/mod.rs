@@ -1,0 +1,180 @@
+//! Targets: the databases that scripts run on. A target runs scripts, keeps its history in the same
+//! transaction, and tells the fingerprint of its schema. It knows neither archive nor keys.
+
+mod history;
+pub mod sqlite;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use history::{Applied, History, HistoryRow, Record, RowState};
+
+use crate::crypto::Digest;
+use crate::model::{Cid, Direction, Engine, EventId, EventKind, FileDigests, MigrationName, Timestamp};
+
+/// A script with the digests that the history keeps of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptFile {
+    pub file_name: String,
+    pub bytes: Vec<u8>,
+}
+
+/// One script to run, and what the history is to say of it.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub id: EventId,
+    /// [`EventKind::Apply`] or [`EventKind::Rollback`].
+    pub event: EventKind,
+    pub migration: MigrationName,
+    /// The text that runs: UTF-8, no byte order mark.
+    pub sql: String,
+    /// Kind of each statement of `sql`, in order.
+    pub kinds: Vec<String>,
+    /// Whether script and history row are one transaction.
+    pub transaction: bool,
+    pub up: Option<ScriptFile>,
+    pub down: Option<ScriptFile>,
+    pub record: Record,
+}
+
+/// What to record when nothing is run.
+#[derive(Clone, Debug)]
+pub struct Repair {
+    pub id: EventId,
+    pub direction: Direction,
+    pub version: String,
+    pub up: Option<ScriptFile>,
+    pub down: Option<ScriptFile>,
+    pub record: Record,
+}
+
+/// An event that is in the history and not in the archive.
+#[derive(Clone, Debug)]
+pub struct Unarchived {
+    pub row: HistoryRow,
+    pub up: Option<ScriptFile>,
+    pub down: Option<ScriptFile>,
+}
+
+/// What a target is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetIdentity {
+    pub engine: Engine,
+    /// The server's own version.
+    pub version: String,
+}
+
+/// Why a target did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    #[error("the database URL cannot be used: {0}")]
+    Url(&'static str),
+    #[error("there is no database at {0}")]
+    Missing(PathBuf),
+    #[error("cannot open the database")]
+    Open(#[source] Failure),
+    #[error("another run holds the lock {lock} after {waited:?}")]
+    Locked { lock: PathBuf, waited: Duration },
+    #[error("cannot lock {lock}")]
+    Lock {
+        lock: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("cannot bring greffe's own table up to date")]
+    OwnSchema(#[source] Failure),
+    #[error("cannot read or write the history")]
+    History(#[source] Failure),
+    #[error("row {position} of the history is not what greffe writes: {detail}")]
+    HistoryDamaged { position: i64, detail: String },
+    #[error("someone else wrote the history during this run")]
+    Concurrent,
+    #[error("cannot read the schema")]
+    Schema(#[source] Failure),
+    #[error("the script ended the transaction that it runs in")]
+    TransactionEnded,
+}
+
+/// An error of a database server or driver, without its text: that may hold values of rows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    #[error("the database answered with code {code}{}", hint.map(|hint| format!(" ({hint})")).unwrap_or_default())]
+    Server { code: String, hint: Option<&'static str> },
+    #[error("the connection failed: {0}")]
+    Connection(String),
+    #[error("the driver failed: {0}")]
+    Driver(&'static str),
+}
+
+/// How a script ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepOutcome {
+    Done,
+    /// The script failed; the history says so. `partial`: what ran before stays, for there was no transaction.
+    Failed {
+        failure: Failure,
+        statement: u64,
+        partial: bool,
+    },
+}
+
+/// A database that scripts run on.
+///
+/// Contract:
+/// - [`Target::run`] and the row that tells of it are one transaction, unless the step asks for none: then
+///   a row `started` is durable before the first statement runs.
+/// - A row is durable when the call that wrote it returned.
+/// - [`Target::lock`] is held until the target is dropped or the process ends; no call releases another's.
+/// - Calls that only read create nothing: neither a file nor a table.
+pub trait Target {
+    /// Engine and version.
+    fn identity(&self) -> TargetIdentity;
+
+    /// Takes the run lock, waiting at most `wait`.
+    fn lock(&mut self, wait: Duration) -> impl Future<Output = Result<(), DatabaseError>>;
+
+    /// Creates or updates greffe's own table. The lock has to be held.
+    fn prepare(&mut self) -> impl Future<Output = Result<(), DatabaseError>>;
+
+    /// All rows in order; none when greffe's table does not exist.
+    fn history(&mut self) -> impl Future<Output = Result<Vec<HistoryRow>, DatabaseError>>;
+
+    /// At most `limit` finished rows after `after` that are not archived, in order, with their scripts.
+    fn unarchived(
+        &mut self,
+        after: i64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Unarchived>, DatabaseError>>;
+
+    /// Notes where events stand in the archive, and drops the scripts kept for it; all or none.
+    fn mark_archived(
+        &mut self,
+        places: &[(EventId, u64, Cid)],
+    ) -> impl Future<Output = Result<(), DatabaseError>>;
+
+    /// Runs a script and records how it ended; `clock` is asked for times.
+    fn run(
+        &mut self,
+        step: &Step,
+        clock: &dyn Fn() -> Timestamp,
+    ) -> impl Future<Output = Result<StepOutcome, DatabaseError>>;
+
+    /// Ends a row that a crash left as `started`: it becomes `fail`, `partial`.
+    fn close_started(
+        &mut self,
+        id: EventId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), DatabaseError>>;
+
+    /// Records what a version counts as from here on.
+    fn repair(&mut self, repair: &Repair, now: Timestamp) -> impl Future<Output = Result<(), DatabaseError>>;
+
+    /// The canonical text's name and digest for the schema as it is.
+    fn fingerprint(&mut self) -> impl Future<Output = Result<(&'static str, Digest), DatabaseError>>;
+
+    /// Closes the connection and gives the lock back.
+    fn close(self) -> impl Future<Output = ()>;
+}
+
+/// Digests of both scripts of a migration, where there are such scripts.
+pub type ScriptDigests = (Option<FileDigests>, Option<FileDigests>);

@@ -1,0 +1,266 @@
+//! SQLite, through sqlx. Script and history row are one transaction; the run lock is a lock of the
+//! operating system on a file beside the database, which ends with the process.
+
+mod fingerprint;
+mod lock;
+mod rows;
+mod run;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
+
+use super::{
+    DatabaseError, Failure, HistoryRow, Repair, Step, StepOutcome, Target, TargetIdentity, Unarchived,
+};
+use crate::crypto::Digest;
+use crate::model::{Cid, Engine, EventId, Timestamp};
+use lock::RunLock;
+
+/// Where sqlx notes which of greffe's own migrations it ran; `_sqlx_migrations` may be the user's.
+const OWN_MIGRATIONS: &str = "greffe_migrations";
+
+fn own_migrations() -> Migrator {
+    let mut migrator = sqlx::migrate!("migrations/history/sqlite");
+    migrator.dangerous_set_table_name(OWN_MIGRATIONS);
+    migrator.set_locking(false);
+    migrator
+}
+
+/// What a connection may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing is created or changed.
+    Read,
+    /// The database is created when it is missing.
+    Write,
+}
+
+/// How to open a database.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub access: Access,
+    /// Whether foreign keys are enforced while scripts run.
+    pub foreign_keys: bool,
+    /// How long to wait for a lock that another program holds on the database itself.
+    pub busy_timeout: Duration,
+}
+
+/// A SQLite database in a file.
+pub struct Sqlite {
+    connection: SqliteConnection,
+    version: String,
+    path: PathBuf,
+    foreign_keys: bool,
+    lock: Option<RunLock>,
+    /// The fingerprint at a value of SQLite's own schema counter.
+    known_schema: Option<(i64, Digest)>,
+    last_position: Option<i64>,
+}
+
+impl Sqlite {
+    /// Whether `url` is for this adapter.
+    #[must_use]
+    pub fn accepts(url: &str) -> bool {
+        url.starts_with("sqlite:")
+    }
+
+    /// The database file that `url` names; a relative path is taken from `base`.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Url`] for a database in memory, which ends with the run, and for a URL that the
+    /// driver does not read.
+    pub fn file_of(url: &str, base: &Path) -> Result<PathBuf, DatabaseError> {
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(|_| DatabaseError::Url("it is not one that the driver reads"))?;
+        let file = options.get_filename();
+        let text = file.to_string_lossy();
+        if text.is_empty()
+            || text.contains(":memory:")
+            || text.starts_with("file:")
+            || url.contains("mode=memory")
+        {
+            return Err(DatabaseError::Url("a database in memory ends with the run; name a file"));
+        }
+        Ok(base.join(file))
+    }
+
+    /// Opens the database file at `path`.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Missing`] when only reading and there is none; [`DatabaseError::Open`] otherwise.
+    pub async fn open(path: &Path, options: Options) -> Result<Self, DatabaseError> {
+        if options.access == Access::Read && !path.exists() {
+            return Err(DatabaseError::Missing(path.to_owned()));
+        }
+        let connect = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(options.access == Access::Write)
+            .read_only(options.access == Access::Read)
+            .foreign_keys(options.foreign_keys)
+            .busy_timeout(options.busy_timeout)
+            .synchronous(SqliteSynchronous::Full)
+            .disable_statement_logging();
+        let mut connection = SqliteConnection::connect_with(&connect)
+            .await
+            .map_err(|error| DatabaseError::Open(failure(&error)))?;
+        // The first read shows whether the file is a database at all.
+        let version = sqlx::query("SELECT sqlite_version(), (SELECT count(*) FROM sqlite_schema)")
+            .fetch_one(&mut connection)
+            .await
+            .and_then(|row| row.try_get::<String, _>(0))
+            .map_err(|error| DatabaseError::Open(failure(&error)))?;
+        Ok(Self {
+            connection,
+            version,
+            path: path.to_owned(),
+            foreign_keys: options.foreign_keys,
+            lock: None,
+            known_schema: None,
+            last_position: None,
+        })
+    }
+
+    async fn own_schema_is_current(&mut self) -> bool {
+        let applied = sqlx::query("SELECT version, checksum FROM greffe_migrations ORDER BY version")
+            .fetch_all(&mut self.connection)
+            .await
+            .unwrap_or_default();
+        let migrator = own_migrations();
+        let wanted: Vec<_> =
+            migrator.iter().filter(|migration| migration.migration_type.is_up_migration()).collect();
+        applied.len() == wanted.len()
+            && applied.iter().zip(wanted).all(|(row, migration)| {
+                row.try_get::<i64, _>(0).is_ok_and(|version| version == migration.version)
+                    && row
+                        .try_get::<Vec<u8>, _>(1)
+                        .is_ok_and(|checksum| checksum == migration.checksum.as_ref())
+            })
+    }
+}
+
+impl Target for Sqlite {
+    fn identity(&self) -> TargetIdentity {
+        TargetIdentity { engine: Engine::Sqlite, version: self.version.clone() }
+    }
+
+    async fn lock(&mut self, wait: Duration) -> Result<(), DatabaseError> {
+        self.lock = Some(RunLock::take(&self.path, wait).await?);
+        Ok(())
+    }
+
+    async fn prepare(&mut self) -> Result<(), DatabaseError> {
+        if self.own_schema_is_current().await {
+            return Ok(());
+        }
+        own_migrations().run(&mut self.connection).await.map_err(|error| {
+            DatabaseError::OwnSchema(match error {
+                sqlx::migrate::MigrateError::Execute(error)
+                | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => failure(&error),
+                sqlx::migrate::MigrateError::VersionMissing(_) => {
+                    Failure::Driver("the table was made by a newer greffe")
+                }
+                _ => Failure::Driver("the table is not as this greffe made it"),
+            })
+        })
+    }
+
+    async fn history(&mut self) -> Result<Vec<HistoryRow>, DatabaseError> {
+        let rows = rows::read_all(&mut self.connection).await?;
+        self.last_position = Some(rows.last().map_or(0, |row| row.position));
+        Ok(rows)
+    }
+
+    async fn unarchived(&mut self, after: i64, limit: u32) -> Result<Vec<Unarchived>, DatabaseError> {
+        rows::read_unarchived(&mut self.connection, after, limit).await
+    }
+
+    async fn mark_archived(&mut self, places: &[(EventId, u64, Cid)]) -> Result<(), DatabaseError> {
+        rows::mark_archived(&mut self.connection, places).await
+    }
+
+    async fn run(
+        &mut self,
+        step: &Step,
+        clock: &dyn Fn() -> Timestamp,
+    ) -> Result<StepOutcome, DatabaseError> {
+        if step.transaction {
+            self.run_in_transaction(step, clock).await
+        } else {
+            self.run_bare(step, clock).await
+        }
+    }
+
+    async fn close_started(&mut self, id: EventId, now: Timestamp) -> Result<(), DatabaseError> {
+        let schema = self.fingerprint().await?;
+        rows::close_started(&mut self.connection, id, now, schema).await
+    }
+
+    async fn repair(&mut self, repair: &Repair, now: Timestamp) -> Result<(), DatabaseError> {
+        let position = self.next_position().await?;
+        rows::insert_repair(&mut self.connection, position, repair, now).await?;
+        self.last_position = Some(position);
+        Ok(())
+    }
+
+    async fn fingerprint(&mut self) -> Result<(&'static str, Digest), DatabaseError> {
+        let counter = fingerprint::schema_counter(&mut self.connection).await?;
+        if let Some((known, digest)) = self.known_schema
+            && known == counter
+        {
+            return Ok((fingerprint::ALGORITHM, digest));
+        }
+        let digest = fingerprint::of(&mut self.connection).await?;
+        self.known_schema = Some((counter, digest));
+        Ok((fingerprint::ALGORITHM, digest))
+    }
+
+    async fn close(self) {
+        // The lock is dropped after the connection is closed.
+        let Self { connection, lock, .. } = self;
+        connection.close().await.ok();
+        drop(lock);
+    }
+}
+
+/// What may be said of an error: its code, never its text.
+fn failure(error: &sqlx::Error) -> Failure {
+    match error {
+        sqlx::Error::Database(error) => {
+            let code = error.code().map_or_else(|| "unknown".to_owned(), |code| code.into_owned());
+            let hint = hint(&code);
+            Failure::Server { code, hint }
+        }
+        sqlx::Error::Io(error) => Failure::Connection(error.kind().to_string()),
+        sqlx::Error::WorkerCrashed => Failure::Driver("its thread ended"),
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+            Failure::Driver("a value has another type")
+        }
+        _ => Failure::Driver("an unexpected error"),
+    }
+}
+
+/// Words for SQLite's primary result codes (sqlite.org/rescode.html), which are the low byte.
+fn hint(code: &str) -> Option<&'static str> {
+    Some(match code.parse::<u32>().ok()? & 0xff {
+        1 => "SQL error or missing object",
+        5 => "the database is locked by another program",
+        6 => "a table is locked",
+        8 => "the database is read-only",
+        9 => "interrupted",
+        10 => "input/output error",
+        11 => "the database file is damaged",
+        13 => "the disk or database is full",
+        14 => "cannot open the file",
+        17 => "the schema changed",
+        18 => "a value is too large",
+        19 => "a constraint failed",
+        20 => "a value has the wrong type",
+        26 => "the file is not a database",
+        _ => return None,
+    })
+}
