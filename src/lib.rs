@@ -5,4 +5,6 @@ pub mod codec;
 pub mod crypto;
 pub mod database;
 pub mod model;
+pub mod ops;
 pub mod scripts;
+pub mod store;

@@ -1,0 +1,225 @@
+//! A chain in its archive: reading entries, and continuing it.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::OpsError;
+use super::error::BlockError;
+use crate::chain::{Appender, Block};
+use crate::codec::dag_cbor::{decode_entries_node, decode_head, decode_manifest};
+use crate::codec::dsse::Envelope;
+use crate::codec::statement::decode_statement;
+use crate::codec::unixfs::decode_file_node;
+use crate::crypto::PrivateKey;
+use crate::model::{ChainName, Cid, Codec, ENTRIES_WIDTH, EventId, Head, Manifest, Statement};
+use crate::store::{Archive, Torn};
+
+/// A file that is put together in memory is no larger.
+const FILE_LIMIT: u64 = 256 << 20;
+
+/// Reads entries of an archive. Signatures are not checked here: that is verification's work.
+pub struct ChainReader {
+    archive: Archive,
+}
+
+/// One entry as it stands in the archive.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub cid: Cid,
+    pub manifest: Manifest,
+    pub statement: Statement,
+    /// Keyids of the envelope, not verified.
+    pub signed_by: Vec<crate::crypto::KeyId>,
+}
+
+impl ChainReader {
+    /// Opens an archive to read; nothing is created.
+    ///
+    /// # Errors
+    /// [`OpsError::Archive`].
+    pub fn open(directory: &Path, name: &ChainName) -> Result<Self, OpsError> {
+        Ok(Self { archive: Archive::open_read(directory, name)? })
+    }
+
+    /// The head.
+    #[must_use]
+    pub fn head(&self) -> Cid {
+        self.archive.head()
+    }
+
+    /// CID of manifest 0.
+    #[must_use]
+    pub fn root(&self) -> Cid {
+        self.archive.root()
+    }
+
+    /// The archive itself.
+    #[must_use]
+    pub fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
+    /// A block's bytes, which are the CID's.
+    ///
+    /// # Errors
+    /// [`OpsError::BlockMissing`] when it is not there.
+    pub fn block(&self, what: &'static str, cid: &Cid) -> Result<Vec<u8>, OpsError> {
+        self.archive.get(cid)?.ok_or(OpsError::BlockMissing { what, cid: *cid })
+    }
+
+    fn head_block(&self) -> Result<Head, OpsError> {
+        let cid = self.head();
+        decode_head(&self.block("head", &cid)?)
+            .map_err(|error| OpsError::Block { what: "head", cid, source: error.into() })
+    }
+
+    /// A manifest.
+    ///
+    /// # Errors
+    /// When it is missing or malformed.
+    pub fn manifest(&self, cid: &Cid) -> Result<Manifest, OpsError> {
+        decode_manifest(&self.block("manifest", cid)?)
+            .map_err(|error| OpsError::Block { what: "manifest", cid: *cid, source: error.into() })
+    }
+
+    /// The newest manifest.
+    ///
+    /// # Errors
+    /// When head or manifest are missing or malformed.
+    pub fn newest(&self) -> Result<(Cid, Manifest), OpsError> {
+        let cid = self.head_block()?.manifest;
+        Ok((cid, self.manifest(&cid)?))
+    }
+
+    /// The manifest of entry `seq`, found through the entries tree.
+    ///
+    /// # Errors
+    /// [`OpsError::NoEntry`] when there is none.
+    pub fn manifest_at(&self, seq: u64) -> Result<Cid, OpsError> {
+        let head = self.head_block()?;
+        let newest = self.manifest(&head.manifest)?.seq;
+        if seq > newest {
+            return Err(OpsError::NoEntry(seq, newest));
+        }
+        let width = ENTRIES_WIDTH as u64;
+        let mut below = 1;
+        while newest / below >= width {
+            below *= width;
+        }
+        let mut node = head.entries;
+        loop {
+            let links = decode_entries_node(&self.block("entries node", &node)?)
+                .map_err(|error| OpsError::Block { what: "entries node", cid: node, source: error.into() })?;
+            let index = (seq / below % width) as usize;
+            node = *links.get(index).ok_or(OpsError::NoEntry(seq, newest))?;
+            if below == 1 {
+                return Ok(node);
+            }
+            below /= width;
+        }
+    }
+
+    /// Manifest and log of an entry.
+    ///
+    /// # Errors
+    /// When a block is missing or malformed.
+    pub fn entry(&self, cid: &Cid) -> Result<Entry, OpsError> {
+        let manifest = self.manifest(cid)?;
+        let refuse = |source: BlockError| OpsError::Block { what: "log", cid: manifest.log, source };
+        let log = self.block("log", &manifest.log)?;
+        let envelope = Envelope::decode(&log).map_err(|error| refuse(error.into()))?;
+        let statement = decode_statement(&envelope.payload).map_err(|error| refuse(error.into()))?;
+        let signed_by = envelope.signatures.iter().map(|(id, _)| *id).collect();
+        Ok(Entry { cid: *cid, manifest, statement, signed_by })
+    }
+
+    /// The bytes of a file, put together when it has several blocks.
+    ///
+    /// # Errors
+    /// When a block is missing or malformed, or the file larger than memory is used for.
+    pub fn file(&self, cid: &Cid) -> Result<Vec<u8>, OpsError> {
+        let mut bytes = Vec::new();
+        let mut pending = vec![*cid];
+        while let Some(next) = pending.pop() {
+            let block = self.block("file", &next)?;
+            let refuse = |source| OpsError::Block { what: "file", cid: *cid, source };
+            if next.codec() == Codec::Raw {
+                bytes.extend(block);
+            } else {
+                let children = decode_file_node(&block).map_err(|error| refuse(error.into()))?;
+                pending.extend(children.into_iter().rev());
+            }
+            if bytes.len() as u64 > FILE_LIMIT || pending.len() as u64 > FILE_LIMIT / 1024 {
+                return Err(refuse(BlockError::TooLarge(FILE_LIMIT)));
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+/// A chain that is open to be continued; its archive is locked.
+pub struct OpenChain {
+    pub reader: ChainReader,
+    pub appender: Appender,
+}
+
+impl OpenChain {
+    /// Opens an archive to write.
+    ///
+    /// # Errors
+    /// [`OpsError::Archive`] when it is missing, locked or damaged; [`OpsError::Restore`] when its head
+    /// cannot be continued.
+    pub fn open(directory: &Path, name: &ChainName, wait: Duration) -> Result<Self, OpsError> {
+        let archive = Archive::open_write(directory, name, wait)?;
+        let appender = Appender::restore(&archive.head(), &mut |cid| archive.get(cid).map_err(Box::new))?;
+        Ok(Self { reader: ChainReader { archive }, appender })
+    }
+
+    /// What was cut off the archive when it was opened.
+    #[must_use]
+    pub fn torn(&self) -> Option<&Torn> {
+        self.reader.archive.torn()
+    }
+
+    /// Signs a checkpoint and writes `blocks` with the new head.
+    ///
+    /// # Errors
+    /// As the appender and the archive have them.
+    pub fn store(&mut self, mut blocks: Vec<Block>, key: &PrivateKey) -> Result<Cid, OpsError> {
+        let head = self.appender.finish(key, &mut |block| blocks.push(block))?;
+        self.reader.archive.append(&blocks, head)?;
+        Ok(head)
+    }
+
+    /// Events that the archive has after the newest one that the history knows to be archived.
+    ///
+    /// # Errors
+    /// [`OpsError::HistoryDiffers`] and [`OpsError::ArchiveBehind`] when archive and history are not of
+    /// one database.
+    pub fn events_since(&self, newest: Option<(u64, Cid)>) -> Result<HashMap<EventId, Entry>, OpsError> {
+        let (mut cid, mut manifest) = self.reader.newest()?;
+        if let Some((seq, _)) = newest
+            && seq > manifest.seq
+        {
+            return Err(OpsError::ArchiveBehind { history: seq + 1, archive: manifest.seq + 1 });
+        }
+        let mut events = HashMap::new();
+        loop {
+            match newest {
+                Some((seq, history)) if manifest.seq == seq => {
+                    if history != cid {
+                        return Err(OpsError::HistoryDiffers { seq, history, archive: cid });
+                    }
+                    return Ok(events);
+                }
+                _ => {}
+            }
+            let Some(previous) = manifest.prev else { return Ok(events) };
+            let entry = self.reader.entry(&cid)?;
+            events.insert(entry.statement.event.id, entry);
+            cid = previous;
+            manifest = self.reader.manifest(&cid)?;
+        }
+    }
+}

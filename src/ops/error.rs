@@ -1,0 +1,90 @@
+//! Why a use case could not finish.
+
+use std::path::PathBuf;
+
+use super::KeyUnavailable;
+use super::plan::Problem;
+use crate::chain::{AppendError, RestoreError};
+use crate::codec::dag_cbor::DagCborError;
+use crate::codec::dsse::EnvelopeError;
+use crate::codec::statement::StatementError;
+use crate::database::DatabaseError;
+use crate::model::{Cid, NameError};
+use crate::scripts::FolderError;
+use crate::store::{ArchiveError, ReadError, WriteError};
+
+/// Why a use case could not finish.
+#[derive(Debug, thiserror::Error)]
+pub enum OpsError {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error(transparent)]
+    Key(#[from] KeyUnavailable),
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    #[error("the archive cannot be continued from its head: {0}")]
+    Restore(#[from] RestoreError<Box<ArchiveError>>),
+    #[error("{} problem(s) stand in the way", .0.len())]
+    Problems(Vec<Problem>),
+    #[error("{what} {cid} cannot be read: {source}")]
+    Block { what: &'static str, cid: Cid, source: BlockError },
+    #[error("{what} {cid} is not in the archive")]
+    BlockMissing { what: &'static str, cid: Cid },
+    #[error("entry {0} is not in the archive: it has entries 0 to {1}")]
+    NoEntry(u64, u64),
+    #[error("{0} is neither an entry's number nor a CID in the archive")]
+    NotInArchive(String),
+    #[error("the database says that entry {seq} is {history}; in the archive it is {archive}")]
+    HistoryDiffers { seq: u64, history: Cid, archive: Cid },
+    #[error("the database knows {history} entries of the archive, which has only {archive}")]
+    ArchiveBehind { history: u64, archive: u64 },
+    #[error("the archive holds events that the database does not know, from entry {first} to entry {last}")]
+    HistoryBehind { first: u64, last: u64 },
+    #[error("version {0} is not applied, so it cannot be rolled back to it")]
+    NotApplied(String),
+    #[error("version {0} is not in the migrations folder")]
+    UnknownVersion(String),
+    #[error("version {version} cannot be repaired as {wanted}: {reason}")]
+    CannotRepair { version: String, wanted: &'static str, reason: &'static str },
+    #[error("migration {version} has no way down: no `.down.sql` was archived with it")]
+    NoWayDown { version: String },
+    #[error("only {applied} migrations are applied, {asked} cannot be rolled back")]
+    TooManySteps { asked: usize, applied: usize },
+    #[error("{0} already exists")]
+    Exists(PathBuf),
+    #[error("{path} cannot be {done}")]
+    File { path: PathBuf, done: &'static str, #[source] source: std::io::Error },
+    #[error("{path} is verified with {findings} finding(s), so it is not imported")]
+    ImportFindings { path: PathBuf, findings: usize },
+    #[error("{path} holds the chain {found}, not {expected}")]
+    ImportOtherChain { path: PathBuf, found: Cid, expected: Cid },
+    #[error("{path} does not continue the archive: its entry {seq} is another one")]
+    ImportFork { path: PathBuf, seq: u64 },
+    #[error("{path} has {found} entries and the archive already has {present}")]
+    ImportOlder { path: PathBuf, found: u64, present: u64 },
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+/// Why a block of the archive cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BlockError {
+    #[error(transparent)]
+    DagCbor(#[from] DagCborError),
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    #[error(transparent)]
+    UnixFs(#[from] crate::codec::unixfs::UnixFsError),
+    #[error("it has more than {0} bytes")]
+    TooLarge(u64),
+}

@@ -1,0 +1,132 @@
+//! A row of the history as an event of the chain.
+
+use std::collections::BTreeMap;
+
+use super::OpsError;
+use crate::chain::NewFile;
+use crate::crypto::Digest;
+use crate::database::{Record, ScriptFile, Unarchived};
+use crate::model::{
+    Actor, Cid, Details, Event, EventId, EventKind, Evidence, Executor, FileDigests, MigrationDetails, MigrationName,
+    Outcome, Role, Run, SchemaChange, Target, Timestamp,
+};
+use crate::scripts::Migration;
+
+/// What `schema.algorithm` says where no fingerprint was taken.
+const NO_ALGORITHM: &str = "none";
+
+/// This program, as events name it.
+#[must_use]
+pub fn executor() -> Executor {
+    Executor { name: "greffe".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+}
+
+/// What events say of a migration of the folder.
+#[must_use]
+pub fn migration_name(migration: &Migration) -> MigrationName {
+    MigrationName {
+        version: migration.version.to_string(),
+        name: Some(migration.name.clone()),
+        depends_on: migration.header.depends_on.clone(),
+        sectors: migration.header.sectors.clone(),
+        purpose: migration.header.purpose.clone(),
+        impact: migration.header.impact.clone(),
+    }
+}
+
+/// What a step begins with; the run fills in the rest. `fingerprint`: whether the schema is looked at.
+#[must_use]
+pub fn record(actor: &Actor, target: &Target, run: EventId, migration: MigrationName, fingerprint: bool) -> Record {
+    let schema = fingerprint.then(|| SchemaChange { algorithm: NO_ALGORITHM.to_owned(), before: None, after: None });
+    Record {
+        actor: actor.clone(),
+        target: target.clone(),
+        executor: executor(),
+        run: Run { id: run, ci: None },
+        migration,
+        statements: Vec::new(),
+        schema,
+        error: None,
+        reverts: None,
+        hooks: Vec::new(),
+    }
+}
+
+/// The event that begins a chain.
+#[must_use]
+pub fn genesis(actor: &Actor, now: Timestamp) -> Event {
+    Event {
+        chain: None,
+        seq: 0,
+        prev: None,
+        event: EventKind::Genesis,
+        id: EventId::generate(),
+        started_at: now,
+        finished_at: now,
+        database_clock: None,
+        actor: actor.clone(),
+        target: None,
+        executor: executor(),
+        run: Run { id: EventId::generate(), ci: None },
+        details: Details::Other { schema: None },
+    }
+}
+
+/// The event and the files of a finished row. `about`: what a repair mends.
+///
+/// # Errors
+/// [`OpsError::Name`] when a script has a name that no manifest can hold.
+pub fn of_row(row: Unarchived, about: Vec<Cid>) -> Result<(Event, Vec<NewFile>), OpsError> {
+    let Unarchived { row, up, down } = row;
+    let mut digests = BTreeMap::new();
+    let mut files = Vec::new();
+    for (role, script) in [(Role::Up, up), (Role::Down, down)] {
+        let Some(ScriptFile { file_name, bytes }) = script else { continue };
+        digests.insert(file_name.clone(), FileDigests::of(&bytes));
+        files.push(NewFile { name: file_name.parse()?, role, bytes });
+    }
+    let record = row.record;
+    let details = if row.event == EventKind::Repair {
+        let migration = Some(record.migration);
+        Details::Repair { migration, direction: row.direction, about, schema: record.schema }
+    } else {
+        let none = SchemaChange { algorithm: NO_ALGORITHM.to_owned(), before: None, after: None };
+        Details::Migration(Box::new(MigrationDetails {
+            migration: record.migration,
+            evidence: Evidence::Executed,
+            digests,
+            statements: record.statements,
+            schema: record.schema.unwrap_or(none),
+            outcome: if row.event == EventKind::Fail { Outcome::Failed } else { Outcome::Succeeded },
+            error: record.error,
+            commitments: BTreeMap::new(),
+            plan: None,
+            reverts: record.reverts,
+            promoted_from: None,
+            hooks: record.hooks,
+            direction: None,
+        }))
+    };
+    let event = Event {
+        chain: None,
+        seq: 0,
+        prev: None,
+        event: row.event,
+        id: row.id,
+        started_at: row.started_at,
+        finished_at: row.finished_at.unwrap_or(row.started_at),
+        database_clock: None,
+        actor: record.actor,
+        target: Some(record.target),
+        executor: record.executor,
+        run: record.run,
+        details,
+    };
+    Ok((event, files))
+}
+
+/// The same schema before and after, as a repair finds it.
+#[must_use]
+pub fn schema_found((algorithm, digest): (&'static str, Digest)) -> SchemaChange {
+    SchemaChange { algorithm: algorithm.to_owned(), before: Some(digest), after: Some(digest) }
+}

@@ -1,0 +1,76 @@
+//! Use cases, one a file: the only place where scripts, databases, stores and chains meet. No command
+//! line, no printing, no environment; keys, waits and clocks are handed in.
+
+pub mod apply;
+mod chain;
+pub mod compact;
+mod error;
+mod event;
+pub mod export;
+pub mod import;
+pub mod init;
+pub mod key;
+pub mod log;
+mod outbox;
+mod plan;
+pub mod repair;
+pub mod rollback;
+pub mod show;
+pub mod status;
+pub mod verify;
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use chain::ChainReader;
+pub use error::OpsError;
+pub use outbox::Archived;
+pub use plan::{Pending, Problem};
+
+use crate::crypto::PrivateKey;
+use crate::model::{Actor, ChainName, Timestamp};
+
+/// Where a project keeps its things.
+#[derive(Clone, Debug)]
+pub struct Project {
+    pub name: ChainName,
+    /// Folder of scripts.
+    pub migrations: PathBuf,
+    /// The database file.
+    pub database: PathBuf,
+    /// How events call the database.
+    pub database_name: String,
+    /// Whether foreign keys are enforced while scripts run.
+    pub foreign_keys: bool,
+    /// Whether the schema's fingerprint is taken around each script.
+    pub fingerprint: bool,
+    /// Folder of the archive.
+    pub archive: PathBuf,
+    pub actor: Actor,
+    /// How long to wait for another run.
+    pub lock_wait: Duration,
+}
+
+/// Opens the signing key; called once, and only when something has to be signed.
+pub type OpenKey = Box<dyn FnOnce() -> Result<PrivateKey, KeyUnavailable> + Send>;
+
+/// Why there is no signing key.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct KeyUnavailable {
+    pub message: String,
+    /// What mends it.
+    pub hint: String,
+}
+
+/// Progress of long work: what, how much is done, out of how much if that is known.
+pub type Progress<'a> = dyn FnMut(&str, u64, Option<u64>) + 'a;
+
+/// The time, by the clock of this machine.
+#[must_use]
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).ok().and_then(Timestamp::from_microseconds).unwrap_or_else(|| {
+        Timestamp::from_microseconds(0).expect("1970 is a year that can be written")
+    })
+}

@@ -1,0 +1,129 @@
+//! Compares folder and history: what is pending, and what stands in the way.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::crypto::Digest;
+use crate::database::{Applied, History, RowState};
+use crate::model::FileDigests;
+use crate::scripts::{Control, Migration, Script, Version, transaction_control};
+
+/// Something that is not as it should be. Some problems stop a run, all are findings of `status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(tag = "code", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Problem {
+    #[error("script `{file}` differs from its archived copy")]
+    Edited { version: String, file: String, seq: Option<u64>, archived: Digest, on_disk: Digest },
+    #[error("script `{file}` differs from its archived copy only in line ends or byte order mark")]
+    Cosmetic { version: String, file: String, seq: Option<u64> },
+    #[error("way down `{file}` differs from its archived copy, which is the one that a rollback runs")]
+    DownEdited { version: String, file: String, seq: Option<u64> },
+    #[error("migration {version} is applied and its script is not in the folder")]
+    Missing { version: String, seq: Option<u64> },
+    #[error("migration {version} is pending and older than {newest}, which is applied")]
+    OutOfOrder { version: String, newest: String },
+    #[error("migration {version} was cut short outside a transaction: it is neither applied nor not")]
+    HalfApplied { version: String, failed: bool },
+    #[error("script `{file}` ends or begins a transaction in line {line}: each script runs in one of greffe's own")]
+    TransactionControl { version: String, file: String, line: usize },
+    #[error("the schema changed outside the archive")]
+    Drifted { expected: Digest, found: Digest },
+}
+
+impl Problem {
+    /// Whether nothing may be applied while it stands.
+    #[must_use]
+    pub fn stops(&self) -> bool {
+        !matches!(self, Self::Cosmetic { .. } | Self::DownEdited { .. } | Self::Drifted { .. })
+    }
+}
+
+/// A migration that is not applied.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    pub migration: Migration,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    pub pending: Vec<Pending>,
+    pub problems: Vec<Problem>,
+}
+
+/// Which migrations are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The last version to apply.
+    pub to: Option<Version>,
+    pub allow_out_of_order: bool,
+}
+
+/// Compares `folder` with `history`.
+#[must_use]
+pub fn plan(folder: &[Migration], history: &History, wanted: &Wanted) -> Plan {
+    let mut plan = Plan::default();
+    let on_disk: BTreeMap<&Version, &Migration> =
+        folder.iter().map(|migration| (&migration.version, migration)).collect();
+    let mut newest: Option<Version> = None;
+    for (version, applied) in &history.applied {
+        let Ok(parsed) = version.parse::<Version>() else {
+            plan.problems.push(missing(version, applied));
+            continue;
+        };
+        match on_disk.get(&parsed) {
+            Some(migration) => compare(version, applied, migration, &mut plan.problems),
+            None => plan.problems.push(missing(version, applied)),
+        }
+        newest = newest.max(Some(parsed));
+    }
+    for (version, row) in &history.half_applied {
+        let failed = row.state == RowState::Partial;
+        plan.problems.push(Problem::HalfApplied { version: version.clone(), failed });
+    }
+    for migration in folder {
+        let version = migration.version.to_string();
+        let wanted_version = wanted.to.as_ref().is_none_or(|to| migration.version <= *to);
+        if history.applied.contains_key(&version) || history.half_applied.contains_key(&version) || !wanted_version {
+            continue;
+        }
+        if let Some(newest) = newest.as_ref().filter(|newest| **newest > migration.version && !wanted.allow_out_of_order) {
+            plan.problems.push(Problem::OutOfOrder { version: version.clone(), newest: newest.to_string() });
+        }
+        plan.problems.extend(own_transaction(&version, &migration.up));
+        plan.pending.push(Pending { migration: migration.clone() });
+    }
+    plan
+}
+
+fn missing(version: &str, applied: &Applied) -> Problem {
+    Problem::Missing { version: version.to_owned(), seq: applied.archived.map(|(seq, _)| seq) }
+}
+
+fn compare(version: &str, applied: &Applied, migration: &Migration, problems: &mut Vec<Problem>) {
+    let (version, seq) = (version.to_owned(), applied.archived.map(|(seq, _)| seq));
+    if let Some(archived) = &applied.up {
+        let file = migration.up.file_name.clone();
+        let found = FileDigests::of(&migration.up.bytes);
+        if found.lf != archived.lf {
+            let (archived, on_disk) = (archived.raw, found.raw);
+            problems.push(Problem::Edited { version: version.clone(), file, seq, archived, on_disk });
+        } else if found.raw != archived.raw {
+            problems.push(Problem::Cosmetic { version: version.clone(), file, seq });
+        }
+    }
+    if let (Some(archived), Some(script)) = (&applied.down, &migration.down)
+        && FileDigests::of(&script.bytes).lf != archived.lf
+    {
+        problems.push(Problem::DownEdited { version, file: script.file_name.clone(), seq });
+    }
+}
+
+/// A script that would end the transaction that it runs in.
+#[must_use]
+pub fn own_transaction(version: &str, script: &Script) -> Option<Problem> {
+    let text = script.text().ok()?;
+    let (line, _control): (usize, Control) = transaction_control(text).filter(|_| script.transaction)?;
+    Some(Problem::TransactionControl { version: version.to_owned(), file: script.file_name.clone(), line })
+}

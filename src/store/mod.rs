@@ -1,0 +1,18 @@
+//! Where blocks and heads are kept: the growing archive on disk, and CAR files that come and go.
+//!
+//! A CAR file is the only truth; every index beside it holds hints that are checked against it. No rules
+//! about manifests here: a block is bytes with a CID, and a head is the block that a chain's newest state has.
+
+mod archive;
+mod car_writer;
+mod durable;
+mod frame_map;
+mod frames;
+mod lock;
+mod reader;
+mod table;
+mod tail;
+
+pub use archive::{Archive, ArchiveError, Block, HeadFile, Rewritten, Torn};
+pub use car_writer::{CarWriter, Existing, WriteError};
+pub use reader::{CarReader, Checked, Damage, Next, ReadError};
