@@ -12,7 +12,7 @@ mod verify;
 
 pub use append::{AppendError, Appender, NewFile, RestoreError};
 pub use entry::{EntryCheck, EntryVerdict};
-pub use finding::{Fault, Finding, FindingKind};
+pub use finding::{Fault, Finding, FindingKind, Text};
 pub use tree::{leaf_hash, node_hash};
 pub use verify::{Anchor, Established, Fetched, Options, Report, Verifier};
 

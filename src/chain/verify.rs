@@ -104,6 +104,21 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
+impl Report {
+    /// Adds what was found after the verification ended.
+    pub fn add(&mut self, finding: Finding) {
+        self.verified = false;
+        match finding.fault.kind() {
+            FindingKind::Integrity => self.established.intact = false,
+            FindingKind::Signature => self.established.signed = false,
+            FindingKind::Completeness => self.established.complete = false,
+            FindingKind::Anchor => self.established.anchored = false,
+            FindingKind::Corroboration => {}
+        }
+        self.findings.push(finding);
+    }
+}
+
 /// What is still to be walked, in the order of a depth-first export.
 enum Item {
     /// A block below the tlog directory.

@@ -71,7 +71,11 @@ pub struct PendingMigration {
 ///
 /// # Errors
 /// Those of folder and database.
-pub async fn preview<T: Target>(project: &Project, target: Option<&mut T>, wanted: &Wanted) -> Result<Preview, OpsError> {
+pub async fn preview<T: Target>(
+    project: &Project,
+    target: Option<&mut T>,
+    wanted: &Wanted,
+) -> Result<Preview, OpsError> {
     let folder = read_folder(&project.migrations)?;
     let rows = match target {
         Some(target) => target.history().await?,
@@ -117,7 +121,14 @@ pub async fn apply<T: Target>(
     let outstanding = rows.iter().any(|row| row.archived.is_none());
     if pending.is_empty() && !outstanding && !problems.iter().any(Problem::stops) {
         let head = super::ChainReader::open(&project.archive, &project.name)?.head();
-        return Ok(Outcome { recovered: vec![], archived: vec![], failed: None, notes: problems, head, torn_bytes: 0 });
+        return Ok(Outcome {
+            recovered: vec![],
+            archived: vec![],
+            failed: None,
+            notes: problems,
+            head,
+            torn_bytes: 0,
+        });
     }
     let mut session = Session::open(project, target, &rows, open_key).await?;
     let recovered = session.archive(target, &rows, progress).await?;
@@ -152,7 +163,13 @@ pub fn file_of(script: &Script) -> ScriptFile {
 }
 
 /// What to say of a script that failed.
-pub fn failed_script(step: &Step, file: String, failure: Failure, statement: u64, partial: bool) -> FailedScript {
+pub fn failed_script(
+    step: &Step,
+    file: String,
+    failure: Failure,
+    statement: u64,
+    partial: bool,
+) -> FailedScript {
     let kind = usize::try_from(statement).ok().and_then(|n| step.kinds.get(n.checked_sub(1)?));
     FailedScript {
         version: step.migration.version.clone(),
@@ -184,7 +201,11 @@ impl Session {
     ) -> Result<Self, OpsError> {
         // Deriving a key from a passphrase takes as long as many migrations; it goes beside the rest.
         let key = std::thread::spawn(open_key);
-        let chain = OpenChain::open(&project.archive, &project.name, project.lock_wait.max(Duration::from_millis(1)))?;
+        let chain = OpenChain::open(
+            &project.archive,
+            &project.name,
+            project.lock_wait.max(Duration::from_millis(1)),
+        )?;
         require_same_database(&chain, rows)?;
         target.prepare().await?;
         let identity = target.identity();
@@ -214,7 +235,12 @@ impl Session {
     }
 
     /// A step that runs `script`.
-    pub fn step(&self, event: EventKind, migration: MigrationName, script: &Script) -> Result<Step, OpsError> {
+    pub fn step(
+        &self,
+        event: EventKind,
+        migration: MigrationName,
+        script: &Script,
+    ) -> Result<Step, OpsError> {
         let sql = script.text().map_err(|error: TextError| OpsError::Folder(error.into()))?.to_owned();
         Ok(Step {
             id: EventId::generate(),

@@ -13,7 +13,7 @@ use crate::codec::statement::decode_statement;
 use crate::codec::unixfs::decode_file_node;
 use crate::crypto::PrivateKey;
 use crate::model::{ChainName, Cid, Codec, ENTRIES_WIDTH, EventId, Head, Manifest, Statement};
-use crate::store::{Archive, Torn};
+use crate::store::{Archive, Rewritten, Torn};
 
 /// A file that is put together in memory is no larger.
 const FILE_LIMIT: u64 = 256 << 20;
@@ -70,8 +70,7 @@ impl ChainReader {
 
     fn head_block(&self) -> Result<Head, OpsError> {
         let cid = self.head();
-        decode_head(&self.block("head", &cid)?)
-            .map_err(|error| OpsError::Block { what: "head", cid, source: error.into() })
+        decode_head(&self.block("head", &cid)?).map_err(|error| refuse("head", cid, error))
     }
 
     /// A manifest.
@@ -79,8 +78,7 @@ impl ChainReader {
     /// # Errors
     /// When it is missing or malformed.
     pub fn manifest(&self, cid: &Cid) -> Result<Manifest, OpsError> {
-        decode_manifest(&self.block("manifest", cid)?)
-            .map_err(|error| OpsError::Block { what: "manifest", cid: *cid, source: error.into() })
+        decode_manifest(&self.block("manifest", cid)?).map_err(|error| refuse("manifest", *cid, error))
     }
 
     /// The newest manifest.
@@ -97,27 +95,7 @@ impl ChainReader {
     /// # Errors
     /// [`OpsError::NoEntry`] when there is none.
     pub fn manifest_at(&self, seq: u64) -> Result<Cid, OpsError> {
-        let head = self.head_block()?;
-        let newest = self.manifest(&head.manifest)?.seq;
-        if seq > newest {
-            return Err(OpsError::NoEntry(seq, newest));
-        }
-        let width = ENTRIES_WIDTH as u64;
-        let mut below = 1;
-        while newest / below >= width {
-            below *= width;
-        }
-        let mut node = head.entries;
-        loop {
-            let links = decode_entries_node(&self.block("entries node", &node)?)
-                .map_err(|error| OpsError::Block { what: "entries node", cid: node, source: error.into() })?;
-            let index = (seq / below % width) as usize;
-            node = *links.get(index).ok_or(OpsError::NoEntry(seq, newest))?;
-            if below == 1 {
-                return Ok(node);
-            }
-            below /= width;
-        }
+        manifest_at(self.head(), seq, &mut |what, cid| self.block(what, cid))
     }
 
     /// Manifest and log of an entry.
@@ -126,10 +104,10 @@ impl ChainReader {
     /// When a block is missing or malformed.
     pub fn entry(&self, cid: &Cid) -> Result<Entry, OpsError> {
         let manifest = self.manifest(cid)?;
-        let refuse = |source: BlockError| OpsError::Block { what: "log", cid: manifest.log, source };
         let log = self.block("log", &manifest.log)?;
-        let envelope = Envelope::decode(&log).map_err(|error| refuse(error.into()))?;
-        let statement = decode_statement(&envelope.payload).map_err(|error| refuse(error.into()))?;
+        let envelope = Envelope::decode(&log).map_err(|error| refuse("log", manifest.log, error))?;
+        let statement =
+            decode_statement(&envelope.payload).map_err(|error| refuse("log", manifest.log, error))?;
         let signed_by = envelope.signatures.iter().map(|(id, _)| *id).collect();
         Ok(Entry { cid: *cid, manifest, statement, signed_by })
     }
@@ -143,18 +121,55 @@ impl ChainReader {
         let mut pending = vec![*cid];
         while let Some(next) = pending.pop() {
             let block = self.block("file", &next)?;
-            let refuse = |source| OpsError::Block { what: "file", cid: *cid, source };
             if next.codec() == Codec::Raw {
                 bytes.extend(block);
             } else {
-                let children = decode_file_node(&block).map_err(|error| refuse(error.into()))?;
+                let children = decode_file_node(&block).map_err(|error| refuse("file", *cid, error))?;
                 pending.extend(children.into_iter().rev());
             }
             if bytes.len() as u64 > FILE_LIMIT || pending.len() as u64 > FILE_LIMIT / 1024 {
-                return Err(refuse(BlockError::TooLarge(FILE_LIMIT)));
+                return Err(refuse("file", *cid, BlockError::TooLarge(FILE_LIMIT)));
             }
         }
         Ok(bytes)
+    }
+}
+
+fn refuse(what: &'static str, cid: Cid, error: impl Into<BlockError>) -> OpsError {
+    OpsError::Block { what, cid, source: error.into() }
+}
+
+/// The manifest of entry `seq` below `head`; `block` reads a block.
+///
+/// # Errors
+/// [`OpsError::NoEntry`] when there is none, and what `block` returns.
+pub fn manifest_at(
+    head: Cid,
+    seq: u64,
+    block: &mut dyn FnMut(&'static str, &Cid) -> Result<Vec<u8>, OpsError>,
+) -> Result<Cid, OpsError> {
+    let parts = decode_head(&block("head", &head)?).map_err(|error| refuse("head", head, error))?;
+    let newest = decode_manifest(&block("manifest", &parts.manifest)?)
+        .map_err(|error| refuse("manifest", parts.manifest, error))?
+        .seq;
+    if seq > newest {
+        return Err(OpsError::NoEntry(seq, newest));
+    }
+    let width = ENTRIES_WIDTH as u64;
+    let mut below = 1;
+    while newest / below >= width {
+        below *= width;
+    }
+    let mut node = parts.entries;
+    loop {
+        let links = decode_entries_node(&block("entries node", &node)?)
+            .map_err(|error| refuse("entries node", node, error))?;
+        let index = (seq / below % width) as usize;
+        node = *links.get(index).ok_or(OpsError::NoEntry(seq, newest))?;
+        if below == 1 {
+            return Ok(node);
+        }
+        below /= width;
     }
 }
 
@@ -178,7 +193,7 @@ impl OpenChain {
 
     /// What was cut off the archive when it was opened.
     #[must_use]
-    pub fn torn(&self) -> Option<&Torn> {
+    pub fn torn(&self) -> Option<Torn> {
         self.reader.archive.torn()
     }
 
@@ -190,6 +205,14 @@ impl OpenChain {
         let head = self.appender.finish(key, &mut |block| blocks.push(block))?;
         self.reader.archive.append(&blocks, head)?;
         Ok(head)
+    }
+
+    /// Rewrites the archive with these blocks alone, in this order, the head last.
+    ///
+    /// # Errors
+    /// [`OpsError::Archive`]; the archive is unchanged then.
+    pub fn rewrite(&mut self, order: impl Iterator<Item = Cid>) -> Result<Rewritten, OpsError> {
+        Ok(self.reader.archive.rewrite(order)?)
     }
 
     /// Events that the archive has after the newest one that the history knows to be archived.

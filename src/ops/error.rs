@@ -56,12 +56,19 @@ pub enum OpsError {
     CannotRepair { version: String, wanted: &'static str, reason: &'static str },
     #[error("migration {version} has no way down: no `.down.sql` was archived with it")]
     NoWayDown { version: String },
+    #[error("the archived way down of {version} is not the one that the database noted: {detail}")]
+    WayDownDiffers { version: String, detail: String },
     #[error("only {applied} migrations are applied, {asked} cannot be rolled back")]
     TooManySteps { asked: usize, applied: usize },
     #[error("{0} already exists")]
     Exists(PathBuf),
     #[error("{path} cannot be {done}")]
-    File { path: PathBuf, done: &'static str, #[source] source: std::io::Error },
+    File {
+        path: PathBuf,
+        done: &'static str,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("{path} is verified with {findings} finding(s), so it is not imported")]
     ImportFindings { path: PathBuf, findings: usize },
     #[error("{path} holds the chain {found}, not {expected}")]

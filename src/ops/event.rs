@@ -7,8 +7,8 @@ use crate::chain::NewFile;
 use crate::crypto::Digest;
 use crate::database::{Record, ScriptFile, Unarchived};
 use crate::model::{
-    Actor, Cid, Details, Event, EventId, EventKind, Evidence, Executor, FileDigests, MigrationDetails, MigrationName,
-    Outcome, Role, Run, SchemaChange, Target, Timestamp,
+    Actor, Cid, Details, Event, EventId, EventKind, Evidence, Executor, FileDigests, MigrationDetails,
+    MigrationName, Outcome, Role, Run, SchemaChange, Target, Timestamp,
 };
 use crate::scripts::Migration;
 
@@ -36,8 +36,15 @@ pub fn migration_name(migration: &Migration) -> MigrationName {
 
 /// What a step begins with; the run fills in the rest. `fingerprint`: whether the schema is looked at.
 #[must_use]
-pub fn record(actor: &Actor, target: &Target, run: EventId, migration: MigrationName, fingerprint: bool) -> Record {
-    let schema = fingerprint.then(|| SchemaChange { algorithm: NO_ALGORITHM.to_owned(), before: None, after: None });
+pub fn record(
+    actor: &Actor,
+    target: &Target,
+    run: EventId,
+    migration: MigrationName,
+    fingerprint: bool,
+) -> Record {
+    let schema =
+        fingerprint.then(|| SchemaChange { algorithm: NO_ALGORITHM.to_owned(), before: None, after: None });
     Record {
         actor: actor.clone(),
         target: target.clone(),

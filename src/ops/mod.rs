@@ -70,7 +70,8 @@ pub type Progress<'a> = dyn FnMut(&str, u64, Option<u64>) + 'a;
 #[must_use]
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).ok().and_then(Timestamp::from_microseconds).unwrap_or_else(|| {
-        Timestamp::from_microseconds(0).expect("1970 is a year that can be written")
-    })
+    i64::try_from(since.as_micros())
+        .ok()
+        .and_then(Timestamp::from_microseconds)
+        .unwrap_or_else(|| Timestamp::from_microseconds(0).expect("1970 is a year that can be written"))
 }

@@ -54,7 +54,8 @@ pub async fn archive_outstanding<T: Target>(
         after = last.row.position;
         let (mut blocks, mut places) = (Vec::new(), Vec::new());
         for unarchived in batch {
-            let (id, event, version) = (unarchived.row.id, unarchived.row.event, unarchived.row.version.clone());
+            let (id, event, version) =
+                (unarchived.row.id, unarchived.row.event, unarchived.row.version.clone());
             let (seq, manifest) = match known.remove(&id) {
                 Some(place) => place,
                 None => {

@@ -25,7 +25,9 @@ pub enum Problem {
     OutOfOrder { version: String, newest: String },
     #[error("migration {version} was cut short outside a transaction: it is neither applied nor not")]
     HalfApplied { version: String, failed: bool },
-    #[error("script `{file}` ends or begins a transaction in line {line}: each script runs in one of greffe's own")]
+    #[error(
+        "script `{file}` ends or begins a transaction in line {line}: each script runs in one of greffe's own"
+    )]
     TransactionControl { version: String, file: String, line: usize },
     #[error("the schema changed outside the archive")]
     Drifted { expected: Digest, found: Digest },
@@ -85,10 +87,15 @@ pub fn plan(folder: &[Migration], history: &History, wanted: &Wanted) -> Plan {
     for migration in folder {
         let version = migration.version.to_string();
         let wanted_version = wanted.to.as_ref().is_none_or(|to| migration.version <= *to);
-        if history.applied.contains_key(&version) || history.half_applied.contains_key(&version) || !wanted_version {
+        if history.applied.contains_key(&version)
+            || history.half_applied.contains_key(&version)
+            || !wanted_version
+        {
             continue;
         }
-        if let Some(newest) = newest.as_ref().filter(|newest| **newest > migration.version && !wanted.allow_out_of_order) {
+        if let Some(newest) =
+            newest.as_ref().filter(|newest| **newest > migration.version && !wanted.allow_out_of_order)
+        {
             plan.problems.push(Problem::OutOfOrder { version: version.clone(), newest: newest.to_string() });
         }
         plan.problems.extend(own_transaction(&version, &migration.up));

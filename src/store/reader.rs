@@ -188,6 +188,15 @@ impl CarReader {
         Ok(newest.map(|located| located.frame.cid))
     }
 
+    /// [`Self::check_all`] for the frames that were never handed out: who hashed all that it was handed has then
+    /// hashed the whole file.
+    ///
+    /// # Errors
+    /// [`ReadError::Io`].
+    pub fn check_rest(&mut self, report: impl FnMut(Damage)) -> Result<Checked, ReadError> {
+        self.check_all(report)
+    }
+
     /// Hashes every frame and reports each that lies, and where the file stops being a CAR.
     ///
     /// # Errors

@@ -1,0 +1,95 @@
+//! All that a head needs as one CARv1 file, in the order of a depth-first walk, so that a verifier reads
+//! it once from front to back.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::error::BlockError;
+use super::{ChainReader, OpsError, Progress};
+use crate::codec::dag_cbor::{decode_entries_node, decode_head, decode_manifest, is_entries_node};
+use crate::codec::unixfs::{decode_directory, decode_file_node};
+use crate::model::{Cid, Codec};
+use crate::store::{CarWriter, Existing};
+
+/// What was exported.
+#[derive(Debug, Serialize)]
+pub struct Exported {
+    pub head: Cid,
+    pub blocks: u64,
+    pub bytes: u64,
+}
+
+/// Writes the archive's head and every block that it needs to `path`.
+///
+/// # Errors
+/// When a block is missing or malformed, or the file cannot be written.
+pub fn export(
+    reader: &ChainReader,
+    path: &Path,
+    existing: Existing,
+    progress: &mut Progress<'_>,
+) -> Result<Exported, OpsError> {
+    let head = reader.head();
+    let mut writer = CarWriter::create(path, &head, existing)?;
+    let mut blocks = 0;
+    walk(reader, head, &mut |cid, bytes| {
+        writer.put(cid, bytes)?;
+        blocks += 1;
+        if blocks % 256 == 0 {
+            progress("exporting", blocks, None);
+        }
+        Ok(())
+    })?;
+    Ok(Exported { head, blocks, bytes: writer.finish()? })
+}
+
+/// Visits every block that `head` needs once: the head, its tlog directory, then the entries in order.
+///
+/// # Errors
+/// When a block is missing or malformed, and what `visit` returns.
+pub fn walk(
+    reader: &ChainReader,
+    head: Cid,
+    visit: &mut dyn FnMut(&Cid, &[u8]) -> Result<(), OpsError>,
+) -> Result<(), OpsError> {
+    // Manifests stand in the tree once; only what several may share has to be remembered.
+    let mut shared: HashSet<Cid> = HashSet::new();
+    let mut pending = vec![head];
+    while let Some(cid) = pending.pop() {
+        if cid.codec() != Codec::DagCbor && !shared.insert(cid) {
+            continue;
+        }
+        let bytes = reader.block("block", &cid)?;
+        visit(&cid, &bytes)?;
+        let mut links = links_of(&cid, &bytes, head)?;
+        links.reverse();
+        pending.extend(links);
+    }
+    Ok(())
+}
+
+/// The links of a block, in the order in which its canonical form has them.
+fn links_of(cid: &Cid, bytes: &[u8], head: Cid) -> Result<Vec<Cid>, OpsError> {
+    let refuse = |what, source: BlockError| OpsError::Block { what, cid: *cid, source };
+    match cid.codec() {
+        Codec::Raw => Ok(Vec::new()),
+        Codec::DagPb => match decode_directory(bytes) {
+            Ok(links) => Ok(links.into_iter().map(|link| link.cid).collect()),
+            Err(_) => decode_file_node(bytes).map_err(|error| refuse("file", error.into())),
+        },
+        Codec::DagCbor if *cid == head => {
+            let head = decode_head(bytes).map_err(|error| refuse("head", error.into()))?;
+            // The newest manifest is the last of the entries.
+            Ok(vec![head.tlog, head.entries])
+        }
+        Codec::DagCbor if is_entries_node(bytes) => {
+            decode_entries_node(bytes).map_err(|error| refuse("entries node", error.into()))
+        }
+        Codec::DagCbor => {
+            let manifest = decode_manifest(bytes).map_err(|error| refuse("manifest", error.into()))?;
+            Ok(std::iter::once(manifest.log).chain(manifest.files.iter().map(|file| file.cid)).collect())
+        }
+    }
+}

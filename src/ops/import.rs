@@ -1,0 +1,111 @@
+//! Takes a CARv1 file into the archive: verified first, and only where it continues what is there.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::verify::verify_car;
+use super::{ChainReader, OpsError, Progress};
+use crate::chain::{Appender, Options, Report};
+use crate::model::{ChainName, Cid, Codec};
+use crate::store::{Archive, ArchiveError, CarReader};
+
+/// What was imported.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Imported {
+    pub name: ChainName,
+    pub chain: Cid,
+    pub head: Cid,
+    /// Entries that were not there before.
+    pub new_entries: u64,
+    pub entries: u64,
+}
+
+/// Imports `path` into `directory`, under the name that its trust document has.
+///
+/// # Errors
+/// [`OpsError::ImportFindings`] with the report's findings counted; [`OpsError::ImportFork`] and
+/// [`OpsError::ImportOlder`] when an archive of that name holds another or a longer chain.
+pub fn import(
+    path: &Path,
+    directory: &Path,
+    options: Options,
+    threads: usize,
+    wait: std::time::Duration,
+    progress: &mut Progress<'_>,
+) -> Result<Result<Imported, Report>, OpsError> {
+    let report = verify_car(path, options, threads, progress)?;
+    let (Some(chain), Some(name), true) = (report.chain, report.name.clone(), report.verified) else {
+        return Ok(Err(report));
+    };
+    let head = report.root;
+    let present = match Archive::open_write(directory, &name, wait) {
+        Ok(archive) => Some(archive),
+        Err(ArchiveError::NotFound { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let imported =
+        |new_entries| Imported { name: name.clone(), chain, head, new_entries, entries: report.entries };
+    let Some(mut archive) = present else {
+        create(path, directory, &name, chain, head)?;
+        return Ok(Ok(imported(report.entries)));
+    };
+    if archive.root() != chain {
+        let (found, expected) = (chain, archive.root());
+        return Err(OpsError::ImportOtherChain { path: path.to_owned(), found, expected });
+    }
+    let present = Appender::restore(&archive.head(), &mut |cid| archive.get(cid).map_err(Box::new))?.size();
+    require_continuation(path, head, directory, &name, present, report.entries)?;
+    let mut blocks = Vec::new();
+    let mut reader = CarReader::open(path)?;
+    while let crate::store::Next::Block { cid, bytes, .. } = reader.next_block()? {
+        if !archive.contains(&cid)? {
+            blocks.push((cid, bytes.to_vec()));
+        }
+    }
+    if archive.head() != head {
+        archive.append(&blocks, head)?;
+    }
+    Ok(Ok(imported(report.entries - present)))
+}
+
+/// The imported chain has to have the present one's newest manifest at its place.
+fn require_continuation(
+    path: &Path,
+    head: Cid,
+    directory: &Path,
+    name: &ChainName,
+    present: u64,
+    found: u64,
+) -> Result<(), OpsError> {
+    if found < present {
+        return Err(OpsError::ImportOlder { path: path.to_owned(), found, present });
+    }
+    let mut reader = CarReader::open(path)?;
+    let ours = ChainReader::open(directory, name)?;
+    let seq = present - 1;
+    let theirs = super::chain::manifest_at(head, seq, &mut |what, cid| {
+        let block = reader.get_verified(cid)?.map(<[u8]>::to_vec);
+        block.ok_or(OpsError::BlockMissing { what, cid: *cid })
+    })?;
+    if ours.newest()?.0 == theirs { Ok(()) } else { Err(OpsError::ImportFork { path: path.to_owned(), seq }) }
+}
+
+fn create(path: &Path, directory: &Path, name: &ChainName, chain: Cid, head: Cid) -> Result<(), OpsError> {
+    let mut reader = CarReader::open(path)?;
+    let mut blocks = Vec::new();
+    let mut last = None;
+    while let crate::store::Next::Block { cid, bytes, .. } = reader.next_block()? {
+        let block = (cid, bytes.to_vec());
+        // A head is written after all that it needs.
+        if cid == head {
+            last = Some(block)
+        } else if cid.codec() != Codec::DagCbor || !super::verify::is_head(&block.1) {
+            blocks.push(block)
+        }
+    }
+    blocks.extend(last);
+    Archive::create(directory, name, chain, &blocks, head)?;
+    Ok(())
+}

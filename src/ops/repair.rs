@@ -1,0 +1,102 @@
+//! Records, as a signed event, what a version counts as from here on. No script is run.
+
+use serde::Serialize;
+
+use super::apply::{Session, file_of};
+use super::event::{migration_name, schema_found};
+use super::outbox::Archived;
+use super::{OpenKey, OpsError, Progress, Project, now};
+use crate::database::{History, Repair, RowState, Target};
+use crate::model::{Cid, Direction, EventId, MigrationName};
+use crate::scripts::{Migration, read_folder};
+
+/// What `repair` did.
+#[derive(Debug, Serialize)]
+pub struct Outcome {
+    pub version: String,
+    pub direction: Direction,
+    pub archived: Vec<Archived>,
+    pub head: Cid,
+}
+
+/// Records that `version` counts as applied (`Up`) or not (`Down`).
+///
+/// # Errors
+/// [`OpsError::CannotRepair`] when there is nothing to repair; those of database, archive and key.
+pub async fn repair<T: Target>(
+    project: &Project,
+    target: &mut T,
+    version: &str,
+    direction: Direction,
+    open_key: OpenKey,
+    progress: &mut Progress<'_>,
+) -> Result<Outcome, OpsError> {
+    let folder = read_folder(&project.migrations)?;
+    let migration = folder.iter().find(|migration| migration.version.to_string() == version);
+    target.lock(project.lock_wait).await?;
+    let rows = target.history().await?;
+    let history = History::of(&rows);
+    refuse_needless(&history, version, direction, migration)?;
+    let mut session = Session::open(project, target, &rows, open_key).await?;
+    if let Some(row) = history.half_applied.get(version).filter(|row| row.state == RowState::Started) {
+        target.close_started(row.id, now()).await?;
+    }
+    let rows = target.history().await?;
+    let mut archived = session.archive(target, &rows, progress).await?;
+    let earlier =
+        rows.iter().rev().find(|row| row.version == version).map(|row| row.record.migration.clone());
+    let name = migration.map(migration_name).or(earlier).unwrap_or_else(|| unknown(version));
+    let mut record = session.record(name);
+    if record.schema.is_some() {
+        record.schema = Some(schema_found(target.fingerprint().await?));
+    }
+    let scripts = migration.filter(|_| direction == Direction::Up);
+    let repair = Repair {
+        id: EventId::generate(),
+        direction,
+        version: version.to_owned(),
+        up: scripts.map(|migration| file_of(&migration.up)),
+        down: scripts.and_then(|migration| migration.down.as_ref().map(file_of)),
+        record,
+    };
+    target.repair(&repair, now()).await?;
+    let rows = target.history().await?;
+    archived.extend(session.archive(target, &rows, progress).await?);
+    Ok(Outcome { version: version.to_owned(), direction, archived, head: session.chain.reader.head() })
+}
+
+fn unknown(version: &str) -> MigrationName {
+    MigrationName {
+        version: version.to_owned(),
+        name: None,
+        depends_on: Vec::new(),
+        sectors: Vec::new(),
+        purpose: None,
+        impact: None,
+    }
+}
+
+fn refuse_needless(
+    history: &History,
+    version: &str,
+    direction: Direction,
+    migration: Option<&Migration>,
+) -> Result<(), OpsError> {
+    let refuse = |wanted, reason| Err(OpsError::CannotRepair { version: version.to_owned(), wanted, reason });
+    let (half, applied) = (history.half_applied.contains_key(version), history.applied.get(version));
+    match direction {
+        Direction::Up if migration.is_none() => refuse("applied", "its script is not in the folder"),
+        Direction::Up => {
+            let on_disk = migration.map(|migration| crate::crypto::Digest::of(&migration.up.bytes));
+            let same =
+                applied.is_some_and(|applied| applied.up.as_ref().map(|digests| digests.raw) == on_disk);
+            if same && !half {
+                refuse("applied", "it is applied, with the script that is in the folder")
+            } else {
+                Ok(())
+            }
+        }
+        Direction::Down if half || applied.is_some() => Ok(()),
+        Direction::Down => refuse("rolled back", "it is not applied"),
+    }
+}

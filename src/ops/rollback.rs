@@ -1,0 +1,151 @@
+//! Rolls applied migrations back, newest first, by the way down that was archived with them.
+
+use serde::Serialize;
+
+use super::apply::{FailedScript, Session, failed_script, file_of};
+use super::outbox::Archived;
+use super::plan::{Problem, own_transaction};
+use super::{OpenKey, OpsError, Progress, Project, now};
+use crate::chain::Fault;
+use crate::database::{Applied, History, Step, StepOutcome, Target};
+use crate::model::{Cid, EventKind, MigrationName, Role};
+use crate::scripts::{Script, read_folder};
+
+/// How far to go back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// So many migrations, the one applied last first.
+    Steps(usize),
+    /// All that were applied after this version, which stays.
+    To(String),
+}
+
+/// What `rollback` did.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// Events of earlier runs that were archived first.
+    pub recovered: Vec<Archived>,
+    pub archived: Vec<Archived>,
+    pub failed: Option<FailedScript>,
+    /// Ways down that differ in the folder from the archived ones, which ran.
+    pub notes: Vec<Problem>,
+    pub head: Cid,
+}
+
+/// One migration to roll back.
+struct Undo {
+    version: String,
+    name: MigrationName,
+    script: Script,
+    reverts: Cid,
+}
+
+/// Rolls back.
+///
+/// # Errors
+/// Before anything runs, when a migration has no way down, something is half applied, or too much is
+/// asked; those of database, archive and key.
+pub async fn rollback<T: Target>(
+    project: &Project,
+    target: &mut T,
+    extent: &Extent,
+    open_key: OpenKey,
+    progress: &mut Progress<'_>,
+) -> Result<Outcome, OpsError> {
+    target.lock(project.lock_wait).await?;
+    let rows = target.history().await?;
+    let mut session = Session::open(project, target, &rows, open_key).await?;
+    let recovered = session.archive(target, &rows, progress).await?;
+    let rows = target.history().await?;
+    let history = History::of(&rows);
+    if !history.half_applied.is_empty() {
+        let half = history.half_applied.iter();
+        let problem = |(version, row): (&String, &crate::database::HistoryRow)| Problem::HalfApplied {
+            version: version.clone(),
+            failed: row.state == crate::database::RowState::Partial,
+        };
+        return Err(OpsError::Problems(half.map(problem).collect()));
+    }
+    let undos = select(&history, extent)?
+        .into_iter()
+        .map(|(version, applied)| way_down(&session, version, applied))
+        .collect::<Result<Vec<_>, _>>()?;
+    let refused: Vec<Problem> =
+        undos.iter().filter_map(|undo| own_transaction(&undo.version, &undo.script)).collect();
+    if !refused.is_empty() {
+        return Err(OpsError::Problems(refused));
+    }
+    let notes = differing(project, &undos);
+    let mut failed = None;
+    let total = undos.len() as u64;
+    for (index, undo) in undos.into_iter().enumerate() {
+        progress("rolling back", index as u64, Some(total));
+        let mut step = session.step(EventKind::Rollback, undo.name, &undo.script)?;
+        step.record.reverts = Some(undo.reverts);
+        let step = Step { down: Some(file_of(&undo.script)), ..step };
+        if let StepOutcome::Failed { failure, statement, partial } = target.run(&step, &now).await? {
+            failed = Some(failed_script(&step, undo.script.file_name, failure, statement, partial));
+            break;
+        }
+    }
+    progress("rolling back", total, Some(total));
+    let rows = target.history().await?;
+    let archived = session.archive(target, &rows, progress).await?;
+    Ok(Outcome { recovered, archived, failed, notes, head: session.chain.reader.head() })
+}
+
+fn select<'a>(history: &'a History, extent: &Extent) -> Result<Vec<(&'a str, &'a Applied)>, OpsError> {
+    let newest_first = history.newest_first();
+    match extent {
+        Extent::Steps(steps) if *steps > newest_first.len() => {
+            Err(OpsError::TooManySteps { asked: *steps, applied: newest_first.len() })
+        }
+        Extent::Steps(steps) => Ok(newest_first[..*steps].to_vec()),
+        Extent::To(version) => match newest_first.iter().position(|(applied, _)| applied == version) {
+            Some(position) => Ok(newest_first[..position].to_vec()),
+            None => Err(OpsError::NotApplied(version.clone())),
+        },
+    }
+}
+
+/// The way down that was archived with the event that made a version applied.
+fn way_down(session: &Session, version: &str, applied: &Applied) -> Result<Undo, OpsError> {
+    let no_way = || OpsError::NoWayDown { version: version.to_owned() };
+    let (_, reverts) = applied.archived.ok_or_else(no_way)?;
+    let reader = &session.chain.reader;
+    let entry = reader.entry(&reverts)?;
+    let file = entry
+        .manifest
+        .files
+        .iter()
+        .find(|file| file.role == Role::Down && !file.sealed)
+        .ok_or_else(no_way)?;
+    let bytes = reader.file(&file.cid)?;
+    // The database keeps a digest of what it was applied with; an archive of another database differs.
+    let digest = crate::crypto::Digest::of(&bytes);
+    if let Some(expected) =
+        applied.down.as_ref().map(|digests| digests.raw).filter(|expected| *expected != digest)
+    {
+        let fault = Fault::FileDigest { name: file.name.clone(), expected, found: digest };
+        return Err(OpsError::WayDownDiffers { version: version.to_owned(), detail: fault.to_string() });
+    }
+    let script = Script::new(file.name.to_string(), bytes);
+    let name = entry.statement.event.migration().cloned().ok_or_else(no_way)?;
+    Ok(Undo { version: version.to_owned(), name, script, reverts })
+}
+
+/// Ways down that the folder has in another form; a folder that cannot be read has none to compare.
+fn differing(project: &Project, undos: &[Undo]) -> Vec<Problem> {
+    let folder = read_folder(&project.migrations).unwrap_or_default();
+    let differs = |undo: &Undo| {
+        let migration = folder.iter().find(|migration| migration.version.to_string() == undo.version)?;
+        let on_disk = migration.down.as_ref()?;
+        (on_disk.bytes != undo.script.bytes).then(|| Problem::DownEdited {
+            version: undo.version.clone(),
+            file: on_disk.file_name.clone(),
+            seq: None,
+        })
+    };
+    undos.iter().filter_map(differs).collect()
+}

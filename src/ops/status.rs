@@ -1,0 +1,109 @@
+//! Compares folder, database and archive. Reads only: nothing is created, nothing locked.
+
+use serde::Serialize;
+
+use super::plan::{Plan, Problem, Wanted, plan};
+use super::{ChainReader, OpsError, Project};
+use crate::database::{History, Target};
+use crate::model::{Cid, Timestamp};
+use crate::scripts::read_folder;
+
+/// What `status` found.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    pub name: String,
+    /// The archive's head; `None` without an archive.
+    pub head: Option<Cid>,
+    /// Number of its entries.
+    pub entries: Option<u64>,
+    pub migrations: Vec<Line>,
+    /// Events that the next run will archive first.
+    pub unarchived: usize,
+    pub problems: Vec<Problem>,
+}
+
+/// One version.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Line {
+    pub version: String,
+    pub name: Option<String>,
+    pub state: State,
+    pub seq: Option<u64>,
+    pub finished_at: Option<Timestamp>,
+}
+
+/// What a version counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    Applied,
+    Pending,
+    HalfApplied,
+    Missing,
+}
+
+/// Looks. `target`: `None` when the database does not exist yet.
+///
+/// # Errors
+/// Those of folder, database and archive.
+pub async fn status<T: Target>(project: &Project, target: Option<&mut T>) -> Result<Status, OpsError> {
+    let folder = read_folder(&project.migrations)?;
+    let (rows, schema) = match target {
+        Some(target) => {
+            let rows = target.history().await?;
+            let schema = if rows.is_empty() { None } else { Some(target.fingerprint().await?) };
+            (rows, schema)
+        }
+        None => (Vec::new(), None),
+    };
+    let history = History::of(&rows);
+    let Plan { mut problems, .. } = plan(&folder, &history, &Wanted::default());
+    if let (Some((algorithm, expected)), Some((current, found))) = (&history.schema, schema)
+        && algorithm == current
+        && *expected != found
+    {
+        problems.push(Problem::Drifted { expected: *expected, found });
+    }
+    let archive = ChainReader::open(&project.archive, &project.name).ok();
+    let newest = archive.as_ref().map(ChainReader::newest).transpose()?;
+    let mut migrations: Vec<Line> = folder
+        .iter()
+        .map(|migration| {
+            let version = migration.version.to_string();
+            let applied = history.applied.get(&version);
+            let state = match applied {
+                Some(_) => State::Applied,
+                None if history.half_applied.contains_key(&version) => State::HalfApplied,
+                None => State::Pending,
+            };
+            Line {
+                version,
+                name: Some(migration.name.clone()),
+                state,
+                seq: applied.and_then(|applied| applied.archived).map(|(seq, _)| seq),
+                finished_at: applied.and_then(|applied| applied.finished_at),
+            }
+        })
+        .collect();
+    for (version, applied) in &history.applied {
+        if !migrations.iter().any(|line| line.version == *version) {
+            migrations.push(Line {
+                version: version.clone(),
+                name: applied.name.clone(),
+                state: State::Missing,
+                seq: applied.archived.map(|(seq, _)| seq),
+                finished_at: applied.finished_at,
+            });
+        }
+    }
+    Ok(Status {
+        name: project.name.to_string(),
+        head: archive.as_ref().map(ChainReader::head),
+        entries: newest.map(|(_, manifest)| manifest.seq + 1),
+        migrations,
+        unarchived: history.unarchived,
+        problems,
+    })
+}
