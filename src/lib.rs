@@ -1,6 +1,7 @@
 //! greffe
 
 pub mod chain;
+pub mod cli;
 pub mod codec;
 pub mod crypto;
 pub mod database;

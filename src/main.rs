@@ -1,1 +1,5 @@
-fn main() {}
+//! The command `greffe`.
+
+fn main() -> std::process::ExitCode {
+    greffe::cli::run()
+}

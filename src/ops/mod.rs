@@ -25,7 +25,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub use chain::ChainReader;
 pub use error::OpsError;
 pub use outbox::Archived;
-pub use plan::{Pending, Problem};
+pub use plan::{Pending, Problem, Wanted};
 
 use crate::crypto::PrivateKey;
 use crate::model::{Actor, ChainName, Timestamp};

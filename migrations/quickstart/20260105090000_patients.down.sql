@@ -1,0 +1,2 @@
+DROP TABLE access_audit;
+DROP TABLE patient;

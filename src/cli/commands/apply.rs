@@ -1,0 +1,164 @@
+use std::io::{self, Write};
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::context::{Context, block_on, key, look_at_database, open_database, project};
+use crate::cli::error::{CliError, problem_hint};
+use crate::cli::output::{Clean, Reply, remark};
+use crate::cli::{CommandResult, Exit};
+use crate::database::Target as _;
+use crate::ops::apply::{FailedScript, Outcome, Preview, apply, preview};
+use crate::ops::{Archived, OpsError, Problem, Wanted};
+use crate::scripts::Version;
+
+/// Apply pending migrations, sign and archive what happened
+///
+/// Each script runs in one transaction with its row of the history. After the last one, every event is
+/// signed and archived. Events that an interrupted run left behind are archived first.
+#[derive(Args)]
+pub struct Apply {
+    /// The last version to apply
+    #[arg(long, value_name = "VERSION")]
+    to: Option<String>,
+    /// Say what would run, and run nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct DryRun {
+    command: &'static str,
+    #[serde(rename = "dryRun")]
+    dry_run: bool,
+    #[serde(flatten)]
+    preview: Preview,
+}
+
+#[derive(Serialize)]
+struct Done {
+    command: &'static str,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
+    let settings = context.settings()?;
+    let project = project(&settings)?;
+    let wanted = Wanted { to: wanted_version(arguments.to.as_deref())?, allow_out_of_order: settings.allow_out_of_order };
+    if arguments.dry_run {
+        let preview = block_on(async {
+            let mut database = look_at_database(&project).await?;
+            Ok::<_, CliError>(preview(&project, database.as_mut(), &wanted).await?)
+        })??;
+        let findings = preview.problems.iter().any(Problem::stops);
+        let reply = Reply::new(DryRun { command: "apply", dry_run: true, preview }, show_preview);
+        return Ok(reply.with_exit(if findings { Exit::Findings } else { Exit::Done }));
+    }
+    let mut progress = context.progress();
+    let outcome = block_on(async {
+        let mut database = open_database(&project).await?;
+        let result = apply(&project, &mut database, &wanted, key(&settings), &mut |what, done, total| {
+            progress.show(what, done, total);
+        })
+        .await;
+        database.close().await;
+        Ok::<_, CliError>(result?)
+    })??;
+    drop(progress);
+    if !context.quiet {
+        notes(&outcome.notes);
+    }
+    if outcome.torn_bytes > 0 {
+        remark(&format!("note: {} bytes of an interrupted write were cut off the archive", outcome.torn_bytes));
+    }
+    if let Some(failed) = &outcome.failed {
+        remark(&failure_text(failed));
+    }
+    let exit = if outcome.failed.is_some() { Exit::Unfinished } else { Exit::Done };
+    Ok(Reply::new(Done { command: "apply", outcome }, show_outcome).with_exit(exit))
+}
+
+fn wanted_version(to: Option<&str>) -> Result<Option<Version>, CliError> {
+    let parse = |text: &str| {
+        text.parse::<Version>().map_err(|error| CliError::usage(error.to_string()).hint("run `greffe status`"))
+    };
+    to.map(parse).transpose()
+}
+
+/// Remarks on problems that did not stop the run.
+pub fn notes(problems: &[Problem]) {
+    for problem in problems {
+        remark(&format!("note: {problem}\nhint: {}", problem_hint(problem)));
+    }
+}
+
+/// What to say of a script that failed.
+pub fn failure_text(failed: &FailedScript) -> String {
+    let hint = if failed.partial {
+        problem_hint(&Problem::HalfApplied { version: failed.version.clone(), failed: true })
+    } else {
+        "nothing of it was kept; mend the script and run the command again".to_owned()
+    };
+    format!(
+        "error: script `{}` failed in statement {} ({})\n  {}\nhint: {hint}",
+        failed.file, failed.statement, failed.kind, failed.failure
+    )
+}
+
+fn show_preview(shown: &DryRun, out: &mut dyn Write) -> io::Result<()> {
+    for problem in &shown.preview.problems {
+        writeln!(out, "problem: {}", Clean(&problem.to_string()))?;
+    }
+    if shown.preview.pending.is_empty() {
+        return writeln!(out, "nothing to apply");
+    }
+    for pending in &shown.preview.pending {
+        let kinds: Vec<String> = pending
+            .statements
+            .iter()
+            .map(|run| if run.count == 1 { run.kind.clone() } else { format!("{} ×{}", run.kind, run.count) })
+            .collect();
+        let bare = if pending.transaction { "" } else { " (no transaction)" };
+        writeln!(out, "would apply {}{bare}: {}", Clean(&pending.file), kinds.join(", "))?;
+    }
+    Ok(())
+}
+
+fn show_outcome(shown: &Done, out: &mut dyn Write) -> io::Result<()> {
+    let outcome = &shown.outcome;
+    for archived in &outcome.recovered {
+        write!(out, "recovered: ")?;
+        show_archived(archived, out)?;
+    }
+    for archived in &outcome.archived {
+        show_archived(archived, out)?;
+    }
+    if outcome.recovered.is_empty() && outcome.archived.is_empty() {
+        writeln!(out, "nothing to apply")?;
+    }
+    writeln!(out, "head {}", outcome.head)
+}
+
+/// One line for an event that was archived.
+pub fn show_archived(archived: &Archived, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{} {} as entry {}", past(archived), Clean(&archived.version), archived.seq)
+}
+
+fn past(archived: &Archived) -> &'static str {
+    use crate::model::EventKind;
+    match archived.event {
+        EventKind::Apply => "applied",
+        EventKind::Rollback => "rolled back",
+        EventKind::Fail => "failed",
+        EventKind::Repair => "repaired",
+        _ => "archived",
+    }
+}
+
+/// Errors of use cases become errors of the command line.
+impl From<crate::database::DatabaseError> for CliError {
+    fn from(error: crate::database::DatabaseError) -> Self {
+        OpsError::from(error).into()
+    }
+}

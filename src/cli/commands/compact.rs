@@ -1,0 +1,29 @@
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::CommandResult;
+use crate::cli::context::{Context, project};
+use crate::cli::output::Reply;
+use crate::ops::compact::{Compacted, compact};
+
+/// Rewrite the archive without what earlier heads alone needed
+///
+/// Keeps every manifest, log and file. Earlier heads can no longer be verified by their CIDs from this
+/// archive; the newest one proves all that they proved.
+#[derive(Args)]
+pub struct Compact {}
+
+#[derive(Serialize)]
+struct Done {
+    command: &'static str,
+    #[serde(flatten)]
+    compacted: Compacted,
+}
+
+pub fn run(context: &Context, _: &Compact) -> CommandResult {
+    let compacted = compact(&project(&context.settings()?)?)?;
+    Ok(Reply::new(Done { command: "compact", compacted }, |done, out| {
+        let Compacted { head, bytes_before, bytes_after } = &done.compacted;
+        writeln!(out, "{bytes_before} bytes became {bytes_after}, head {head}")
+    }))
+}

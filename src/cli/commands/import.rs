@@ -1,0 +1,49 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::verify::{parse_anchors, reply, threads};
+use crate::cli::CommandResult;
+use crate::cli::context::{Context, verify_options};
+use crate::cli::output::Reply;
+use crate::ops::import::{Imported, import};
+
+/// Take a CARv1 file into the archive folder, verified first
+///
+/// A chain that is there already is only continued: an older or another version of it is refused.
+#[derive(Args)]
+pub struct Import {
+    /// The file to read
+    #[arg(value_name = "FILE.car")]
+    file: PathBuf,
+    /// The file must be of this chain or root key
+    #[arg(long, value_name = "ANCHOR")]
+    require: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Done {
+    command: &'static str,
+    #[serde(flatten)]
+    imported: Imported,
+}
+
+pub fn run(context: &Context, arguments: &Import) -> CommandResult {
+    let settings = context.settings()?;
+    let options = verify_options(&settings, &parse_anchors(&arguments.require)?);
+    let mut progress = context.progress();
+    let mut show = |what: &str, done, total| progress.show(what, done, total);
+    let (directory, wait) = (&settings.archive_directory, settings.lock_wait);
+    match import(&arguments.file, directory, options, threads(None), wait, &mut show)? {
+        Ok(imported) => Ok(Reply::new(Done { command: "import", imported }, |done, out| {
+            let imported = &done.imported;
+            writeln!(
+                out,
+                "imported {}: {} new of {} entries, head {}",
+                imported.name, imported.new_entries, imported.entries, imported.head
+            )
+        })),
+        Err(report) => Ok(reply(report)),
+    }
+}

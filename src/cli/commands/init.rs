@@ -1,0 +1,146 @@
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::key::write_key;
+use crate::cli::context::{Context, open_key};
+use crate::cli::error::CliError;
+use crate::cli::output::Reply;
+use crate::cli::settings::{DatabaseSource, NewSettings, SecretSource, Settings, render_new};
+use crate::cli::{CommandResult, Exit};
+use crate::crypto::{KeyId, PrivateKey};
+use crate::model::{Actor, ChainName, Cid, Pseudonym};
+use crate::ops::{self, ChainReader, OpsError};
+use crate::store::ArchiveError;
+
+/// The key file that a new project gets.
+const KEY_FILE: &str = "greffe.key.pem";
+
+/// Begin a chain: signing key, greffe.toml and the first entry
+///
+/// Makes a key file unless there is a key already (`--key`, GREFFE_KEY, or greffe.key.pem). Asks for
+/// what flags do not say, when there is a terminal to ask.
+#[derive(Args)]
+pub struct Init {
+    /// Write a new key without a passphrase
+    #[arg(long)]
+    plain_key: bool,
+}
+
+#[derive(Serialize)]
+struct Done {
+    command: &'static str,
+    name: ChainName,
+    chain: Cid,
+    head: Cid,
+    keyid: KeyId,
+    settings: PathBuf,
+    /// The key file that was made; null when a key was there.
+    key: Option<PathBuf>,
+    /// Whether an archive of that name was there and is used.
+    adopted: bool,
+}
+
+pub fn run(context: &Context, arguments: &Init) -> CommandResult {
+    let file = context.settings_file();
+    let exists = |path: &Path| OpsError::Exists(path.to_owned());
+    if file.symlink_metadata().is_ok() {
+        return Err(CliError::from(exists(&file)).hint("this project is initialised: run `greffe status`"));
+    }
+    // The file is about to be made, so it cannot be read yet; flags and environment say the rest.
+    let settings = context.settings_without_file()?;
+    let name = match &settings.name {
+        Some(name) => name.clone(),
+        None => ask("Name of the chain: ", || settings.name().map(drop).map_err(CliError::from))?
+            .parse()
+            .map_err(|error: crate::model::NameError| CliError::usage(error.to_string()))?,
+    };
+    let folder = file.parent().map(Path::to_owned).unwrap_or_default();
+    let database = match &settings.database_url {
+        Some(source) => source.clone(),
+        None => {
+            let url = ask("Database URL, like sqlite:app.db: ", || settings.database_url().map(drop).map_err(CliError::from))?;
+            DatabaseSource::parse(&url, &folder)
+                .ok_or_else(|| CliError::usage("that is not a URL").hint("write it like `sqlite:app.db`"))?
+        }
+    };
+    let (key, key_file) = key(&settings, &folder, arguments.plain_key)?;
+    let pseudonym = settings.actor_pseudonym.unwrap_or_else(Pseudonym::generate);
+    let actor = Actor { pseudonym, role: settings.actor_role.clone() };
+    let (chain, head, adopted) = begin(&settings, &name, &actor, &key)?;
+    let mut fresh = NewSettings::named(name.clone());
+    fresh.chain = Some(chain);
+    fresh.database_url = Some(database);
+    fresh.database_name = settings.database_name.clone();
+    fresh.migrations = Some(relative(&settings.migrations, &folder));
+    fresh.archive_directory = Some(relative(&settings.archive_directory, &folder));
+    fresh.key_source = Some(settings.key_source.clone().unwrap_or_else(|| SecretSource::File(KEY_FILE.into())));
+    fresh.actor_pseudonym = Some(pseudonym);
+    fresh.actor_role = Some(settings.actor_role.clone());
+    write_new(&file, &render_new(&fresh))?;
+    let keyid = key.public().id();
+    let done = Done { command: "init", name, chain, head, keyid, settings: file, key: key_file, adopted };
+    Ok(Reply::new(done, |done, out| {
+        if let Some(key) = &done.key {
+            writeln!(out, "key      {}, keyid {}", key.display(), done.keyid)?;
+        }
+        writeln!(out, "settings {}", done.settings.display())?;
+        writeln!(out, "chain    {}", done.chain)?;
+        writeln!(out, "next: `greffe apply`")
+    }))
+}
+
+/// A new chain, or the one that is in the archive folder under this name.
+fn begin(settings: &Settings, name: &ChainName, actor: &Actor, key: &PrivateKey) -> Result<(Cid, Cid, bool), CliError> {
+    let directory = &settings.archive_directory;
+    match ops::init::init(directory, name, actor, key) {
+        Ok(begun) => Ok((begun.chain, begun.head, false)),
+        Err(OpsError::Archive(ArchiveError::Exists { .. })) => {
+            let reader = ChainReader::open(directory, name)?;
+            Ok((reader.root(), reader.head(), true))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The key that the settings name, the one in the folder, or a new one with the file that it was written to.
+fn key(settings: &Settings, folder: &Path, plain: bool) -> Result<(PrivateKey, Option<PathBuf>), CliError> {
+    let path = folder.join(KEY_FILE);
+    if settings.key_source.is_some() {
+        return Ok((open_key(settings).map_err(OpsError::from)?, None));
+    }
+    if path.symlink_metadata().is_ok() {
+        let mut settings = settings.clone();
+        settings.key_source = Some(SecretSource::File(path));
+        return Ok((open_key(&settings).map_err(OpsError::from)?, None));
+    }
+    let key = PrivateKey::generate();
+    write_key(settings, &path, &key, plain)?;
+    Ok((key, Some(path)))
+}
+
+fn ask(prompt: &str, missing: impl FnOnce() -> Result<(), CliError>) -> Result<String, CliError> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        missing()?;
+    }
+    let mut line = String::new();
+    write!(std::io::stderr(), "{prompt}").ok();
+    std::io::stdin()
+        .read_line(&mut line)
+        .map_err(|error| CliError::new(Exit::Unfinished, format!("no answer: {error}")))?;
+    Ok(line.trim().to_owned())
+}
+
+/// `path` as it stands in a file of `folder`.
+fn relative(path: &Path, folder: &Path) -> String {
+    let path = path.strip_prefix(folder).unwrap_or(path);
+    path.to_string_lossy().into_owned()
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), OpsError> {
+    let failed = |source| OpsError::File { path: path.to_owned(), done: "written", source };
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+}

@@ -1,0 +1,89 @@
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::cli::CommandResult;
+use crate::cli::context::{Context, open_key, passphrase};
+use crate::cli::error::CliError;
+use crate::cli::output::Reply;
+use crate::cli::settings::Settings;
+use crate::crypto::{KeyId, PrivateKey};
+use crate::ops::{self, OpsError};
+
+/// Generate, show or import the signing key
+///
+/// Keys are Ed25519, in PKCS#8 PEM that `openssl pkey` opens, encrypted with a passphrase. No command
+/// prints a private key.
+#[derive(Args)]
+pub struct Key {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Make a new key
+    Generate(NewFile),
+    /// Show keyid and public key of the signing key
+    Show,
+    /// Read a key (PKCS#8 or OpenSSH, from `--key`) and write it as a key file
+    Import(NewFile),
+}
+
+#[derive(Args)]
+struct NewFile {
+    /// The file to write, of mode 0600
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Without a passphrase
+    #[arg(long)]
+    plain: bool,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    command: &'static str,
+    keyid: KeyId,
+    /// Base64, as in a trust document.
+    public: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<PathBuf>,
+}
+
+pub fn run(context: &Context, arguments: &Key) -> CommandResult {
+    let settings = context.settings()?;
+    let (key, file) = match &arguments.action {
+        Action::Generate(new) => (PrivateKey::generate(), Some(new)),
+        Action::Import(new) => (open_key(&settings).map_err(OpsError::from)?, Some(new)),
+        Action::Show => (open_key(&settings).map_err(OpsError::from)?, None),
+    };
+    if let Some(new) = file {
+        write_key(&settings, &new.out, &key, new.plain)?;
+    }
+    let shown = Shown {
+        command: "key",
+        keyid: key.public().id(),
+        public: key.public().to_base64(),
+        file: file.map(|new| new.out.clone()),
+    };
+    Ok(Reply::new(shown, |shown, out| {
+        if let Some(file) = &shown.file {
+            writeln!(out, "wrote  {}", file.display())?;
+        }
+        writeln!(out, "keyid  {}\npublic {}", shown.keyid, shown.public)
+    }))
+}
+
+/// Writes a key file, encrypted unless `plain`.
+pub fn write_key(settings: &Settings, path: &Path, key: &PrivateKey, plain: bool) -> Result<(), CliError> {
+    let passphrase = if plain { None } else { passphrase(settings, true).map_err(OpsError::from)? };
+    match &passphrase {
+        None if !plain => Err(CliError::usage("a new key needs a passphrase, and there is none")
+            .hint("set GREFFE_KEY_PASSPHRASE, or pass `--plain` to write the key without one")),
+        Some(passphrase) if passphrase.is_empty() => {
+            Err(CliError::usage("the passphrase is empty").hint("choose one, or pass `--plain`"))
+        }
+        _ => Ok(ops::key::write(path, key, passphrase.as_ref().map(|passphrase| passphrase.as_str()))?),
+    }
+}

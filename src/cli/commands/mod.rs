@@ -1,0 +1,170 @@
+//! One command a file; the doc comment of its arguments is its help.
+
+mod apply;
+mod compact;
+mod completions;
+mod export;
+mod head;
+mod import;
+mod init;
+mod key;
+mod log;
+mod man;
+mod quickstart;
+mod repair;
+mod rollback;
+mod show;
+mod status;
+mod verify;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::CommandResult;
+use super::context::Context;
+use super::settings::{Overrides, Secret};
+
+/// A decentralized audit archive for database migrations.
+///
+/// Applies migration scripts, signs what happened, bundles both into a chain of content-addressed
+/// manifests, and verifies that chain from nothing but a CID.
+#[derive(Parser)]
+#[command(name = "greffe", version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Arguments {
+    /// Settings file [default: greffe.toml]
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
+    pub config: Option<PathBuf>,
+    /// Print one JSON object on standard output
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// No progress and no remarks on standard error
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+    #[command(flatten)]
+    pub settings: SettingsArguments,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Settings as flags; each overrides the file and the environment.
+#[derive(Args, Default)]
+#[command(next_help_heading = "Settings (see docs/settings.md)")]
+pub struct SettingsArguments {
+    /// Name of the chain
+    #[arg(long, global = true, hide_short_help = true)]
+    name: Option<String>,
+    /// CID of manifest 0, the anchor of trust
+    #[arg(long, global = true, value_name = "CID", hide_short_help = true)]
+    chain: Option<String>,
+    /// Folder of migration scripts
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    migrations: Option<PathBuf>,
+    /// Database URL, or `env:NAME` or `file:PATH` where it is
+    #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
+    database: Option<Secret>,
+    /// How events call the database
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    database_name: Option<String>,
+    /// Whether SQLite enforces foreign keys while scripts run
+    #[arg(long, global = true, value_name = "BOOL", hide_short_help = true)]
+    foreign_keys: Option<bool>,
+    /// Folder that holds the archive
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    archive: Option<PathBuf>,
+    /// Where the signing key is: `file:PATH` or `env:NAME`
+    #[arg(long, global = true, value_name = "SOURCE", hide_short_help = true)]
+    key: Option<Secret>,
+    /// Where the key's passphrase is: `env:NAME` or `file:PATH`
+    #[arg(long, global = true, value_name = "SOURCE", hide_short_help = true)]
+    passphrase: Option<Secret>,
+    /// Pseudonym of who acts: 32 hexadecimal digits
+    #[arg(long, global = true, value_name = "HEX", hide_short_help = true)]
+    actor_pseudonym: Option<String>,
+    /// Role in which they act
+    #[arg(long, global = true, value_name = "ROLE", hide_short_help = true)]
+    actor_role: Option<String>,
+    /// Whether a migration may run after one with a higher version
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", hide_short_help = true)]
+    allow_out_of_order: Option<bool>,
+    /// How long to wait for another run: `0s`, `500ms`, `5m`
+    #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
+    lock_wait: Option<String>,
+    /// Whether the schema's fingerprint is taken around each migration
+    #[arg(long, global = true, value_name = "BOOL", hide_short_help = true)]
+    fingerprint: Option<bool>,
+    /// Further anchors of trust: keyids of root keys, or CIDs of manifest 0
+    #[arg(long, global = true, value_name = "ANCHOR", hide_short_help = true)]
+    trust: Option<Vec<String>>,
+    /// By how much times may run backwards
+    #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
+    time_tolerance: Option<String>,
+}
+
+impl SettingsArguments {
+    /// As the settings take them.
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            name: self.name.clone(),
+            chain: self.chain.clone(),
+            migrations: self.migrations.clone(),
+            database_url: self.database.clone(),
+            database_name: self.database_name.clone(),
+            foreign_keys: self.foreign_keys,
+            archive_directory: self.archive.clone(),
+            key_source: self.key.clone(),
+            key_passphrase: self.passphrase.clone(),
+            actor_pseudonym: self.actor_pseudonym.clone(),
+            actor_role: self.actor_role.clone(),
+            allow_out_of_order: self.allow_out_of_order,
+            lock_wait: self.lock_wait.clone(),
+            fingerprint: self.fingerprint,
+            trust: self.trust.clone(),
+            time_tolerance: self.time_tolerance.clone(),
+        }
+    }
+}
+
+/// The commands, in the order in which a newcomer meets them.
+#[derive(Subcommand)]
+pub enum Command {
+    Quickstart(quickstart::Quickstart),
+    Init(init::Init),
+    Apply(apply::Apply),
+    Rollback(rollback::Rollback),
+    Status(status::Status),
+    Log(log::Log),
+    Show(show::Show),
+    Head(head::Head),
+    Verify(verify::Verify),
+    Export(export::Export),
+    Import(import::Import),
+    Compact(compact::Compact),
+    Repair(repair::Repair),
+    Key(key::Key),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// Runs one command.
+pub fn run(context: &Context, command: Command) -> CommandResult {
+    match command {
+        Command::Quickstart(command) => quickstart::run(context, &command),
+        Command::Init(command) => init::run(context, &command),
+        Command::Apply(command) => apply::run(context, &command),
+        Command::Rollback(command) => rollback::run(context, &command),
+        Command::Status(command) => status::run(context, &command),
+        Command::Log(command) => log::run(context, &command),
+        Command::Show(command) => show::run(context, &command),
+        Command::Head(command) => head::run(context, &command),
+        Command::Verify(command) => verify::run(context, &command),
+        Command::Export(command) => export::run(context, &command),
+        Command::Import(command) => import::run(context, &command),
+        Command::Compact(command) => compact::run(context, &command),
+        Command::Repair(command) => repair::run(context, &command),
+        Command::Key(command) => key::run(context, &command),
+        Command::Completions(command) => completions::run(&command),
+        Command::Man(command) => man::run(&command),
+    }
+}

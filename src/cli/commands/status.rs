@@ -1,0 +1,67 @@
+use std::io::{self, Write};
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::context::{Context, block_on, look_at_database, project};
+use crate::cli::error::{CliError, problem_hint};
+use crate::cli::output::{Clean, Reply};
+use crate::cli::{CommandResult, Exit};
+use crate::ops::status::{Line, State, Status as Found, status};
+
+/// Compare folder, database and archive; change nothing
+///
+/// Exits with 1 when a script was edited, is missing or out of order, a migration is half applied, or
+/// the schema changed outside the archive.
+#[derive(Args)]
+pub struct Status {}
+
+#[derive(Serialize)]
+struct Shown {
+    command: &'static str,
+    #[serde(flatten)]
+    found: Found,
+}
+
+pub fn run(context: &Context, _: &Status) -> CommandResult {
+    let project = project(&context.settings()?)?;
+    let found = block_on(async {
+        let mut database = look_at_database(&project).await?;
+        Ok::<_, CliError>(status(&project, database.as_mut()).await?)
+    })??;
+    let exit = if found.problems.is_empty() { Exit::Done } else { Exit::Findings };
+    Ok(Reply::new(Shown { command: "status", found }, show).with_exit(exit))
+}
+
+fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
+    let found = &shown.found;
+    match (found.head, found.entries) {
+        (Some(head), Some(entries)) => writeln!(out, "chain {}, {entries} entries, head {head}", found.name)?,
+        _ => writeln!(out, "chain {}, no archive yet", found.name)?,
+    }
+    for line in &found.migrations {
+        show_line(line, out)?;
+    }
+    if found.unarchived > 0 {
+        writeln!(out, "{} event(s) wait to be archived by the next run", found.unarchived)?;
+    }
+    for problem in &found.problems {
+        writeln!(out, "problem: {}", Clean(&problem.to_string()))?;
+        writeln!(out, "  hint: {}", Clean(&problem_hint(problem)))?;
+    }
+    Ok(())
+}
+
+fn show_line(line: &Line, out: &mut dyn Write) -> io::Result<()> {
+    let state = match line.state {
+        State::Applied => "applied",
+        State::Pending => "pending",
+        State::HalfApplied => "half applied",
+        State::Missing => "missing",
+    };
+    let name = line.name.as_deref().unwrap_or("");
+    let entry = line.seq.map(|seq| format!("entry {seq}")).unwrap_or_default();
+    let time = line.finished_at.map(|time| time.to_string()).unwrap_or_default();
+    let text = format!("{state:<12} {:<16} {name:<32} {entry:<10} {time}", line.version);
+    writeln!(out, "{}", Clean(text.trim_end()))
+}

@@ -1,0 +1,204 @@
+//! What commands share: settings, the database, the key, progress.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use zeroize::Zeroizing;
+
+use super::commands::Arguments;
+use super::error::CliError;
+use super::settings::{Anchor as SettingsAnchor, Environment, Overrides, Settings};
+use crate::chain::{Anchor, Options};
+use crate::crypto::{KeyTextError, PrivateKey, parse_private_key};
+use crate::database::DatabaseError;
+use crate::database::sqlite::{self, Access, Sqlite};
+use crate::model::Actor;
+use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpsError, Project};
+
+/// What every command gets.
+pub struct Context {
+    config: Option<std::path::PathBuf>,
+    overrides: Overrides,
+    pub environment: Environment,
+    pub quiet: bool,
+}
+
+impl Context {
+    pub fn new(arguments: &Arguments, environment: Environment) -> Self {
+        Self {
+            config: arguments.config.clone(),
+            overrides: arguments.settings.overrides(),
+            quiet: arguments.quiet,
+            environment,
+        }
+    }
+
+    /// The settings; read when a command asks for them.
+    pub fn settings(&self) -> Result<Settings, CliError> {
+        Ok(Settings::load(self.config.clone(), &self.environment, self.overrides.clone())?)
+    }
+
+    /// What flags and environment say, for a settings file that is about to be made.
+    pub fn settings_without_file(&self) -> Result<Settings, CliError> {
+        Ok(Settings::before_file(&self.settings_file(), &self.environment, &self.overrides)?)
+    }
+
+    /// Where the settings file is, or would be.
+    pub fn settings_file(&self) -> std::path::PathBuf {
+        let variable = || self.environment.get("GREFFE_CONFIG").map(std::path::PathBuf::from);
+        self.config.clone().or_else(variable).unwrap_or_else(|| "greffe.toml".into())
+    }
+
+    /// The archive, to read.
+    pub fn reader(&self) -> Result<ChainReader, CliError> {
+        let settings = self.settings()?;
+        Ok(ChainReader::open(&settings.archive_directory, settings.name()?)?)
+    }
+
+    /// Reports long work on standard error, where that is a terminal.
+    pub fn progress(&self) -> Progress {
+        let shown = !self.quiet && std::io::stderr().is_terminal();
+        Progress { bar: shown.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())), what: String::new() }
+    }
+}
+
+/// A progress bar, or none.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    what: String,
+}
+
+impl Progress {
+    /// `done` of `total` steps of `what`.
+    pub fn show(&mut self, what: &str, done: u64, total: Option<u64>) {
+        let Some(bar) = &self.bar else { return };
+        if self.what != what {
+            self.what = what.to_owned();
+            let template = "{msg} [{bar:30}] {pos}/{len} {eta}";
+            bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_message(what.to_owned());
+        }
+        bar.set_length(total.unwrap_or(done));
+        bar.set_position(done);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// What the use cases need to know of the project.
+pub fn project(settings: &Settings) -> Result<Project, CliError> {
+    let url = settings.database_url()?;
+    if !Sqlite::accepts(url.expose()) {
+        return Err(CliError::usage(format!("{url}: this version speaks to SQLite only")).hint("write it like `sqlite:app.db`"));
+    }
+    let database = Sqlite::file_of(url.expose(), Path::new("")).map_err(OpsError::from)?;
+    Ok(Project {
+        name: settings.name()?.clone(),
+        migrations: settings.migrations.clone(),
+        database,
+        database_name: settings.database_name()?.to_owned(),
+        foreign_keys: settings.foreign_keys,
+        fingerprint: settings.fingerprint,
+        archive: settings.archive_directory.clone(),
+        actor: actor(settings)?,
+        lock_wait: settings.lock_wait,
+    })
+}
+
+/// Who acts.
+pub fn actor(settings: &Settings) -> Result<Actor, CliError> {
+    Ok(Actor { pseudonym: settings.actor_pseudonym()?, role: settings.actor_role.clone() })
+}
+
+/// The database, to change.
+pub async fn open_database(project: &Project) -> Result<Sqlite, CliError> {
+    let options = options(project, Access::Write);
+    Ok(Sqlite::open(&project.database, options).await.map_err(OpsError::from)?)
+}
+
+/// The database, to look at; `None` when there is none yet.
+pub async fn look_at_database(project: &Project) -> Result<Option<Sqlite>, CliError> {
+    match Sqlite::open(&project.database, options(project, Access::Read)).await {
+        Ok(database) => Ok(Some(database)),
+        Err(DatabaseError::Missing(_)) => Ok(None),
+        Err(error) => Err(OpsError::from(error).into()),
+    }
+}
+
+fn options(project: &Project, access: Access) -> sqlite::Options {
+    let busy_timeout = project.lock_wait.max(Duration::from_millis(100));
+    sqlite::Options { access, foreign_keys: project.foreign_keys, busy_timeout }
+}
+
+/// The signing key, opened when it is needed.
+pub fn key(settings: &Settings) -> OpenKey {
+    let settings = settings.clone();
+    Box::new(move || open_key(&settings))
+}
+
+/// The signing key.
+pub fn open_key(settings: &Settings) -> Result<PrivateKey, KeyUnavailable> {
+    let unavailable = |message: String, hint: &str| KeyUnavailable { message, hint: hint.to_owned() };
+    let text = settings.key_text().map_err(|error| {
+        unavailable(error.to_string(), "run `greffe key generate --out FILE`, or set GREFFE_KEY to the key's text")
+    })?;
+    let mut parsed = parse_private_key(text.expose(), None);
+    if matches!(parsed, Err(KeyTextError::PassphraseNeeded)) {
+        let asked = passphrase(settings, false)?;
+        parsed = parse_private_key(text.expose(), asked.as_ref().map(|passphrase| passphrase.as_str()));
+    }
+    parsed.map_err(|error| {
+        let hint = match error {
+            KeyTextError::PassphraseNeeded | KeyTextError::WrongPassphrase => "set GREFFE_KEY_PASSPHRASE to the key's passphrase",
+            _ => "give an Ed25519 key as PKCS#8 PEM or in OpenSSH's form",
+        };
+        unavailable(format!("the signing key cannot be opened: {error}"), hint)
+    })
+}
+
+/// The passphrase from the settings, else from the terminal, `twice` for a new key; `None` without either.
+pub fn passphrase(settings: &Settings, twice: bool) -> Result<Option<Zeroizing<String>>, KeyUnavailable> {
+    let failed = |message: String| KeyUnavailable { message, hint: "set GREFFE_KEY_PASSPHRASE".to_owned() };
+    if let Some(secret) = settings.passphrase().map_err(|error| failed(error.to_string()))? {
+        return Ok(Some(Zeroizing::new(secret.expose().to_owned())));
+    }
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    let ask = |prompt: &str| {
+        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| failed(format!("no passphrase: {error}")))
+    };
+    let first = ask("Passphrase of the signing key: ")?;
+    if twice && *first != *ask("Once more: ")? {
+        return Err(failed("the two passphrases differ".to_owned()));
+    }
+    Ok(Some(first))
+}
+
+/// How to verify: anchors from settings, and those that must be met.
+pub fn verify_options(settings: &Settings, required: &[SettingsAnchor]) -> Options {
+    let anchor = |anchor: &SettingsAnchor| match anchor {
+        SettingsAnchor::Key(id) => Anchor::RootKey(*id),
+        SettingsAnchor::Block(cid) => Anchor::Chain(*cid),
+    };
+    let settled = settings.chain.map(Anchor::Chain).into_iter().chain(settings.trust.iter().map(anchor));
+    let anchors: Vec<Anchor> =
+        if required.is_empty() { settled.collect() } else { required.iter().map(anchor).collect() };
+    let tolerance = i64::try_from(settings.time_tolerance.as_micros()).unwrap_or(i64::MAX);
+    Options { anchors, require_anchor: !required.is_empty(), tolerance }
+}
+
+/// Runs a future to its end on this thread.
+pub fn block_on<F: Future>(future: F) -> Result<F::Output, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(|error| CliError::new(super::Exit::Unfinished, format!("no runtime: {error}")))?;
+    Ok(runtime.block_on(future))
+}

@@ -1,0 +1,226 @@
+//! Errors as people read them: what, cause, and the command that mends it.
+
+use std::error::Error;
+
+use super::Exit;
+use super::settings::SettingsError;
+use crate::chain::RestoreError;
+use crate::database::DatabaseError;
+use crate::ops::{OpsError, Problem};
+use crate::scripts::FolderError;
+use crate::store::{ArchiveError, ReadError, WriteError};
+
+/// An error that ends a command.
+#[derive(Debug)]
+pub struct CliError {
+    pub exit: Exit,
+    pub message: String,
+    pub causes: Vec<String>,
+    pub hint: Option<String>,
+    /// For `--json`: problems as they are.
+    problems: Vec<Problem>,
+}
+
+impl CliError {
+    /// An error without cause or hint.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), causes: Vec::new(), hint: None, problems: Vec::new() }
+    }
+
+    /// Wrong usage.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// With the command that mends it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn caused_by(mut self, error: &dyn Error) -> Self {
+        let mut source = error.source();
+        while let Some(cause) = source {
+            self.causes.push(format!("because {cause}"));
+            source = cause.source();
+        }
+        self
+    }
+
+    /// The object that `--json` prints.
+    pub fn json(&self) -> serde_json::Value {
+        let mut error = serde_json::json!({
+            "message": self.message,
+            "causes": self.causes,
+            "hint": self.hint,
+        });
+        if !self.problems.is_empty() {
+            error["problems"] = serde_json::to_value(&self.problems).unwrap_or_default();
+        }
+        serde_json::json!({ "error": error, "exit": self.exit as u8 })
+    }
+}
+
+impl From<SettingsError> for CliError {
+    fn from(error: SettingsError) -> Self {
+        let hint = match &error {
+            SettingsError::Missing(_) => Some("run `greffe init`, or say it with the flag"),
+            SettingsError::File { .. } => Some("name the settings file with `--config PATH`"),
+            _ => None,
+        };
+        let mut shown = Self::usage(error.to_string());
+        shown.hint = hint.map(str::to_owned);
+        shown
+    }
+}
+
+impl From<OpsError> for CliError {
+    fn from(error: OpsError) -> Self {
+        if let OpsError::Problems(problems) = error {
+            return of_problems(problems);
+        }
+        let exit = match &error {
+            OpsError::ImportFindings { .. }
+            | OpsError::ImportFork { .. }
+            | OpsError::ImportOtherChain { .. }
+            | OpsError::HistoryDiffers { .. }
+            | OpsError::HistoryBehind { .. }
+            | OpsError::ArchiveBehind { .. }
+            | OpsError::WayDownDiffers { .. } => Exit::Findings,
+            OpsError::NoEntry(..)
+            | OpsError::NotInArchive(_)
+            | OpsError::NotApplied(_)
+            | OpsError::UnknownVersion(_)
+            | OpsError::CannotRepair { .. }
+            | OpsError::NoWayDown { .. }
+            | OpsError::TooManySteps { .. }
+            | OpsError::Exists(_)
+            | OpsError::Folder(_)
+            | OpsError::Key(_) => Exit::Usage,
+            _ => Exit::Unfinished,
+        };
+        let hint = hint(&error);
+        let mut shown = Self::new(exit, error.to_string()).caused_by(&error);
+        shown.hint = hint;
+        shown
+    }
+}
+
+fn hint(error: &OpsError) -> Option<String> {
+    Some(match error {
+        OpsError::Key(unavailable) => unavailable.hint.clone(),
+        OpsError::Folder(FolderError::Missing { .. }) => {
+            "create the folder, or name another with `--migrations PATH`".to_owned()
+        }
+        OpsError::Database(error) => return database_hint(error),
+        OpsError::Archive(error) => return archive_hint(error),
+        OpsError::Restore(RestoreError::Read(error)) => return archive_hint(error),
+        OpsError::Restore(_) => "run `greffe verify \"$(greffe head)\"` to see what is wrong".to_owned(),
+        OpsError::Write(WriteError::Exists { .. }) => "choose another name, or pass `--force` to replace it".to_owned(),
+        OpsError::Read(ReadError::NotCar { .. }) => "give a CARv1 file, such as `greffe export --out` writes".to_owned(),
+        OpsError::HistoryBehind { .. } => {
+            "the database was restored from an older backup, or is another one: restore the newest, or begin a chain \
+             of its own with `greffe init`"
+                .to_owned()
+        }
+        OpsError::HistoryDiffers { .. } | OpsError::ArchiveBehind { .. } => {
+            "name the archive that belongs to this database with `--archive PATH`, or bring it here with \
+             `greffe import FILE.car`"
+                .to_owned()
+        }
+        OpsError::NoWayDown { .. } => "write a new migration that undoes it, and run `greffe apply`".to_owned(),
+        OpsError::NotApplied(_) | OpsError::TooManySteps { .. } => "run `greffe status` to see what is applied".to_owned(),
+        OpsError::NoEntry(..) | OpsError::NotInArchive(_) => "run `greffe log` to see what there is".to_owned(),
+        OpsError::UnknownVersion(_) | OpsError::CannotRepair { .. } => "run `greffe status`".to_owned(),
+        OpsError::Exists(path) => format!("choose another name, or move {} away", path.display()),
+        OpsError::ImportFork { .. } | OpsError::ImportOtherChain { .. } => {
+            "keep both files: two versions of one chain are evidence".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn database_hint(error: &DatabaseError) -> Option<String> {
+    Some(match error {
+        DatabaseError::Missing(_) => "run `greffe apply` to create it, or name another with `--database URL`".to_owned(),
+        DatabaseError::Locked { .. } => "wait for the other run, or wait longer with `--lock-wait 5m`".to_owned(),
+        DatabaseError::Concurrent => "run the command again: it reads the history anew".to_owned(),
+        DatabaseError::TransactionEnded => {
+            "remove BEGIN, COMMIT and ROLLBACK from the script; `greffe status` shows what came of it".to_owned()
+        }
+        DatabaseError::Url(_) => "write it like `sqlite:app.db`".to_owned(),
+        _ => return None,
+    })
+}
+
+fn archive_hint(error: &ArchiveError) -> Option<String> {
+    Some(match error {
+        ArchiveError::NotFound { .. } => "run `greffe init` to begin a chain, or `greffe import FILE.car`".to_owned(),
+        ArchiveError::InUse { .. } => "wait for the other run, or wait longer with `--lock-wait 5m`".to_owned(),
+        ArchiveError::Exists { .. } => "choose another name with `--name`, or another folder with `--archive`".to_owned(),
+        ArchiveError::Damaged { path, .. } | ArchiveError::Corrupt { path, .. } => format!(
+            "keep the file as evidence, run `greffe verify {}` to see what is damaged, and import a sound copy",
+            path.display()
+        ),
+        ArchiveError::HeadMoved { .. } | ArchiveError::Poisoned { .. } => "run the command again".to_owned(),
+        _ => return None,
+    })
+}
+
+fn of_problems(problems: Vec<Problem>) -> CliError {
+    let [first, rest @ ..] = problems.as_slice() else {
+        return CliError::new(Exit::Findings, "something stands in the way");
+    };
+    let mut error = CliError::new(Exit::Findings, first.to_string());
+    error.causes.extend(details(first));
+    for problem in rest {
+        error.causes.push(format!("also: {problem}"));
+        error.causes.extend(details(problem));
+    }
+    error.hint = Some(problem_hint(first));
+    error.problems = problems;
+    error
+}
+
+fn details(problem: &Problem) -> Vec<String> {
+    match problem {
+        Problem::Edited { archived, on_disk, .. } => {
+            vec![format!("archived: sha256:{archived}"), format!("on disk:  sha256:{on_disk}")]
+        }
+        Problem::Drifted { expected, found } => {
+            vec![format!("recorded: sha256:{expected}"), format!("found:    sha256:{found}")]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What to do about a problem.
+pub fn problem_hint(problem: &Problem) -> String {
+    let shown = |seq: &Option<u64>| seq.map_or_else(|| "SEQ".to_owned(), |seq| seq.to_string());
+    match problem {
+        Problem::Edited { seq, version, .. } => format!(
+            "add a new migration instead of editing this one; `greffe show {} --script` prints what ran, and \
+             `greffe repair {version} --applied` records the edit",
+            shown(seq)
+        ),
+        Problem::Cosmetic { seq, .. } => format!("`greffe show {} --script` prints what ran", shown(seq)),
+        Problem::DownEdited { seq, .. } => format!("`greffe show {} --json` names the archived way down", shown(seq)),
+        Problem::Missing { seq, .. } => {
+            format!("bring the script back: `greffe show {} --script` prints it", shown(seq))
+        }
+        Problem::OutOfOrder { .. } => {
+            "give the script a higher version, or run `greffe apply --allow-out-of-order`".to_owned()
+        }
+        Problem::HalfApplied { version, .. } => format!(
+            "look at the database, finish or undo the rest by hand, then run `greffe repair {version} --applied` or \
+             `greffe repair {version} --rolled-back`"
+        ),
+        Problem::TransactionControl { .. } => {
+            "remove BEGIN, COMMIT and ROLLBACK, or begin the script with the line `-- no-transaction`".to_owned()
+        }
+        Problem::Drifted { .. } => {
+            "find out who changed the schema; the next `greffe verify` reports it where it happened".to_owned()
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The command line: reads arguments and settings, chooses adapters, talks to people. No rules here.
+//!
+//! Data goes to standard output, everything else to standard error. Exit codes: 0 done or verified,
+//! 1 findings, 2 wrong usage or settings, 3 could not finish.
+
+mod commands;
+mod context;
+mod error;
+mod output;
+pub mod settings;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+pub use commands::Arguments;
+use context::Context;
+use error::CliError;
+use output::Reply;
+use settings::Environment;
+
+/// What the process ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Done = 0,
+    Findings = 1,
+    Usage = 2,
+    Unfinished = 3,
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn run() -> ExitCode {
+    let exit = run_with(std::env::args_os(), Environment::of_process());
+    ExitCode::from(exit as u8)
+}
+
+/// Runs one command: its arguments, the program's name first, in an environment.
+#[must_use]
+pub fn run_with(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
+    let parsed = Arguments::command().try_get_matches_from(arguments);
+    let arguments = match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed pipe is not an error.
+            error.print().ok();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked { Exit::Done } else { Exit::Usage };
+        }
+    };
+    let json = arguments.json;
+    let context = Context::new(&arguments, environment);
+    let result = commands::run(&context, arguments.command);
+    output::finish(result, json)
+}
+
+/// What a command comes to.
+type CommandResult = Result<Reply, CliError>;

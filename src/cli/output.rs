@@ -1,0 +1,171 @@
+//! How results reach people and programs: text or one JSON object on standard output, errors on
+//! standard error.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::error::CliError;
+use super::Exit;
+
+/// A result that can be shown both ways.
+pub trait Show {
+    /// As text for people.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// As the one object that `--json` prints.
+    fn json(&self) -> serde_json::Value;
+}
+
+/// A serializable value with the function that writes it for people.
+struct Shown<T, F> {
+    value: T,
+    text: F,
+}
+
+impl<T: Serialize, F: Fn(&T, &mut dyn Write) -> io::Result<()>> Show for Shown<T, F> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        (self.text)(&self.value, out)
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::to_value(&self.value).unwrap_or(serde_json::Value::Null)
+    }
+}
+
+/// Bytes that are written as they are, whatever form is asked for.
+struct Raw(Vec<u8>);
+
+impl Show for Raw {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.0)
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({ "text": String::from_utf8_lossy(&self.0) })
+    }
+}
+
+/// What a command has to say, and what the process ends with.
+pub struct Reply {
+    shown: Option<Box<dyn Show>>,
+    pub exit: Exit,
+}
+
+impl Reply {
+    /// A result.
+    pub fn new<T, F>(value: T, text: F) -> Self
+    where
+        T: Serialize + 'static,
+        F: Fn(&T, &mut dyn Write) -> io::Result<()> + 'static,
+    {
+        Self { shown: Some(Box::new(Shown { value, text })), exit: Exit::Done }
+    }
+
+    /// Bytes as they are.
+    pub fn raw(bytes: Vec<u8>) -> Self {
+        Self { shown: Some(Box::new(Raw(bytes))), exit: Exit::Done }
+    }
+
+    /// Nothing more: the command has written what it has to say.
+    pub fn silent(exit: Exit) -> Self {
+        Self { shown: None, exit }
+    }
+
+    /// Ends with `exit`.
+    #[must_use]
+    pub fn with_exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+}
+
+/// Writes what a command came to.
+pub fn finish(result: Result<Reply, CliError>, json: bool) -> Exit {
+    match result {
+        Ok(reply) => {
+            if let Some(shown) = &reply.shown
+                && let Err(error) = write(shown.as_ref(), json)
+                && error.kind() != io::ErrorKind::BrokenPipe
+            {
+                write_error(&CliError::new(Exit::Unfinished, format!("cannot write the result: {error}")));
+                return Exit::Unfinished;
+            }
+            reply.exit
+        }
+        Err(error) => {
+            if json {
+                write_object(&error.json()).ok();
+            }
+            write_error(&error);
+            error.exit
+        }
+    }
+}
+
+fn write(shown: &dyn Show, json: bool) -> io::Result<()> {
+    if json {
+        return write_object(&shown.json());
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    shown.text(&mut out)?;
+    out.flush()
+}
+
+fn write_object(value: &serde_json::Value) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    serde_json::to_writer_pretty(&mut out, value)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+fn write_error(error: &CliError) {
+    let mut out = anstream::stderr().lock();
+    // Standard error that cannot be written leaves nobody to tell.
+    writeln!(out, "\u{1b}[1;31merror:\u{1b}[0m {}", Clean(&error.message)).ok();
+    for cause in &error.causes {
+        writeln!(out, "  {}", Clean(cause)).ok();
+    }
+    if let Some(hint) = &error.hint {
+        writeln!(out, "\u{1b}[1mhint:\u{1b}[0m {}", Clean(hint)).ok();
+    }
+}
+
+/// A remark on standard error, unless only data is wanted there is no place for it on standard output.
+pub fn remark(text: &str) {
+    writeln!(anstream::stderr().lock(), "{}", Clean(text)).ok();
+}
+
+/// Text from an archive or a script, whose control characters must not steer a terminal.
+pub struct Clean<'a>(pub &'a str);
+
+impl std::fmt::Display for Clean<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for part in self.0.split_inclusive(|c: char| is_unsafe(c)) {
+            let mut characters = part.chars();
+            match characters.next_back() {
+                Some(last) if is_unsafe(last) => write!(f, "{}\u{fffd}", characters.as_str())?,
+                _ => f.write_str(part)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Control characters, and those that turn the direction of writing around.
+fn is_unsafe(c: char) -> bool {
+    c != '\n' && c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(Clean("a\u{1b}[31mb\u{202e}c\nd\te").to_string(), "a\u{fffd}[31mb\u{fffd}c\nd\u{fffd}e");
+        assert_eq!(Clean("été").to_string(), "été");
+    }
+}
