@@ -15,13 +15,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    durable::Draft,
-    frames::{Frames, Located},
-};
 use crate::{
     crypto::Digest,
     model::{CID_LENGTH, Cid},
+    store::{
+        durable::Draft,
+        frames::{Frames, Located},
+    },
 };
 
 const MAGIC: [u8; 8] = *b"greffe\x00\x01";
