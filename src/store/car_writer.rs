@@ -106,6 +106,7 @@ impl CarWriter {
 
     fn add(&mut self, cid: &Cid, block: &[u8]) -> io::Result<bool> {
         let key = self.keys.hash_one(cid);
+        self.frames.sort();
         let mut after = 0;
         while let Some(offset) = self.frames.next(key, after) {
             if self.cid_at(offset)? == Some(*cid) {

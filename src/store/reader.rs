@@ -59,7 +59,7 @@ pub struct Checked {
 /// A CARv1 file, as long as it was when it was opened.
 ///
 /// Nothing is trusted: [`Self::get`] and [`Self::next_block`] hand out what the file says, and their caller
-/// hashes; [`Self::get_verified`] hashes. Memory is one window of 1 MiB (2 MiB where a block needs it) and
+/// hashes; [`Self::get_verified`] hashes. Memory is one window of 256 KiB (more where a block needs it) and
 /// 16 bytes for each frame that a search by CID passed.
 ///
 /// A search looks first at the frame after the last one that was handed out, so blocks that are asked for in
@@ -241,6 +241,7 @@ impl CarReader {
             }
         }
         let key = self.keys.hash_one(cid);
+        self.passed.sort();
         let mut after = 0;
         while let Some(offset) = self.passed.next(key, after) {
             if let Some(located) = self.frames.named(offset, cid)?

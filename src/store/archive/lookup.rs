@@ -85,6 +85,7 @@ impl Lookup {
             self.end = located.end();
             self.last = Some(*located);
         }
+        self.tail.sort();
     }
 
     /// Puts the tail into the index at `path` when it has grown long. The frames are durable and were hashed.
@@ -139,6 +140,7 @@ impl Lookup {
             map.insert(key(&located.frame.cid), position);
             position = located.end();
         }
+        map.sort();
         Ok(map)
     }
 }

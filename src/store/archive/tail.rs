@@ -102,6 +102,7 @@ pub(super) fn read(
             At::End => break,
         }
     }
+    map.sort();
     let mut damaged = lies.filter(|_| named_at.is_none());
     if stopped && damaged.is_none() && !is_tear(frames, position, named, named_at.is_some())? {
         damaged = Some(position);

@@ -119,7 +119,9 @@ impl Archive {
         if self.torn.is_some() {
             car.set_len(self.lookup.end).map_err(failed("cut", &self.files.car))?;
         }
-        if self.torn.is_some() || self.head_file != HeadFile::Current {
+        // What follows the head that was last named may never have reached the disk.
+        let complete = self.lookup.last.is_some_and(|last| last.frame.cid == self.head);
+        if !complete || self.torn.is_some() || self.head_file != HeadFile::Current {
             car.sync_all().map_err(failed("flush", &self.files.car))?;
         }
         if self.head_file != HeadFile::Current {
