@@ -106,6 +106,7 @@ impl CarWriter {
 
     fn add(&mut self, cid: &Cid, block: &[u8]) -> io::Result<bool> {
         let key = self.keys.hash_one(cid);
+        self.frames.sort();
         let mut after = 0;
         while let Some(offset) = self.frames.next(key, after) {
             if self.cid_at(offset)? == Some(*cid) {
@@ -142,4 +143,64 @@ fn refuse(path: &Path, existing: Existing) -> Result<(), WriteError> {
         return Err(WriteError::Exists { path: path.to_owned() });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{model::Codec, store::CarReader};
+
+    fn block(n: u32) -> (Cid, Vec<u8>) {
+        let bytes = n.to_string().repeat(n as usize % 200).into_bytes();
+        (Cid::of(Codec::Raw, &bytes), bytes)
+    }
+
+    #[test]
+    fn a_cid_is_written_once_wherever_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.car");
+        let mut writer = CarWriter::create(&path, &block(1).0, Existing::Keep).unwrap();
+        for n in 1..3000 {
+            let (cid, bytes) = block(n);
+            assert_eq!(writer.put(&cid, &bytes).unwrap(), n == 1 || !bytes.is_empty() || n == 200);
+            assert!(!writer.put(&cid, &bytes).unwrap());
+        }
+        for n in 1..3000 {
+            assert!(!writer.put(&block(n).0, &block(n).1).unwrap());
+        }
+        assert!(!path.exists());
+        let length = writer.length();
+        assert_eq!(writer.finish().unwrap(), length);
+        assert_eq!(fs::metadata(&path).unwrap().len(), length);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        let mut reader = CarReader::open(&path).unwrap();
+        assert_eq!(reader.root(), block(1).0);
+        let checked = reader.check_all(|damage| panic!("{damage}")).unwrap();
+        assert_eq!(checked.frames, 2999 - 13);
+    }
+
+    #[test]
+    fn what_is_not_finished_leaves_nothing_and_what_exists_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.car");
+        let (cid, bytes) = block(7);
+        let create = |existing| CarWriter::create(&path, &cid, existing);
+        let mut writer = create(Existing::Keep).unwrap();
+        writer.put(&cid, &bytes).unwrap();
+        drop(writer);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        let writer = create(Existing::Keep).unwrap();
+        fs::write(&path, "mine").unwrap();
+        assert!(matches!(writer.finish(), Err(WriteError::Exists { .. })));
+        assert!(matches!(create(Existing::Keep), Err(WriteError::Exists { .. })));
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        create(Existing::Replace).unwrap().finish().unwrap();
+        assert!(CarReader::open(&path).is_ok());
+        let large = vec![0; BLOCK_LIMIT + 1];
+        let refused = create(Existing::Replace).unwrap().put(&cid, &large);
+        assert!(matches!(refused, Err(WriteError::TooLarge { .. })));
+    }
 }

@@ -9,7 +9,7 @@ use crate::codec::{
 use crate::model::{CID_LENGTH, Cid, Codec};
 
 /// Bytes that are read at once when reading goes straight on.
-const WINDOW: usize = 1 << 20;
+const WINDOW: usize = 256 << 10;
 /// Bytes that are read after a jump.
 const AFTER_JUMP: usize = 16 << 10;
 /// Damaged regions are searched for whole blocks until this many places looked like one.

@@ -8,10 +8,7 @@ mod car_writer;
 mod durable;
 mod frame_map;
 mod frames;
-mod lock;
 mod reader;
-mod table;
-mod tail;
 
 pub use archive::{Archive, ArchiveError, Block, HeadFile, Rewritten, Torn};
 pub use car_writer::{CarWriter, Existing, WriteError};

@@ -59,7 +59,7 @@ pub struct Checked {
 /// A CARv1 file, as long as it was when it was opened.
 ///
 /// Nothing is trusted: [`Self::get`] and [`Self::next_block`] hand out what the file says, and their caller
-/// hashes; [`Self::get_verified`] hashes. Memory is one window of 1 MiB (2 MiB where a block needs it) and
+/// hashes; [`Self::get_verified`] hashes. Memory is one window of 256 KiB (more where a block needs it) and
 /// 16 bytes for each frame that a search by CID passed.
 ///
 /// A search looks first at the frame after the last one that was handed out, so blocks that are asked for in
@@ -250,6 +250,7 @@ impl CarReader {
             }
         }
         let key = self.keys.hash_one(cid);
+        self.passed.sort();
         let mut after = 0;
         while let Some(offset) = self.passed.next(key, after) {
             if let Some(located) = self.frames.named(offset, cid)?
@@ -302,4 +303,195 @@ impl CarReader {
 enum Accept {
     Any,
     True,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        codec::{car, dag_cbor::encode_head},
+        model::{Codec, Head},
+    };
+
+    type Block = (Cid, Vec<u8>);
+
+    fn raw(bytes: &[u8]) -> Block {
+        (Cid::of(Codec::Raw, bytes), bytes.to_vec())
+    }
+
+    fn blocks(count: usize) -> Vec<Block> {
+        (0..count).map(|n| raw(format!("{n} ").repeat(n % 100).as_bytes())).collect()
+    }
+
+    fn encode(blocks: &[Block]) -> Vec<u8> {
+        let mut bytes = car::encode_header(&blocks[0].0);
+        for (cid, block) in blocks {
+            car::push_frame(&mut bytes, cid, block);
+        }
+        bytes
+    }
+
+    fn open(bytes: &[u8]) -> CarReader {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        CarReader::open(file.path()).unwrap()
+    }
+
+    fn damages(bytes: &[u8]) -> (Vec<Damage>, Checked) {
+        let mut damages = Vec::new();
+        let checked = open(bytes).check_all(|damage| damages.push(damage)).unwrap();
+        (damages, checked)
+    }
+
+    #[test]
+    fn blocks_come_in_file_order_and_in_any_other() {
+        // Larger than the window, and one block larger than half of it.
+        let mut blocks: Vec<_> = blocks(20_000).into_iter().filter(|(_, bytes)| !bytes.is_empty()).collect();
+        blocks.insert(500, raw(&vec![7; 2 << 20]));
+        blocks.push(raw(b""));
+        let bytes = encode(&blocks);
+        let mut reader = open(&bytes);
+        assert_eq!((reader.root(), reader.length()), (blocks[0].0, bytes.len() as u64));
+        for _ in 0..2 {
+            for (expected, block) in &blocks {
+                let Next::Block { offset, cid, bytes: found } = reader.next_block().unwrap() else {
+                    panic!()
+                };
+                assert_eq!((cid, found), (*expected, &block[..]));
+                assert_eq!(car::decode_frame(&bytes[offset as usize..]).unwrap().cid, cid);
+            }
+            assert_eq!(reader.next_block().unwrap(), Next::End);
+            reader.rewind();
+        }
+        let count = blocks.len();
+        let orders: [Vec<usize>; 4] = [
+            (0..count).collect(),
+            (0..count).rev().collect(),
+            (0..count).map(|n| n * 7_919 % count).collect(),
+            (0..count).map(|n| if n % 10 == 3 { n / 2 } else { n }).collect(),
+        ];
+        for order in orders {
+            let mut reader = open(&bytes);
+            for index in order {
+                let (cid, block) = &blocks[index];
+                assert_eq!(reader.get(cid).unwrap(), Some(&block[..]), "{index}");
+            }
+            assert_eq!(reader.get(&raw(b"absent").0).unwrap(), None);
+            assert_eq!(reader.get(&blocks[0].0).unwrap(), Some(&blocks[0].1[..]));
+            assert_eq!(reader.damage(), None);
+        }
+        assert_eq!(damages(&bytes), (vec![], Checked { frames: count as u64, bytes: bytes.len() as u64 }));
+    }
+
+    #[test]
+    fn asked_in_file_order_nothing_is_searched_for() {
+        let blocks = blocks(100);
+        let mut reader = open(&encode(&blocks));
+        for (cid, block) in &blocks {
+            // Blocks of no bytes stand twice; the next frame is taken before any other.
+            assert_eq!(reader.get(cid).unwrap(), Some(&block[..]));
+            assert_eq!(reader.next, reader.frontier);
+        }
+    }
+
+    #[test]
+    fn a_frame_that_lies_does_not_hide_a_true_one() {
+        let (cid, truth) = raw(b"true");
+        let lie = (cid, b"lies".to_vec());
+        let never = (raw(b"never").0, b"x".to_vec());
+        let filler = blocks(1000);
+        for order in [vec![&lie, &never], vec![&never, &filler[1], &lie, &lie]] {
+            let mut all: Vec<Block> = order.into_iter().cloned().collect();
+            all.extend(filler.iter().cloned());
+            all.push((cid, truth.clone()));
+            let mut reader = open(&encode(&all));
+            assert_eq!(reader.get(&cid).unwrap(), Some(&b"lies"[..]));
+            for _ in 0..3 {
+                assert_eq!(reader.get_verified(&cid).unwrap(), Some(&truth[..]));
+                assert_eq!(reader.get(&cid).unwrap(), Some(&truth[..]));
+                assert_eq!(reader.get(&never.0).unwrap(), Some(&b"x"[..]));
+                assert_eq!(reader.get_verified(&never.0).unwrap(), None);
+                assert_eq!(reader.get_verified(&filler[3].0).unwrap(), Some(&filler[3].1[..]));
+            }
+            let lies = all.iter().filter(|(cid, bytes)| !cid.matches(bytes)).count();
+            assert_eq!(damages(&encode(&all)).0.len(), lies);
+        }
+    }
+
+    #[test]
+    fn where_a_file_stops_being_a_car_is_told() {
+        let blocks = blocks(50);
+        let whole = encode(&blocks);
+        let last = whole.len() - (car::PREFIX_LENGTH.min(38) + blocks[49].1.len());
+        let cut = &whole[..whole.len() - 1];
+        let (found, checked) = damages(cut);
+        let expected = Damage::Unreadable { offset: checked.bytes, cause: CarError::Truncated("a block") };
+        assert_eq!(found, std::slice::from_ref(&expected));
+        assert_eq!((checked.frames, checked.bytes), (49, last as u64));
+        let mut reader = open(cut);
+        assert_eq!(reader.get(&blocks[49].0).unwrap(), None);
+        assert_eq!(reader.damage(), Some(&expected));
+        assert_eq!(reader.get(&blocks[48].0).unwrap(), Some(&blocks[48].1[..]));
+        assert_eq!(reader.next_block().unwrap(), Next::Damaged(expected));
+        assert_eq!(reader.next_block().unwrap(), Next::End);
+        for garbage in [&[0][..], &[0xff; 50], b"garbage, and more of it"] {
+            let (found, checked) = damages(&[&whole, garbage].concat());
+            assert!(
+                matches!(&found[..], [Damage::Unreadable { offset, .. }] if *offset == whole.len() as u64)
+            );
+            assert_eq!(checked.frames, 50);
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        let whole = encode(&blocks(8)[1..]);
+        let first = car::encode_header(&blocks(2)[1].0).len();
+        for bit in first * 8..whole.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let codec = damages(&bytes).0.is_empty();
+            // A codec is no part of the digest: raw and dag-pb differ in more than one bit, dag-cbor is between.
+            assert!(!codec || bytes[bit / 8] == 0x71 || bytes[bit / 8] == 0x70, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn files_that_are_no_car_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.car");
+        assert!(matches!(CarReader::open(&path), Err(ReadError::Io { .. })));
+        assert!(matches!(CarReader::open(directory.path()), Err(ReadError::Io { .. })));
+        let whole = encode(&blocks(1));
+        let header = car::encode_header(&blocks(1)[0].0).len();
+        for bytes in (0..header).map(|end| &whole[..end]).chain([&b"not a car at all"[..], &[0xff; 100]]) {
+            std::fs::write(&path, bytes).unwrap();
+            assert!(matches!(CarReader::open(&path), Err(ReadError::NotCar { .. })));
+        }
+    }
+
+    #[test]
+    fn the_newest_head_is_the_last_true_one() {
+        let head = |n: usize| {
+            let link = Cid::of(Codec::DagCbor, &n.to_be_bytes());
+            let bytes = encode_head(&Head { manifest: link, entries: link, tlog: link, timestamps: vec![] });
+            (Cid::of(Codec::DagCbor, &bytes), bytes)
+        };
+        let mut all = Vec::new();
+        assert_eq!(open(&encode(&blocks(2000))).newest_head().unwrap(), None);
+        for n in 0..3 {
+            all.extend(blocks(3000));
+            all.push(head(n));
+            assert_eq!(open(&encode(&all)).newest_head().unwrap(), Some(head(n).0));
+        }
+        // A lie, one that is no dag-cbor, and much that is neither.
+        all.push((head(9).0, head(8).1));
+        all.push(raw(&head(7).1));
+        all.extend((0..5).map(|n| raw(&vec![n; 1 << 20])));
+        let bytes = encode(&all);
+        let mut reader = open(&bytes);
+        assert_eq!(reader.newest_head().unwrap(), Some(head(2).0));
+        assert_eq!(reader.get(&head(1).0).unwrap(), Some(&head(1).1[..]));
+        assert_eq!(open(&bytes[..bytes.len() - 5]).newest_head().unwrap(), Some(head(2).0));
+    }
 }

@@ -7,14 +7,14 @@
 
 use std::io;
 
-use super::{
-    frame_map::FrameMap,
-    frames::{At, Frames, Located},
-    table::{Table, key},
-};
+use super::table::{Table, key};
 use crate::{
     codec::dag_cbor::decode_head,
     model::{Cid, Codec},
+    store::{
+        frame_map::FrameMap,
+        frames::{At, Frames, Located},
+    },
 };
 
 /// What the head file said when the archive was opened.
@@ -44,7 +44,7 @@ pub struct Torn {
 pub(super) enum Hashed {
     /// All: who goes on writing must know.
     All,
-    /// Those after the head that the head file names; others are hashed when they are read.
+    /// Those after the head; others are hashed when they are read.
     AfterHead,
 }
 
@@ -58,8 +58,8 @@ pub(super) struct Tail {
     pub(super) end: u64,
     /// What follows it.
     pub(super) torn: Option<Torn>,
-    /// Whether what follows may be more than the last append: then it is not to be cut.
-    pub(super) damaged: bool,
+    /// Where something is wrong that no crash leaves: then nothing is to be cut.
+    pub(super) damaged: Option<u64>,
     /// The newest head.
     pub(super) head: Option<Cid>,
     pub(super) head_file: HeadFile,
@@ -76,9 +76,9 @@ pub(super) fn read(
     let mut position = table.map_or(first, Table::covered);
     let mut map = FrameMap::default();
     let mut last = None;
-    let mut named_at = match (table, named) {
+    let (mut named_at, lies) = match (table, named) {
         (Some(table), Some(cid)) => find_head(frames, table, &cid)?,
-        _ => None,
+        _ => (None, None),
     };
     let mut stopped = false;
     loop {
@@ -102,43 +102,68 @@ pub(super) fn read(
             At::End => break,
         }
     }
-    let torn = stopped.then(|| Torn { offset: position, bytes: frames.end() - position });
-    let damaged = stopped && hashed == Hashed::All && !is_tear(frames, position, named, named_at.is_some())?;
+    map.sort();
+    let mut damaged = lies.filter(|_| named_at.is_none());
+    if stopped && damaged.is_none() && !is_tear(frames, position, named, named_at.is_some())? {
+        damaged = Some(position);
+    }
+    let length = frames.end();
     frames.stop_at(position);
-    let newer = match named_at {
-        Some(located) => frames.newest_head(located.end())?,
-        None => frames.newest_head(first)?,
-    };
+    let newer = frames.newest_head(named_at.map_or(first, |located| located.end()))?;
+    let newest = newer.or(named_at);
+    if let (Hashed::AfterHead, None, Some(newest)) = (hashed, named_at, newest) {
+        position = true_until(frames, newest.end())?;
+        frames.stop_at(position);
+    }
+    let torn = (position < length).then(|| Torn { offset: position, bytes: length - position });
     let head_file = match (named_at, named) {
         (Some(at), _) if newer.is_some() => HeadFile::Behind(at.frame.cid),
         (Some(_), _) => HeadFile::Current,
         (None, Some(cid)) => HeadFile::Unknown(cid),
         (None, None) => HeadFile::Missing,
     };
-    let head = newer.or(named_at).map(|located| located.frame.cid);
+    let head = newest.map(|located| located.frame.cid);
     Ok(Tail { map, last, end: position, torn, damaged, head, head_file })
 }
 
-fn find_head(frames: &mut Frames, table: &Table, cid: &Cid) -> io::Result<Option<Located>> {
+/// The head that the head file names, and a frame that claims to be it, in what the index covers.
+fn find_head(frames: &mut Frames, table: &Table, cid: &Cid) -> io::Result<(Option<Located>, Option<u64>)> {
+    let mut lies = None;
     for offset in table.offsets(key(cid))? {
-        if let Some(located) = frames.named(offset, cid)?
-            && frames.is_head(&located)?
-        {
-            return Ok(Some(located));
+        let Some(located) = frames.named(offset, cid)? else { continue };
+        if frames.is_head(&located)? {
+            return Ok((Some(located), None));
+        }
+        if !frames.matches(&located)? {
+            lies = lies.or(Some(offset));
         }
     }
-    Ok(None)
+    Ok((None, lies))
 }
 
-/// Whether what begins at `offset` is what a crash leaves of one append, judged by the whole blocks in it.
-fn is_tear(frames: &mut Frames, offset: u64, named: Option<Cid>, named_before: bool) -> io::Result<bool> {
+/// Where the frames from `position` stop being whole and hashing to their CIDs.
+fn true_until(frames: &mut Frames, mut position: u64) -> io::Result<u64> {
+    while let At::Frame(located) = frames.at(position)?
+        && frames.matches(&located)?
+    {
+        position = located.end();
+    }
+    Ok(position)
+}
+
+/// Whether what begins at `offset` is what a crash leaves of one append: judged by what the head file names and
+/// whether that was found before, and by the whole blocks that follow.
+fn is_tear(frames: &mut Frames, offset: u64, named: Option<Cid>, found: bool) -> io::Result<bool> {
+    if named.is_some() && !found {
+        // The append of that head was complete.
+        return Ok(false);
+    }
     let end = frames.end();
     let more = frames.salvage(offset + 1, |located, block| {
-        let cid = located.frame.cid;
-        // Without the head that was last named, any whole block may be part of what was once complete. With it,
-        // a head that is followed by more can only be that of an append which was complete.
-        let head = cid.codec() == Codec::DagCbor && decode_head(block).is_ok();
-        !named_before || Some(cid) == named || (head && located.end() < end)
+        // When the head file is lost, any whole block may be part of what was complete. Otherwise only a head that
+        // is followed by more is sure to be.
+        let head = located.frame.cid.codec() == Codec::DagCbor && decode_head(block).is_ok();
+        !found || (head && located.end() < end)
     })?;
     Ok(!more)
 }

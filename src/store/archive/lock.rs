@@ -15,17 +15,22 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Held until it is dropped.
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
+    /// The same lock once more; it is held until both are dropped.
+    pub(super) fn share(&self) -> io::Result<Self> {
+        Ok(Self { file: self.file.try_clone()? })
+    }
+
     /// Takes the lock, or `None` when another holder did not let go within `wait`.
     pub(super) fn take(path: &Path, wait: Duration) -> io::Result<Option<Self>> {
         let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
         let begun = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Some(Self { _file: file })),
+                Ok(()) => return Ok(Some(Self { file })),
                 Err(TryLockError::Error(error)) => return Err(error),
                 Err(TryLockError::WouldBlock) => {}
             }

@@ -15,13 +15,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    durable::Draft,
-    frames::{Frames, Located},
-};
 use crate::{
     crypto::Digest,
     model::{CID_LENGTH, Cid},
+    store::{
+        durable::Draft,
+        frames::{Frames, Located},
+    },
 };
 
 const MAGIC: [u8; 8] = *b"greffe\x00\x01";
@@ -268,4 +268,45 @@ fn decode_slot(slot: &[u8]) -> (u64, Option<u64>) {
 
 fn number(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{codec::car::Frame, model::Codec};
+
+    fn coverage(covered: u64) -> Coverage {
+        let cid = Cid::of(Codec::Raw, b"");
+        let last = Located { offset: covered - 37, frame: Frame { cid, prefix: 37, length: 0 } };
+        Coverage { root: cid, covered, last }
+    }
+
+    #[test]
+    fn equal_keys_and_full_places_lose_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("index");
+        // Many of one key, many for the last place, and so for the first ones too.
+        let mut entries: Vec<(u64, u64)> = (0..50).map(|n| (u64::MAX - n % 3, 1000 + n)).collect();
+        entries.extend((0..30).map(|n| (n % 2, 2000 + n)));
+        entries.extend((0..500).map(|n: u64| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15), 5000 + n)));
+        entries.sort_unstable();
+        let mut table = Table::build(&path, &entries, coverage(10_000)).unwrap();
+        let size = std::fs::metadata(&path).unwrap().len();
+        for round in 0..4 {
+            for (key, _) in &entries {
+                let expected: Vec<u64> = entries.iter().filter(|e| e.0 == *key).map(|e| e.1).collect();
+                assert_eq!(table.offsets(*key).unwrap(), expected, "{round}");
+            }
+            assert!(table.offsets(77).unwrap().is_empty());
+            assert_eq!(table.len(), entries.len() as u64);
+            let more = (0..600).map(|n: u64| (n.wrapping_mul(0xc2b2_ae3d_27d4_eb4f) ^ round, 10_000 + n));
+            let more: Vec<_> = more.collect();
+            table.add(more.clone(), coverage(20_000)).unwrap();
+            entries.extend(more);
+            entries.sort_unstable();
+            entries.dedup();
+        }
+        assert_eq!(table.covered(), 20_000);
+        assert!(std::fs::metadata(&path).unwrap().len() > size);
+    }
 }

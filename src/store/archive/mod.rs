@@ -1,0 +1,252 @@
+//! The growing archive of one chain on disk.
+//!
+//! `<name>.car` is the archive. Beside it: `<name>.head`, the CID of the newest head; `<name>.index`, hints that
+//! can be made again at any time; `<name>.lock`, held by the one writer.
+
+mod error;
+mod files;
+mod lock;
+mod lookup;
+mod table;
+mod tail;
+mod writer;
+
+use std::{cell::OnceCell, fs::File, io, path::Path, time::Duration};
+
+pub use self::{
+    error::ArchiveError,
+    tail::{HeadFile, Torn},
+    writer::Rewritten,
+};
+use self::{
+    error::failed,
+    files::Files,
+    lock::Lock,
+    lookup::{Lookup, Search},
+    table::Table,
+    tail::Hashed,
+    writer::Writer,
+};
+use super::{
+    car_writer::{CarWriter, Existing},
+    durable,
+    frames::Frames,
+    reader::{CarReader, ReadError},
+};
+use crate::{
+    codec::{car::BLOCK_LIMIT, dag_cbor::decode_head},
+    model::{ChainName, Cid, Codec},
+};
+
+/// A block and its name.
+pub type Block = (Cid, Vec<u8>);
+
+/// One chain's archive.
+///
+/// Any number of readers, in any process, and one writer. A reader sees the archive as it was when it was opened,
+/// and changes nothing on disk. What [`Self::append`] returned from survives a crash, and a crash at any moment
+/// leaves an archive that opens with the head before or after the append. Blocks that are handed out were hashed.
+pub struct Archive {
+    files: Files,
+    lookup: Lookup,
+    writer: Option<Writer>,
+    head: Cid,
+    head_file: HeadFile,
+    torn: Option<Torn>,
+}
+
+impl Archive {
+    /// Makes a new archive and opens it for writing. Either all of it is there afterwards or nothing.
+    ///
+    /// # Errors
+    /// [`ArchiveError`]; `Exists` when there is one already.
+    pub fn create(
+        directory: &Path,
+        name: &ChainName,
+        root: Cid,
+        blocks: &[Block],
+        head: Cid,
+    ) -> Result<Self, ArchiveError> {
+        let files = Files::new(directory, name);
+        durable::create_directory(directory).map_err(failed("create", directory))?;
+        let lock = files.lock(Duration::ZERO)?;
+        if files.car.symlink_metadata().is_ok() {
+            return Err(ArchiveError::Exists { path: files.car });
+        }
+        for (cid, bytes) in blocks {
+            inspect(cid, bytes)?;
+        }
+        require_head(blocks.iter().find(|(cid, _)| *cid == head).map(|(_, bytes)| &bytes[..]), &head)?;
+        if !blocks.iter().any(|(cid, _)| *cid == root) {
+            return Err(ArchiveError::Missing { path: files.car, cid: root });
+        }
+        durable::remove(&files.index).map_err(failed("remove", &files.index))?;
+        let mut car = CarWriter::create(&files.car, &root, Existing::Keep)?;
+        for (cid, bytes) in head_last(blocks, head) {
+            car.put(cid, bytes)?;
+        }
+        // First the head file: without its archive it means nothing.
+        files.write_head(&head)?;
+        car.finish()?;
+        Self::load(files, Some(lock))
+    }
+
+    /// Opens an archive for reading. Takes no lock and changes nothing; what a crash has torn is passed over.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub fn open_read(directory: &Path, name: &ChainName) -> Result<Self, ArchiveError> {
+        Self::load(Files::new(directory, name), None)
+    }
+
+    /// Opens an archive for writing: waits up to `wait` for another writer, cuts what a crash has torn, and brings
+    /// head file and index up to date.
+    ///
+    /// # Errors
+    /// [`ArchiveError`]; `InUse` when another writer keeps it, `Damaged` when more is damaged than a crash can
+    /// explain: then nothing is changed.
+    pub fn open_write(directory: &Path, name: &ChainName, wait: Duration) -> Result<Self, ArchiveError> {
+        let files = Files::new(directory, name);
+        if !files.car.is_file() {
+            return Err(ArchiveError::NotFound { path: files.car });
+        }
+        let lock = files.lock(wait)?;
+        Self::load(files, Some(lock))
+    }
+
+    /// The CID of manifest 0.
+    #[must_use]
+    pub const fn root(&self) -> Cid {
+        self.lookup.root
+    }
+
+    /// The CID of the newest head.
+    #[must_use]
+    pub const fn head(&self) -> Cid {
+        self.head
+    }
+
+    /// What the head file said when the archive was opened.
+    #[must_use]
+    pub const fn head_file(&self) -> HeadFile {
+        self.head_file
+    }
+
+    /// What followed the last whole block when the archive was opened; a writer has cut it.
+    #[must_use]
+    pub const fn torn(&self) -> Option<Torn> {
+        self.torn
+    }
+
+    /// Bytes of the CAR file up to the end of the last whole block.
+    #[must_use]
+    pub const fn length(&self) -> u64 {
+        self.lookup.end
+    }
+
+    /// The CAR file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.files.car
+    }
+
+    /// The archive's blocks in file order, and by CID in about that order.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn blocks(&self) -> Result<CarReader, ReadError> {
+        let path = &self.files.car;
+        let frames = self.lookup.frames().map_err(|source| ReadError::Io { path: path.clone(), source })?;
+        CarReader::new(path.clone(), frames)
+    }
+
+    /// Whether the archive has a block of this name, whose bytes are not looked at.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Io`].
+    pub fn contains(&self, cid: &Cid) -> Result<bool, ArchiveError> {
+        let found = self.lookup.find(cid, Search::Certain);
+        Ok(!found.map_err(failed("read", &self.files.car))?.is_empty())
+    }
+
+    /// The bytes of a block, hashed.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Corrupt`] when frames have this CID but none has its bytes; [`ArchiveError::Io`].
+    pub fn get(&self, cid: &Cid) -> Result<Option<Vec<u8>>, ArchiveError> {
+        let found = self.lookup.find(cid, Search::Certain).map_err(failed("read", &self.files.car))?;
+        for located in &found {
+            let bytes = self.lookup.read(located).map_err(failed("read", &self.files.car))?;
+            if cid.matches(&bytes) {
+                return Ok(Some(bytes));
+            }
+        }
+        let Some(first) = found.first() else { return Ok(None) };
+        Err(ArchiveError::Corrupt { path: self.files.car.clone(), cid: *cid, offset: first.offset })
+    }
+
+    fn load(files: Files, lock: Option<Lock>) -> Result<Self, ArchiveError> {
+        // The head before the archive: then its block is in what is seen of the archive.
+        let named = files.read_head()?;
+        let writes = lock.is_some();
+        let car = File::options().read(true).write(writes).open(&files.car).map_err(|error| {
+            match error.kind() {
+                io::ErrorKind::NotFound => ArchiveError::NotFound { path: files.car.clone() },
+                _ => failed("open", &files.car)(error),
+            }
+        })?;
+        let reading = |error| failed("read", &files.car)(error);
+        let length = car.metadata().map_err(reading)?.len();
+        let mut frames = Frames::new(car.try_clone().map_err(reading)?, length);
+        let header = frames.header().map_err(reading)?;
+        let (root, first) =
+            header.map_err(|source| ArchiveError::NotCar { path: files.car.clone(), source })?;
+        let table = Table::open(&files.index, &root, &mut frames, writes);
+        let hashed = if writes { Hashed::All } else { Hashed::AfterHead };
+        let tail = tail::read(&mut frames, first, table.as_ref(), named, hashed).map_err(reading)?;
+        let damaged = |offset| ArchiveError::Damaged { path: files.car.clone(), offset };
+        let head = match (tail.head, tail.damaged, tail.torn) {
+            (_, Some(offset), _) if writes => return Err(damaged(offset)),
+            (Some(head), ..) => head,
+            (None, _, Some(torn)) => return Err(damaged(torn.offset)),
+            (None, _, None) => return Err(ArchiveError::NoHead { path: files.car }),
+        };
+        let writer = lock.map(|lock| Writer::new(lock, &car)).transpose().map_err(reading)?;
+        let lookup = Lookup {
+            car,
+            root,
+            first,
+            end: tail.end,
+            last: tail.last.or_else(|| table.as_ref().map(Table::last)),
+            table,
+            tail: tail.map,
+            scanned: OnceCell::new(),
+        };
+        let mut archive = Self { files, lookup, writer, head, head_file: tail.head_file, torn: tail.torn };
+        if writes {
+            archive.recover()?;
+        }
+        Ok(archive)
+    }
+}
+
+/// Refuses a block that no reader would take.
+fn inspect(cid: &Cid, bytes: &[u8]) -> Result<(), ArchiveError> {
+    if bytes.len() > BLOCK_LIMIT {
+        return Err(ArchiveError::TooLarge { cid: *cid, size: bytes.len() });
+    }
+    if cid.matches(bytes) { Ok(()) } else { Err(ArchiveError::Mismatch { cid: *cid }) }
+}
+
+fn require_head(bytes: Option<&[u8]>, head: &Cid) -> Result<(), ArchiveError> {
+    let sound = head.codec() == Codec::DagCbor && bytes.is_some_and(|bytes| decode_head(bytes).is_ok());
+    if sound { Ok(()) } else { Err(ArchiveError::NotAHead { cid: *head }) }
+}
+
+fn head_last(blocks: &[Block], head: Cid) -> impl Iterator<Item = &Block> {
+    let others = blocks.iter().filter(move |(cid, _)| *cid != head);
+    others.chain(blocks.iter().find(|(cid, _)| *cid == head))
+}
+
+#[cfg(test)]
+mod tests;
