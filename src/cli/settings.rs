@@ -2,11 +2,14 @@
 //! here prints or asks; no output of anything here shows a secret.
 
 mod database_url;
+#[cfg(test)]
+mod documented;
 mod environment;
 mod error;
 mod file;
 mod keys;
 mod load;
+mod nearest;
 mod render;
 mod secret;
 #[cfg(test)]
@@ -221,13 +224,21 @@ impl Settings {
             DatabaseSource::Variable(name) => self
                 .variable(name)
                 .and_then(|text| DatabaseUrl::parse(text.expose().trim()).ok_or(SourceError::NotUrl)),
-            DatabaseSource::File { path, base } => read_text(path).map_err(SourceError::File).and_then(|text| {
-                let line = text.expose().trim_start_matches('\u{feff}').lines().next().unwrap_or_default().trim();
-                if line.is_empty() {
-                    return Err(SourceError::FileEmpty);
-                }
-                DatabaseUrl::parse(line).and_then(|url| url.relative_to(base)).ok_or(SourceError::NotUrl)
-            }),
+            DatabaseSource::File { path, base } => {
+                read_text(path).map_err(SourceError::File).and_then(|text| {
+                    let line = text
+                        .expose()
+                        .trim_start_matches('\u{feff}')
+                        .lines()
+                        .next()
+                        .unwrap_or_default()
+                        .trim();
+                    if line.is_empty() {
+                        return Err(SourceError::FileEmpty);
+                    }
+                    DatabaseUrl::parse(line).and_then(|url| url.relative_to(base)).ok_or(SourceError::NotUrl)
+                })
+            }
         };
         url.map_err(|reason| unusable(Id::DatabaseUrl, source, reason))
     }

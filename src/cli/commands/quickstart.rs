@@ -66,7 +66,7 @@ pub fn run(_: &Context, arguments: &Quickstart) -> CommandResult {
 
 fn play(failed: &dyn Fn(&Path, std::io::Error) -> CliError) -> CommandResult {
     let passphrase = crate::model::Pseudonym::generate().to_string();
-    let environment = Environment::of([("GREFFE_KEY_PASSPHRASE", passphrase)]);
+    let environment = Environment::from_iter([("GREFFE_KEY_PASSPHRASE", passphrase)]);
     let command = |line: &str, expected: Exit| -> Result<(), CliError> {
         say(&format!("\n$ greffe {line}"));
         let words = std::iter::once("greffe").chain(line.split(' ')).map(OsString::from);

@@ -12,11 +12,7 @@ use super::{
 pub enum SettingsError {
     /// The file is there, or was asked for by name, and cannot be read.
     #[error("the settings file `{}` {reason}", .path.display())]
-    File {
-        path: PathBuf,
-        #[source]
-        reason: ReadError,
-    },
+    File { path: PathBuf, reason: ReadError },
     /// Something that is written is not allowed: all of it.
     #[error("{}", listed(.0))]
     Invalid(Vec<Problem>),
@@ -32,7 +28,6 @@ pub enum SettingsError {
         key: &'static Key,
         /// `env:NAME` or `file:PATH`.
         source_text: String,
-        #[source]
         reason: SourceError,
     },
 }
@@ -45,10 +40,12 @@ pub enum SourceError {
     #[error("that variable does not hold Unicode text")]
     VariableNotUnicode,
     #[error("that file {0}")]
-    File(#[source] ReadError),
+    File(ReadError),
     #[error("that file is empty")]
     FileEmpty,
-    #[error("what it holds is not a URL such as `sqlite:app.db` (it is not shown, for it may hold a password)")]
+    #[error(
+        "what it holds is not a URL such as `sqlite:app.db` (it is not shown, for it may hold a password)"
+    )]
     NotUrl,
 }
 
@@ -174,7 +171,8 @@ mod tests {
             place: Place::Variable(name.into()),
             reason: Reason::UnknownVariable { nearest: Some("GREFFE_NAME") },
         };
-        let one = "environment: `GREFFE_NAM` is not a variable of greffe; the nearest valid one is `GREFFE_NAME`";
+        let one =
+            "environment: `GREFFE_NAM` is not a variable of greffe; the nearest valid one is `GREFFE_NAME`";
         assert_eq!(SettingsError::Invalid(vec![problem("GREFFE_NAM")]).to_string(), one);
         let two = SettingsError::Invalid(vec![problem("GREFFE_NAM"), problem("GREFFE_NAM")]).to_string();
         assert_eq!(two, format!("2 problems in the settings\n  {one}\n  {one}"));

@@ -1,6 +1,6 @@
 //! Reads `greffe.toml`: which key stands on which line with what value. What values mean is not known here.
 
-use std::{ops::Range, path::Path};
+use std::{collections::BTreeSet, ops::Range, path::Path};
 
 use toml::{
     Spanned,
@@ -9,7 +9,8 @@ use toml::{
 
 use super::{
     error::{Place, Problem, Reason, printable},
-    keys::{Key, Kind, TABLES, nearest_key},
+    keys::{Key, Kind, TABLES},
+    nearest::nearest_key,
     value::Given,
 };
 
@@ -28,12 +29,13 @@ pub(super) fn read(path: &Path, text: &str) -> (Vec<Entry>, Vec<Problem>) {
     for error in &errors {
         reader.refuse_syntax(error);
     }
-    let broken: Vec<usize> = reader.problems.iter().map(|problem| line_of(&problem.place)).collect();
+    let broken: BTreeSet<usize> = reader.problems.iter().map(|problem| line_of(&problem.place)).collect();
     reader.read_table("", document.get_ref());
     // What the parser made of a broken line is its guess; only the break itself is reported.
+    let is_broken = |place: &Place| broken.contains(&line_of(place));
+    reader.entries.retain(|entry| !is_broken(&entry.place));
     reader.problems.retain(|problem| {
-        matches!(problem.reason, Reason::Syntax(_) | Reason::Duplicate)
-            || !broken.contains(&line_of(&problem.place))
+        matches!(problem.reason, Reason::Syntax(_) | Reason::Duplicate) || !is_broken(&problem.place)
     });
     reader.problems.sort_by_key(|problem| line_of(&problem.place));
     (reader.entries, reader.problems)
@@ -156,7 +158,10 @@ mod tests {
         assert_eq!(keys("[database]\nurl = 'x:y'"), ["database.url:2"]);
         assert_eq!(keys("database.url = 'x:y'"), ["database.url:1"]);
         assert_eq!(keys("\ndatabase = { url = 'x:y' }"), ["database.url:2"]);
-        assert_eq!(keys("\u{feff}name = 'a'\r\n\r\n[verify]\r\ntrust = [\r\n]\r\n"), ["name:1", "verify.trust:4"]);
+        assert_eq!(
+            keys("\u{feff}name = 'a'\r\n\r\n[verify]\r\ntrust = [\r\n]\r\n"),
+            ["name:1", "verify.trust:4"]
+        );
         assert_eq!(keys(""), [""; 0]);
         assert_eq!(keys("\u{feff}"), [""; 0]);
         assert_eq!(keys("# only a remark"), [""; 0]);
@@ -192,9 +197,10 @@ mod tests {
                  strings that are key ids (64 lower-case hexadecimal digits) or CIDs of manifests or heads (`bafyrei…`)",
             ]
         );
-        assert_eq!(problems("[[database]]\n"), [
-            "greffe.toml:1: `database` is a table: write its keys below `[database]`"
-        ]);
+        assert_eq!(
+            problems("[[database]]\n"),
+            ["greffe.toml:1: `database` is a table: write its keys below `[database]`"]
+        );
     }
 
     #[test]
@@ -209,6 +215,23 @@ mod tests {
     }
 
     #[test]
+    fn a_key_pasted_into_the_file_is_not_repeated() {
+        for text in [
+            "source = \"-----BEGIN PRIVATE KEY-----\nhunter2AQ\nhunter2A=\nhunter2A==\nh/hunter2\n-----END\"\n",
+            "hunter2AQ\nhunter2A=\nhunter2A==\n",
+            "[key]\nsource = hunter2\npassphrase = hunter2 hunter2\npassphrase hunter2\n",
+            "[key]\nsource = '''hunter2\nhunter2",
+            "[key]\nsource = \"\\hunter2\"",
+            "[hunter2\n",
+        ] {
+            let found = problems(text);
+            assert!(!found.is_empty() && !found.concat().contains("hunter2"), "{found:#?}");
+        }
+        let (entries, _) = read(Path::new("greffe.toml"), "[apply]\nlock-wait = 5s\n");
+        assert_eq!(entries.len(), 0);
+    }
+
+    #[test]
     fn no_input_makes_it_panic() {
         for text in [
             "[".repeat(100_000),
@@ -217,6 +240,8 @@ mod tests {
             format!("{} = 1", "a".repeat(100_000)),
             "name = \"\\u0000\"".to_owned(),
             "\0".to_owned(),
+            (0..10_000).map(|number| format!("k{number:x}=1\n")).collect(),
+            "x=\n".repeat(50_000),
             "= = =".to_owned(),
             "name".to_owned(),
             "name = '''".to_owned(),

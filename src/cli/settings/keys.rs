@@ -146,7 +146,13 @@ pub const CONFIG_VARIABLE: &str = "GREFFE_CONFIG";
 pub const OTHER_VARIABLES: [&str; 5] =
     [CONFIG_VARIABLE, "GREFFE_JSON", KEY_VARIABLE, "GREFFE_LANG", "GREFFE_LOG"];
 
-const fn key(id: Id, place: [&'static str; 2], kind: Kind, default: DefaultValue, given: [&'static str; 3]) -> Key {
+const fn key(
+    id: Id,
+    place: [&'static str; 2],
+    kind: Kind,
+    default: DefaultValue,
+    given: [&'static str; 3],
+) -> Key {
     let [table, name] = place;
     let [variable, flag, meaning] = given;
     Key { id, table, name, kind, default, variable, flag, meaning }
@@ -163,22 +169,14 @@ pub static KEYS: [Key; 16] = [
         ["", "name"],
         Kind::Name,
         none("\"demo\""),
-        [
-            "GREFFE_NAME",
-            "--name",
-            "The chain's name, for people; its archive is the file `<name>.car`.",
-        ],
+        ["GREFFE_NAME", "--name", "The chain's name, for people; its archive is the file `<name>.car`."],
     ),
     key(
         Id::Chain,
         ["", "chain"],
         Kind::Manifest,
         none("\"bafyrei…\""),
-        [
-            "GREFFE_CHAIN",
-            "--chain",
-            "The CID of manifest 0, the anchor of trust; `greffe init` writes it.",
-        ],
+        ["GREFFE_CHAIN", "--chain", "The CID of manifest 0, the anchor of trust; `greffe init` writes it."],
     ),
     key(
         Id::Migrations,
@@ -312,58 +310,6 @@ pub static KEYS: [Key; 16] = [
     ),
 ];
 
-/// The valid name nearest to an unknown key, with its table, such as `database.url` or `[database]`.
-#[must_use]
-pub fn nearest_key(table: &str, name: &str, is_table: bool) -> Option<String> {
-    if is_table && table.is_empty() {
-        return nearest(name, TABLES.into_iter()).map(|(table, _)| format!("[{table}]"));
-    }
-    let by_name = nearest(name, KEYS.iter().filter(|key| key.table == table).map(|key| key.name));
-    let elsewhere = KEYS.iter().filter_map(|key| {
-        let path = key.path();
-        let distance = [key.name, path.as_str()].map(|valid| nearest(name, std::iter::once(valid)));
-        distance.into_iter().flatten().map(|(_, distance)| distance).min().map(|distance| (distance, path))
-    });
-    let here = by_name
-        .and_then(|(valid, distance)| Key::find(table, valid).map(|key| (distance, key.path())))
-        .into_iter();
-    // `min_by_key` keeps the first of equals: the table at hand goes before the others.
-    here.chain(elsewhere).min_by_key(|(distance, _)| *distance).map(|(_, path)| path)
-}
-
-/// Whether greffe knows this environment variable.
-#[must_use]
-pub fn is_variable(name: &str) -> bool {
-    variables().any(|valid| valid == name)
-}
-
-/// The valid variable nearest to an unknown one.
-#[must_use]
-pub fn nearest_variable(name: &str) -> Option<&'static str> {
-    // Without the prefix that all of them share: it would make everything look near.
-    let short = |name: &'static str| name.trim_start_matches("GREFFE_");
-    let (found, _) = nearest(name.trim_start_matches("GREFFE_"), variables().map(short))?;
-    variables().find(|valid| short(valid) == found)
-}
-
-fn variables() -> impl Iterator<Item = &'static str> {
-    KEYS.iter().map(|key| key.variable).chain(OTHER_VARIABLES)
-}
-
-/// The candidate with the fewest edits, when at most one character in three differs.
-fn nearest<'a>(given: &str, candidates: impl Iterator<Item = &'a str>) -> Option<(&'a str, usize)> {
-    const LONGEST: usize = 64;
-    let plain = |text: &str| text.to_lowercase().replace(['_', '.'], "-");
-    if given.len() > LONGEST {
-        return None;
-    }
-    let given = plain(given);
-    candidates
-        .map(|valid| (valid, strsim::damerau_levenshtein(&given, &plain(valid))))
-        .filter(|(valid, distance)| distance * 3 <= valid.len())
-        .min_by_key(|(_, distance)| *distance)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -374,33 +320,9 @@ mod tests {
         for (index, key) in KEYS.iter().enumerate() {
             assert_eq!(key.id as usize, index, "{}", key.path());
             assert!(key.table.is_empty() || TABLES.contains(&key.table));
-            assert!(seen.insert(key.path()) && seen.insert(key.variable.into()) && seen.insert(key.flag.into()));
+            assert!(
+                seen.insert(key.path()) && seen.insert(key.variable.into()) && seen.insert(key.flag.into())
+            );
         }
-    }
-
-    #[test]
-    fn nearest_names_are_found_in_the_table_at_hand_first() {
-        for (table, name, found) in [
-            ("database", "ur", Some("database.url")),
-            ("database", "nmae", Some("database.name")),
-            ("", "nmae", Some("name")),
-            ("", "lock_wait", Some("apply.lock-wait")),
-            ("", "database-url", Some("database.url")),
-            ("verify", "migration", Some("migrations")),
-            ("", "colour", None),
-            ("", "", None),
-        ] {
-            assert_eq!(nearest_key(table, name, false).as_deref(), found, "{table}.{name}");
-        }
-        assert_eq!(nearest_key("", "databse", true).as_deref(), Some("[database]"));
-        assert_eq!(nearest_key("", &"x".repeat(1000), false), None);
-    }
-
-    #[test]
-    fn nearest_variables_do_not_count_their_prefix() {
-        assert_eq!(nearest_variable("GREFFE_LOCKWAIT"), Some("GREFFE_LOCK_WAIT"));
-        assert_eq!(nearest_variable("GREFFE_KEYS"), Some("GREFFE_KEY"));
-        assert_eq!(nearest_variable("GREFFE_COLOUR"), None);
-        assert!(is_variable("GREFFE_JSON") && is_variable("GREFFE_KEY") && !is_variable("GREFFE_"));
     }
 }

@@ -7,10 +7,12 @@ use std::{
 };
 
 use super::{
-    Environment, Overrides, Settings, SettingsError, database_url::{DatabaseSource, DatabaseUrl},
-    error::{Place, Problem, Reason},
+    Environment, Overrides, Settings, SettingsError,
+    database_url::{DatabaseSource, DatabaseUrl},
+    error::{Place, Problem, Reason, printable},
     file,
-    keys::{self, CONFIG_VARIABLE, Id, KEY_VARIABLE, KEYS, Key, Kind},
+    keys::{CONFIG_VARIABLE, Id, KEY_VARIABLE, KEYS, Key, Kind},
+    nearest,
     secret::{ReadError, SecretSource, read_text},
     value::Given,
 };
@@ -26,16 +28,21 @@ pub(super) fn load(
     let named = config.or_else(|| environment.get(CONFIG_VARIABLE).map(PathBuf::from));
     let is_named = named.is_some();
     let path = named.unwrap_or_else(|| PathBuf::from(FILE_NAME));
-    let mut loader = Loader::new(path.parent().unwrap_or(Path::new("")), environment);
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let mut loader = Loader::new(&folder, environment);
     match read_text(&path) {
-        Ok(text) => loader.read_file(path, text.expose()),
-        Err(ReadError::Absent) if !is_named => loader.settings = Settings::defaults(Path::new(""), environment),
+        Ok(text) => loader.read_file(path, &folder, text.expose()),
+        Err(ReadError::Absent) if !is_named => {}
         Err(reason) => return Err(SettingsError::File { path, reason }),
     }
     loader.read_variables();
     loader.read_flags(overrides);
     loader.refuse_unknown_variables();
-    if loader.problems.is_empty() { Ok(loader.settings) } else { Err(SettingsError::Invalid(loader.problems)) }
+    if loader.problems.is_empty() {
+        Ok(loader.settings)
+    } else {
+        Err(SettingsError::Invalid(loader.problems))
+    }
 }
 
 /// What holds for a settings file at `path` that is not there yet.
@@ -49,8 +56,6 @@ pub(super) fn before_file(path: &Path, environment: &Environment, overrides: &Ov
 
 struct Loader<'a> {
     settings: Settings,
-    /// The folder of the settings file.
-    folder: PathBuf,
     environment: &'a Environment,
     /// Variables that a source names: whoever writes `env:GREFFE_OURS` may set it.
     named: Vec<String>,
@@ -61,20 +66,19 @@ impl<'a> Loader<'a> {
     fn new(folder: &Path, environment: &'a Environment) -> Self {
         Self {
             settings: Settings::defaults(folder, environment),
-            folder: folder.to_owned(),
             environment,
             named: Vec::new(),
             problems: Vec::new(),
         }
     }
 
-    fn read_file(&mut self, path: PathBuf, text: &str) {
+    fn read_file(&mut self, path: PathBuf, folder: &Path, text: &str) {
         let (entries, problems) = file::read(&path, text);
         self.problems = problems;
         for entry in entries {
             let password = entry.key.id == Id::DatabaseUrl && has_password(&entry.given);
-            let folder = self.folder.clone();
-            let read = if password { Err(Reason::PasswordInFile) } else { self.assign(entry.key, &entry.given, &folder) };
+            let allowed = if password { Err(Reason::PasswordInFile) } else { Ok(()) };
+            let read = allowed.and_then(|()| self.assign(entry.key, &entry.given, folder));
             self.note(entry.place, read);
         }
         self.problems.sort_by_key(|problem| match problem.place {
@@ -115,9 +119,9 @@ impl<'a> Loader<'a> {
             // A name that is not Unicode can only begin like one of ours.
             let name = name.to_string_lossy();
             let ours = name.starts_with("GREFFE_") || name == "GREFFE";
-            if ours && !keys::is_variable(&name) && !self.named.iter().any(|named| *named == name) {
-                let reason = Reason::UnknownVariable { nearest: keys::nearest_variable(&name) };
-                self.problems.push(Problem { place: Place::Variable(super::error::printable(&name)), reason });
+            if ours && !nearest::is_variable(&name) && !self.named.iter().any(|named| *named == name) {
+                let reason = Reason::UnknownVariable { nearest: nearest::nearest_variable(&name) };
+                self.problems.push(Problem { place: Place::Variable(printable(&name)), reason });
             }
         }
     }
@@ -129,24 +133,24 @@ impl<'a> Loader<'a> {
     }
 
     fn assign(&mut self, key: &'static Key, given: &Given, base: &Path) -> Result<(), Reason> {
-        let (settings, kind) = (&mut self.settings, key.kind);
+        let kind = key.kind;
         match key.id {
-            Id::Name => settings.name = Some(given.parse(kind)?),
-            Id::Chain => settings.chain = Some(given.manifest(kind)?),
-            Id::Migrations => settings.migrations = given.path(kind, base)?,
-            Id::DatabaseUrl => settings.database_url = Some(self.database_source(given, base)?),
-            Id::DatabaseName => settings.database_name = Some(given.label(kind)?),
-            Id::ForeignKeys => settings.foreign_keys = given.boolean(kind)?,
-            Id::ArchiveDirectory => settings.archive_directory = given.path(kind, base)?,
-            Id::KeySource => settings.key_source = Some(self.secret_source(given, base)?),
-            Id::KeyPassphrase => settings.key_passphrase = Some(self.secret_source(given, base)?),
-            Id::ActorPseudonym => settings.actor_pseudonym = Some(given.parse(kind)?),
-            Id::ActorRole => settings.actor_role = given.label(kind)?,
-            Id::AllowOutOfOrder => settings.allow_out_of_order = given.boolean(kind)?,
-            Id::LockWait => settings.lock_wait = given.duration(kind)?,
-            Id::Fingerprint => settings.fingerprint = given.boolean(kind)?,
-            Id::VerifyTrust => settings.trust = given.anchors(kind)?,
-            Id::TimeTolerance => settings.time_tolerance = given.duration(kind)?,
+            Id::Name => self.settings.name = Some(given.parse(kind)?),
+            Id::Chain => self.settings.chain = Some(given.manifest(kind)?),
+            Id::Migrations => self.settings.migrations = given.path(kind, base)?,
+            Id::DatabaseUrl => self.settings.database_url = Some(self.database_source(given, base)?),
+            Id::DatabaseName => self.settings.database_name = Some(given.label(kind)?),
+            Id::ForeignKeys => self.settings.foreign_keys = given.boolean(kind)?,
+            Id::ArchiveDirectory => self.settings.archive_directory = given.path(kind, base)?,
+            Id::KeySource => self.settings.key_source = Some(self.secret_source(given, base)?),
+            Id::KeyPassphrase => self.settings.key_passphrase = Some(self.secret_source(given, base)?),
+            Id::ActorPseudonym => self.settings.actor_pseudonym = Some(given.parse(kind)?),
+            Id::ActorRole => self.settings.actor_role = given.label(kind)?,
+            Id::AllowOutOfOrder => self.settings.allow_out_of_order = given.boolean(kind)?,
+            Id::LockWait => self.settings.lock_wait = given.duration(kind)?,
+            Id::Fingerprint => self.settings.fingerprint = given.boolean(kind)?,
+            Id::VerifyTrust => self.settings.trust = given.anchors(kind)?,
+            Id::TimeTolerance => self.settings.time_tolerance = given.duration(kind)?,
         }
         Ok(())
     }
@@ -160,7 +164,8 @@ impl<'a> Loader<'a> {
     }
 
     fn database_source(&mut self, given: &Given, base: &Path) -> Result<DatabaseSource, Reason> {
-        let parse = |base: &Path| given.parse_with(Kind::DatabaseUrl, |text| DatabaseSource::parse(text, base));
+        let parse =
+            |base: &Path| given.parse_with(Kind::DatabaseUrl, |text| DatabaseSource::parse(text, base));
         let source = parse(base).or_else(|reason| {
             // Sound by itself: then only the folder's name stands in the way.
             parse(Path::new("")).map_or(Err(reason), |_| Err(Reason::FolderNotUnicode))

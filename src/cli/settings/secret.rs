@@ -94,8 +94,8 @@ pub enum ReadError {
     TooLarge,
     #[error("is not UTF-8 text (line {line})")]
     NotUtf8 { line: usize },
-    #[error("cannot be read")]
-    Io(#[source] io::Error),
+    #[error("cannot be read: {0}")]
+    Io(io::Error),
 }
 
 impl From<io::Error> for ReadError {

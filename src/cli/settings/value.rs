@@ -36,7 +36,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 pub fn render_duration(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
     for (unit, length) in [("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
-        if milliseconds != 0 && milliseconds % length == 0 {
+        if milliseconds != 0 && milliseconds.is_multiple_of(length) {
             return format!("{}{unit}", milliseconds / length);
         }
     }
@@ -110,7 +110,8 @@ impl Given {
     }
 
     pub(super) fn label(&self, kind: Kind) -> Result<String, Reason> {
-        let sound = |text: &str| (1..=128).contains(&text.chars().count()) && !text.contains(char::is_control);
+        let sound =
+            |text: &str| (1..=128).contains(&text.chars().count()) && !text.contains(char::is_control);
         self.parse_with(kind, |text| sound(text).then(|| text.to_owned()))
     }
 
