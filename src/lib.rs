@@ -1,5 +1,6 @@
 //! greffe
 
+pub mod cli;
 pub mod codec;
 pub mod crypto;
 pub mod model;
