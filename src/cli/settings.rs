@@ -2,12 +2,15 @@
 //! here prints or asks; no output of anything here shows a secret.
 
 mod database_url;
+#[cfg(test)]
+mod documented;
 mod environment;
 mod error;
 mod file;
 mod keys;
 mod load;
 mod nearest;
+mod render;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -22,6 +25,7 @@ pub use database_url::{DatabaseSource, DatabaseUrl};
 pub use environment::Environment;
 pub use error::{Place, Problem, Reason, SettingsError, SourceError};
 pub use keys::{CONFIG_VARIABLE, DefaultValue, Id, KEY_VARIABLE, KEYS, Key, Kind, OTHER_VARIABLES, TABLES};
+pub use render::{NewSettings, render_new};
 pub use secret::{ReadError, SIZE_LIMIT, Secret, SecretSource};
 pub use value::{Anchor, LONGEST_DURATION, NotAnchor, parse_duration, render_duration};
 
