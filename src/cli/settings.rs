@@ -1,0 +1,292 @@
+//! The settings of one run: `greffe.toml`, then the environment, then flags, each over the one before. Nothing
+//! here prints or asks; no output of anything here shows a secret.
+
+mod database_url;
+#[cfg(test)]
+mod documented;
+mod environment;
+mod error;
+mod file;
+mod keys;
+mod load;
+mod nearest;
+mod render;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use database_url::{DatabaseSource, DatabaseUrl};
+pub use environment::Environment;
+pub use error::{Place, Problem, Reason, SettingsError, SourceError};
+pub use keys::{CONFIG_VARIABLE, DefaultValue, Id, KEY_VARIABLE, KEYS, Key, Kind, OTHER_VARIABLES, TABLES};
+pub use render::{NewSettings, render_new};
+pub use secret::{ReadError, SIZE_LIMIT, Secret, SecretSource};
+pub use value::{Anchor, LONGEST_DURATION, NotAnchor, parse_duration, render_duration};
+
+use crate::model::{ChainName, Cid, Pseudonym};
+use secret::{read_text, strip_newline};
+use value::Given;
+
+/// All settings, resolved. Paths are absolute or relative to the current directory.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The settings file that was read; `None` when there is none.
+    pub file: Option<PathBuf>,
+    /// `name`: the chain's name.
+    pub name: Option<ChainName>,
+    /// `chain`: the CID of manifest 0, the anchor of trust.
+    pub chain: Option<Cid>,
+    /// `migrations`: the folder of migration scripts.
+    pub migrations: PathBuf,
+    /// `database.url`: where the database's URL is.
+    pub database_url: Option<DatabaseSource>,
+    /// `database.name`: how events call the database.
+    pub database_name: Option<String>,
+    /// `database.foreign-keys`: whether SQLite enforces foreign keys while scripts run.
+    pub foreign_keys: bool,
+    /// `archive.directory`: the folder that holds the archive.
+    pub archive_directory: PathBuf,
+    /// `key.source`: where the private key is.
+    pub key_source: Option<SecretSource>,
+    /// `key.passphrase`: where its passphrase is.
+    pub key_passphrase: Option<SecretSource>,
+    /// `actor.pseudonym`: stands for who acts.
+    pub actor_pseudonym: Option<Pseudonym>,
+    /// `actor.role`: the role in which they act.
+    pub actor_role: String,
+    /// `apply.allow-out-of-order`: whether a migration may run after one with a higher version.
+    pub allow_out_of_order: bool,
+    /// `apply.lock-wait`: how long to wait for another run to end; zero leaves at once.
+    pub lock_wait: Duration,
+    /// `apply.fingerprint`: whether the schema's fingerprint is taken around each migration.
+    pub fingerprint: bool,
+    /// `verify.trust`: further anchors of trust.
+    pub trust: Vec<Anchor>,
+    /// `verify.time-tolerance`: how far times may run backwards.
+    pub time_tolerance: Duration,
+    environment: Environment,
+}
+
+/// What flags say, as text where it has a form to be judged; relative paths are relative to the current
+/// directory. `None` leaves the setting as file and environment have it.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    pub name: Option<String>,
+    pub chain: Option<String>,
+    pub migrations: Option<PathBuf>,
+    /// A URL (with a password, even), `env:NAME` or `file:PATH`.
+    pub database_url: Option<Secret>,
+    pub database_name: Option<String>,
+    pub foreign_keys: Option<bool>,
+    pub archive_directory: Option<PathBuf>,
+    /// `env:NAME` or `file:PATH`. A [`Secret`], since people write the key itself by mistake.
+    pub key_source: Option<Secret>,
+    /// As [`Overrides::key_source`].
+    pub key_passphrase: Option<Secret>,
+    pub actor_pseudonym: Option<String>,
+    pub actor_role: Option<String>,
+    pub allow_out_of_order: Option<bool>,
+    pub lock_wait: Option<String>,
+    pub fingerprint: Option<bool>,
+    pub trust: Option<Vec<String>>,
+    pub time_tolerance: Option<String>,
+}
+
+impl Overrides {
+    fn given(&self, id: Id) -> Option<Given> {
+        let text = |value: &Option<String>| value.as_deref().map(|text| Given::Text(text.into()));
+        let secret = |value: &Option<Secret>| value.clone().map(Given::Text);
+        let path = |value: &Option<PathBuf>| value.clone().map(|path| Given::Path(path.into_os_string()));
+        match id {
+            Id::Name => text(&self.name),
+            Id::Chain => text(&self.chain),
+            Id::Migrations => path(&self.migrations),
+            Id::DatabaseUrl => secret(&self.database_url),
+            Id::DatabaseName => text(&self.database_name),
+            Id::ForeignKeys => self.foreign_keys.map(Given::Boolean),
+            Id::ArchiveDirectory => path(&self.archive_directory),
+            Id::KeySource => secret(&self.key_source),
+            Id::KeyPassphrase => secret(&self.key_passphrase),
+            Id::ActorPseudonym => text(&self.actor_pseudonym),
+            Id::ActorRole => text(&self.actor_role),
+            Id::AllowOutOfOrder => self.allow_out_of_order.map(Given::Boolean),
+            Id::LockWait => text(&self.lock_wait),
+            Id::Fingerprint => self.fingerprint.map(Given::Boolean),
+            Id::VerifyTrust => {
+                let anchors = |trust: &Vec<String>| trust.iter().map(|text| text.as_str().into()).collect();
+                self.trust.as_ref().map(|trust| Given::List(anchors(trust)))
+            }
+            Id::TimeTolerance => text(&self.time_tolerance),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the file `config`, else the one that `GREFFE_CONFIG` names, else `greffe.toml` in the current
+    /// directory if there is one; then `environment`, then `overrides`.
+    ///
+    /// # Errors
+    /// [`SettingsError::File`] when the file cannot be read, or was named and is not there;
+    /// [`SettingsError::Invalid`] with every problem of file, environment and flags.
+    pub fn load(
+        config: Option<PathBuf>,
+        environment: &Environment,
+        overrides: Overrides,
+    ) -> Result<Self, SettingsError> {
+        load::load(config, environment, &overrides)
+    }
+
+    /// What environment and flags say for a settings file at `path` that is about to be made.
+    ///
+    /// # Errors
+    /// [`SettingsError::Invalid`].
+    pub fn before_file(
+        path: &Path,
+        environment: &Environment,
+        overrides: &Overrides,
+    ) -> Result<Self, SettingsError> {
+        load::before_file(path, environment, overrides)
+    }
+
+    /// What holds when nothing is given, for a settings file in `folder`.
+    fn defaults(folder: &Path, environment: &Environment) -> Self {
+        Self {
+            file: None,
+            name: None,
+            chain: None,
+            migrations: folder.join("migrations"),
+            database_url: None,
+            database_name: None,
+            foreign_keys: true,
+            archive_directory: folder.join("archive"),
+            key_source: None,
+            key_passphrase: None,
+            actor_pseudonym: None,
+            actor_role: "operator".to_owned(),
+            allow_out_of_order: false,
+            lock_wait: Duration::from_secs(30),
+            fingerprint: true,
+            trust: Vec::new(),
+            time_tolerance: Duration::from_secs(5),
+            environment: environment.clone(),
+        }
+    }
+
+    /// The chain's name.
+    ///
+    /// # Errors
+    /// [`SettingsError::Missing`].
+    pub fn name(&self) -> Result<&ChainName, SettingsError> {
+        self.name.as_ref().ok_or(missing(Id::Name))
+    }
+
+    /// The CID of manifest 0.
+    ///
+    /// # Errors
+    /// [`SettingsError::Missing`].
+    pub fn chain(&self) -> Result<Cid, SettingsError> {
+        self.chain.ok_or(missing(Id::Chain))
+    }
+
+    /// How events call the database: its own name, else the chain's.
+    ///
+    /// # Errors
+    /// [`SettingsError::Missing`] when neither is given.
+    pub fn database_name(&self) -> Result<&str, SettingsError> {
+        match &self.database_name {
+            Some(name) => Ok(name),
+            None => self.name.as_ref().map(ChainName::as_str).ok_or(missing(Id::DatabaseName)),
+        }
+    }
+
+    /// The pseudonym of who acts.
+    ///
+    /// # Errors
+    /// [`SettingsError::Missing`].
+    pub fn actor_pseudonym(&self) -> Result<Pseudonym, SettingsError> {
+        self.actor_pseudonym.ok_or(missing(Id::ActorPseudonym))
+    }
+
+    /// The database's URL, read from the variable or the first line of the file where it is.
+    ///
+    /// # Errors
+    /// [`SettingsError::Missing`]; [`SettingsError::Source`] when there is no URL where it should be.
+    pub fn database_url(&self) -> Result<DatabaseUrl, SettingsError> {
+        let source = self.database_url.as_ref().ok_or(missing(Id::DatabaseUrl))?;
+        let url = match source {
+            DatabaseSource::Url(url) => Ok(url.clone()),
+            DatabaseSource::Variable(name) => self
+                .variable(name)
+                .and_then(|text| DatabaseUrl::parse(text.expose().trim()).ok_or(SourceError::NotUrl)),
+            DatabaseSource::File { path, base } => {
+                read_text(path).map_err(SourceError::File).and_then(|text| {
+                    let line = text
+                        .expose()
+                        .trim_start_matches('\u{feff}')
+                        .lines()
+                        .next()
+                        .unwrap_or_default()
+                        .trim();
+                    if line.is_empty() {
+                        return Err(SourceError::FileEmpty);
+                    }
+                    DatabaseUrl::parse(line).and_then(|url| url.relative_to(base)).ok_or(SourceError::NotUrl)
+                })
+            }
+        };
+        url.map_err(|reason| unusable(Id::DatabaseUrl, source, reason))
+    }
+
+    /// The private key's text, PEM or OpenSSH, as it stands in its variable or file.
+    ///
+    /// # Errors
+    /// [`SettingsError::Missing`]; [`SettingsError::Source`] when there is no text where it should be.
+    pub fn key_text(&self) -> Result<Secret, SettingsError> {
+        let source = self.key_source.as_ref().ok_or(missing(Id::KeySource))?;
+        self.secret(source).map_err(|reason| unusable(Id::KeySource, source, reason))
+    }
+
+    /// The key's passphrase. `None` when no place is given for it or its variable is not set, so that the
+    /// terminal may be asked.
+    ///
+    /// # Errors
+    /// [`SettingsError::Source`] when the variable or the file is there and cannot be read.
+    pub fn passphrase(&self) -> Result<Option<Secret>, SettingsError> {
+        let Some(source) = &self.key_passphrase else { return Ok(None) };
+        match self.secret(source) {
+            Ok(secret) => Ok(Some(secret)),
+            Err(SourceError::VariableUnset) => Ok(None),
+            Err(reason) => Err(unusable(Id::KeyPassphrase, source, reason)),
+        }
+    }
+
+    fn secret(&self, source: &SecretSource) -> Result<Secret, SourceError> {
+        match source {
+            SecretSource::Variable(name) => self.variable(name),
+            SecretSource::File(path) => {
+                let text = read_text(path).map_err(SourceError::File)?;
+                let text = strip_newline(text.expose());
+                if text.is_empty() { Err(SourceError::FileEmpty) } else { Ok(text.into()) }
+            }
+        }
+    }
+
+    fn variable(&self, name: &str) -> Result<Secret, SourceError> {
+        let value = self.environment.get(name).ok_or(SourceError::VariableUnset)?;
+        value.to_str().map(Secret::from).ok_or(SourceError::VariableNotUnicode)
+    }
+}
+
+fn missing(id: Id) -> SettingsError {
+    SettingsError::Missing(Key::of(id))
+}
+
+fn unusable(id: Id, source: &impl ToString, reason: SourceError) -> SettingsError {
+    SettingsError::Source { key: Key::of(id), source_text: source.to_string(), reason }
+}

@@ -1,0 +1,119 @@
+//! Tests that hold together the key table, the rendered file, the documentation and the defaults in code.
+
+use std::{path::Path, time::Duration};
+
+use super::{
+    Anchor, DatabaseSource, DefaultValue, KEYS, Key, NewSettings, OTHER_VARIABLES, SecretSource, render_new,
+    tests::{Case, block},
+};
+
+fn full() -> NewSettings {
+    NewSettings {
+        name: "demo".parse().unwrap(),
+        chain: Some(block(b"genesis")),
+        migrations: Some("db\\\"new\" 日本".into()),
+        database_url: DatabaseSource::parse("sqlite:app \\\"é\".db?mode=rwc", Path::new("")),
+        database_name: Some("app \"one\" \\ 🦀".into()),
+        foreign_keys: Some(false),
+        archive_directory: Some("C:\\archive\\new".into()),
+        key_source: SecretSource::parse("file:keys\\greffe.key.pem", Path::new("")),
+        key_passphrase: SecretSource::parse("env:OURS", Path::new("")),
+        actor_pseudonym: Some("00112233445566778899aabbccddeeff".parse().unwrap()),
+        actor_role: Some("déployeur".into()),
+        allow_out_of_order: Some(true),
+        lock_wait: Some(Duration::from_millis(1_500)),
+        fingerprint: Some(false),
+        trust: Some(vec![Anchor::Block(block(b"other")), "ab".repeat(32).parse().unwrap()]),
+        time_tolerance: Some(Duration::from_secs(120)),
+    }
+}
+
+#[test]
+fn a_rendered_file_loads_back_to_the_same_values() {
+    let new = full();
+    let case = Case::of(render_new(&new));
+    let settings = case.load().unwrap();
+    assert_eq!(settings.file, Some(case.path("greffe.toml")));
+    assert_eq!(*settings.name().unwrap(), new.name);
+    assert_eq!(settings.chain, new.chain);
+    assert_eq!(settings.migrations, case.path("db\\\"new\" 日本"));
+    let url = format!("sqlite:{}app \\\"é\".db?mode=rwc", case.path("").display());
+    assert_eq!(settings.database_url().unwrap().expose(), url);
+    assert_eq!(settings.database_name().unwrap(), "app \"one\" \\ 🦀");
+    assert_eq!(settings.archive_directory, case.path("C:\\archive\\new"));
+    assert_eq!(settings.key_source, Some(SecretSource::File(case.path("keys\\greffe.key.pem"))));
+    assert_eq!(settings.key_passphrase, Some(SecretSource::Variable("OURS".into())));
+    assert_eq!(settings.actor_pseudonym().unwrap(), new.actor_pseudonym.unwrap());
+    assert_eq!(settings.actor_role, "déployeur");
+    assert!(!settings.foreign_keys && settings.allow_out_of_order && !settings.fingerprint);
+    assert_eq!(settings.lock_wait, Duration::from_millis(1_500));
+    assert_eq!(settings.time_tolerance, Duration::from_secs(120));
+    assert_eq!(Some(settings.trust), new.trust);
+}
+
+#[test]
+fn a_rendered_file_shows_every_key_and_a_password_in_none() {
+    let bare = render_new(&NewSettings::named("demo".parse().unwrap()));
+    // With its remarks taken as settings, but for the example that is no whole CID.
+    let uncommented: String = bare
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(|line| line.contains(" = ")).unwrap_or(line))
+        .map(|line| line.replace("bafyrei…", &block(b"x").to_string()) + "\n")
+        .collect();
+    let document: toml::Table = toml::from_str(&uncommented).unwrap();
+    let mut shown = Vec::new();
+    for (name, value) in &document {
+        match value.as_table() {
+            Some(table) => shown.extend(table.keys().map(|key| format!("{name}.{key}"))),
+            None => shown.push(name.clone()),
+        }
+    }
+    let mut known: Vec<_> = KEYS.iter().map(Key::path).collect();
+    known.sort_unstable();
+    shown.sort_unstable();
+    assert_eq!(shown, known);
+    let all = Case::of(&uncommented).load().unwrap();
+    let none = Case::of(&bare).load().unwrap();
+    // Defaults in the table are those in the code.
+    assert_eq!((all.foreign_keys, all.allow_out_of_order), (none.foreign_keys, none.allow_out_of_order));
+    assert_eq!((all.fingerprint, all.lock_wait), (none.fingerprint, none.lock_wait));
+    assert_eq!((all.time_tolerance, all.actor_role), (none.time_tolerance, none.actor_role));
+    assert_eq!(all.trust, none.trust);
+    assert_eq!(all.migrations.file_name(), none.migrations.file_name());
+    assert_eq!(all.archive_directory.file_name(), none.archive_directory.file_name());
+
+    let database_url = DatabaseSource::parse("postgres://ann:hunter2@host/db", Path::new(""));
+    let text = render_new(&NewSettings { database_url, ..full() });
+    assert!(!text.contains("hunter2") && text.contains("\nurl = \"env:DATABASE_URL\"\n"));
+}
+
+#[test]
+fn the_documentation_describes_exactly_the_keys_of_the_table() {
+    let page = include_str!("../../../docs/settings.md");
+    let rows_of = |heading: &str| {
+        let table = page.split(heading).nth(1).unwrap().trim_start().lines();
+        table.take_while(|line| line.starts_with('|')).skip(2).collect::<Vec<_>>()
+    };
+    let rows = rows_of("## Keys\n");
+    let expected: Vec<String> = KEYS
+        .iter()
+        .map(|key| {
+            let default = match key.default {
+                DefaultValue::Value(value) => format!("`{value}`"),
+                DefaultValue::Words { words, .. } => words.to_owned(),
+            };
+            let (path, kind) = (key.path(), key.kind.as_str());
+            format!(
+                "| `{path}` | {kind} | {default} | `{}` | `{}` | {} |",
+                key.variable, key.flag, key.meaning
+            )
+        })
+        .collect();
+    assert_eq!(rows, expected, "the table should be\n{}\n", expected.join("\n"));
+    let others = rows_of("Variables that belong to no single key:\n");
+    let others: Vec<&str> = others.iter().filter_map(|row| row.split('`').nth(1)).collect();
+    assert_eq!(others, OTHER_VARIABLES);
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let settings = Case::of(example).load().unwrap();
+    assert_eq!(settings.lock_wait, Duration::from_secs(120));
+}

@@ -1,0 +1,328 @@
+//! The table of all settings: the one source for names, variables, flags, defaults and meanings.
+//! What the values become is decided in the parent module.
+
+/// Which setting a [`Key`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Id {
+    Name,
+    Chain,
+    Migrations,
+    DatabaseUrl,
+    DatabaseName,
+    ForeignKeys,
+    ArchiveDirectory,
+    KeySource,
+    KeyPassphrase,
+    ActorPseudonym,
+    ActorRole,
+    AllowOutOfOrder,
+    LockWait,
+    Fingerprint,
+    VerifyTrust,
+    TimeTolerance,
+}
+
+/// What values a key takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Name,
+    Manifest,
+    Path,
+    DatabaseUrl,
+    Label,
+    Boolean,
+    SecretSource,
+    Pseudonym,
+    Duration,
+    Anchors,
+}
+
+impl Kind {
+    /// The type as the documentation names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Manifest => "CID",
+            Self::Path => "path",
+            Self::DatabaseUrl => "database URL",
+            Self::Label => "text",
+            Self::Boolean => "boolean",
+            Self::SecretSource => "secret source",
+            Self::Pseudonym => "pseudonym",
+            Self::Duration => "duration",
+            Self::Anchors => "list of anchors",
+        }
+    }
+
+    /// What may be written, as the object of "write …".
+    #[must_use]
+    pub const fn allowed(self) -> &'static str {
+        match self {
+            Self::Name => {
+                "1 to 64 of the characters a-z, 0-9, `-`, `_` and `.`, beginning with a letter or digit"
+            }
+            Self::Manifest => "the CID of a manifest: `bafyrei` and 52 more characters",
+            Self::Path => "a path that is not empty",
+            Self::DatabaseUrl => "a URL such as `sqlite:app.db`, or `env:NAME`, or `file:PATH`",
+            Self::Label => "1 to 128 characters, none of them a control character",
+            Self::Boolean => "`true` or `false`",
+            Self::SecretSource => "`env:NAME` or `file:PATH`, never the secret itself",
+            Self::Pseudonym => "32 lower-case hexadecimal digits",
+            Self::Duration => {
+                "a whole number followed by `ms`, `s`, `m` or `h`, at most `24h`, for instance `30s`"
+            }
+            Self::Anchors => {
+                "key ids (64 lower-case hexadecimal digits) or CIDs of manifests or heads (`bafyrei…`)"
+            }
+        }
+    }
+
+    /// Whether a value of this kind may be a secret, so that no message repeats it.
+    #[must_use]
+    pub const fn is_confidential(self) -> bool {
+        matches!(self, Self::DatabaseUrl | Self::SecretSource)
+    }
+}
+
+/// One setting.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Key {
+    pub id: Id,
+    /// The table of `greffe.toml` that holds it; empty for the top of the file.
+    pub table: &'static str,
+    /// Its name within the table.
+    pub name: &'static str,
+    pub kind: Kind,
+    /// What holds when it is not given, in words or as TOML.
+    pub default: DefaultValue,
+    /// The environment variable that sets it.
+    pub variable: &'static str,
+    /// The command line flag that sets it.
+    pub flag: &'static str,
+    /// What it means, in one sentence.
+    pub meaning: &'static str,
+}
+
+/// What holds when a key is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultValue {
+    /// This TOML value.
+    Value(&'static str),
+    /// Nothing or something derived, in words; with a TOML value as an example.
+    Words { words: &'static str, example: &'static str },
+}
+
+impl Key {
+    /// The name with its table, such as `database.url`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        if self.table.is_empty() { self.name.to_owned() } else { format!("{}.{}", self.table, self.name) }
+    }
+
+    /// The key called `name` in `table`.
+    #[must_use]
+    pub fn find(table: &str, name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.table == table && key.name == name)
+    }
+
+    /// The key with this identity.
+    #[must_use]
+    pub fn of(id: Id) -> &'static Self {
+        // The order of the table is that of the variants; a test holds it.
+        &KEYS[id as usize]
+    }
+}
+
+/// The tables of `greffe.toml`.
+pub const TABLES: [&str; 6] = ["database", "archive", "key", "actor", "apply", "verify"];
+
+/// The variable that holds the private key itself.
+pub const KEY_VARIABLE: &str = "GREFFE_KEY";
+/// The variable that names the settings file.
+pub const CONFIG_VARIABLE: &str = "GREFFE_CONFIG";
+
+/// Variables that belong to no single key.
+pub const OTHER_VARIABLES: [&str; 5] =
+    [CONFIG_VARIABLE, "GREFFE_JSON", KEY_VARIABLE, "GREFFE_LANG", "GREFFE_LOG"];
+
+const fn key(
+    id: Id,
+    place: [&'static str; 2],
+    kind: Kind,
+    default: DefaultValue,
+    given: [&'static str; 3],
+) -> Key {
+    let [table, name] = place;
+    let [variable, flag, meaning] = given;
+    Key { id, table, name, kind, default, variable, flag, meaning }
+}
+
+const fn none(example: &'static str) -> DefaultValue {
+    DefaultValue::Words { words: "none", example }
+}
+
+/// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
+pub static KEYS: [Key; 16] = [
+    key(
+        Id::Name,
+        ["", "name"],
+        Kind::Name,
+        none("\"demo\""),
+        ["GREFFE_NAME", "--name", "The chain's name, for people; its archive is the file `<name>.car`."],
+    ),
+    key(
+        Id::Chain,
+        ["", "chain"],
+        Kind::Manifest,
+        none("\"bafyrei…\""),
+        ["GREFFE_CHAIN", "--chain", "The CID of manifest 0, the anchor of trust; `greffe init` writes it."],
+    ),
+    key(
+        Id::Migrations,
+        ["", "migrations"],
+        Kind::Path,
+        DefaultValue::Value("\"migrations\""),
+        ["GREFFE_MIGRATIONS", "--migrations", "The folder of migration scripts."],
+    ),
+    key(
+        Id::DatabaseUrl,
+        ["database", "url"],
+        Kind::DatabaseUrl,
+        none("\"env:DATABASE_URL\""),
+        [
+            "GREFFE_DATABASE_URL",
+            "--database",
+            "The database that is migrated: a URL without a password, `env:NAME`, or `file:PATH` (its first line).",
+        ],
+    ),
+    key(
+        Id::DatabaseName,
+        ["database", "name"],
+        Kind::Label,
+        DefaultValue::Words { words: "the chain's name", example: "\"app\"" },
+        ["GREFFE_DATABASE_NAME", "--database-name", "How events call the database; it is archived."],
+    ),
+    key(
+        Id::ForeignKeys,
+        ["database", "foreign-keys"],
+        Kind::Boolean,
+        DefaultValue::Value("true"),
+        ["GREFFE_FOREIGN_KEYS", "--foreign-keys", "Whether SQLite enforces foreign keys while scripts run."],
+    ),
+    key(
+        Id::ArchiveDirectory,
+        ["archive", "directory"],
+        Kind::Path,
+        DefaultValue::Value("\"archive\""),
+        ["GREFFE_ARCHIVE_DIRECTORY", "--archive", "The folder that holds the archive."],
+    ),
+    key(
+        Id::KeySource,
+        ["key", "source"],
+        Kind::SecretSource,
+        none("\"file:greffe.key.pem\""),
+        [
+            "GREFFE_KEY_SOURCE",
+            "--key",
+            "Where the private signing key is: `file:PATH`, or `env:NAME` for a variable that holds its PEM text.",
+        ],
+    ),
+    key(
+        Id::KeyPassphrase,
+        ["key", "passphrase"],
+        Kind::SecretSource,
+        DefaultValue::Value("\"env:GREFFE_KEY_PASSPHRASE\""),
+        [
+            "GREFFE_KEY_PASSPHRASE",
+            "--passphrase",
+            "Where the key's passphrase is: `env:NAME` or `file:PATH`; the variable holds the passphrase itself.",
+        ],
+    ),
+    key(
+        Id::ActorPseudonym,
+        ["actor", "pseudonym"],
+        Kind::Pseudonym,
+        none("\"00112233445566778899aabbccddeeff\""),
+        [
+            "GREFFE_ACTOR_PSEUDONYM",
+            "--actor-pseudonym",
+            "Stands for the person or workload that acts; who it is stands only in the vault.",
+        ],
+    ),
+    key(
+        Id::ActorRole,
+        ["actor", "role"],
+        Kind::Label,
+        DefaultValue::Value("\"operator\""),
+        ["GREFFE_ACTOR_ROLE", "--actor-role", "The role in which the actor acts; it is archived."],
+    ),
+    key(
+        Id::AllowOutOfOrder,
+        ["apply", "allow-out-of-order"],
+        Kind::Boolean,
+        DefaultValue::Value("false"),
+        [
+            "GREFFE_ALLOW_OUT_OF_ORDER",
+            "--allow-out-of-order",
+            "Whether a migration may run after one with a higher version.",
+        ],
+    ),
+    key(
+        Id::LockWait,
+        ["apply", "lock-wait"],
+        Kind::Duration,
+        DefaultValue::Value("\"30s\""),
+        ["GREFFE_LOCK_WAIT", "--lock-wait", "How long to wait for another run to end; `0s` leaves at once."],
+    ),
+    key(
+        Id::Fingerprint,
+        ["apply", "fingerprint"],
+        Kind::Boolean,
+        DefaultValue::Value("true"),
+        [
+            "GREFFE_FINGERPRINT",
+            "--fingerprint",
+            "Whether the schema's fingerprint is taken before and after each migration.",
+        ],
+    ),
+    key(
+        Id::VerifyTrust,
+        ["verify", "trust"],
+        Kind::Anchors,
+        DefaultValue::Value("[]"),
+        [
+            "GREFFE_VERIFY_TRUST",
+            "--trust",
+            "Further anchors of trust: key ids or CIDs; the variable separates them by commas.",
+        ],
+    ),
+    key(
+        Id::TimeTolerance,
+        ["verify", "time-tolerance"],
+        Kind::Duration,
+        DefaultValue::Value("\"5s\""),
+        [
+            "GREFFE_TIME_TOLERANCE",
+            "--time-tolerance",
+            "How far the times of two events may run backwards before verification says so.",
+        ],
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_its_identities_and_says_nothing_twice() {
+        let mut seen = std::collections::BTreeSet::new();
+        for (index, key) in KEYS.iter().enumerate() {
+            assert_eq!(key.id as usize, index, "{}", key.path());
+            assert!(key.table.is_empty() || TABLES.contains(&key.table));
+            assert!(
+                seen.insert(key.path()) && seen.insert(key.variable.into()) && seen.insert(key.flag.into())
+            );
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Puts the layers over each other: file, environment, flags, lowest first. Every value of every layer is
+//! judged, also one that a higher layer replaces, and all problems are collected.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Environment, Overrides, Settings, SettingsError,
+    database_url::{DatabaseSource, DatabaseUrl},
+    error::{Place, Problem, Reason, printable},
+    file,
+    keys::{CONFIG_VARIABLE, Id, KEY_VARIABLE, KEYS, Key, Kind},
+    nearest,
+    secret::{ReadError, SecretSource, read_text},
+    value::Given,
+};
+
+/// Where settings are looked for when nobody says where; never in a folder above.
+const FILE_NAME: &str = "greffe.toml";
+
+pub(super) fn load(
+    config: Option<PathBuf>,
+    environment: &Environment,
+    overrides: &Overrides,
+) -> Result<Settings, SettingsError> {
+    let named = config.or_else(|| environment.get(CONFIG_VARIABLE).map(PathBuf::from));
+    let is_named = named.is_some();
+    let path = named.unwrap_or_else(|| PathBuf::from(FILE_NAME));
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let mut loader = Loader::new(&folder, environment);
+    match read_text(&path) {
+        Ok(text) => loader.read_file(path, &folder, text.expose()),
+        Err(ReadError::Absent) if !is_named => {}
+        Err(reason) => return Err(SettingsError::File { path, reason }),
+    }
+    loader.read_variables();
+    loader.read_flags(overrides);
+    loader.refuse_unknown_variables();
+    if loader.problems.is_empty() {
+        Ok(loader.settings)
+    } else {
+        Err(SettingsError::Invalid(loader.problems))
+    }
+}
+
+/// What holds for a settings file at `path` that is not there yet.
+pub(super) fn before_file(
+    path: &Path,
+    environment: &Environment,
+    overrides: &Overrides,
+) -> Result<Settings, SettingsError> {
+    let mut loader = Loader::new(path.parent().unwrap_or(Path::new("")), environment);
+    loader.read_variables();
+    loader.read_flags(overrides);
+    loader.refuse_unknown_variables();
+    if loader.problems.is_empty() { Ok(loader.settings) } else { Err(SettingsError::Invalid(loader.problems)) }
+}
+
+struct Loader<'a> {
+    settings: Settings,
+    environment: &'a Environment,
+    /// Variables that a source names: whoever writes `env:GREFFE_OURS` may set it.
+    named: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(folder: &Path, environment: &'a Environment) -> Self {
+        Self {
+            settings: Settings::defaults(folder, environment),
+            environment,
+            named: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    fn read_file(&mut self, path: PathBuf, folder: &Path, text: &str) {
+        let (entries, problems) = file::read(&path, text);
+        self.problems = problems;
+        for entry in entries {
+            let password = entry.key.id == Id::DatabaseUrl && has_password(&entry.given);
+            let allowed = if password { Err(Reason::PasswordInFile) } else { Ok(()) };
+            let read = allowed.and_then(|()| self.assign(entry.key, &entry.given, folder));
+            self.note(entry.place, read);
+        }
+        self.problems.sort_by_key(|problem| match problem.place {
+            Place::File { line, .. } => line,
+            _ => usize::MAX,
+        });
+        self.settings.file = Some(path);
+    }
+
+    fn read_variables(&mut self) {
+        for key in &KEYS {
+            let Some(value) = self.environment.get(key.variable) else { continue };
+            let read = if key.id == Id::KeyPassphrase {
+                // The one variable that holds the secret itself.
+                self.settings.key_passphrase = Some(SecretSource::Variable(key.variable.to_owned()));
+                Ok(())
+            } else {
+                given(key.kind, value).and_then(|given| self.assign(key, &given, Path::new("")))
+            };
+            self.note(Place::Variable(key.variable.to_owned()), read);
+        }
+        let source = Key::of(Id::KeySource).variable;
+        if self.environment.get(KEY_VARIABLE).is_some() && self.environment.get(source).is_none() {
+            self.settings.key_source = Some(SecretSource::Variable(KEY_VARIABLE.to_owned()));
+        }
+    }
+
+    fn read_flags(&mut self, overrides: &Overrides) {
+        for key in &KEYS {
+            let Some(given) = overrides.given(key.id) else { continue };
+            let read = self.assign(key, &given, Path::new(""));
+            self.note(Place::Flag(key.flag), read);
+        }
+    }
+
+    fn refuse_unknown_variables(&mut self) {
+        for name in self.environment.names() {
+            // A name that is not Unicode can only begin like one of ours.
+            let name = name.to_string_lossy();
+            let ours = name.starts_with("GREFFE_") || name == "GREFFE";
+            if ours && !nearest::is_variable(&name) && !self.named.iter().any(|named| *named == name) {
+                let reason = Reason::UnknownVariable { nearest: nearest::nearest_variable(&name) };
+                self.problems.push(Problem { place: Place::Variable(printable(&name)), reason });
+            }
+        }
+    }
+
+    fn note(&mut self, place: Place, read: Result<(), Reason>) {
+        if let Err(reason) = read {
+            self.problems.push(Problem { place, reason });
+        }
+    }
+
+    fn assign(&mut self, key: &'static Key, given: &Given, base: &Path) -> Result<(), Reason> {
+        let kind = key.kind;
+        match key.id {
+            Id::Name => self.settings.name = Some(given.parse(kind)?),
+            Id::Chain => self.settings.chain = Some(given.manifest(kind)?),
+            Id::Migrations => self.settings.migrations = given.path(kind, base)?,
+            Id::DatabaseUrl => self.settings.database_url = Some(self.database_source(given, base)?),
+            Id::DatabaseName => self.settings.database_name = Some(given.label(kind)?),
+            Id::ForeignKeys => self.settings.foreign_keys = given.boolean(kind)?,
+            Id::ArchiveDirectory => self.settings.archive_directory = given.path(kind, base)?,
+            Id::KeySource => self.settings.key_source = Some(self.secret_source(given, base)?),
+            Id::KeyPassphrase => self.settings.key_passphrase = Some(self.secret_source(given, base)?),
+            Id::ActorPseudonym => self.settings.actor_pseudonym = Some(given.parse(kind)?),
+            Id::ActorRole => self.settings.actor_role = given.label(kind)?,
+            Id::AllowOutOfOrder => self.settings.allow_out_of_order = given.boolean(kind)?,
+            Id::LockWait => self.settings.lock_wait = given.duration(kind)?,
+            Id::Fingerprint => self.settings.fingerprint = given.boolean(kind)?,
+            Id::VerifyTrust => self.settings.trust = given.anchors(kind)?,
+            Id::TimeTolerance => self.settings.time_tolerance = given.duration(kind)?,
+        }
+        Ok(())
+    }
+
+    fn secret_source(&mut self, given: &Given, base: &Path) -> Result<SecretSource, Reason> {
+        let source = given.parse_with(Kind::SecretSource, |text| SecretSource::parse(text, base))?;
+        if let SecretSource::Variable(name) = &source {
+            self.named.push(name.clone());
+        }
+        Ok(source)
+    }
+
+    fn database_source(&mut self, given: &Given, base: &Path) -> Result<DatabaseSource, Reason> {
+        let parse =
+            |base: &Path| given.parse_with(Kind::DatabaseUrl, |text| DatabaseSource::parse(text, base));
+        let source = parse(base).or_else(|reason| {
+            // Sound by itself: then only the folder's name stands in the way.
+            parse(Path::new("")).map_or(Err(reason), |_| Err(Reason::FolderNotUnicode))
+        })?;
+        if let DatabaseSource::Variable(name) = &source {
+            self.named.push(name.clone());
+        }
+        Ok(source)
+    }
+}
+
+fn has_password(given: &Given) -> bool {
+    let text = given.text(Kind::DatabaseUrl).unwrap_or_default();
+    SecretSource::parse(text, Path::new("")).is_none()
+        && DatabaseUrl::parse(text).is_some_and(|url| url.has_password())
+}
+
+/// The value of a variable in the shape of its key's kind.
+fn given(kind: Kind, value: &OsStr) -> Result<Given, Reason> {
+    if kind == Kind::Path {
+        return Ok(Given::Path(value.to_owned()));
+    }
+    let text = value.to_str().ok_or(Reason::NotUnicode { kind })?;
+    Ok(match kind {
+        Kind::Anchors => Given::List(text.split(',').map(|anchor| anchor.trim().into()).collect()),
+        _ => Given::Text(text.into()),
+    })
+}

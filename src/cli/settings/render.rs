@@ -1,0 +1,157 @@
+//! Writes a fresh `greffe.toml`. Every key stands in it: given ones as they are, the others as remarks.
+
+use std::{fmt::Write as _, time::Duration};
+
+use super::{
+    database_url::DatabaseSource,
+    keys::{DefaultValue, Id, KEYS, Key},
+    secret::SecretSource,
+    value::{Anchor, render_duration},
+};
+use crate::model::{ChainName, Cid, Pseudonym};
+
+/// What a fresh settings file says. Paths are text as it shall stand in the file, where relative ones are
+/// relative to the file's folder; so are those in the sources. `None` leaves the default.
+#[derive(Debug, Clone)]
+pub struct NewSettings {
+    pub name: ChainName,
+    pub chain: Option<Cid>,
+    pub migrations: Option<String>,
+    /// A URL with a password is not written: `env:DATABASE_URL` is, and the variable has to be set.
+    pub database_url: Option<DatabaseSource>,
+    pub database_name: Option<String>,
+    pub foreign_keys: Option<bool>,
+    pub archive_directory: Option<String>,
+    pub key_source: Option<SecretSource>,
+    pub key_passphrase: Option<SecretSource>,
+    pub actor_pseudonym: Option<Pseudonym>,
+    pub actor_role: Option<String>,
+    pub allow_out_of_order: Option<bool>,
+    pub lock_wait: Option<Duration>,
+    pub fingerprint: Option<bool>,
+    pub trust: Option<Vec<Anchor>>,
+    pub time_tolerance: Option<Duration>,
+}
+
+impl NewSettings {
+    /// A file that says nothing but the chain's name.
+    #[must_use]
+    pub const fn named(name: ChainName) -> Self {
+        Self {
+            name,
+            chain: None,
+            migrations: None,
+            database_url: None,
+            database_name: None,
+            foreign_keys: None,
+            archive_directory: None,
+            key_source: None,
+            key_passphrase: None,
+            actor_pseudonym: None,
+            actor_role: None,
+            allow_out_of_order: None,
+            lock_wait: None,
+            fingerprint: None,
+            trust: None,
+            time_tolerance: None,
+        }
+    }
+
+    /// The TOML value of a key that is given.
+    fn value(&self, id: Id) -> Option<String> {
+        let duration = |duration: Duration| toml_string(&render_duration(duration));
+        match id {
+            Id::Name => Some(toml_string(self.name.as_str())),
+            Id::Chain => self.chain.map(|cid| toml_string(&cid.to_string())),
+            Id::Migrations => self.migrations.as_deref().map(toml_string),
+            Id::DatabaseUrl => self.database_url.as_ref().map(|source| toml_string(&written(source))),
+            Id::DatabaseName => self.database_name.as_deref().map(toml_string),
+            Id::ForeignKeys => self.foreign_keys.map(|value| value.to_string()),
+            Id::ArchiveDirectory => self.archive_directory.as_deref().map(toml_string),
+            Id::KeySource => self.key_source.as_ref().map(|source| toml_string(&source.to_string())),
+            Id::KeyPassphrase => self.key_passphrase.as_ref().map(|source| toml_string(&source.to_string())),
+            Id::ActorPseudonym => self.actor_pseudonym.map(|pseudonym| toml_string(&pseudonym.to_string())),
+            Id::ActorRole => self.actor_role.as_deref().map(toml_string),
+            Id::AllowOutOfOrder => self.allow_out_of_order.map(|value| value.to_string()),
+            Id::LockWait => self.lock_wait.map(duration),
+            Id::Fingerprint => self.fingerprint.map(|value| value.to_string()),
+            Id::VerifyTrust => self.trust.as_ref().map(|trust| {
+                let anchors: Vec<_> = trust.iter().map(|anchor| toml_string(&anchor.to_string())).collect();
+                format!("[{}]", anchors.join(", "))
+            }),
+            Id::TimeTolerance => self.time_tolerance.map(duration),
+        }
+    }
+}
+
+/// The text of a fresh `greffe.toml`.
+#[must_use]
+pub fn render_new(settings: &NewSettings) -> String {
+    let mut text = String::from(
+        "# Settings of greffe. Paths are relative to this folder. GREFFE_* variables and flags go before\n\
+         # what stands here. No secret belongs here: `env:NAME` and `file:PATH` say where one is.\n",
+    );
+    let mut table = "";
+    for key in &KEYS {
+        text.push('\n');
+        if key.table != table {
+            table = key.table;
+            write_line(&mut text, &format!("[{table}]"));
+        }
+        write_line(&mut text, &format!("# {}", key.meaning));
+        write_line(&mut text, &line(key, settings.value(key.id)));
+    }
+    text
+}
+
+fn line(key: &Key, given: Option<String>) -> String {
+    match (given, key.default) {
+        (Some(value), _) => format!("{} = {value}", key.name),
+        (None, DefaultValue::Value(value)) => format!("# {} = {value}", key.name),
+        (None, DefaultValue::Words { words, example }) => {
+            format!("# Default: {words}.\n# {} = {example}", key.name)
+        }
+    }
+}
+
+fn write_line(text: &mut String, line: &str) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "{line}");
+}
+
+fn written(source: &DatabaseSource) -> String {
+    match source {
+        DatabaseSource::Url(url) if url.has_password() => "env:DATABASE_URL".to_owned(),
+        DatabaseSource::Url(url) => url.expose().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// A TOML basic string.
+fn toml_string(text: &str) -> String {
+    let escaped = text.chars().fold(String::new(), |mut escaped, c| {
+        match c {
+            '"' | '\\' => escaped.extend(['\\', c]),
+            // Tab may stand for itself; the other control characters of ASCII may not.
+            '\t' => escaped.push(c),
+            c if c.is_control() => escaped.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => escaped.push(c),
+        }
+        escaped
+    });
+    format!("\"{escaped}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_come_back_whatever_they_hold() {
+        let controls: String = (0..0xa0).filter_map(char::from_u32).collect();
+        for text in ["", "a", "C:\\new\\table", "\"'\"\"\"", "é 日本 🦀\u{2028}", &controls] {
+            let document: toml::Table = toml::from_str(&format!("a = {}", toml_string(text))).unwrap();
+            assert_eq!(document["a"].as_str(), Some(text));
+        }
+    }
+}
