@@ -25,6 +25,8 @@ pub struct Story {
     pub genesis_roots: Vec<KeyId>,
     pub newest: Option<Timestamp>,
     pub sealed: u64,
+    /// Entries whose signatures met the threshold in force.
+    pub signed: u64,
     pub erased: HashSet<Cid>,
     pub findings: Vec<Finding>,
     /// Microseconds.
@@ -105,6 +107,7 @@ impl Story {
         for document in &documents {
             met &= self.require_threshold(document, role, verdict);
         }
+        self.signed += u64::from(met);
         if let Some(document) = brought.filter(|_| met || self.trust.is_none()) {
             if seq == 0 && met {
                 let counted = verdict.signatures.iter().map(|(id, _)| *id);

@@ -462,7 +462,7 @@ impl Verifier {
             sealed: self.story.sealed,
             established: Established {
                 intact: looked && none(FindingKind::Integrity),
-                signed: looked && none(FindingKind::Signature) && none(FindingKind::Integrity),
+                signed: looked && none(FindingKind::Signature) && self.story.signed == self.story.count,
                 anchored: anchored && none(FindingKind::Signature),
                 witnessed: false,
                 timestamped: false,

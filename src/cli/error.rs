@@ -84,6 +84,7 @@ impl From<OpsError> for CliError {
             OpsError::ImportFindings { .. }
             | OpsError::ImportFork { .. }
             | OpsError::ImportOtherChain { .. }
+            | OpsError::HeadLost { .. }
             | OpsError::HistoryDiffers { .. }
             | OpsError::HistoryBehind { .. }
             | OpsError::ArchiveBehind { .. }
@@ -128,6 +129,9 @@ fn hint(error: &OpsError) -> Option<String> {
             "name the archive that belongs to this database with `--archive PATH`, or bring it here with \
              `greffe import FILE.car`"
                 .to_owned()
+        }
+        OpsError::HeadLost { .. } => {
+            "bring the newest copy back with `greffe import FILE.car`; an older one must not be continued".to_owned()
         }
         OpsError::NoWayDown { .. } => "write a new migration that undoes it, and run `greffe apply`".to_owned(),
         OpsError::NotApplied(_) | OpsError::TooManySteps { .. } => "run `greffe status` to see what is applied".to_owned(),

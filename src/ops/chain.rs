@@ -13,7 +13,7 @@ use crate::codec::statement::decode_statement;
 use crate::codec::unixfs::decode_file_node;
 use crate::crypto::PrivateKey;
 use crate::model::{ChainName, Cid, Codec, ENTRIES_WIDTH, EventId, Head, Manifest, Statement};
-use crate::store::{Archive, Rewritten, Torn};
+use crate::store::{Archive, HeadFile, Rewritten, Torn};
 
 /// A file that is put together in memory is no larger.
 const FILE_LIMIT: u64 = 256 << 20;
@@ -187,6 +187,10 @@ impl OpenChain {
     /// cannot be continued.
     pub fn open(directory: &Path, name: &ChainName, wait: Duration) -> Result<Self, OpsError> {
         let archive = Archive::open_write(directory, name, wait)?;
+        // Going on from an older head would make a second version of entries that were published.
+        if let HeadFile::Unknown(named) = archive.head_file() {
+            return Err(OpsError::HeadLost { path: archive.path().to_owned(), named, newest: archive.head() });
+        }
         let appender = Appender::restore(&archive.head(), &mut |cid| archive.get(cid).map_err(Box::new))?;
         Ok(Self { reader: ChainReader { archive }, appender })
     }

@@ -42,6 +42,8 @@ pub enum OpsError {
     NoEntry(u64, u64),
     #[error("{0} is neither an entry's number nor a CID in the archive")]
     NotInArchive(String),
+    #[error("{} has lost its end: its head was {named}, the newest head that it holds is {newest}", path.display())]
+    HeadLost { path: PathBuf, named: Cid, newest: Cid },
     #[error("the database says that entry {seq} is {history}; in the archive it is {archive}")]
     HistoryDiffers { seq: u64, history: Cid, archive: Cid },
     #[error("the database knows {history} entries of the archive, which has only {archive}")]
@@ -60,22 +62,22 @@ pub enum OpsError {
     WayDownDiffers { version: String, detail: String },
     #[error("only {applied} migrations are applied, {asked} cannot be rolled back")]
     TooManySteps { asked: usize, applied: usize },
-    #[error("{0} already exists")]
+    #[error("{} already exists", .0.display())]
     Exists(PathBuf),
-    #[error("{path} cannot be {done}")]
+    #[error("{} cannot be {done}", path.display())]
     File {
         path: PathBuf,
         done: &'static str,
         #[source]
         source: std::io::Error,
     },
-    #[error("{path} is verified with {findings} finding(s), so it is not imported")]
+    #[error("{} is verified with {findings} finding(s), so it is not imported", path.display())]
     ImportFindings { path: PathBuf, findings: usize },
-    #[error("{path} holds the chain {found}, not {expected}")]
+    #[error("{} holds the chain {found}, not {expected}", path.display())]
     ImportOtherChain { path: PathBuf, found: Cid, expected: Cid },
-    #[error("{path} does not continue the archive: its entry {seq} is another one")]
+    #[error("{} does not continue the archive: its entry {seq} is another one", path.display())]
     ImportFork { path: PathBuf, seq: u64 },
-    #[error("{path} has {found} entries and the archive already has {present}")]
+    #[error("{} has {found} entries and the archive already has {present}", path.display())]
     ImportOlder { path: PathBuf, found: u64, present: u64 },
     #[error(transparent)]
     Name(#[from] NameError),

@@ -7,8 +7,11 @@ use serde::Serialize;
 use super::verify::verify_car;
 use super::{ChainReader, OpsError, Progress};
 use crate::chain::{Appender, Options, Report};
-use crate::model::{ChainName, Cid, Codec};
-use crate::store::{Archive, ArchiveError, CarReader};
+use crate::model::{ChainName, Cid};
+use crate::store::{Archive, ArchiveError, CarReader, Next};
+
+/// Bytes that are held at once.
+const PART: usize = 16 << 20;
 
 /// What was imported.
 #[derive(Debug, Serialize)]
@@ -57,17 +60,31 @@ pub fn import(
     }
     let present = Appender::restore(&archive.head(), &mut |cid| archive.get(cid).map_err(Box::new))?.size();
     require_continuation(path, head, directory, &name, present, report.entries)?;
-    let mut blocks = Vec::new();
+    copy_new_blocks(path, &mut archive, head)?;
+    Ok(Ok(imported(report.entries - present)))
+}
+
+/// Adds what the archive lacks in parts of bounded size; the head moves with the last one.
+fn copy_new_blocks(path: &Path, archive: &mut Archive, head: Cid) -> Result<(), OpsError> {
     let mut reader = CarReader::open(path)?;
-    while let crate::store::Next::Block { cid, bytes, .. } = reader.next_block()? {
-        if !archive.contains(&cid)? {
+    let (mut blocks, mut size) = (Vec::new(), 0);
+    let mut last = None;
+    while let Next::Block { cid, bytes, .. } = reader.next_block()? {
+        if cid == head {
+            last = Some((cid, bytes.to_vec()));
+        } else if !archive.contains(&cid)? {
+            size += bytes.len();
             blocks.push((cid, bytes.to_vec()));
         }
+        if size > PART {
+            archive.append(&blocks, archive.head())?;
+            blocks.clear();
+            size = 0;
+        }
     }
-    if archive.head() != head {
-        archive.append(&blocks, head)?;
-    }
-    Ok(Ok(imported(report.entries - present)))
+    blocks.extend(last);
+    archive.append(&blocks, head)?;
+    Ok(())
 }
 
 /// The imported chain has to have the present one's newest manifest at its place.
@@ -92,20 +109,25 @@ fn require_continuation(
     if ours.newest()?.0 == theirs { Ok(()) } else { Err(OpsError::ImportFork { path: path.to_owned(), seq }) }
 }
 
+/// Makes a new archive, all at once.
 fn create(path: &Path, directory: &Path, name: &ChainName, chain: Cid, head: Cid) -> Result<(), OpsError> {
-    let mut reader = CarReader::open(path)?;
-    let mut blocks = Vec::new();
-    let mut last = None;
-    while let crate::store::Next::Block { cid, bytes, .. } = reader.next_block()? {
-        let block = (cid, bytes.to_vec());
-        // A head is written after all that it needs.
-        if cid == head {
-            last = Some(block)
-        } else if cid.codec() != Codec::DagCbor || !super::verify::is_head(&block.1) {
-            blocks.push(block)
+    let (mut reader, mut ended) = (CarReader::open(path)?, false);
+    let blocks = std::iter::from_fn(|| {
+        while !ended {
+            match reader.next_block() {
+                Ok(Next::Block { cid, bytes, .. }) if cid != head => return Some(Ok((cid, bytes.to_vec()))),
+                Ok(Next::Block { .. }) => {}
+                Ok(Next::Damaged(_) | Next::End) => ended = true,
+                Err(error) => return Some(Err(error.into())),
+            }
+            if ended {
+                let block = reader.get_verified(&head).map(|bytes| bytes.map(<[u8]>::to_vec));
+                let missing = OpsError::BlockMissing { what: "head", cid: head };
+                return Some(block.map_err(OpsError::from).and_then(|bytes| Ok((head, bytes.ok_or(missing)?))));
+            }
         }
-    }
-    blocks.extend(last);
-    Archive::create(directory, name, chain, &blocks, head)?;
+        None
+    });
+    Archive::create_from(directory, name, chain, head, blocks)?;
     Ok(())
 }

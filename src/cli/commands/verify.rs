@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use crate::chain::{Options, Report};
+use crate::chain::Report;
 use crate::cli::context::{Context, verify_options};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply};
@@ -60,11 +60,6 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     };
     drop(progress);
     Ok(reply(report))
-}
-
-/// Verifies a file as the command does.
-pub fn verify_file(path: &Path, options: Options) -> Result<Report, CliError> {
-    Ok(verify_car(path, options, threads(None), &mut |_, _, _| ())?)
 }
 
 /// The report as a reply.

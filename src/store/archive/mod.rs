@@ -67,28 +67,47 @@ impl Archive {
         blocks: &[Block],
         head: Cid,
     ) -> Result<Self, ArchiveError> {
+        require_head(blocks.iter().find(|(cid, _)| *cid == head).map(|(_, bytes)| &bytes[..]), &head)?;
+        let blocks = head_last(blocks, head).map(|block| Ok(block.clone()));
+        Self::create_from(directory, name, root, head, blocks)
+    }
+
+    /// [`Self::create`] from blocks that come one at a time, the head last.
+    ///
+    /// # Errors
+    /// [`ArchiveError`], and those of `blocks`.
+    pub fn create_from<E: From<ArchiveError>>(
+        directory: &Path,
+        name: &ChainName,
+        root: Cid,
+        head: Cid,
+        blocks: impl Iterator<Item = Result<Block, E>>,
+    ) -> Result<Self, E> {
         let files = Files::new(directory, name);
         durable::create_directory(directory).map_err(failed("create", directory))?;
         let lock = files.lock(Duration::ZERO)?;
         if files.car.symlink_metadata().is_ok() {
-            return Err(ArchiveError::Exists { path: files.car });
-        }
-        for (cid, bytes) in blocks {
-            inspect(cid, bytes)?;
-        }
-        require_head(blocks.iter().find(|(cid, _)| *cid == head).map(|(_, bytes)| &bytes[..]), &head)?;
-        if !blocks.iter().any(|(cid, _)| *cid == root) {
-            return Err(ArchiveError::Missing { path: files.car, cid: root });
+            return Err(ArchiveError::Exists { path: files.car }.into());
         }
         durable::remove(&files.index).map_err(failed("remove", &files.index))?;
-        let mut car = CarWriter::create(&files.car, &root, Existing::Keep)?;
-        for (cid, bytes) in head_last(blocks, head) {
-            car.put(cid, bytes)?;
+        let mut car = CarWriter::create(&files.car, &root, Existing::Keep).map_err(ArchiveError::from)?;
+        let (mut last, mut has_root) = (None, false);
+        for block in blocks {
+            let (cid, bytes) = block?;
+            inspect(&cid, &bytes)?;
+            car.put(&cid, &bytes).map_err(ArchiveError::from)?;
+            has_root |= cid == root;
+            last = Some(cid);
+        }
+        for (cid, present) in [(root, has_root), (head, last == Some(head))] {
+            if !present {
+                return Err(ArchiveError::Missing { path: files.car, cid }.into());
+            }
         }
         // First the head file: without its archive it means nothing.
         files.write_head(&head)?;
-        car.finish()?;
-        Self::load(files, Some(lock))
+        car.finish().map_err(ArchiveError::from)?;
+        Ok(Self::load(files, Some(lock))?)
     }
 
     /// Opens an archive for reading. Takes no lock and changes nothing; what a crash has torn is passed over.

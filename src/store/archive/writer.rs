@@ -85,6 +85,7 @@ impl Archive {
                 return Err(error);
             }
             self.head = head;
+            self.head_file = HeadFile::Current;
         }
         // The blocks are safe; an index that could not be written only costs time.
         let _ = self.lookup.update_index(&self.files.index);
@@ -124,7 +125,8 @@ impl Archive {
         if !complete || self.torn.is_some() || self.head_file != HeadFile::Current {
             car.sync_all().map_err(failed("flush", &self.files.car))?;
         }
-        if self.head_file != HeadFile::Current {
+        // A head that this file has lost stays named until a newer one takes its place.
+        if !matches!(self.head_file, HeadFile::Current | HeadFile::Unknown(_)) {
             self.files.write_head(&self.head)?;
         }
         // An index that could not be written only costs time.
@@ -179,7 +181,11 @@ impl Archive {
     }
 
     fn require_unmoved_head(&self) -> Result<(), ArchiveError> {
-        let (path, expected) = (self.files.head.clone(), self.head);
+        let expected = match self.head_file {
+            HeadFile::Unknown(named) => named,
+            _ => self.head,
+        };
+        let path = self.files.head.clone();
         match self.files.read_head()? {
             Some(found) if found == expected => Ok(()),
             found => Err(ArchiveError::HeadMoved { path, expected, found }),
