@@ -42,6 +42,25 @@ impl ChainReader {
         Ok(Self { archive: Archive::open_read(directory, name)? })
     }
 
+    /// Opens the archive in `directory` that has block `cid`, whatever its name.
+    ///
+    /// # Errors
+    /// [`OpsError::NotInArchive`] when none has it.
+    pub fn holding(directory: &Path, cid: &Cid) -> Result<Self, OpsError> {
+        let archives = std::fs::read_dir(directory).into_iter().flatten().flatten().filter_map(|entry| {
+            let path = entry.path();
+            let is_car = path.extension().is_some_and(|extension| extension == "car");
+            is_car.then(|| path.file_stem()?.to_str()?.parse::<ChainName>().ok()).flatten()
+        });
+        for name in archives {
+            let reader = Self::open(directory, &name)?;
+            if reader.archive.contains(cid)? {
+                return Ok(reader);
+            }
+        }
+        Err(OpsError::NotInArchive(cid.to_string()))
+    }
+
     /// The head.
     #[must_use]
     pub fn head(&self) -> Cid {

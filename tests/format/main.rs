@@ -2,3 +2,4 @@
 
 mod independent;
 mod memory;
+mod own_archive;

@@ -168,3 +168,27 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
         Command::Man(command) => man::run(&command),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::cli::settings::KEYS;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_has_its_flag() {
+        let command = Arguments::command();
+        for key in &KEYS {
+            let found = command.get_arguments().any(|argument| {
+                argument.get_long().is_some_and(|long| format!("--{long}") == key.flag)
+            });
+            assert!(found, "{} has no flag {}", key.path(), key.flag);
+        }
+    }
+}

@@ -54,7 +54,11 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     let report = match target(&arguments.target)? {
         Target::File(path) => verify_car(&path, options, threads, &mut show)?,
         Target::Cid(cid) => {
-            let reader = ChainReader::open(&settings.archive_directory, settings.name()?)?;
+            let directory = &settings.archive_directory;
+            let reader = match &settings.name {
+                Some(name) => ChainReader::open(directory, name)?,
+                None => ChainReader::holding(directory, &cid)?,
+            };
             verify_archive(&reader, cid, options, threads, &mut show)?
         }
     };
