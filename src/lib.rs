@@ -1,4 +1,40 @@
-//! greffe
+//! greffe: a decentralized audit archive for database migrations.
+//!
+//! Data flows one way. `scripts` reads a folder; `database` runs a script and keeps, in the same
+//! transaction, a row that tells of it; `ops` takes rows that are not archived yet to `chain`, which
+//! makes signed manifests and a head of them; `store` keeps the blocks. Verification goes the other way:
+//! `store` hands blocks to `chain`, which ends in a report.
+//!
+//! ```text
+//! folder ─► scripts ─► ops ─► database          (run, record)
+//!                       │
+//!                       ├──► chain ─► store     (sign, archive)
+//!                       │
+//! report ◄── chain ◄── ops ◄── store            (verify)
+//! ```
+//!
+//! In reading order:
+//!
+//! - [`crypto`]: digests, keys, signatures
+//! - [`model`]: what an archive is
+//! - [`codec`]: values ⇄ canonical bytes
+//! - [`chain`]: rules over manifests: append, tree, verify, findings
+//! - [`scripts`]: migration folders, header comments, statements
+//! - [`database`]: targets and their history
+//! - [`store`]: blocks by CID, heads by compare-and-swap
+//! - [`ops`]: one use case a file
+//! - [`cli`]: the command line
+//!
+//! Invariants:
+//!
+//! - `crypto`, `model`, `codec` and `chain` have no file, no network, no clock, no environment and no
+//!   `async fn`; the one thing that they take from outside is randomness for keys and identifiers.
+//! - Tampering is never an `Err`: verification returns findings, all of them.
+//! - Bytes are hashed before they are believed, and the bytes that were verified are the ones that are used.
+//! - A database error's text is never kept: it may carry values of rows.
+//! - `ops` knows neither command line nor environment, and prints nothing.
+
+#![forbid(unsafe_code)]
 
 pub mod chain;
 pub mod cli;
