@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use super::Timestamp;
+
 /// Why text is not a name of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -107,10 +109,19 @@ text_serde!(ChainName);
 pub struct EventId(u128);
 
 impl EventId {
-    /// A new identifier from the clock and the operating system's random source.
+    /// A new identifier for something that begins at `at`, which it holds to the millisecond; the rest is random.
     #[must_use]
-    pub fn generate() -> Self {
-        Self(uuid::Uuid::now_v7().as_u128())
+    pub fn generate(at: Timestamp) -> Self {
+        let mut random = [0; 10];
+        crate::crypto::fill_random(&mut random);
+        Self::from_parts(at, &random)
+    }
+
+    /// The identifier of a time and 10 bytes, of which 74 bits are used (RFC 9562 §5.7). Times before 1970 count as 1970.
+    #[must_use]
+    pub fn from_parts(at: Timestamp, random: &[u8; 10]) -> Self {
+        let milliseconds = u64::try_from(at.as_microseconds() / 1000).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(milliseconds, random).into_uuid().as_u128())
     }
 }
 
@@ -217,7 +228,7 @@ mod tests {
 
     #[test]
     fn event_ids_have_one_spelling() {
-        let id = EventId::generate();
+        let id = EventId::generate("2026-11-22T00:00:00.000000Z".parse().unwrap());
         assert_eq!(id.to_string().parse::<EventId>(), Ok(id));
         assert!(id.to_string().to_uppercase().parse::<EventId>().is_err());
         assert!(id.to_string().replace('-', "").parse::<EventId>().is_err());

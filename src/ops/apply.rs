@@ -217,7 +217,7 @@ impl Session {
         Ok(Self {
             chain,
             key,
-            run: EventId::generate(),
+            run: EventId::generate(now()),
             target: TargetName { name, engine, version },
             actor: project.actor.clone(),
             fingerprint: project.fingerprint,
@@ -243,7 +243,7 @@ impl Session {
     ) -> Result<Step, OpsError> {
         let sql = script.text().map_err(|error: TextError| OpsError::Folder(error.into()))?.to_owned();
         Ok(Step {
-            id: EventId::generate(),
+            id: EventId::generate(now()),
             event,
             record: self.record(migration.clone()),
             migration,

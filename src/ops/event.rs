@@ -67,14 +67,14 @@ pub fn genesis(actor: &Actor, now: Timestamp) -> Event {
         seq: 0,
         prev: None,
         event: EventKind::Genesis,
-        id: EventId::generate(),
+        id: EventId::generate(now),
         started_at: now,
         finished_at: now,
         database_clock: None,
         actor: actor.clone(),
         target: None,
         executor: executor(),
-        run: Run { id: EventId::generate(), ci: None },
+        run: Run { id: EventId::generate(now), ci: None },
         details: Details::Other { schema: None },
     }
 }

@@ -52,7 +52,7 @@ pub async fn repair<T: Target>(
     }
     let scripts = migration.filter(|_| direction == Direction::Up);
     let repair = Repair {
-        id: EventId::generate(),
+        id: EventId::generate(now()),
         direction,
         version: version.to_owned(),
         up: scripts.map(|migration| file_of(&migration.up)),

@@ -35,19 +35,9 @@ fn demonstration_key() -> PrivateKey {
 
 /// A UUID of version 7 that follows from the time and from what it is for.
 fn event_id(at: Timestamp, purpose: &str) -> EventId {
-    let digest = Digest::of(purpose.as_bytes()).0;
-    let milliseconds = (at.as_microseconds() / 1000) as u64;
-    let (random_a, random_b) = (u16::from_be_bytes([digest[0], digest[1]]), &digest[2..10]);
-    uuid::Builder::from_unix_timestamp_millis(milliseconds, &{
-        let mut bytes = [0; 10];
-        bytes[..2].copy_from_slice(&random_a.to_be_bytes());
-        bytes[2..].copy_from_slice(random_b);
-        bytes
-    })
-    .into_uuid()
-    .to_string()
-    .parse()
-    .unwrap()
+    let mut random = [0; 10];
+    random.copy_from_slice(&Digest::of(purpose.as_bytes()).0[..10]);
+    EventId::from_parts(at, &random)
 }
 
 /// Midnight of the day that a version names.
