@@ -23,11 +23,13 @@ pub struct Context {
     overrides: Overrides,
     pub environment: Environment,
     pub quiet: bool,
+    pub json: bool,
 }
 
 impl Context {
-    pub fn new(arguments: &Arguments, environment: Environment) -> Self {
+    pub fn new(arguments: &Arguments, environment: Environment, json: bool) -> Self {
         Self {
+            json,
             config: arguments.config.clone(),
             overrides: arguments.settings.overrides(),
             quiet: arguments.quiet,

@@ -13,7 +13,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::Parser as _;
 
 pub use commands::Arguments;
 use context::Context;
@@ -40,8 +40,7 @@ pub fn run() -> ExitCode {
 /// Runs one command: its arguments, the program's name first, in an environment.
 #[must_use]
 pub fn run_with(arguments: impl IntoIterator<Item = OsString>, environment: Environment) -> Exit {
-    let parsed = Arguments::command().try_get_matches_from(arguments);
-    let arguments = match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+    let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             // A closed pipe is not an error.
@@ -50,10 +49,15 @@ pub fn run_with(arguments: impl IntoIterator<Item = OsString>, environment: Envi
             return if asked { Exit::Done } else { Exit::Usage };
         }
     };
-    let json = arguments.json;
-    let context = Context::new(&arguments, environment);
-    let result = commands::run(&context, arguments.command);
-    output::finish(result, json)
+    let unset = |value: &std::ffi::OsStr| value == "0" || value == "false";
+    let json = arguments.json || environment.get("GREFFE_JSON").is_some_and(|value| !unset(value));
+    output::finish(execute(arguments, environment, json), json)
+}
+
+/// Runs one command and leaves what it has to say to the caller.
+fn execute(arguments: Arguments, environment: Environment, json: bool) -> CommandResult {
+    let context = Context::new(&arguments, environment, json);
+    commands::run(&context, arguments.command)
 }
 
 /// What a command comes to.

@@ -75,6 +75,19 @@ impl Reply {
         Self { shown: None, exit }
     }
 
+    /// Writes it for people, or as the object of `--json`.
+    ///
+    /// # Errors
+    /// Those of standard output.
+    pub fn write(&self, json: bool) -> io::Result<()> {
+        self.shown.as_ref().map_or(Ok(()), |shown| write(shown.as_ref(), json))
+    }
+
+    /// The object of `--json`.
+    pub fn json(&self) -> serde_json::Value {
+        self.shown.as_ref().map_or(serde_json::Value::Null, |shown| shown.json())
+    }
+
     /// Ends with `exit`.
     #[must_use]
     pub fn with_exit(self, exit: Exit) -> Self {
@@ -86,8 +99,7 @@ impl Reply {
 pub fn finish(result: Result<Reply, CliError>, json: bool) -> Exit {
     match result {
         Ok(reply) => {
-            if let Some(shown) = &reply.shown
-                && let Err(error) = write(shown.as_ref(), json)
+            if let Err(error) = reply.write(json)
                 && error.kind() != io::ErrorKind::BrokenPipe
             {
                 write_error(&CliError::new(Exit::Unfinished, format!("cannot write the result: {error}")));

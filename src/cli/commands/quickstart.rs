@@ -1,14 +1,16 @@
-use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Parser as _};
+use serde::Serialize;
 
+use super::Arguments;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::output::Reply;
 use crate::cli::settings::Environment;
-use crate::cli::{CommandResult, Exit, run_with};
+use crate::cli::{CommandResult, Exit, execute};
+use crate::model::Pseudonym;
 
 /// See the whole of it in a fresh folder: apply, archive, verify, tamper, find
 ///
@@ -40,58 +42,103 @@ const SAMPLES: [(&str, &str); 6] = samples![
 /// Text of a sample script that the tampered copy has with one bit flipped.
 const TARGET: &[u8] = b"order_number";
 
-pub fn run(_: &Context, arguments: &Quickstart) -> CommandResult {
-    let folder = arguments.folder.clone().unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("greffe-quickstart-{}", crate::model::Pseudonym::generate()))
-    });
-    let failed = |path: &Path, error: std::io::Error| {
-        CliError::new(Exit::Unfinished, format!("{} cannot be written: {error}", path.display()))
-            .hint("name a folder that does not exist yet: `greffe quickstart FOLDER`")
-    };
-    if let Some(parent) = folder.parent() {
-        std::fs::create_dir_all(parent).map_err(|error| failed(&folder, error))?;
-    }
-    // A folder that is there could hold somebody's work.
-    std::fs::create_dir(&folder).map_err(|error| failed(&folder, error))?;
-    let migrations = folder.join("migrations");
-    std::fs::create_dir(&migrations).map_err(|error| failed(&migrations, error))?;
-    for (name, text) in SAMPLES {
-        let path = migrations.join(name);
-        std::fs::write(&path, text).map_err(|error| failed(&path, error))?;
-    }
-    std::env::set_current_dir(&folder).map_err(|error| failed(&folder, error))?;
-    say(&format!("In {}, with sample migrations of a clinic, a school and a shop:", folder.display()));
-    play(&failed)
+/// What is shown: the commands with what they printed.
+#[derive(Serialize)]
+struct Played {
+    command: &'static str,
+    folder: PathBuf,
+    steps: Vec<Step>,
 }
 
-fn play(failed: &dyn Fn(&Path, std::io::Error) -> CliError) -> CommandResult {
-    let passphrase = crate::model::Pseudonym::generate().to_string();
-    let environment = Environment::from_iter([("GREFFE_KEY_PASSPHRASE", passphrase)]);
-    let command = |line: &str, expected: Exit| -> Result<(), CliError> {
-        say(&format!("\n$ greffe {line}"));
-        let words = std::iter::once("greffe").chain(line.split(' ')).map(OsString::from);
-        let exit = run_with(words, environment.clone());
-        if exit == expected {
+#[derive(Serialize)]
+struct Step {
+    line: String,
+    exit: u8,
+    result: serde_json::Value,
+}
+
+pub fn run(context: &Context, arguments: &Quickstart) -> CommandResult {
+    let folder = arguments.folder.clone().unwrap_or_else(|| {
+        std::env::temp_dir().join(format!("greffe-quickstart-{}", Pseudonym::generate()))
+    });
+    make(&folder)?;
+    let mut player = Player {
+        environment: Environment::from_iter([("GREFFE_KEY_PASSPHRASE", Pseudonym::generate().to_string())]),
+        json: context.json,
+        steps: Vec::new(),
+    };
+    player.say(&format!("In {}, with sample migrations of a clinic, a school and a shop:", folder.display()));
+    player.play()?;
+    player.say("\nThe database, the archive and both files stay where they are, to be looked at.");
+    if !context.json {
+        return Ok(Reply::silent(Exit::Done));
+    }
+    Ok(Reply::new(Played { command: "quickstart", folder, steps: player.steps }, |_, _| Ok(())))
+}
+
+/// Makes the folder with the sample migrations, and goes there.
+fn make(folder: &Path) -> Result<(), CliError> {
+    let parent = folder.parent().map_or(Ok(()), std::fs::create_dir_all);
+    // A folder that is there could hold somebody's work.
+    parent.and_then(|()| std::fs::create_dir(folder)).map_err(|error| failed(folder, &error))?;
+    let migrations = folder.join("migrations");
+    std::fs::create_dir(&migrations).map_err(|error| failed(&migrations, &error))?;
+    for (name, text) in SAMPLES {
+        let path = migrations.join(name);
+        std::fs::write(&path, text).map_err(|error| failed(&path, &error))?;
+    }
+    std::env::set_current_dir(folder).map_err(|error| failed(folder, &error))
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> CliError {
+    CliError::new(Exit::Unfinished, format!("{} cannot be written: {error}", path.display()))
+        .hint("name a folder that does not exist yet: `greffe quickstart FOLDER`")
+}
+
+/// Runs commands as if they were typed.
+struct Player {
+    environment: Environment,
+    json: bool,
+    steps: Vec<Step>,
+}
+
+impl Player {
+    fn play(&mut self) -> Result<(), CliError> {
+        self.command("init --name quickstart --database sqlite:app.db --migrations migrations", Exit::Done)?;
+        self.command("apply", Exit::Done)?;
+        self.command("export --out quickstart.car", Exit::Done)?;
+        self.command("verify quickstart.car", Exit::Done)?;
+        let (car, copy) = (Path::new("quickstart.car"), Path::new("tampered.car"));
+        let mut bytes = std::fs::read(car).map_err(|error| failed(car, &error))?;
+        let position = bytes.windows(TARGET.len()).position(|window| window == TARGET).unwrap_or(bytes.len() - 1);
+        bytes[position] ^= 1;
+        std::fs::write(copy, bytes).map_err(|error| failed(copy, &error))?;
+        self.say(&format!("\nNow one bit of a copy is flipped: byte {position}, in the script of the shop."));
+        self.command("verify tampered.car", Exit::Findings)
+    }
+
+    fn command(&mut self, line: &str, expected: Exit) -> Result<(), CliError> {
+        self.say(&format!("\n$ greffe {line}"));
+        let words = std::iter::once("greffe").chain(line.split(' '));
+        let arguments = Arguments::try_parse_from(words).map_err(|error| CliError::usage(error.to_string()))?;
+        let reply = execute(arguments, self.environment.clone(), self.json)?;
+        if self.json {
+            let exit = reply.exit as u8;
+            self.steps.push(Step { line: format!("greffe {line}"), exit, result: reply.json() });
+        } else {
+            // A closed pipe is not an error.
+            reply.write(false).ok();
+        }
+        if reply.exit == expected {
             return Ok(());
         }
         Err(CliError::new(Exit::Unfinished, format!("`greffe {line}` did not end as it should")))
-    };
-    command("init --name quickstart --database sqlite:app.db --migrations migrations", Exit::Done)?;
-    command("apply", Exit::Done)?;
-    command("export --out quickstart.car", Exit::Done)?;
-    command("verify quickstart.car", Exit::Done)?;
-    let (car, copy) = (Path::new("quickstart.car"), Path::new("tampered.car"));
-    let mut bytes = std::fs::read(car).map_err(|error| failed(car, error))?;
-    let position = bytes.windows(TARGET.len()).position(|window| window == TARGET).unwrap_or(bytes.len() - 1);
-    bytes[position] ^= 1;
-    std::fs::write(copy, bytes).map_err(|error| failed(copy, error))?;
-    say(&format!("\nNow one bit of a copy is flipped: byte {position}, in the script of the shop."));
-    command("verify tampered.car", Exit::Findings)?;
-    say("\nThe database, the archive and both files stay where they are, to be looked at.");
-    Ok(Reply::silent(Exit::Done))
-}
+    }
 
-/// A line on standard output; a closed pipe is not an error.
-fn say(line: &str) {
-    writeln!(std::io::stdout(), "{line}").ok();
+    /// A line on standard output; a closed pipe is not an error.
+    fn say(&self, line: &str) {
+        if !self.json {
+            writeln!(std::io::stdout(), "{line}").ok();
+        }
+    }
 }
