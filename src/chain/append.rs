@@ -109,6 +109,16 @@ impl Appender {
         self.trust.as_ref()
     }
 
+    /// Whether `keys` are enough to sign ordinary events here; asked before anything is done that would have
+    /// to be signed for.
+    ///
+    /// # Errors
+    /// [`AppendError::Threshold`].
+    pub fn require_signers(&self, keys: &[&PrivateKey]) -> Result<(), AppendError> {
+        let trust = self.trust.as_ref().ok_or(AppendError::Order(EventKind::Apply))?;
+        require_threshold(trust, KeyRole::Signer, self.size(), keys)
+    }
+
     /// Appends `event`, whose `chain`, `seq` and `prev` are set here; hands out its blocks.
     ///
     /// # Errors
@@ -192,17 +202,10 @@ impl Appender {
             EventKind::Genesis | EventKind::Trust => KeyRole::Root,
             _ => KeyRole::Signer,
         };
-        for document in self.trust.iter().chain([after]) {
-            let mut ids: Vec<_> = keys.iter().map(|key| key.public().id()).collect();
-            ids.sort_unstable();
-            ids.dedup();
-            let given = ids.iter().filter(|id| document.key_for(id, role, event.seq).is_some()).count();
-            let needed = document.threshold(role).max(1);
-            if given < needed as usize {
-                return Err(AppendError::Threshold { role, seq: event.seq, needed, given });
-            }
-        }
-        Ok(())
+        self.trust
+            .iter()
+            .chain([after])
+            .try_for_each(|document| require_threshold(document, role, event.seq, keys))
     }
 
     /// Continues a chain from its head; `get` reads one block, whose bytes must be the CID's.
@@ -229,6 +232,20 @@ impl Appender {
         let trust = reader.trust(&chain)?;
         Ok(Self { snapshot, chain: Some(chain), last: Some(head.manifest), trust: Some(trust) })
     }
+}
+
+fn require_threshold(
+    document: &TrustDocument,
+    role: KeyRole,
+    seq: u64,
+    keys: &[&PrivateKey],
+) -> Result<(), AppendError> {
+    let mut ids: Vec<_> = keys.iter().map(|key| key.public().id()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let given = ids.iter().filter(|id| document.key_for(id, role, seq).is_some()).count();
+    let needed = document.threshold(role).max(1);
+    if given < needed as usize { Err(AppendError::Threshold { role, seq, needed, given }) } else { Ok(()) }
 }
 
 fn restore_snapshot<E>(

@@ -56,13 +56,18 @@ impl Context {
     /// The archive, to read.
     pub fn reader(&self) -> Result<ChainReader, CliError> {
         let settings = self.settings()?;
-        Ok(ChainReader::open(&settings.archive_directory, settings.name()?)?)
+        let reader = ChainReader::open(&settings.archive_directory, settings.name()?)?;
+        reader.require_end()?;
+        Ok(reader)
     }
 
     /// Reports long work on standard error, where that is a terminal.
     pub fn progress(&self) -> Progress {
         let shown = !self.quiet && std::io::stderr().is_terminal();
-        Progress { bar: shown.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())), what: String::new() }
+        Progress {
+            bar: shown.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())),
+            what: String::new(),
+        }
     }
 }
 
@@ -79,7 +84,9 @@ impl Progress {
         if self.what != what {
             self.what = what.to_owned();
             let template = "{msg} [{bar:30}] {pos}/{len} {eta}";
-            bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
             bar.set_message(what.to_owned());
         }
         bar.set_length(total.unwrap_or(done));
@@ -99,11 +106,13 @@ impl Drop for Progress {
 pub fn project(settings: &Settings) -> Result<Project, CliError> {
     let url = settings.database_url()?;
     if !Sqlite::accepts(url.expose()) {
-        return Err(CliError::usage(format!("{url}: this version speaks to SQLite only")).hint("write it like `sqlite:app.db`"));
+        return Err(CliError::usage(format!("{url}: this version speaks to SQLite only"))
+            .hint("write it like `sqlite:app.db`"));
     }
     let database = Sqlite::file_of(url.expose(), Path::new("")).map_err(OpsError::from)?;
     Ok(Project {
         name: settings.name()?.clone(),
+        chain: settings.chain,
         migrations: settings.migrations.clone(),
         database,
         database_name: settings.database_name()?.to_owned(),
@@ -150,7 +159,10 @@ pub fn key(settings: &Settings) -> OpenKey {
 pub fn open_key(settings: &Settings) -> Result<PrivateKey, KeyUnavailable> {
     let unavailable = |message: String, hint: &str| KeyUnavailable { message, hint: hint.to_owned() };
     let text = settings.key_text().map_err(|error| {
-        unavailable(error.to_string(), "run `greffe key generate --out FILE`, or set GREFFE_KEY to the key's text")
+        unavailable(
+            error.to_string(),
+            "run `greffe key generate --out FILE`, or set GREFFE_KEY to the key's text",
+        )
     })?;
     let mut parsed = parse_private_key(text.expose(), None);
     if matches!(parsed, Err(KeyTextError::PassphraseNeeded)) {
@@ -159,7 +171,9 @@ pub fn open_key(settings: &Settings) -> Result<PrivateKey, KeyUnavailable> {
     }
     parsed.map_err(|error| {
         let hint = match error {
-            KeyTextError::PassphraseNeeded | KeyTextError::WrongPassphrase => "set GREFFE_KEY_PASSPHRASE to the key's passphrase",
+            KeyTextError::PassphraseNeeded | KeyTextError::WrongPassphrase => {
+                "set GREFFE_KEY_PASSPHRASE to the key's passphrase"
+            }
             _ => "give an Ed25519 key as PKCS#8 PEM or in OpenSSH's form",
         };
         unavailable(format!("the signing key cannot be opened: {error}"), hint)
@@ -176,7 +190,9 @@ pub fn passphrase(settings: &Settings, twice: bool) -> Result<Option<Zeroizing<S
         return Ok(None);
     }
     let ask = |prompt: &str| {
-        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| failed(format!("no passphrase: {error}")))
+        rpassword::prompt_password(prompt)
+            .map(Zeroizing::new)
+            .map_err(|error| failed(format!("no passphrase: {error}")))
     };
     let first = ask("Passphrase of the signing key: ")?;
     if twice && *first != *ask("Once more: ")? {
@@ -201,6 +217,7 @@ pub fn verify_options(settings: &Settings, required: &[SettingsAnchor]) -> Optio
 /// Runs a future to its end on this thread.
 pub fn block_on<F: Future>(future: F) -> Result<F::Output, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.map_err(|error| CliError::new(super::Exit::Unfinished, format!("no runtime: {error}")))?;
+    let runtime =
+        runtime.map_err(|error| CliError::new(super::Exit::Unfinished, format!("no runtime: {error}")))?;
     Ok(runtime.block_on(future))
 }

@@ -85,6 +85,7 @@ impl From<OpsError> for CliError {
             | OpsError::ImportFork { .. }
             | OpsError::ImportOtherChain { .. }
             | OpsError::HeadLost { .. }
+            | OpsError::OtherChain { .. }
             | OpsError::HistoryDiffers { .. }
             | OpsError::HistoryBehind { .. }
             | OpsError::ArchiveBehind { .. }
@@ -125,7 +126,10 @@ fn hint(error: &OpsError) -> Option<String> {
              of its own with `greffe init`"
                 .to_owned()
         }
-        OpsError::HistoryDiffers { .. } | OpsError::ArchiveBehind { .. } => {
+        OpsError::Append(crate::chain::AppendError::Threshold { .. }) => {
+            "sign with a key that the trust document lists as signer: name it with `--key SOURCE`".to_owned()
+        }
+        OpsError::HistoryDiffers { .. } | OpsError::ArchiveBehind { .. } | OpsError::OtherChain { .. } => {
             "name the archive that belongs to this database with `--archive PATH`, or bring it here with \
              `greffe import FILE.car`"
                 .to_owned()
@@ -147,11 +151,16 @@ fn hint(error: &OpsError) -> Option<String> {
 
 fn database_hint(error: &DatabaseError) -> Option<String> {
     Some(match error {
-        DatabaseError::Missing(_) => "run `greffe apply` to create it, or name another with `--database URL`".to_owned(),
-        DatabaseError::Locked { .. } => "wait for the other run, or wait longer with `--lock-wait 5m`".to_owned(),
+        DatabaseError::Missing(_) => {
+            "run `greffe apply` to create it, or name another with `--database URL`".to_owned()
+        }
+        DatabaseError::Locked { .. } => {
+            "wait for the other run, or wait longer with `--lock-wait 5m`".to_owned()
+        }
         DatabaseError::Concurrent => "run the command again: it reads the history anew".to_owned(),
         DatabaseError::TransactionEnded => {
-            "remove BEGIN, COMMIT and ROLLBACK from the script; `greffe status` shows what came of it".to_owned()
+            "remove BEGIN, COMMIT and ROLLBACK from the script; `greffe status` shows what came of it"
+                .to_owned()
         }
         DatabaseError::Url(_) => "write it like `sqlite:app.db`".to_owned(),
         _ => return None,
@@ -160,9 +169,15 @@ fn database_hint(error: &DatabaseError) -> Option<String> {
 
 fn archive_hint(error: &ArchiveError) -> Option<String> {
     Some(match error {
-        ArchiveError::NotFound { .. } => "run `greffe init` to begin a chain, or `greffe import FILE.car`".to_owned(),
-        ArchiveError::InUse { .. } => "wait for the other run, or wait longer with `--lock-wait 5m`".to_owned(),
-        ArchiveError::Exists { .. } => "choose another name with `--name`, or another folder with `--archive`".to_owned(),
+        ArchiveError::NotFound { .. } => {
+            "run `greffe init` to begin a chain, or `greffe import FILE.car`".to_owned()
+        }
+        ArchiveError::InUse { .. } => {
+            "wait for the other run, or wait longer with `--lock-wait 5m`".to_owned()
+        }
+        ArchiveError::Exists { .. } => {
+            "choose another name with `--name`, or another folder with `--archive`".to_owned()
+        }
         ArchiveError::Damaged { path, .. } | ArchiveError::Corrupt { path, .. } => format!(
             "keep the file as evidence, run `greffe verify {}` to see what is damaged, and import a sound copy",
             path.display()
@@ -209,7 +224,9 @@ pub fn problem_hint(problem: &Problem) -> String {
             shown(seq)
         ),
         Problem::Cosmetic { seq, .. } => format!("`greffe show {} --script` prints what ran", shown(seq)),
-        Problem::DownEdited { seq, .. } => format!("`greffe show {} --json` names the archived way down", shown(seq)),
+        Problem::DownEdited { seq, .. } => {
+            format!("`greffe show {} --json` names the archived way down", shown(seq))
+        }
         Problem::Missing { seq, .. } => {
             format!("bring the script back: `greffe show {} --script` prints it", shown(seq))
         }
@@ -221,10 +238,17 @@ pub fn problem_hint(problem: &Problem) -> String {
              `greffe repair {version} --rolled-back`"
         ),
         Problem::TransactionControl { .. } => {
-            "remove BEGIN, COMMIT and ROLLBACK, or begin the script with the line `-- no-transaction`".to_owned()
+            "remove BEGIN, COMMIT and ROLLBACK, or begin the script with the line `-- no-transaction`"
+                .to_owned()
+        }
+        Problem::NotInArchive { .. } => {
+            "name the archive that belongs to this database with `--archive PATH`, or bring it here with \
+             `greffe import FILE.car`"
+                .to_owned()
         }
         Problem::Drifted { .. } => {
-            "find out who changed the schema; the next `greffe verify` reports it where it happened".to_owned()
+            "find out who changed the schema; the next `greffe verify` reports it where it happened"
+                .to_owned()
         }
     }
 }

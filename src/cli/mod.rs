@@ -12,8 +12,8 @@ pub mod settings;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use clap::Parser as _;
+use clap::error::ErrorKind;
 
 pub use commands::Arguments;
 use context::Context;

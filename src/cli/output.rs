@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::error::CliError;
 use super::Exit;
+use super::error::CliError;
 
 /// A result that can be shown both ways.
 pub trait Show {

@@ -206,13 +206,20 @@ impl Session {
             &project.name,
             project.lock_wait.max(Duration::from_millis(1)),
         )?;
+        if let (Some(expected), Some(found)) = (project.chain, chain.appender.chain())
+            && expected != found
+        {
+            return Err(OpsError::OtherChain { expected, found });
+        }
         require_same_database(&chain, rows)?;
-        target.prepare().await?;
-        let identity = target.identity();
         let key = key.join().map_err(|_| super::KeyUnavailable {
             message: "the key could not be opened".to_owned(),
             hint: "try again".to_owned(),
         })??;
+        // Before anything runs that nobody could sign for.
+        chain.appender.require_signers(&[&key])?;
+        target.prepare().await?;
+        let identity = target.identity();
         let (name, engine, version) = (project.database_name.clone(), identity.engine, identity.version);
         Ok(Self {
             chain,

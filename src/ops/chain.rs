@@ -67,6 +67,19 @@ impl ChainReader {
         self.archive.head()
     }
 
+    /// Refuses an archive whose newest head is older than the one that was last written.
+    ///
+    /// # Errors
+    /// [`OpsError::HeadLost`].
+    pub fn require_end(&self) -> Result<(), OpsError> {
+        match self.archive.head_file() {
+            HeadFile::Unknown(named) => {
+                Err(OpsError::HeadLost { path: self.archive.path().to_owned(), named, newest: self.head() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// CID of manifest 0.
     #[must_use]
     pub fn root(&self) -> Cid {
@@ -206,12 +219,12 @@ impl OpenChain {
     /// cannot be continued.
     pub fn open(directory: &Path, name: &ChainName, wait: Duration) -> Result<Self, OpsError> {
         let archive = Archive::open_write(directory, name, wait)?;
+        let reader = ChainReader { archive };
         // Going on from an older head would make a second version of entries that were published.
-        if let HeadFile::Unknown(named) = archive.head_file() {
-            return Err(OpsError::HeadLost { path: archive.path().to_owned(), named, newest: archive.head() });
-        }
-        let appender = Appender::restore(&archive.head(), &mut |cid| archive.get(cid).map_err(Box::new))?;
-        Ok(Self { reader: ChainReader { archive }, appender })
+        reader.require_end()?;
+        let appender =
+            Appender::restore(&reader.head(), &mut |cid| reader.archive.get(cid).map_err(Box::new))?;
+        Ok(Self { reader, appender })
     }
 
     /// What was cut off the archive when it was opened.

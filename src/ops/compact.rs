@@ -1,10 +1,13 @@
 //! Rewrites an archive without what earlier heads alone needed: partial tiles, directories, checkpoints.
 
+use std::path::Path;
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::chain::OpenChain;
-use super::{OpsError, Project, export};
-use crate::model::Cid;
+use super::{OpsError, export};
+use crate::model::{ChainName, Cid};
 
 /// What was dropped.
 #[derive(Debug, Serialize)]
@@ -19,8 +22,8 @@ pub struct Compacted {
 ///
 /// # Errors
 /// When the archive is in use or lacks a block; it is unchanged then.
-pub fn compact(project: &Project) -> Result<Compacted, OpsError> {
-    let mut chain = OpenChain::open(&project.archive, &project.name, project.lock_wait)?;
+pub fn compact(directory: &Path, name: &ChainName, wait: Duration) -> Result<Compacted, OpsError> {
+    let mut chain = OpenChain::open(directory, name, wait)?;
     let head = chain.reader.head();
     let mut order = Vec::new();
     export::walk(&chain.reader, head, &mut |cid, _| {

@@ -44,6 +44,8 @@ pub enum OpsError {
     NotInArchive(String),
     #[error("{} has lost its end: its head was {named}, the newest head that it holds is {newest}", path.display())]
     HeadLost { path: PathBuf, named: Cid, newest: Cid },
+    #[error("the archive is of the chain {found}, the settings name {expected}")]
+    OtherChain { expected: Cid, found: Cid },
     #[error("the database says that entry {seq} is {history}; in the archive it is {archive}")]
     HistoryDiffers { seq: u64, history: Cid, archive: Cid },
     #[error("the database knows {history} entries of the archive, which has only {archive}")]

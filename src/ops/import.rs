@@ -123,7 +123,9 @@ fn create(path: &Path, directory: &Path, name: &ChainName, chain: Cid, head: Cid
             if ended {
                 let block = reader.get_verified(&head).map(|bytes| bytes.map(<[u8]>::to_vec));
                 let missing = OpsError::BlockMissing { what: "head", cid: head };
-                return Some(block.map_err(OpsError::from).and_then(|bytes| Ok((head, bytes.ok_or(missing)?))));
+                return Some(
+                    block.map_err(OpsError::from).and_then(|bytes| Ok((head, bytes.ok_or(missing)?))),
+                );
             }
         }
         None

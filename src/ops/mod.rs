@@ -28,12 +28,14 @@ pub use outbox::Archived;
 pub use plan::{Pending, Problem, Wanted};
 
 use crate::crypto::PrivateKey;
-use crate::model::{Actor, ChainName, Timestamp};
+use crate::model::{Actor, ChainName, Cid, Timestamp};
 
 /// Where a project keeps its things.
 #[derive(Clone, Debug)]
 pub struct Project {
     pub name: ChainName,
+    /// CID of manifest 0, where the settings name it: no other chain is continued.
+    pub chain: Option<Cid>,
     /// Folder of scripts.
     pub migrations: PathBuf,
     /// The database file.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::crypto::Digest;
 use crate::database::{Applied, History, RowState};
-use crate::model::FileDigests;
+use crate::model::{Cid, FileDigests};
 use crate::scripts::{Control, Migration, Script, Version, transaction_control};
 
 /// Something that is not as it should be. Some problems stop a run, all are findings of `status`.
@@ -29,6 +29,8 @@ pub enum Problem {
         "script `{file}` ends or begins a transaction in line {line}: each script runs in one of greffe's own"
     )]
     TransactionControl { version: String, file: String, line: usize },
+    #[error("the database says that entry {seq} of the archive is {expected}; there is {}", match found { Some(found) => found.to_string(), None => "none".to_owned() })]
+    NotInArchive { seq: u64, expected: Cid, found: Option<Cid> },
     #[error("the schema changed outside the archive")]
     Drifted { expected: Digest, found: Digest },
 }

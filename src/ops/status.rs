@@ -7,6 +7,7 @@ use super::{ChainReader, OpsError, Project};
 use crate::database::{History, Target};
 use crate::model::{Cid, Timestamp};
 use crate::scripts::read_folder;
+use crate::store::ArchiveError;
 
 /// What `status` found.
 #[derive(Debug, Serialize)]
@@ -66,8 +67,15 @@ pub async fn status<T: Target>(project: &Project, target: Option<&mut T>) -> Res
     {
         problems.push(Problem::Drifted { expected: *expected, found });
     }
-    let archive = ChainReader::open(&project.archive, &project.name).ok();
+    let archive = match ChainReader::open(&project.archive, &project.name) {
+        Ok(reader) => Some(reader),
+        Err(OpsError::Archive(ArchiveError::NotFound { .. })) => None,
+        Err(error) => return Err(error),
+    };
     let newest = archive.as_ref().map(ChainReader::newest).transpose()?;
+    if let Some((seq, expected)) = history.newest_archived {
+        problems.extend(other_entry(archive.as_ref(), seq, expected)?);
+    }
     let mut migrations: Vec<Line> = folder
         .iter()
         .map(|migration| {
@@ -106,4 +114,18 @@ pub async fn status<T: Target>(project: &Project, target: Option<&mut T>) -> Res
         unarchived: history.unarchived,
         problems,
     })
+}
+
+/// What is wrong when the archive does not have the entry that the database says it has.
+fn other_entry(archive: Option<&ChainReader>, seq: u64, expected: Cid) -> Result<Option<Problem>, OpsError> {
+    let Some(archive) = archive else {
+        return Ok(Some(Problem::NotInArchive { seq, expected, found: None }));
+    };
+    archive.require_end()?;
+    let found = match archive.manifest_at(seq) {
+        Ok(found) => Some(found),
+        Err(OpsError::NoEntry(..)) => None,
+        Err(error) => return Err(error),
+    };
+    Ok((found != Some(expected)).then_some(Problem::NotInArchive { seq, expected, found }))
 }

@@ -29,8 +29,16 @@ pub fn verify_car(
     progress: &mut Progress<'_>,
 ) -> Result<Report, OpsError> {
     let mut reader = CarReader::open(path)?;
-    let (root, expected_chain) = root_of(&mut reader)?;
+    let (root, expected_chain, has_head) = root_of(&mut reader)?;
     let mut verifier = Verifier::new(root, options);
+    if !has_head {
+        let detail = "it begins with manifest 0 and holds no head that is whole".to_owned();
+        verifier.add_finding(Finding {
+            seq: None,
+            cid: None,
+            fault: Fault::Malformed { what: "archive", detail },
+        });
+    }
     drive(&mut verifier, &mut reader, threads, progress)?;
     reader.check_rest(|damage| verifier.add_finding(finding_of(damage)))?;
     let mut report = verifier.finish();
@@ -64,15 +72,19 @@ pub fn verify_archive(
     Ok(verifier.finish())
 }
 
-/// The block to verify from, and the chain that the file's root says it is.
-fn root_of(reader: &mut CarReader) -> Result<(Cid, Option<Cid>), ReadError> {
+/// The block to verify from, the chain that the file's root says it is, and whether a head is there that has to be.
+fn root_of(reader: &mut CarReader) -> Result<(Cid, Option<Cid>, bool), ReadError> {
     let root = reader.root();
     let block = reader.get_verified(&root)?;
-    let Some(manifest) = block.and_then(|bytes| decode_manifest(bytes).ok()) else { return Ok((root, None)) };
-    // A file whose root is a manifest is a growing archive; without any head, that manifest is all there is.
+    let Some(manifest) = block.and_then(|bytes| decode_manifest(bytes).ok()) else {
+        return Ok((root, None, true));
+    };
+    // A file whose root is manifest 0 is a growing archive: its newest head is what it is now.
+    if manifest.seq > 0 {
+        return Ok((root, None, true));
+    }
     let head = reader.newest_head()?;
-    let chain = (manifest.seq == 0).then_some(root);
-    Ok((head.unwrap_or(root), chain))
+    Ok((head.unwrap_or(root), Some(root), head.is_some()))
 }
 
 fn finding_of(damage: Damage) -> Finding {

@@ -12,8 +12,8 @@ use greffe::chain::{Appender, Block, NewFile, Options};
 use greffe::codec::trust::encode_trust;
 use greffe::crypto::{Digest, PrivateKey, parse_private_key};
 use greffe::model::{
-    Actor, ChainName, Details, Engine, Event, EventId, EventKind, Evidence, Executor, FileDigests, MigrationDetails,
-    MigrationName, Outcome, Role, Run, SchemaChange, StatementRun, Target, Timestamp,
+    Actor, ChainName, Details, Engine, Event, EventId, EventKind, Evidence, Executor, FileDigests,
+    MigrationDetails, MigrationName, Outcome, Role, Run, SchemaChange, StatementRun, Target, Timestamp,
 };
 use greffe::ops::init::sole_key;
 use greffe::ops::verify::verify_car;
@@ -55,7 +55,10 @@ fn event(kind: EventKind, at: Timestamp, purpose: &str, target: Option<Target>, 
         started_at: at,
         finished_at: at,
         database_clock: None,
-        actor: Actor { pseudonym: "00000000000000000000000000000001".parse().unwrap(), role: "demonstration".into() },
+        actor: Actor {
+            pseudonym: "00000000000000000000000000000001".parse().unwrap(),
+            role: "demonstration".into(),
+        },
         target,
         executor: Executor { name: "greffe".into(), version: "0".into() },
         run: Run { id: event_id(at, &format!("run of {purpose}")), ci: None },
@@ -147,7 +150,10 @@ fn the_archive_of_this_repository_verifies_and_is_built_again() {
             std::fs::write(root("archive").join(file), &fresh).unwrap();
         }
         let kept = std::fs::read(root("archive").join(file)).unwrap_or_default();
-        assert!(kept == fresh, "archive/{file} is not what migrations/ make: run this test with UPDATE_OWN_ARCHIVE=1");
+        assert!(
+            kept == fresh,
+            "archive/{file} is not what migrations/ make: run this test with UPDATE_OWN_ARCHIVE=1"
+        );
     }
     let report = verify_car(&root("archive/greffe.car"), Options::default(), 1, &mut |_, _, _| ()).unwrap();
     assert!(report.verified, "{:?}", report.findings);

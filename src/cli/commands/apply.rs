@@ -45,7 +45,10 @@ struct Done {
 pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
     let settings = context.settings()?;
     let project = project(&settings)?;
-    let wanted = Wanted { to: wanted_version(arguments.to.as_deref())?, allow_out_of_order: settings.allow_out_of_order };
+    let wanted = Wanted {
+        to: wanted_version(arguments.to.as_deref())?,
+        allow_out_of_order: settings.allow_out_of_order,
+    };
     if arguments.dry_run {
         let preview = block_on(async {
             let mut database = look_at_database(&project).await?;
@@ -70,7 +73,10 @@ pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
         notes(&outcome.notes);
     }
     if outcome.torn_bytes > 0 {
-        remark(&format!("note: {} bytes of an interrupted write were cut off the archive", outcome.torn_bytes));
+        remark(&format!(
+            "note: {} bytes of an interrupted write were cut off the archive",
+            outcome.torn_bytes
+        ));
     }
     if let Some(failed) = &outcome.failed {
         remark(&failure_text(failed));
@@ -81,7 +87,8 @@ pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
 
 fn wanted_version(to: Option<&str>) -> Result<Option<Version>, CliError> {
     let parse = |text: &str| {
-        text.parse::<Version>().map_err(|error| CliError::usage(error.to_string()).hint("run `greffe status`"))
+        text.parse::<Version>()
+            .map_err(|error| CliError::usage(error.to_string()).hint("run `greffe status`"))
     };
     to.map(parse).transpose()
 }

@@ -2,7 +2,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::CommandResult;
-use crate::cli::context::{Context, project};
+use crate::cli::context::Context;
 use crate::cli::output::Reply;
 use crate::ops::compact::{Compacted, compact};
 
@@ -21,7 +21,8 @@ struct Done {
 }
 
 pub fn run(context: &Context, _: &Compact) -> CommandResult {
-    let compacted = compact(&project(&context.settings()?)?)?;
+    let settings = context.settings()?;
+    let compacted = compact(&settings.archive_directory, settings.name()?, settings.lock_wait)?;
     Ok(Reply::new(Done { command: "compact", compacted }, |done, out| {
         let Compacted { head, bytes_before, bytes_after } = &done.compacted;
         writeln!(out, "{bytes_before} bytes became {bytes_after}, head {head}")

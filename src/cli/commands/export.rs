@@ -32,7 +32,8 @@ pub fn run(context: &Context, arguments: &Export) -> CommandResult {
     let reader = context.reader()?;
     let existing = if arguments.force { Existing::Replace } else { Existing::Keep };
     let mut progress = context.progress();
-    let exported = export(&reader, &arguments.out, existing, &mut |what, done, total| progress.show(what, done, total))?;
+    let exported =
+        export(&reader, &arguments.out, existing, &mut |what, done, total| progress.show(what, done, total))?;
     drop(progress);
     Ok(Reply::new(Done { command: "export", file: arguments.out.clone(), exported }, |done, out| {
         let Exported { head, blocks, bytes } = &done.exported;

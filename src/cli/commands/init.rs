@@ -61,7 +61,9 @@ pub fn run(context: &Context, arguments: &Init) -> CommandResult {
     let database = match &settings.database_url {
         Some(source) => source.clone(),
         None => {
-            let url = ask("Database URL, like sqlite:app.db: ", || settings.database_url().map(drop).map_err(CliError::from))?;
+            let url = ask("Database URL, like sqlite:app.db: ", || {
+                settings.database_url().map(drop).map_err(CliError::from)
+            })?;
             DatabaseSource::parse(&url, &folder)
                 .ok_or_else(|| CliError::usage("that is not a URL").hint("write it like `sqlite:app.db`"))?
         }
@@ -76,7 +78,8 @@ pub fn run(context: &Context, arguments: &Init) -> CommandResult {
     fresh.database_name = settings.database_name.clone();
     fresh.migrations = Some(relative(&settings.migrations, &folder));
     fresh.archive_directory = Some(relative(&settings.archive_directory, &folder));
-    fresh.key_source = Some(settings.key_source.clone().unwrap_or_else(|| SecretSource::File(KEY_FILE.into())));
+    fresh.key_source =
+        Some(settings.key_source.clone().unwrap_or_else(|| SecretSource::File(KEY_FILE.into())));
     fresh.actor_pseudonym = Some(pseudonym);
     fresh.actor_role = Some(settings.actor_role.clone());
     write_new(&file, &render_new(&fresh))?;
@@ -93,7 +96,12 @@ pub fn run(context: &Context, arguments: &Init) -> CommandResult {
 }
 
 /// A new chain, or the one that is in the archive folder under this name.
-fn begin(settings: &Settings, name: &ChainName, actor: &Actor, key: &PrivateKey) -> Result<(Cid, Cid, bool), CliError> {
+fn begin(
+    settings: &Settings,
+    name: &ChainName,
+    actor: &Actor,
+    key: &PrivateKey,
+) -> Result<(Cid, Cid, bool), CliError> {
     let directory = &settings.archive_directory;
     match ops::init::init(directory, name, actor, key) {
         Ok(begun) => Ok((begun.chain, begun.head, false)),

@@ -3,9 +3,10 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::CommandResult;
 use crate::cli::context::Context;
+use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply};
+use crate::cli::{CommandResult, Exit};
 use crate::ops::log::{LogEntry, log};
 
 /// List the entries of the archive, newest first
@@ -25,32 +26,42 @@ pub struct Log {
 struct Shown {
     command: &'static str,
     entries: Vec<LogEntry>,
-    #[serde(skip)]
-    oneline: bool,
 }
 
 pub fn run(context: &Context, arguments: &Log) -> CommandResult {
     let reader = context.reader()?;
     let mut entries = Vec::new();
+    if context.json {
+        log(&reader, arguments.limit, &mut |entry| {
+            entries.push(entry);
+            true
+        })?;
+        return Ok(Reply::new(Shown { command: "log", entries }, |_, _| Ok(())));
+    }
+    // Written as it is read: a long chain is not held in memory, and a closed pipe ends the reading.
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut written = Ok(());
+    let mut first = true;
     log(&reader, arguments.limit, &mut |entry| {
-        entries.push(entry);
-        true
+        written = show(&entry, arguments.oneline, std::mem::take(&mut first), &mut out);
+        written.is_ok()
     })?;
-    Ok(Reply::new(Shown { command: "log", entries, oneline: arguments.oneline }, show))
+    match written.and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::new(Exit::Unfinished, format!("cannot write the result: {error}")))
+        }
+        _ => Ok(Reply::silent(Exit::Done)),
+    }
 }
 
-fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
-    for (index, entry) in shown.entries.iter().enumerate() {
-        if shown.oneline {
-            writeln!(out, "{:>6} {} {}", entry.event.seq, entry.manifest, Clean(&title(entry)))?;
-            continue;
-        }
-        if index > 0 {
-            writeln!(out)?;
-        }
-        show_entry(entry, out)?;
+fn show(entry: &LogEntry, oneline: bool, first: bool, out: &mut dyn Write) -> io::Result<()> {
+    if oneline {
+        return writeln!(out, "{:>6} {} {}", entry.event.seq, entry.manifest, Clean(&title(entry)));
     }
-    Ok(())
+    if !first {
+        writeln!(out)?;
+    }
+    show_entry(entry, out)
 }
 
 /// What happened, in a few words.

@@ -185,9 +185,9 @@ mod tests {
     fn every_setting_has_its_flag() {
         let command = Arguments::command();
         for key in &KEYS {
-            let found = command.get_arguments().any(|argument| {
-                argument.get_long().is_some_and(|long| format!("--{long}") == key.flag)
-            });
+            let found = command
+                .get_arguments()
+                .any(|argument| argument.get_long().is_some_and(|long| format!("--{long}") == key.flag));
             assert!(found, "{} has no flag {}", key.path(), key.flag);
         }
     }

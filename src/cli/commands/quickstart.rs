@@ -58,9 +58,10 @@ struct Step {
 }
 
 pub fn run(context: &Context, arguments: &Quickstart) -> CommandResult {
-    let folder = arguments.folder.clone().unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("greffe-quickstart-{}", Pseudonym::generate()))
-    });
+    let folder = arguments
+        .folder
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("greffe-quickstart-{}", Pseudonym::generate())));
     make(&folder)?;
     let mut player = Player {
         environment: Environment::from_iter([("GREFFE_KEY_PASSPHRASE", Pseudonym::generate().to_string())]),
@@ -110,7 +111,8 @@ impl Player {
         self.command("verify quickstart.car", Exit::Done)?;
         let (car, copy) = (Path::new("quickstart.car"), Path::new("tampered.car"));
         let mut bytes = std::fs::read(car).map_err(|error| failed(car, &error))?;
-        let position = bytes.windows(TARGET.len()).position(|window| window == TARGET).unwrap_or(bytes.len() - 1);
+        let position =
+            bytes.windows(TARGET.len()).position(|window| window == TARGET).unwrap_or(bytes.len() - 1);
         bytes[position] ^= 1;
         std::fs::write(copy, bytes).map_err(|error| failed(copy, &error))?;
         self.say(&format!("\nNow one bit of a copy is flipped: byte {position}, in the script of the shop."));
@@ -120,7 +122,8 @@ impl Player {
     fn command(&mut self, line: &str, expected: Exit) -> Result<(), CliError> {
         self.say(&format!("\n$ greffe {line}"));
         let words = std::iter::once("greffe").chain(line.split(' '));
-        let arguments = Arguments::try_parse_from(words).map_err(|error| CliError::usage(error.to_string()))?;
+        let arguments =
+            Arguments::try_parse_from(words).map_err(|error| CliError::usage(error.to_string()))?;
         let reply = execute(arguments, self.environment.clone(), self.json)?;
         if self.json {
             let exit = reply.exit as u8;

@@ -43,7 +43,8 @@ pub fn run(context: &Context, arguments: &Repair) -> CommandResult {
     let outcome = block_on(async {
         let mut database = open_database(&project).await?;
         let result =
-            repair(&project, &mut database, &arguments.version, direction, key(&settings), &mut |_, _, _| ()).await;
+            repair(&project, &mut database, &arguments.version, direction, key(&settings), &mut |_, _, _| ())
+                .await;
         database.close().await;
         Ok::<_, CliError>(result?)
     })??;

@@ -39,7 +39,11 @@ pub fn run(context: &Context, arguments: &Rollback) -> CommandResult {
     let extent = match (arguments.steps, &arguments.to) {
         (Some(steps), _) => Extent::Steps(steps),
         (None, Some(version)) => Extent::To(version.clone()),
-        (None, None) => return Err(CliError::usage("how far to go back is not said").hint("pass `--steps N` or `--to VERSION`")),
+        (None, None) => {
+            return Err(
+                CliError::usage("how far to go back is not said").hint("pass `--steps N` or `--to VERSION`")
+            );
+        }
     };
     let mut progress = context.progress();
     let outcome = block_on(async {

@@ -46,7 +46,14 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     }
     for file in &entry.files {
         let sealed = if file.sealed { ", sealed" } else { "" };
-        writeln!(out, "file     {} ({}, {} bytes{sealed}) {}", Clean(&file.name), file.role, file.size, file.cid)?;
+        writeln!(
+            out,
+            "file     {} ({}, {} bytes{sealed}) {}",
+            Clean(&file.name),
+            file.role,
+            file.size,
+            file.cid
+        )?;
     }
     writeln!(out)?;
     let statement = serde_json::to_string_pretty(&entry.event)?;

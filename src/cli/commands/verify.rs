@@ -80,8 +80,9 @@ pub fn threads(asked: Option<usize>) -> usize {
 /// Anchors that must be met.
 pub fn parse_anchors(texts: &[String]) -> Result<Vec<Anchor>, CliError> {
     let parse = |text: &String| {
-        text.parse::<Anchor>()
-            .map_err(|error| CliError::usage(format!("{}: {error}", Clean(text))).hint("give a CID or a keyid"))
+        text.parse::<Anchor>().map_err(|error| {
+            CliError::usage(format!("{}: {error}", Clean(text))).hint("give a CID or a keyid")
+        })
     };
     texts.iter().map(parse).collect()
 }

@@ -55,7 +55,11 @@ pub(super) fn before_file(
     loader.read_variables();
     loader.read_flags(overrides);
     loader.refuse_unknown_variables();
-    if loader.problems.is_empty() { Ok(loader.settings) } else { Err(SettingsError::Invalid(loader.problems)) }
+    if loader.problems.is_empty() {
+        Ok(loader.settings)
+    } else {
+        Err(SettingsError::Invalid(loader.problems))
+    }
 }
 
 struct Loader<'a> {
