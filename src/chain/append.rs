@@ -3,20 +3,17 @@
 //! after all that it links to.
 
 use super::Block;
-use super::snapshot::{EntriesTree, Snapshot};
-use super::tlog::Reader;
-use super::tree::MerkleTree;
-use crate::codec::dag_cbor::{self, DagCborError};
-use crate::codec::dsse::{Envelope, EnvelopeError, LOG_LIMIT};
-use crate::codec::note::{Note, NoteError, decode_checkpoint, encode_checkpoint};
-use crate::codec::statement::{StatementError, encode_statement};
-use crate::codec::tiles::{TILE_WIDTH, TileKind, tiles_of};
+use super::snapshot::Snapshot;
+use crate::codec::dag_cbor::{self};
+use crate::codec::dsse::{Envelope, LOG_LIMIT};
+use crate::codec::note::{Note, encode_checkpoint};
+use crate::codec::statement::encode_statement;
 use crate::codec::trust::{TrustError, decode_trust};
-use crate::codec::unixfs::{UnixFsError, build_file};
+use crate::codec::unixfs::build_file;
 use crate::crypto::{Digest, PrivateKey};
 use crate::model::{
-    CID_LENGTH, Checkpoint, Cid, Codec, Event, EventKind, FileEntry, FileName, Head, KeyRole, Manifest, Role,
-    Statement, Subject, TrustDocument,
+    Checkpoint, Cid, Codec, Event, EventKind, FileEntry, FileName, Head, KeyRole, Manifest, Role, Statement,
+    Subject, TrustDocument,
 };
 
 /// A file that goes into the archive with an event.
@@ -46,36 +43,13 @@ pub enum AppendError {
     TooLarge { what: &'static str, size: usize, limit: usize },
 }
 
-/// Why a chain cannot be continued from a head.
-#[derive(Debug, thiserror::Error)]
-pub enum RestoreError<E> {
-    #[error(transparent)]
-    Read(E),
-    #[error("block {0} is missing")]
-    Missing(Cid),
-    #[error("block {cid} is not what the head needs there: {source}")]
-    DagCbor { cid: Cid, source: DagCborError },
-    #[error("block {cid} is not what the head needs there: {source}")]
-    UnixFs { cid: Cid, source: UnixFsError },
-    #[error("the checkpoint cannot be read: {0}")]
-    Note(#[from] NoteError),
-    #[error("the log of manifest 0 cannot be read: {0}")]
-    Envelope(#[from] EnvelopeError),
-    #[error("the statement of manifest 0 cannot be read: {0}")]
-    Statement(#[from] StatementError),
-    #[error("the trust document cannot be read: {0}")]
-    Trust(#[from] TrustError),
-    #[error("the head contradicts itself: {0}")]
-    Inconsistent(&'static str),
-}
-
 /// A chain that grows.
 #[derive(Clone, Debug)]
 pub struct Appender {
-    snapshot: Snapshot,
-    chain: Option<Cid>,
-    last: Option<Cid>,
-    trust: Option<TrustDocument>,
+    pub(super) snapshot: Snapshot,
+    pub(super) chain: Option<Cid>,
+    pub(super) last: Option<Cid>,
+    pub(super) trust: Option<TrustDocument>,
 }
 
 impl Default for Appender {
@@ -185,7 +159,7 @@ impl Appender {
         };
         let document = decode_trust(&file.bytes)?;
         match &self.trust {
-            Some(old) if document.version != old.version + 1 => {
+            Some(old) if Some(document.version) != old.version.checked_add(1) => {
                 Err(AppendError::TrustVersion { in_force: old.version, found: document.version })
             }
             _ => Ok(document),
@@ -207,31 +181,6 @@ impl Appender {
             .chain([after])
             .try_for_each(|document| require_threshold(document, role, event.seq, keys))
     }
-
-    /// Continues a chain from its head; `get` reads one block, whose bytes must be the CID's.
-    ///
-    /// # Errors
-    /// [`RestoreError`] when a block is missing or not what the head needs.
-    pub fn restore<E>(
-        head: &Cid,
-        get: &mut dyn FnMut(&Cid) -> Result<Option<Vec<u8>>, E>,
-    ) -> Result<Self, RestoreError<E>> {
-        let mut reader = Reader { get };
-        let head = reader.head(head)?;
-        let last = reader.manifest(&head.manifest)?;
-        let chain = last.chain.unwrap_or(head.manifest);
-        let size = last.seq + 1;
-        let tree = reader.tree(&head.tlog)?;
-        let checkpoint = tree.iter().find(|(path, _)| path == "checkpoint");
-        let (_, checkpoint) = checkpoint.ok_or(RestoreError::Inconsistent("it has no checkpoint"))?;
-        let checkpoint = decode_checkpoint(&Note::decode(&reader.block(&checkpoint.cid)?)?.text)?;
-        let snapshot = restore_snapshot(&mut reader, size, &head, &tree)?;
-        if checkpoint.size != size || checkpoint.root != snapshot.merkle.root() {
-            return Err(RestoreError::Inconsistent("the checkpoint is not that of the tiles"));
-        }
-        let trust = reader.trust(&chain)?;
-        Ok(Self { snapshot, chain: Some(chain), last: Some(head.manifest), trust: Some(trust) })
-    }
 }
 
 fn require_threshold(
@@ -246,43 +195,6 @@ fn require_threshold(
     let given = ids.iter().filter(|id| document.key_for(id, role, seq).is_some()).count();
     let needed = document.threshold(role).max(1);
     if given < needed as usize { Err(AppendError::Threshold { role, seq, needed, given }) } else { Ok(()) }
-}
-
-fn restore_snapshot<E>(
-    reader: &mut Reader<'_, E>,
-    size: u64,
-    head: &Head,
-    tree: &[(String, crate::codec::unixfs::PbLink)],
-) -> Result<Snapshot, RestoreError<E>> {
-    let mut snapshot = Snapshot::default();
-    let mut edge: Vec<Vec<Digest>> = Vec::new();
-    let files: std::collections::HashMap<&str, _> =
-        tree.iter().map(|(path, link)| (path.as_str(), link)).collect();
-    for tile in tiles_of(size) {
-        let path = tile.path();
-        let link = files.get(path.as_str()).ok_or(RestoreError::Inconsistent("a tile is missing"))?;
-        if let TileKind::Hashes { level } = tile.kind {
-            edge.resize(edge.len().max(usize::from(level) + 1), Vec::new());
-        }
-        if tile.width == TILE_WIDTH {
-            snapshot.directory.insert(&path, link.cid, link.total_size);
-            continue;
-        }
-        let bytes = reader.block(&link.cid)?;
-        match tile.kind {
-            TileKind::Hashes { level } if bytes.len() as u64 == tile.width * 32 => {
-                edge[usize::from(level)] =
-                    bytes.chunks_exact(32).filter_map(|hash| Some(Digest(hash.try_into().ok()?))).collect();
-            }
-            TileKind::Entries if bytes.len() as u64 == tile.width * (CID_LENGTH as u64 + 2) => {
-                snapshot.bundle = bytes
-            }
-            _ => return Err(RestoreError::Inconsistent("a tile has another width than its name")),
-        }
-    }
-    snapshot.merkle = MerkleTree::restore(size, edge);
-    snapshot.entries = EntriesTree::restore(reader.entries_edge(&head.entries, size)?);
-    Ok(snapshot)
 }
 
 fn put_event(

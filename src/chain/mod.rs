@@ -4,17 +4,23 @@
 mod append;
 mod entry;
 mod finding;
+mod head_check;
+mod report;
+mod restore;
 mod snapshot;
 mod story;
-mod tlog;
 mod tree;
 mod verify;
+mod walk;
 
-pub use append::{AppendError, Appender, NewFile, RestoreError};
+pub use append::{AppendError, Appender, NewFile};
 pub use entry::{EntryCheck, EntryVerdict};
 pub use finding::{Fault, Finding, FindingKind, Text};
+pub use report::{Established, Report};
+pub use restore::RestoreError;
 pub use tree::{leaf_hash, node_hash};
-pub use verify::{Anchor, Established, Fetched, Options, Report, Verifier};
+pub use verify::{Anchor, Options, Verifier};
+pub use walk::Fetched;
 
 /// A block that was made: its name and its bytes.
 pub type Block = (crate::model::Cid, Vec<u8>);

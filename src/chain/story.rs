@@ -89,11 +89,11 @@ impl Story {
             return;
         }
         let brought = verdict.trust.as_ref().filter(|_| root);
-        if let (Some(old), Some(new)) = (&self.trust, brought) {
-            if new.version != old.version + 1 {
-                let fault = Fault::TrustVersion { expected: old.version + 1, found: new.version };
-                self.find(Some(verdict.cid), fault);
-            }
+        if let (Some(old), Some(new)) = (&self.trust, brought)
+            && Some(new.version) != old.version.checked_add(1)
+        {
+            let fault = Fault::TrustVersion { expected: old.version.saturating_add(1), found: new.version };
+            self.find(Some(verdict.cid), fault);
         }
         let documents: Vec<Arc<TrustDocument>> = match kind {
             Some(EventKind::Genesis) => brought.into_iter().cloned().collect(),
@@ -201,11 +201,12 @@ impl Story {
     }
 
     fn check_schema(&mut self, schema: &SchemaChange) {
-        if let (Some((algorithm, expected)), Some(found)) = (&self.schema, schema.before) {
-            if *algorithm == schema.algorithm && *expected != found {
-                let fault = Fault::SchemaChanged { expected: *expected, found };
-                self.find(None, fault);
-            }
+        if let (Some((algorithm, expected)), Some(found)) = (&self.schema, schema.before)
+            && *algorithm == schema.algorithm
+            && *expected != found
+        {
+            let fault = Fault::SchemaChanged { expected: *expected, found };
+            self.find(None, fault);
         }
         self.schema = schema.after.map(|after| (schema.algorithm.clone(), after));
     }
@@ -224,16 +225,13 @@ impl Story {
         let digest = Digest::of(version.as_bytes());
         let mut key = [0; 16];
         key.copy_from_slice(&digest.0[..16]);
+        let version = || version.to_owned();
         match (event, direction) {
-            (EventKind::Apply | EventKind::Baseline, _) => {
-                if !self.applied.insert(key) {
-                    self.find(None, Fault::AppliedTwice { version: version.to_owned() });
-                }
+            (EventKind::Apply | EventKind::Baseline, _) if !self.applied.insert(key) => {
+                self.find(None, Fault::AppliedTwice { version: version() });
             }
-            (EventKind::Rollback, _) => {
-                if !self.applied.remove(&key) {
-                    self.find(None, Fault::NotApplied { version: version.to_owned() });
-                }
+            (EventKind::Rollback, _) if !self.applied.remove(&key) => {
+                self.find(None, Fault::NotApplied { version: version() });
             }
             (EventKind::Stamp, Some(Direction::Up)) => {
                 self.applied.insert(key);

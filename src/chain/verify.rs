@@ -10,23 +10,21 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use super::entry::{EntryCheck, EntryVerdict, FileBytes};
-use super::finding::{Fault, Finding, FindingKind, Text};
+use super::entry::{EntryCheck, EntryVerdict};
+use super::finding::{Fault, Finding, FindingKind};
+use super::report::{Established, Report};
+use super::restore::DIRECTORY_DEPTH;
 use super::snapshot::Snapshot;
 use super::story::Story;
-use super::tlog::DIRECTORY_DEPTH;
+use super::walk::{Fetched, Item, OpenEntry};
 use crate::codec::dag_cbor::{self, decode_entries_node, decode_head, decode_manifest};
-use crate::codec::note::{Note, NoteVerdict, decode_checkpoint};
-use crate::codec::unixfs::{FileCheck, decode_directory, decode_file_node};
+use crate::codec::note::{Note, decode_checkpoint};
+use crate::codec::unixfs::decode_directory;
 use crate::crypto::KeyId;
-use crate::model::{ChainName, Checkpoint, Cid, Codec, Head, KeyRole, Manifest, Timestamp};
+use crate::model::{Cid, Codec, Head, Manifest};
 
 /// Entries that may be open at once; bounds memory, and how many blocks are worth fetching in parallel.
 const OPEN_ENTRIES: usize = 512;
-/// A file larger than this is not read: its node could name one chunk a billion times.
-const FILE_LIMIT: u64 = 1 << 30;
 /// Levels of the entries tree: 256^8 manifests are more than `seq` can count.
 const ENTRIES_DEPTH: usize = 8;
 
@@ -56,125 +54,21 @@ impl Default for Options {
     }
 }
 
-/// What came of looking for a block.
-#[derive(Debug)]
-pub enum Fetched {
-    /// Bytes that are said to be the block; they are hashed here.
-    Block(Vec<u8>),
-    /// Everywhere looked, nowhere found.
-    Missing,
-}
-
-/// What was established, each on its own (FORMAT §9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Established {
-    /// All bytes, links and the story are what they have to be.
-    pub intact: bool,
-    /// Signatures meet the trust documents in force.
-    pub signed: bool,
-    /// The chain or a root key is one that the verifier was told to trust.
-    pub anchored: bool,
-    pub witnessed: bool,
-    pub timestamped: bool,
-    /// Every block was there.
-    pub complete: bool,
-    pub replayed: bool,
-    pub live: bool,
-}
-
-/// The result of a verification.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Report {
-    /// No finding.
-    pub verified: bool,
-    /// The head or manifest that was asked for.
-    pub root: Cid,
-    /// CID of manifest 0.
-    pub chain: Option<Cid>,
-    /// The name in the trust document in force.
-    pub name: Option<ChainName>,
-    /// Entries that were looked at.
-    pub entries: u64,
-    /// The newest `finishedAt`.
-    pub newest: Option<Timestamp>,
-    /// Sealed files; this version opens none.
-    pub sealed: u64,
-    pub established: Established,
-    pub findings: Vec<Finding>,
-}
-
-impl Report {
-    /// Adds what was found after the verification ended.
-    pub fn add(&mut self, finding: Finding) {
-        self.verified = false;
-        match finding.fault.kind() {
-            FindingKind::Integrity => self.established.intact = false,
-            FindingKind::Signature => self.established.signed = false,
-            FindingKind::Completeness => self.established.complete = false,
-            FindingKind::Anchor => self.established.anchored = false,
-            FindingKind::Corroboration => {}
-        }
-        self.findings.push(finding);
-    }
-}
-
-/// What is still to be walked, in the order of a depth-first export.
-enum Item {
-    /// A block below the tlog directory.
-    Tlog {
-        cid: Cid,
-        path: String,
-        depth: usize,
-    },
-    /// A node of the entries tree or a manifest.
-    Entries {
-        cid: Cid,
-        depth: usize,
-    },
-    Entry(Box<OpenEntry>),
-    /// The next manifest of a walk over `prev`, newest first.
-    Previous {
-        cid: Cid,
-        seq: Option<u64>,
-    },
-}
-
-struct OpenEntry {
-    cid: Cid,
-    manifest: Option<Manifest>,
-    log: Slot,
-    files: Vec<FileSlot>,
-    faults: Vec<(Option<Cid>, Fault)>,
-}
-
-enum Slot {
-    Wanted(Cid),
-    Have(Vec<u8>),
-    Absent,
-}
-
-enum FileSlot {
-    Wanted(Cid),
-    Walk { pending: Vec<Cid>, check: Box<FileCheck>, limit: u64 },
-    Done(FileBytes),
-}
-
 /// Verifies a chain from its head, or from one of its manifests.
 pub struct Verifier {
-    root: Cid,
+    pub(super) root: Cid,
     options: Options,
     started: bool,
-    head: Option<Head>,
+    pub(super) head: Option<Head>,
     items: VecDeque<Item>,
     checks: Vec<EntryCheck>,
     /// Verdicts that came before an earlier one.
     early: BTreeMap<u64, EntryVerdict>,
     opened: u64,
-    story: Story,
-    snapshot: Snapshot,
-    tiles: BTreeMap<String, Cid>,
-    checkpoint: Option<Vec<u8>>,
+    pub(super) story: Story,
+    pub(super) snapshot: Snapshot,
+    pub(super) tiles: BTreeMap<String, Cid>,
+    pub(super) checkpoint: Option<Vec<u8>>,
     nodes: HashSet<Cid>,
     /// Manifests found by walking back, newest first.
     previous: Vec<Cid>,
@@ -292,7 +186,7 @@ impl Verifier {
         self.findings.push(finding);
     }
 
-    fn find(&mut self, cid: Option<Cid>, fault: Fault) {
+    pub(super) fn find(&mut self, cid: Option<Cid>, fault: Fault) {
         self.findings.push(Finding { seq: None, cid, fault });
     }
 
@@ -474,104 +368,6 @@ impl Verifier {
         }
     }
 
-    fn check_head(&mut self) {
-        let Some(head) = self.head.take() else { return };
-        let newest = self.story.last;
-        if newest != Some(head.manifest) {
-            let fault = Fault::HeadDiffers {
-                member: "manifest",
-                expected: Text(newest),
-                found: Text(Some(head.manifest)),
-            };
-            self.find(None, fault);
-        }
-        let entries = self.snapshot.entries.root(&mut |_| ());
-        if entries != Some(head.entries) {
-            let fault = Fault::HeadDiffers {
-                member: "entries",
-                expected: Text(entries),
-                found: Text(Some(head.entries)),
-            };
-            self.find(None, fault);
-        }
-        self.check_tiles();
-        match self.checkpoint.take() {
-            Some(bytes) => self.check_checkpoint(&bytes),
-            None if self.tiles.contains_key("checkpoint") => {}
-            None => self.find(None, Fault::TileMissing { path: "checkpoint".to_owned() }),
-        }
-        if !head.timestamps.is_empty() {
-            self.find(None, Fault::TimestampsUnchecked { count: head.timestamps.len() });
-        }
-        if self.story.trust.as_ref().is_some_and(|trust| asks_for_witnesses(&trust.policy)) {
-            self.find(None, Fault::WitnessesUnchecked);
-        }
-    }
-
-    /// The directory has exactly the tiles that the manifests make (FORMAT §4).
-    fn check_tiles(&mut self) {
-        let expected = self.snapshot.files();
-        let found = std::mem::take(&mut self.tiles);
-        for (path, cid) in &expected {
-            match found.get(path) {
-                None => self.find(None, Fault::TileMissing { path: path.clone() }),
-                Some(other) if other != cid => {
-                    self.find(Some(*other), Fault::TileDiffers { path: path.clone() })
-                }
-                Some(_) => {}
-            }
-        }
-        for (path, cid) in &found {
-            if path != "checkpoint" && !expected.contains_key(path) {
-                self.find(Some(*cid), Fault::TileSurplus { path: path.clone() });
-            }
-        }
-        self.tiles = found;
-    }
-
-    fn check_checkpoint(&mut self, bytes: &[u8]) {
-        let read = Note::decode(bytes).and_then(|note| {
-            let checkpoint = decode_checkpoint(&note.text)?;
-            Ok((note, checkpoint))
-        });
-        let (note, checkpoint) = match read {
-            Ok(read) => read,
-            Err(error) => {
-                let cid = self.tiles.get("checkpoint").copied();
-                let fault = Fault::Malformed { what: "checkpoint", detail: error.to_string() };
-                return self.find(cid, fault);
-            }
-        };
-        let origin = self.story.chain.map(|chain| Checkpoint::origin_of(&chain)).unwrap_or_default();
-        let root = self.snapshot.merkle.root();
-        for (member, expected, found) in [
-            ("origin", origin.clone(), checkpoint.origin),
-            ("size", self.story.count.to_string(), checkpoint.size.to_string()),
-            ("root", root.to_string(), checkpoint.root.to_string()),
-        ] {
-            if expected != found {
-                self.find(None, Fault::CheckpointDiffers { member, expected, found });
-            }
-        }
-        self.check_checkpoint_signature(&note, &origin);
-    }
-
-    fn check_checkpoint_signature(&mut self, note: &Note, origin: &str) {
-        let Some(trust) = self.story.trust.clone() else { return };
-        let seq = self.story.count.saturating_sub(1);
-        let mut signed = false;
-        for (id, key) in &trust.keys {
-            match note.verify(origin, &key.public) {
-                NoteVerdict::Absent => {}
-                NoteVerdict::Invalid => self.find(None, Fault::BadSignature { keyid: *id }),
-                NoteVerdict::Valid => signed |= trust.key_for(id, KeyRole::Signer, seq).is_some(),
-            }
-        }
-        if !signed {
-            self.find(None, Fault::CheckpointUnsigned);
-        }
-    }
-
     fn check_anchor(&mut self) -> bool {
         let anchored = self.options.anchors.iter().any(|anchor| match anchor {
             Anchor::Chain(chain) => self.story.chain == Some(*chain),
@@ -591,170 +387,5 @@ impl Verifier {
             let place = finding.seq.zip(finding.cid);
             finding.fault != Fault::BlockMissing || !place.is_some_and(|place| erased.contains(&place))
         });
-    }
-}
-
-/// Whether a C2SP tlog-policy asks for any cosignature: it has a quorum, and that is not `none`.
-fn asks_for_witnesses(policy: &str) -> bool {
-    let quorum = policy.lines().filter_map(|line| line.trim().strip_prefix("quorum")).next_back();
-    quorum.map_or(!policy.trim().is_empty(), |name| name.trim() != "none")
-}
-
-impl Item {
-    fn want(&self) -> Option<Cid> {
-        match self {
-            Self::Tlog { cid, .. } | Self::Entries { cid, .. } | Self::Previous { cid, .. } => Some(*cid),
-            Self::Entry(entry) => entry.want(),
-        }
-    }
-
-    fn wants(&self, wants: &mut Vec<Cid>) {
-        match self {
-            Self::Entry(entry) => entry.wants(wants),
-            other => wants.extend(other.want()),
-        }
-    }
-
-    fn wants_block(&self, block: &Cid) -> bool {
-        match self {
-            Self::Tlog { cid, .. } | Self::Entries { cid, .. } | Self::Previous { cid, .. } => cid == block,
-            Self::Entry(entry) => entry.wants_block(block),
-        }
-    }
-}
-
-impl OpenEntry {
-    fn new(cid: Cid, fetched: Fetched) -> Self {
-        let mut entry =
-            Self { cid, manifest: None, log: Slot::Absent, files: Vec::new(), faults: Vec::new() };
-        let manifest = match fetched {
-            Fetched::Missing => Err(Fault::BlockMissing),
-            Fetched::Block(bytes) if !cid.matches(&bytes) => Err(Fault::BlockCorrupt),
-            Fetched::Block(bytes) => decode_manifest(&bytes)
-                .map_err(|error| Fault::Malformed { what: "manifest", detail: error.to_string() }),
-        };
-        match manifest {
-            Ok(manifest) => {
-                entry.log = Slot::Wanted(manifest.log);
-                entry.files = manifest.files.iter().map(|file| FileSlot::Wanted(file.cid)).collect();
-                entry.manifest = Some(manifest);
-            }
-            Err(fault) => entry.faults.push((Some(cid), fault)),
-        }
-        entry
-    }
-
-    fn want(&self) -> Option<Cid> {
-        match &self.log {
-            Slot::Wanted(cid) => Some(*cid),
-            _ => self.files.iter().find_map(FileSlot::want),
-        }
-    }
-
-    fn wants(&self, wants: &mut Vec<Cid>) {
-        if let Slot::Wanted(cid) = &self.log {
-            wants.push(*cid);
-        }
-        wants.extend(self.files.iter().filter_map(FileSlot::want));
-    }
-
-    fn wants_block(&self, cid: &Cid) -> bool {
-        matches!(&self.log, Slot::Wanted(log) if log == cid)
-            || self.files.iter().any(|file| file.want().as_ref() == Some(cid))
-    }
-
-    fn is_complete(&self) -> bool {
-        !matches!(self.log, Slot::Wanted(_))
-            && self.files.iter().all(|file| matches!(file, FileSlot::Done(_)))
-    }
-
-    fn feed(&mut self, cid: &Cid, fetched: Fetched) {
-        if matches!(&self.log, Slot::Wanted(log) if log == cid) {
-            self.log = match fetched {
-                Fetched::Block(bytes) => Slot::Have(bytes),
-                Fetched::Missing => {
-                    self.faults.push((Some(*cid), Fault::BlockMissing));
-                    Slot::Absent
-                }
-            };
-            return;
-        }
-        let files = self.manifest.iter().flat_map(|manifest| &manifest.files);
-        let wanted = self.files.iter_mut().zip(files).find(|(slot, _)| slot.want().as_ref() == Some(cid));
-        let Some((slot, file)) = wanted else { return };
-        let old = std::mem::replace(slot, FileSlot::Done(FileBytes::Absent));
-        match old.feed(cid, fetched, file.size) {
-            Ok(next) => *slot = next,
-            Err(fault) => self.faults.push((Some(*cid), fault)),
-        }
-    }
-
-    fn into_check(self, index: u64, keys: Arc<super::entry::KnownKeys>) -> EntryCheck {
-        let files = self.files.into_iter().map(|file| match file {
-            FileSlot::Done(bytes) => bytes,
-            _ => FileBytes::Absent,
-        });
-        let log = match self.log {
-            Slot::Have(bytes) => Some(bytes),
-            _ => None,
-        };
-        EntryCheck {
-            index,
-            cid: self.cid,
-            manifest: self.manifest,
-            log,
-            files: files.collect(),
-            keys,
-            faults: self.faults,
-        }
-    }
-}
-
-impl FileSlot {
-    fn want(&self) -> Option<Cid> {
-        match self {
-            Self::Wanted(cid) => Some(*cid),
-            Self::Walk { pending, .. } => pending.last().copied(),
-            Self::Done(_) => None,
-        }
-    }
-
-    /// Takes the block that was wanted: the whole file, a node or the next chunk.
-    fn feed(self, cid: &Cid, fetched: Fetched, size: u64) -> Result<Self, Fault> {
-        let Fetched::Block(bytes) = fetched else { return Err(Fault::BlockMissing) };
-        let (mut pending, mut check, limit) = match self {
-            Self::Wanted(_) if cid.codec() == Codec::Raw => return Ok(Self::Done(FileBytes::Block(bytes))),
-            Self::Wanted(_) => (vec![*cid], Box::default(), size.min(FILE_LIMIT)),
-            Self::Walk { pending, check, limit } => (pending, check, limit),
-            done @ Self::Done(_) => return Ok(done),
-        };
-        if !cid.matches(&bytes) {
-            return Err(Fault::BlockCorrupt);
-        }
-        pending.pop();
-        let malformed = |detail: String| Fault::Malformed { what: "file", detail };
-        match cid.codec() {
-            Codec::Raw => check.push(&bytes),
-            Codec::DagPb => {
-                let children = decode_file_node(&bytes).map_err(|error| malformed(error.to_string()))?;
-                pending.extend(children.into_iter().rev());
-                // Chunks hold a mebibyte; more nodes than that asks for are no file of this profile.
-                if pending.len() > 16 * 1024 {
-                    return Err(malformed("its tree is deeper than its profile makes".to_owned()));
-                }
-            }
-            Codec::DagCbor => return Err(malformed("a file is raw or dag-pb".to_owned())),
-        }
-        if check.size() > limit {
-            return Err(malformed(format!(
-                "it goes on after its {size} bytes, or has more than {FILE_LIMIT}"
-            )));
-        }
-        if pending.is_empty() {
-            let size = check.size();
-            let (digests, layout) = check.finish();
-            return Ok(Self::Done(FileBytes::Walked { digests, size, layout }));
-        }
-        Ok(Self::Walk { pending, check, limit })
     }
 }

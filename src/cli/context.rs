@@ -7,7 +7,6 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use zeroize::Zeroizing;
 
-use super::commands::Arguments;
 use super::error::CliError;
 use super::settings::{Anchor as SettingsAnchor, Environment, Overrides, Settings};
 use crate::chain::{Anchor, Options};
@@ -19,24 +18,16 @@ use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpsError, Project};
 
 /// What every command gets.
 pub struct Context {
-    config: Option<std::path::PathBuf>,
-    overrides: Overrides,
+    /// The settings file that was named.
+    pub config: Option<std::path::PathBuf>,
+    /// What flags say.
+    pub overrides: Overrides,
     pub environment: Environment,
     pub quiet: bool,
     pub json: bool,
 }
 
 impl Context {
-    pub fn new(arguments: &Arguments, environment: Environment, json: bool) -> Self {
-        Self {
-            json,
-            config: arguments.config.clone(),
-            overrides: arguments.settings.overrides(),
-            quiet: arguments.quiet,
-            environment,
-        }
-    }
-
     /// The settings; read when a command asks for them.
     pub fn settings(&self) -> Result<Settings, CliError> {
         Ok(Settings::load(self.config.clone(), &self.environment, self.overrides.clone())?)

@@ -56,8 +56,9 @@ pub fn run_with(arguments: impl IntoIterator<Item = OsString>, environment: Envi
 
 /// Runs one command and leaves what it has to say to the caller.
 fn execute(arguments: Arguments, environment: Environment, json: bool) -> CommandResult {
-    let context = Context::new(&arguments, environment, json);
-    commands::run(&context, arguments.command)
+    let Arguments { config, quiet, settings, command, .. } = arguments;
+    let context = Context { config, overrides: settings.overrides(), environment, quiet, json };
+    commands::run(&context, command)
 }
 
 /// What a command comes to.

@@ -171,15 +171,14 @@ fn refuse(what: &'static str, cid: Cid, error: impl Into<BlockError>) -> OpsErro
     OpsError::Block { what, cid, source: error.into() }
 }
 
+/// Reads a block, which is called something in errors.
+pub type ReadBlock<'a> = dyn FnMut(&'static str, &Cid) -> Result<Vec<u8>, OpsError> + 'a;
+
 /// The manifest of entry `seq` below `head`; `block` reads a block.
 ///
 /// # Errors
 /// [`OpsError::NoEntry`] when there is none, and what `block` returns.
-pub fn manifest_at(
-    head: Cid,
-    seq: u64,
-    block: &mut dyn FnMut(&'static str, &Cid) -> Result<Vec<u8>, OpsError>,
-) -> Result<Cid, OpsError> {
+pub fn manifest_at(head: Cid, seq: u64, block: &mut ReadBlock<'_>) -> Result<Cid, OpsError> {
     let parts = decode_head(&block("head", &head)?).map_err(|error| refuse("head", head, error))?;
     let newest = decode_manifest(&block("manifest", &parts.manifest)?)
         .map_err(|error| refuse("manifest", parts.manifest, error))?

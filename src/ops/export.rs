@@ -45,15 +45,14 @@ pub fn export(
     Ok(Exported { head, blocks, bytes: writer.finish()? })
 }
 
+/// Takes a block and its bytes.
+pub type Visit<'a> = dyn FnMut(&Cid, &[u8]) -> Result<(), OpsError> + 'a;
+
 /// Visits every block that `head` needs once: the head, its tlog directory, then the entries in order.
 ///
 /// # Errors
 /// When a block is missing or malformed, and what `visit` returns.
-pub fn walk(
-    reader: &ChainReader,
-    head: Cid,
-    visit: &mut dyn FnMut(&Cid, &[u8]) -> Result<(), OpsError>,
-) -> Result<(), OpsError> {
+pub fn walk(reader: &ChainReader, head: Cid, visit: &mut Visit<'_>) -> Result<(), OpsError> {
     // Manifests stand in the tree once; only what several may share has to be remembered.
     let mut shared: HashSet<Cid> = HashSet::new();
     let mut pending = vec![head];
