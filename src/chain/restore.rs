@@ -49,6 +49,10 @@ impl Appender {
         let head = reader.head(head)?;
         let last = reader.manifest(&head.manifest)?;
         let chain = last.chain.unwrap_or(head.manifest);
+        // Far more than any chain has; beyond it the arithmetic of levels would overflow.
+        if last.seq >= 1 << 48 {
+            return Err(RestoreError::Inconsistent("its newest manifest has an impossible seq"));
+        }
         let size = last.seq + 1;
         let tree = reader.tree(&head.tlog)?;
         let checkpoint = tree.iter().find(|(path, _)| path == "checkpoint");

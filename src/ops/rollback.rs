@@ -5,10 +5,11 @@ use serde::Serialize;
 use super::apply::{FailedScript, Session, failed_script, file_of};
 use super::outbox::Archived;
 use super::plan::{Problem, own_transaction};
-use super::{OpenKey, OpsError, Progress, Project, now};
+use super::chain::Entry;
+use super::{ChainReader, OpenKey, OpsError, Progress, Project, now};
 use crate::chain::Fault;
 use crate::database::{Applied, History, Step, StepOutcome, Target};
-use crate::model::{Cid, EventKind, MigrationName, Role};
+use crate::model::{Cid, Details, EventKind, FileEntry, MigrationName, Role};
 use crate::scripts::{Script, read_folder};
 
 /// How far to go back.
@@ -115,12 +116,7 @@ fn way_down(session: &Session, version: &str, applied: &Applied) -> Result<Undo,
     let (_, reverts) = applied.archived.ok_or_else(no_way)?;
     let reader = &session.chain.reader;
     let entry = reader.entry(&reverts)?;
-    let file = entry
-        .manifest
-        .files
-        .iter()
-        .find(|file| file.role == Role::Down && !file.sealed)
-        .ok_or_else(no_way)?;
+    let file = down_file(reader, &entry)?.ok_or_else(no_way)?;
     let bytes = reader.file(&file.cid)?;
     // The database keeps a digest of what it was applied with; an archive of another database differs.
     let digest = crate::crypto::Digest::of(&bytes);
@@ -133,6 +129,25 @@ fn way_down(session: &Session, version: &str, applied: &Applied) -> Result<Undo,
     let script = Script::new(file.name.to_string(), bytes);
     let name = entry.statement.event.migration().cloned().ok_or_else(no_way)?;
     Ok(Undo { version: version.to_owned(), name, script, reverts })
+}
+
+/// The way down of an entry; a repair without one stands on the entries that it is about.
+fn down_file(reader: &ChainReader, entry: &Entry) -> Result<Option<FileEntry>, OpsError> {
+    let is_down = |file: &&FileEntry| file.role == Role::Down && !file.sealed;
+    if let Some(file) = entry.manifest.files.iter().find(is_down) {
+        return Ok(Some(file.clone()));
+    }
+    let Details::Repair { about, .. } = &entry.statement.event.details else { return Ok(None) };
+    for earlier in about {
+        let earlier = reader.entry(earlier)?;
+        // An entry is only about older ones, so this ends.
+        if earlier.manifest.seq < entry.manifest.seq
+            && let Some(file) = down_file(reader, &earlier)?
+        {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
 }
 
 /// Ways down that the folder has in another form; a folder that cannot be read has none to compare.
