@@ -1,6 +1,6 @@
 use std::io::{self, Write};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 
 use super::apply::show_archived;
@@ -17,7 +17,7 @@ use crate::ops::repair::{Outcome, repair};
 /// For a script that was cut short outside a transaction, one that was edited after it was applied, or
 /// one whose effect was undone by hand. Runs no script.
 #[derive(Args)]
-#[group(id = "as", required = true, multiple = false, args = ["applied", "rolled_back"])]
+#[command(group(ArgGroup::new("as").required(true).args(["applied", "rolled_back"])))]
 pub struct Repair {
     /// The version
     version: String,
