@@ -61,7 +61,7 @@ pub struct SettingsArguments {
     #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
     migrations: Option<PathBuf>,
     /// Database URL, or `env:NAME` or `file:PATH` where it is
-    #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "URL", allow_hyphen_values = true, hide_short_help = true)]
     database: Option<Secret>,
     /// How events call the database
     #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
@@ -72,11 +72,12 @@ pub struct SettingsArguments {
     /// Folder that holds the archive
     #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
     archive: Option<PathBuf>,
+    // A key that is given in place of its source begins with hyphens; read as a flag, it would be repeated.
     /// Where the signing key is: `file:PATH` or `env:NAME`
-    #[arg(long, global = true, value_name = "SOURCE", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
     key: Option<Secret>,
     /// Where the key's passphrase is: `env:NAME` or `file:PATH`
-    #[arg(long, global = true, value_name = "SOURCE", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
     passphrase: Option<Secret>,
     /// Pseudonym of who acts: 32 hexadecimal digits
     #[arg(long, global = true, value_name = "HEX", hide_short_help = true)]
