@@ -132,8 +132,10 @@ pub fn of_row(row: Unarchived, about: Vec<Cid>) -> Result<(Event, Vec<NewFile>),
     Ok((event, files))
 }
 
-/// The same schema before and after, as a repair finds it.
+/// The schema from the newest event to what a repair finds: what was done by hand in between is what it tells.
 #[must_use]
-pub fn schema_found((algorithm, digest): (&'static str, Digest)) -> SchemaChange {
-    SchemaChange { algorithm: algorithm.to_owned(), before: Some(digest), after: Some(digest) }
+pub fn schema_found(newest: Option<&(String, Digest)>, found: (&'static str, Digest)) -> SchemaChange {
+    let (algorithm, after) = found;
+    let before = newest.filter(|(known, _)| known == algorithm).map_or(after, |(_, digest)| *digest);
+    SchemaChange { algorithm: algorithm.to_owned(), before: Some(before), after: Some(after) }
 }

@@ -48,7 +48,8 @@ pub async fn repair<T: Target>(
     let name = migration.map(migration_name).or(earlier).unwrap_or_else(|| unknown(version));
     let mut record = session.record(name);
     if record.schema.is_some() {
-        record.schema = Some(schema_found(target.fingerprint().await?));
+        let newest = History::of(&rows).schema;
+        record.schema = Some(schema_found(newest.as_ref(), target.fingerprint().await?));
     }
     let scripts = migration.filter(|_| direction == Direction::Up);
     let repair = Repair {
