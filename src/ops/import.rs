@@ -87,7 +87,7 @@ fn copy_new_blocks(path: &Path, archive: &mut Archive, head: Cid) -> Result<(), 
     Ok(())
 }
 
-/// The imported chain has to have the present one's newest manifest at its place.
+/// Where both chains have entries they have to be the same; a fork is told as one, whichever is longer.
 fn require_continuation(
     path: &Path,
     head: Cid,
@@ -96,17 +96,20 @@ fn require_continuation(
     present: u64,
     found: u64,
 ) -> Result<(), OpsError> {
-    if found < present {
-        return Err(OpsError::ImportOlder { path: path.to_owned(), found, present });
-    }
     let mut reader = CarReader::open(path)?;
     let ours = ChainReader::open(directory, name)?;
-    let seq = present - 1;
+    let seq = present.min(found).saturating_sub(1);
     let theirs = super::chain::manifest_at(head, seq, &mut |what, cid| {
         let block = reader.get_verified(cid)?.map(<[u8]>::to_vec);
         block.ok_or(OpsError::BlockMissing { what, cid: *cid })
     })?;
-    if ours.newest()?.0 == theirs { Ok(()) } else { Err(OpsError::ImportFork { path: path.to_owned(), seq }) }
+    if ours.manifest_at(seq)? != theirs {
+        return Err(OpsError::ImportFork { path: path.to_owned(), seq });
+    }
+    if found < present {
+        return Err(OpsError::ImportOlder { path: path.to_owned(), found, present });
+    }
+    Ok(())
 }
 
 /// Makes a new archive, all at once.
