@@ -1,16 +1,16 @@
 //! The program as people and scripts meet it: the real binary, real databases, no terminal.
 
 mod apply;
-// mod concurrency;
-// mod damage;
-// mod exchange;
+mod concurrency;
+mod damage;
+mod exchange;
 // mod faults;
-// mod hostile;
+mod hostile;
 mod issue;
 mod keys;
-// mod output;
+mod output;
 mod project;
-// mod quickstart;
+mod quickstart;
 mod repair;
 mod rollback;
 mod settings;

@@ -1,0 +1,380 @@
+//! Archives and databases that are damaged, gone, older than they were, or cannot be written.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+
+use crate::project::{Project, Run, THREE};
+use crate::tools::tool;
+
+/// A project with four events in two appends.
+fn appended() -> Project {
+    let project = Project::applied();
+    project.ok(["rollback", "--steps", "1"]);
+    project
+}
+
+#[test]
+fn a_torn_tail_is_said_and_repaired() {
+    let project = appended();
+    let whole = project.read("archive/demo.car");
+    let head = project.read("archive/demo.head");
+    project.script("3_seed.up.sql", THREE[4].1);
+    project.ok(["apply"]);
+    let longer = project.read("archive/demo.car");
+    for length in [whole.len() + 1, whole.len() + 40, longer.len() - 1] {
+        // What a crash leaves: a part of the append, a head file and a history that do not know of it.
+        let project = appended();
+        let before = project.read("archive/demo.car").len();
+        let mut torn = project.read("archive/demo.car");
+        torn.extend_from_slice(&longer[whole.len()..length]);
+        project.write("archive/demo.car", &torn);
+        project.ok(["head"]);
+        project.ok(["status"]);
+        let run = project.ok(["apply"]);
+        run.says(&["note:", &format!("{} bytes", torn.len() - before), "cut off the archive"]);
+        project.verify();
+        assert_eq!(project.story()[4..], ["rollback 3", "apply 3"]);
+    }
+    assert_ne!(head, project.read("archive/demo.head"));
+}
+
+#[test]
+fn index_and_head_files_are_made_again() {
+    for (name, change) in [
+        ("index removed", Box::new(|project: &Project| project.remove("archive/demo.index")) as Box<dyn Fn(&Project)>),
+        ("index emptied", Box::new(|project| project.write("archive/demo.index", ""))),
+        ("index of zeros", Box::new(|project| project.write("archive/demo.index", vec![0; project.read("archive/demo.index").len()]))),
+        ("index of ones", Box::new(|project| project.write("archive/demo.index", vec![0xff; project.read("archive/demo.index").len()]))),
+        ("index cut", Box::new(|project| {
+            let bytes = project.read("archive/demo.index");
+            project.write("archive/demo.index", &bytes[..bytes.len() / 2]);
+        })),
+        ("index of another archive", Box::new(|project| project.write("archive/demo.index", Project::applied().read("archive/demo.index")))),
+        ("head removed", Box::new(|project| project.remove("archive/demo.head"))),
+        ("lock removed", Box::new(|project| project.remove("archive/demo.lock"))),
+    ] {
+        let project = appended();
+        let head = project.head();
+        change(&project);
+        assert_eq!(project.unchanged(|| project.head()), head, "{name}");
+        project.ok(["apply"]);
+        project.verify();
+        assert_eq!(project.story()[4..], ["rollback 3", "apply 3"], "{name}");
+    }
+}
+
+#[test]
+fn a_head_file_that_lies_is_never_believed() {
+    let other = Project::applied();
+    for text in ["", "\n", "nonsense", "bafy", &format!("{}\n", other.head()), "\0\0\0\0", &"b".repeat(1 << 20)] {
+        let project = appended();
+        let (head, archive) = (project.head(), project.read("archive/demo.car"));
+        project.write("archive/demo.head", text);
+        let shown = project.unchanged(|| project.run(["head"]));
+        if shown.code == 0 {
+            assert_eq!(shown.stdout.trim(), head, "{text:.20}");
+        } else {
+            shown.says(&["error:", "hint:"]);
+        }
+        let run = project.run(["apply"]);
+        if run.code == 0 {
+            project.verify();
+            assert_eq!(project.story()[4..], ["rollback 3", "apply 3"]);
+        } else {
+            run.says(&["error:", "hint:"]);
+            assert_eq!(project.read("archive/demo.car"), archive);
+            assert_eq!(project.sql("SELECT count(*) FROM authors"), "0", "nothing was applied");
+        }
+    }
+}
+
+#[test]
+fn damage_in_what_was_complete_is_not_cut() {
+    let project = appended();
+    let archive = project.read("archive/demo.car");
+    for place in (100..archive.len()).step_by(211) {
+        for index in [true, false] {
+            let project = project.copy();
+            let mut bytes = archive.clone();
+            bytes[place] ^= 0x10;
+            project.write("archive/demo.car", &bytes);
+            if !index {
+                project.remove("archive/demo.index");
+            }
+            for arguments in [vec!["log"], vec!["head"], vec!["status"], vec!["export", "--out", "o.car"]] {
+                project.run(&arguments);
+            }
+            project.ends_in_a_finding(&["verify", "archive/demo.car"], place);
+            let run = project.run(["apply"]);
+            // Either the damaged block was not needed, or the run says what is wrong; nothing is ever cut.
+            assert!(project.read("archive/demo.car").starts_with(&bytes), "byte {place}: {run:#?}");
+            if run.code != 0 {
+                run.says(&["error:"]);
+            }
+        }
+    }
+}
+
+impl Project {
+    fn ends_in_a_finding(&self, arguments: &[&str], place: usize) {
+        let run = self.run(arguments);
+        assert!(matches!(run.code, 1 | 3), "byte {place}: {run:#?}");
+    }
+}
+
+#[test]
+fn an_archive_that_lost_its_end_is_not_continued() {
+    let project = appended();
+    let archive = project.read("archive/demo.car");
+    for length in [0, 1, 10, 60, archive.len() / 3, archive.len() / 2, archive.len() - 1] {
+        let project = project.copy();
+        project.write("archive/demo.car", &archive[..length]);
+        let run = project.run(["apply"]);
+        assert_ne!(run.code, 0, "{length} bytes: {run:#?}");
+        run.says(&["error:"]);
+        assert_eq!(project.read("archive/demo.car").len(), length, "nothing was written");
+        assert_eq!(project.sql("SELECT count(*) FROM authors"), "0");
+    }
+}
+
+#[test]
+fn an_archive_restored_from_an_older_copy_is_found() {
+    let project = Project::applied();
+    let older = project.copy();
+    project.ok(["rollback", "--steps", "1"]);
+    for name in ["car", "head", "index"] {
+        project.write(&format!("archive/demo.{name}"), older.read(&format!("archive/demo.{name}")));
+    }
+    let archive = project.read("archive/demo.car");
+    for arguments in [vec!["apply"], vec!["rollback", "--steps", "1"]] {
+        project.ends(1, &arguments).says(&["the database knows 5 entries", "only 4", "hint:"]);
+    }
+    assert_eq!(project.read("archive/demo.car"), archive);
+    assert_eq!(project.sql("SELECT count(*) FROM authors"), "0");
+}
+
+#[test]
+fn a_database_restored_from_an_older_copy_is_found() {
+    let project = Project::applied();
+    let older = project.read("app.db");
+    project.ok(["rollback", "--steps", "2"]);
+    project.write("app.db", &older);
+    let archive = project.read("archive/demo.car");
+    project.script("4_more.sql", "CREATE TABLE more (id);");
+    for arguments in [vec!["apply"], vec!["rollback", "--steps", "1"]] {
+        project.ends(1, &arguments).says(&["the database does not know", "entry 4 to entry 5", "hint:"]);
+    }
+    assert_eq!(project.read("archive/demo.car"), archive);
+    assert_eq!(project.tables(), "authors,books");
+}
+
+#[test]
+fn a_database_that_is_gone_between_two_runs_is_found() {
+    let project = Project::applied();
+    project.remove("app.db");
+    project.ends(1, ["apply"]).says(&["the database does not know", "entry 1 to entry 3", "hint:"]);
+    assert_eq!(project.story(), ["genesis", "apply 1", "apply 2", "apply 3"]);
+    assert_eq!(project.tables(), "", "nothing was applied to the new file");
+}
+
+#[test]
+fn what_is_no_database_is_refused() {
+    for (name, make) in [
+        ("text", Box::new(|project: &Project| project.write("app.db", "this is not a database ".repeat(99))) as Box<dyn Fn(&Project)>),
+        ("directory", Box::new(|project| std::fs::create_dir(project.path("app.db")).unwrap())),
+        ("dangling link", Box::new(|project| std::os::unix::fs::symlink("/nonexistent/x/app.db", project.path("app.db")).unwrap())),
+    ] {
+        let project = Project::with(&THREE);
+        make(&project);
+        project.ends(3, ["apply"]).says(&["error:", "database"]);
+        let status = project.run(["status"]);
+        assert!(matches!(status.code, 0 | 3), "{name}: {status:#?}");
+        assert_eq!(project.story(), ["genesis"], "{name}");
+    }
+    let project = Project::with(&THREE);
+    project.ends(3, ["apply", "--database", "sqlite:absent/folder/app.db"]).says(&["error:"]);
+}
+
+#[test]
+fn a_damaged_database_is_told_and_nothing_is_lost() {
+    let project = Project::applied();
+    let bytes = project.read("app.db");
+    for place in (0..bytes.len()).step_by(509) {
+        let project = project.copy();
+        let mut damaged = bytes.clone();
+        damaged[place..].iter_mut().take(64).for_each(|byte| *byte ^= 0x55);
+        project.write("app.db", &damaged);
+        project.run(["status"]);
+        let run = project.run(["apply"]);
+        assert!(matches!(run.code, 0 | 1 | 3), "byte {place}: {run:#?}");
+        let run = project.run(["rollback", "--steps", "1"]);
+        assert!(matches!(run.code, 0..=3), "byte {place}: {run:#?}");
+        project.ok(["verify", &project.head()]);
+    }
+}
+
+#[test]
+fn rows_of_the_history_that_were_changed_by_hand_are_found() {
+    for (change, code) in [
+        ("UPDATE greffe_history SET record = 'x' WHERE position = 2", 3),
+        ("UPDATE greffe_history SET record = '{}' WHERE position = 2", 3),
+        ("UPDATE greffe_history SET id = 'x' WHERE position = 2", 3),
+        ("UPDATE greffe_history SET manifest = 'x' WHERE position = 3", 3),
+        ("UPDATE greffe_history SET seq = -1 WHERE position = 3", 3),
+        ("UPDATE greffe_history SET started_at = 'yesterday' WHERE position = 1", 3),
+        ("UPDATE greffe_history SET seq = NULL, manifest = NULL WHERE position = 3", 0),
+        ("DELETE FROM greffe_history WHERE position = 3", 1),
+        ("UPDATE greffe_history SET seq = 99 WHERE position = 3", 1),
+        ("DROP TABLE greffe_history", 1),
+        ("DROP TABLE greffe_migrations", 3),
+    ] {
+        let project = Project::applied();
+        let archive = project.read("archive/demo.car");
+        project.sql(change);
+        project.script("4_more.sql", "CREATE TABLE more (id);");
+        let run = project.ends(code, ["apply"]);
+        project.run(["status"]);
+        if code != 0 {
+            run.says(&["error:"]);
+            assert_eq!(project.tables(), "authors,books", "{change}");
+            assert_eq!(project.read("archive/demo.car"), archive, "{change}");
+        } else {
+            assert_eq!(project.story(), ["genesis", "apply 1", "apply 2", "apply 3", "apply 4"], "{change}");
+        }
+        project.ok(["verify", &project.head()]);
+    }
+}
+
+/// A `sqlite3` that has run `statement` and holds what it took until it is dropped.
+struct Holder(std::process::Child);
+
+impl Holder {
+    fn new(project: &Project, statement: &str) -> Self {
+        let mut command = tool("sqlite3");
+        command.arg(project.path("app.db")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        writeln!(child.stdin.as_mut().unwrap(), "{statement};\nSELECT 'held';").unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "held");
+        Self(child)
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_database_that_others_lock_is_told_and_the_next_run_goes_on() {
+    let project = Project::applied();
+    project.script("4_more.sql", "CREATE TABLE more (id);");
+    let holder = Holder::new(&project, "BEGIN EXCLUSIVE");
+    let run: Run = project.ends(3, ["apply", "--lock-wait", "0s"]);
+    run.says(&["error:", "locked by another program"]);
+    project.ends(3, ["status", "--lock-wait", "0s"]).says(&["locked by another program"]);
+    project.ok(["log"]);
+    drop(holder);
+    project.ok(["apply"]);
+    let reader = Holder::new(&project, "BEGIN; SELECT count(*) FROM authors");
+    project.script("5_more.sql", "CREATE TABLE more5 (id);");
+    let run = project.ends(3, ["apply", "--lock-wait", "0s"]);
+    run.says(&["locked by another program"]);
+    drop(reader);
+    project.ok(["apply"]);
+    assert_eq!(project.story()[4..], ["apply 4", "apply 5"]);
+    project.verify();
+}
+
+/// The program below a limit on the size of files, in units of 512 bytes.
+fn limited(project: &Project, blocks: u64, arguments: &str) -> Run {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("ulimit -f {blocks}; exec '{}' {arguments}", env!("CARGO_BIN_EXE_greffe"))]);
+    project.prepare(&mut shell);
+    let output = shell.output().unwrap();
+    // The signal of that limit is what the system sends where it is not ignored; a full disk sends none.
+    if output.status.code().is_none() {
+        return Run { code: -1, stdout: String::new(), stderr: String::new(), bytes: Vec::new() };
+    }
+    project.judge(output)
+}
+
+#[test]
+fn when_files_cannot_grow_nothing_is_lost() {
+    for blocks in [1, 2, 4, 8, 12, 16, 24, 32, 48, 64] {
+        let project = Project::with(&THREE);
+        let run = limited(&project, blocks, "apply");
+        assert!(matches!(run.code, -1 | 0 | 3), "{blocks}: {run:#?}");
+        if run.code == 3 {
+            run.says(&["error:"]);
+        }
+        project.ok(["apply"]);
+        assert_eq!(project.story(), ["genesis", "apply 1", "apply 2", "apply 3"], "{blocks}");
+        project.verify();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_is_lost() {
+    // A file system of a few kilobytes, private to the program: it needs a namespace where mounting is allowed.
+    let mounts = Command::new("unshare")
+        .args(["-m", "sh", "-c", "mount -t tmpfs -o size=64k none /mnt"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !mounts {
+        // Then the limits on the size of files above are what stands for it.
+        return;
+    }
+    for kilobytes in [24, 32, 40, 48, 56, 64, 72, 80, 96, 128] {
+        let project = Project::with(&THREE);
+        let out = project.path("out");
+        std::fs::create_dir(&out).unwrap();
+        let script = format!(
+            "mount -t tmpfs -o size={kilobytes}k none /mnt && cp -r archive migrations greffe.toml /mnt && cd /mnt && \
+             {{ '{0}' apply >'{1}/first' 2>&1; echo $? >'{1}/code'; mount -o remount,size=4m /mnt; \
+             '{0}' apply >'{1}/second' 2>&1 && cp -r archive app.db '{1}'; }}",
+            env!("CARGO_BIN_EXE_greffe"),
+            out.display()
+        );
+        let mut shell = Command::new("unshare");
+        shell.args(["-m", "sh", "-c", &script]);
+        project.prepare(&mut shell);
+        let run = project.judge(shell.output().unwrap());
+        let text = |name: &str| String::from_utf8_lossy(&std::fs::read(out.join(name)).unwrap_or_default()).into_owned();
+        let (code, first) = (text("code"), text("first"));
+        if run.code != 0 && code.is_empty() {
+            continue; // Not even the project fits.
+        }
+        assert!(matches!(code.trim(), "0" | "3"), "{kilobytes}k: {code} {first}");
+        assert!(!first.contains("panicked"), "{first}");
+        assert_eq!(run.code, 0, "{kilobytes}k: {first} {} {run:#?}", text("second"));
+        let moved = project.copy();
+        std::fs::remove_dir_all(moved.path("archive")).unwrap();
+        std::fs::rename(moved.path("out/archive"), moved.path("archive")).unwrap();
+        std::fs::rename(moved.path("out/app.db"), moved.path("app.db")).unwrap();
+        assert_eq!(moved.story().iter().filter(|line| line.starts_with("apply")).count(), 3, "{kilobytes}k");
+        assert_eq!(moved.sql("SELECT count(*) FROM authors"), "2");
+        moved.verify();
+    }
+}
+
+#[test]
+fn folders_that_cannot_be_written_are_told() {
+    // Root writes past permissions; a file in the place of a folder stops everyone.
+    let project = Project::empty();
+    project.write("archive", "a file");
+    project.ends(3, ["init", "--name", "demo", "--database", "sqlite:app.db"]).says(&["archive"]);
+    assert!(!project.path("greffe.toml").exists());
+    let project = Project::applied();
+    project.ends(3, ["export", "--out", "migrations/absent/x.car"]).says(&["x.car"]);
+    project.ends(3, ["export", "--out", "migrations"]).says(&["migrations"]);
+    project.ends(3, ["export", "--out", "/dev/full/x.car"]);
+    let run = project.run(["key", "generate", "--plain", "--out", "absent/k.pem"]);
+    assert!(matches!(run.code, 2 | 3), "{run:#?}");
+    project.ends(2, ["apply", "--migrations", "absent"]).says(&["absent", "hint:"]);
+    project.ends(2, ["apply", "--migrations", "greffe.toml"]).says(&["greffe.toml"]);
+}
