@@ -1,4 +1,5 @@
-//! Files that are either there in full or not at all, also after a crash.
+//! Files that are either there in full or not at all: all of them when a program crashes, and those that are
+//! flushed also when the machine does.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -30,8 +31,12 @@ impl Draft {
 
     /// Makes the bytes durable and gives the file its name, in place of what had it. The name is durable once
     /// the directory is.
-    pub(super) fn finish(mut self, file: &File) -> io::Result<()> {
+    pub(super) fn finish(self, file: &File) -> io::Result<()> {
         file.sync_all()?;
+        self.rename()
+    }
+
+    fn rename(mut self) -> io::Result<()> {
         fs::rename(&self.temporary, &self.path)?;
         self.finished = true;
         Ok(())
@@ -53,6 +58,14 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     draft.finish(&file)?;
     sync_directory(path)
+}
+
+/// Puts bytes in place of a file's without waiting for the disk: whoever reads sees the old bytes or the new ones,
+/// and after a power failure the file may be old, empty or torn.
+pub(super) fn replace_unflushed(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (draft, mut file) = Draft::create(path)?;
+    file.write_all(bytes)?;
+    draft.rename()
 }
 
 /// Removes a file that may not be there, durably.
@@ -101,6 +114,8 @@ mod tests {
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         replace(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
+        replace_unflushed(&path, b"newer").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"newer");
         remove(&path).unwrap();
         remove(&path).unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);

@@ -9,6 +9,7 @@ mod durable;
 mod frame_map;
 mod frames;
 mod reader;
+mod spans;
 
 pub use archive::{Archive, ArchiveError, Block, HeadFile, Rewritten, Torn};
 pub use car_writer::{CarWriter, Existing, WriteError};

@@ -10,6 +10,7 @@ use std::{
 use super::{
     frame_map::FrameMap,
     frames::{At, Frames, Located},
+    spans::Spans,
 };
 use crate::{codec::car::CarError, model::Cid};
 
@@ -47,7 +48,7 @@ pub enum Next<'a> {
     End,
 }
 
-/// What [`CarReader::check_all`] went over.
+/// What [`CarReader::check_all`] and [`CarReader::check_rest`] went over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// Frames that were hashed.
@@ -59,8 +60,9 @@ pub struct Checked {
 /// A CARv1 file, as long as it was when it was opened.
 ///
 /// Nothing is trusted: [`Self::get`] and [`Self::next_block`] hand out what the file says, and their caller
-/// hashes; [`Self::get_verified`] hashes. Memory is one window of 256 KiB (more where a block needs it) and
-/// 16 bytes for each frame that a search by CID passed.
+/// hashes; [`Self::get_verified`] hashes. Memory is one window of 256 KiB (more where a block needs it),
+/// 16 bytes for each frame that a search by CID passed, and as much again for each gap between the frames that
+/// were handed out.
 ///
 /// A search looks first at the frame after the last one that was handed out, so blocks that are asked for in
 /// file order cost one pass; then among the frames that were passed; then it goes on through the file.
@@ -78,6 +80,8 @@ pub struct CarReader {
     keys: RandomState,
     /// Of CIDs that some frame claims falsely: where the true block is, if anywhere.
     settled: HashMap<Cid, Option<u64>>,
+    /// The frames that were handed out.
+    served: Spans,
     damage: Option<Damage>,
     damage_told: bool,
 }
@@ -108,6 +112,7 @@ impl CarReader {
             passed: FrameMap::default(),
             keys: RandomState::new(),
             settled: HashMap::new(),
+            served: Spans::default(),
             damage: None,
             damage_told: false,
         })
@@ -194,17 +199,29 @@ impl CarReader {
     /// # Errors
     /// [`ReadError::Io`].
     pub fn check_rest(&mut self, report: impl FnMut(Damage)) -> Result<Checked, ReadError> {
-        self.check_all(report)
+        let served = std::mem::take(&mut self.served);
+        let checked = self.check_unless(&served, report);
+        self.served = served;
+        checked
     }
 
     /// Hashes every frame and reports each that lies, and where the file stops being a CAR.
     ///
     /// # Errors
     /// [`ReadError::Io`].
-    pub fn check_all(&mut self, mut report: impl FnMut(Damage)) -> Result<Checked, ReadError> {
+    pub fn check_all(&mut self, report: impl FnMut(Damage)) -> Result<Checked, ReadError> {
+        self.check_unless(&Spans::default(), report)
+    }
+
+    /// Hashes every frame outside `known`.
+    fn check_unless(&mut self, known: &Spans, mut report: impl FnMut(Damage)) -> Result<Checked, ReadError> {
         let mut checked = Checked { frames: 0, bytes: self.first };
         loop {
             let offset = checked.bytes;
+            if let Some(end) = known.end_of(offset) {
+                checked.bytes = end;
+                continue;
+            }
             let at = self.frames.at(offset).map_err(|source| self.failed(source))?;
             match at {
                 At::Frame(located) => {
@@ -290,7 +307,10 @@ impl CarReader {
 
     fn serve(&mut self, located: Located) -> Result<&[u8], ReadError> {
         self.next = located.end();
-        self.frames.block(&located).map_err(|source| ReadError::Io { path: self.path.clone(), source })
+        let Self { path, frames, served, .. } = self;
+        let bytes = frames.block(&located).map_err(|source| ReadError::Io { path: path.clone(), source })?;
+        served.insert(located.offset, located.end());
+        Ok(bytes)
     }
 
     fn failed(&self, source: io::Error) -> ReadError {
@@ -440,6 +460,59 @@ mod tests {
                 matches!(&found[..], [Damage::Unreadable { offset, .. }] if *offset == whole.len() as u64)
             );
             assert_eq!(checked.frames, 50);
+        }
+    }
+
+    #[test]
+    fn what_was_handed_out_and_the_rest_are_the_whole_file() {
+        let blocks: Vec<_> = blocks(300).into_iter().filter(|(_, bytes)| !bytes.is_empty()).collect();
+        let whole = encode(&blocks);
+        let offsets: Vec<u64> = {
+            let mut reader = open(&whole);
+            let mut offsets = Vec::new();
+            while let Next::Block { offset, .. } = reader.next_block().unwrap() {
+                offsets.push(offset);
+            }
+            assert_eq!(reader.served.len(), 1);
+            assert_eq!(reader.check_rest(|_| ()).unwrap(), Checked { frames: 0, bytes: whole.len() as u64 });
+            offsets
+        };
+        let count = blocks.len();
+        // Asked for by CID, in file order, and both in turn; the frames of `lies` have false bytes.
+        let lies: Vec<usize> = (0..count).filter(|n| n % 5 == 2).collect();
+        let mut bytes = whole.clone();
+        for lie in &lies {
+            bytes[offsets[*lie] as usize + 40] ^= 1;
+        }
+        for order in 0..4 {
+            let mut reader = open(&bytes);
+            let mut hashed = vec![0; count];
+            for n in (0..count).map(|n| n * 7_919 % count).filter(|n| n % (order + 1) == 0) {
+                let found = reader.get(&blocks[n].0).unwrap().unwrap();
+                assert_eq!(found == blocks[n].1, !lies.contains(&n));
+                hashed[n] += 1;
+                if n % 3 == 1
+                    && let Next::Block { offset, .. } = reader.next_block().unwrap()
+                {
+                    let next = offsets.binary_search(&offset).unwrap();
+                    assert_eq!(next, n + 1);
+                    hashed[next] += 1;
+                }
+            }
+            // A search that hashes passes frames that lie; they were not handed out.
+            let lie = lies.iter().find(|lie| hashed[**lie] == 0);
+            if let Some(lie) = lie {
+                assert_eq!(reader.get_verified(&blocks[*lie].0).unwrap(), None);
+            }
+            let mut reported = Vec::new();
+            let checked = reader.check_rest(|damage| reported.push(damage)).unwrap();
+            let rest: Vec<usize> = (0..count).filter(|n| hashed[*n] == 0).collect();
+            assert_eq!(checked, Checked { frames: rest.len() as u64, bytes: bytes.len() as u64 });
+            let expected = rest.iter().filter(|n| lies.contains(n));
+            let expected: Vec<_> =
+                expected.map(|n| Damage::Mismatch { offset: offsets[*n], cid: blocks[*n].0 }).collect();
+            assert_eq!(reported, expected, "{order}");
+            assert_eq!(reader.check_all(|_| ()).unwrap().frames, count as u64);
         }
     }
 

@@ -32,16 +32,51 @@ impl Files {
         lock.ok_or_else(|| ArchiveError::InUse { path: self.car.clone() })
     }
 
-    /// What the head file names; `None` when it is not there or names nothing.
-    pub(super) fn read_head(&self) -> Result<Option<Cid>, ArchiveError> {
+    /// What the head file says.
+    pub(super) fn read_head(&self) -> Result<Named, ArchiveError> {
         match fs::read(&self.head) {
-            Ok(bytes) => Ok(std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Ok(bytes) => {
+                let named = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok());
+                Ok(named.map_or(Named::Garbled, Named::Head))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Named::Absent),
             Err(error) => Err(failed("read", &self.head)(error)),
         }
     }
 
+    /// Lets the head file name `head`, durably.
     pub(super) fn write_head(&self, head: &Cid) -> Result<(), ArchiveError> {
-        durable::replace(&self.head, format!("{head}\n").as_bytes()).map_err(failed("write", &self.head))
+        durable::replace(&self.head, head_text(head).as_bytes()).map_err(failed("write", &self.head))
     }
+
+    /// Lets the head file name `head` for all that read it from now on. It is not flushed: after a power failure
+    /// it may be old, empty or torn, and the archive, which is flushed, says what it has to be.
+    pub(super) fn write_head_unflushed(&self, head: &Cid) -> Result<(), ArchiveError> {
+        durable::replace_unflushed(&self.head, head_text(head).as_bytes())
+            .map_err(failed("write", &self.head))
+    }
+}
+
+/// What a head file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// A CID.
+    Head(Cid),
+    /// No CID: what a power failure leaves of a file that was not flushed.
+    Garbled,
+    /// There is none. No crash takes it away.
+    Absent,
+}
+
+impl Named {
+    pub(super) const fn cid(self) -> Option<Cid> {
+        match self {
+            Self::Head(cid) => Some(cid),
+            Self::Garbled | Self::Absent => None,
+        }
+    }
+}
+
+fn head_text(head: &Cid) -> String {
+    format!("{head}\n")
 }

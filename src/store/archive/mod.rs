@@ -1,7 +1,7 @@
 //! The growing archive of one chain on disk.
 //!
-//! `<name>.car` is the archive. Beside it: `<name>.head`, the CID of the newest head; `<name>.index`, hints that
-//! can be made again at any time; `<name>.lock`, held by the one writer.
+//! `<name>.car` is the archive. Beside it: `<name>.head`, the CID of the newest head, which a power failure may
+//! set back; `<name>.index`, hints that can be made again at any time; `<name>.lock`, held by the one writer.
 
 mod error;
 mod files;

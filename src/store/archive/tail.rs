@@ -2,12 +2,17 @@
 //! crash has torn. Reads only.
 //!
 //! A writer makes an append durable before it lets the head file name the new head. So everything up to the
-//! block that the head file names was whole once, and damage there is damage. After it comes at most one append,
-//! whose last block is its head: that may be torn, in any of its pages, and may be cut.
+//! block that the head file names was whole once, and damage there is damage. The head file itself is not flushed
+//! with each append: after a power failure it may be old, or hold no CID, and several whole appends may follow the
+//! head that it names. Only the last append of an archive, whose last block is its head, may be torn, in any of
+//! its pages, and may be cut.
 
 use std::io;
 
-use super::table::{Table, key};
+use super::{
+    files::Named,
+    table::{Table, key},
+};
 use crate::{
     codec::dag_cbor::decode_head,
     model::{Cid, Codec},
@@ -22,7 +27,7 @@ use crate::{
 pub enum HeadFile {
     /// The newest head of the archive.
     Current,
-    /// An older head: the last append was made durable, and then something stopped its writer.
+    /// An older head: later appends were made durable, and then their writer stopped, or the power failed.
     Behind(Cid),
     /// Nothing, or no CID.
     Missing,
@@ -70,9 +75,12 @@ pub(super) fn read(
     frames: &mut Frames,
     first: u64,
     table: Option<&Table>,
-    named: Option<Cid>,
+    said: Named,
     hashed: Hashed,
 ) -> io::Result<Tail> {
+    let named = said.cid();
+    // Where a power failure took the head file's text, it may have torn the last append too.
+    let hashes_all = hashed == Hashed::All || said == Named::Garbled;
     let mut position = table.map_or(first, Table::covered);
     let mut map = FrameMap::default();
     let mut last = None;
@@ -84,7 +92,7 @@ pub(super) fn read(
     loop {
         match frames.at(position)? {
             At::Frame(located) => {
-                if (hashed == Hashed::All || named_at.is_some()) && !frames.matches(&located)? {
+                if (hashes_all || named_at.is_some()) && !frames.matches(&located)? {
                     stopped = true;
                     break;
                 }
@@ -104,7 +112,7 @@ pub(super) fn read(
     }
     map.sort();
     let mut damaged = lies.filter(|_| named_at.is_none());
-    if stopped && damaged.is_none() && !is_tear(frames, position, named, named_at.is_some())? {
+    if stopped && damaged.is_none() && !is_tear(frames, position, said, named_at.is_some())? {
         damaged = Some(position);
     }
     let length = frames.end();
@@ -151,19 +159,21 @@ fn true_until(frames: &mut Frames, mut position: u64) -> io::Result<u64> {
     Ok(position)
 }
 
-/// Whether what begins at `offset` is what a crash leaves of one append: judged by what the head file names and
-/// whether that was found before, and by the whole blocks that follow.
-fn is_tear(frames: &mut Frames, offset: u64, named: Option<Cid>, found: bool) -> io::Result<bool> {
-    if named.is_some() && !found {
+/// Whether what begins at `offset` is what a crash leaves of one append: judged by what the head file says and
+/// whether its head was found before, and by the whole blocks that follow.
+fn is_tear(frames: &mut Frames, offset: u64, said: Named, found: bool) -> io::Result<bool> {
+    let any_block_counts = match said {
         // The append of that head was complete.
-        return Ok(false);
-    }
+        Named::Head(_) if !found => return Ok(false),
+        // Only a head that is followed by more is sure to be of an append that was complete.
+        Named::Head(_) | Named::Garbled => false,
+        // Somebody took the head file away; any whole block may be part of what was complete.
+        Named::Absent => true,
+    };
     let end = frames.end();
     let more = frames.salvage(offset + 1, |located, block| {
-        // When the head file is lost, any whole block may be part of what was complete. Otherwise only a head that
-        // is followed by more is sure to be.
         let head = located.frame.cid.codec() == Codec::DagCbor && decode_head(block).is_ok();
-        !found || (head && located.end() < end)
+        any_block_counts || (head && located.end() < end)
     })?;
     Ok(!more)
 }

@@ -221,6 +221,56 @@ fn an_append_torn_in_its_middle_is_cut() {
 }
 
 #[test]
+fn an_unflushed_head_file_takes_nothing_along() {
+    // A power failure in the third of three appends: the CAR has two of them and parts of the third, the head file
+    // is from before them or has no CID at all.
+    let chain = Chain::new(2);
+    let old = chain.bytes("head");
+    let mut archive = chain.write().unwrap();
+    archive.append(&entry(2), head(2).0).unwrap();
+    archive.append(&entry(3), head(3).0).unwrap();
+    drop(archive);
+    let kept = chain.bytes("car");
+    chain.write().unwrap().append(&entry(4), head(4).0).unwrap();
+    let (whole, new) = (chain.bytes("car"), chain.bytes("head"));
+    let texts: [&[u8]; 6] = [&old, b"", &[0; 60], &new[..30], b"\xff\xfe", &[b'b'; 60]];
+    for (at, text) in (kept.len()..whole.len()).flat_map(|at| texts.map(|text| (at, text))) {
+        let mut car = whole.clone();
+        match at % 3 {
+            0 => car[at] ^= 0x40,
+            1 => car[at..].fill(0),
+            _ => car.truncate(at),
+        }
+        chain.put("car", &car);
+        chain.put("head", text);
+        let state = if text == old { HeadFile::Behind(head(1).0) } else { HeadFile::Missing };
+        let archive = chain.read().unwrap();
+        assert_eq!((archive.head(), archive.head_file()), (head(3).0, state), "{at}");
+        // Opening to write flushes: not for every byte.
+        if at % 16 < 3 {
+            let archive = chain.write().unwrap();
+            assert_eq!((archive.head(), archive.head_file()), (head(3).0, state), "{at}");
+            assert_has(&archive, 0..4);
+            // Blocks of the torn append that are whole may stay.
+            let left = chain.bytes("car");
+            assert!(left.starts_with(&kept) && left.len() < whole.len());
+            assert_eq!(chain.bytes("head"), format!("{}\n", head(3).0).as_bytes());
+        }
+    }
+    // Damage before the last append is no tear, whatever the head file says.
+    let second = entry(2)[0].1.clone();
+    let at = whole.windows(second.len()).position(|window| window == second).unwrap();
+    for text in texts {
+        let mut car = whole.clone();
+        car[at] ^= 1;
+        chain.put("car", &car);
+        chain.put("head", text);
+        assert!(matches!(chain.write(), Err(ArchiveError::Damaged { .. })));
+        assert_eq!(chain.bytes("car"), car);
+    }
+}
+
+#[test]
 fn damage_in_what_was_complete_is_never_cut() {
     let chain = Chain::new(4);
     let (car, head_text) = (chain.bytes("car"), chain.bytes("head"));

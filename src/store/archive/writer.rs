@@ -60,8 +60,11 @@ impl Segment for File {
 }
 
 impl Archive {
-    /// Adds blocks and then moves the head, both durably. Blocks that the archive has are not written again; the
-    /// head's block is written last.
+    /// Adds blocks, durably, and then moves the head. Blocks that the archive has are not written again; the head's
+    /// block is written last.
+    ///
+    /// The flush of the CAR file is what makes blocks and head survive a power failure. The head file is replaced
+    /// at once and not flushed: where it is old or empty afterwards, opening finds the newest head in the CAR.
     ///
     /// # Errors
     /// [`ArchiveError`]. When writing the blocks failed (a full disk), the archive is as it was and can be used.
@@ -80,7 +83,7 @@ impl Archive {
         let added = self.write_blocks(&self.absent(blocks, head)?)?;
         self.lookup.push(&added);
         if head != self.head {
-            if let Err(error) = self.files.write_head(&head) {
+            if let Err(error) = self.files.write_head_unflushed(&head) {
                 self.poison();
                 return Err(error);
             }
@@ -102,6 +105,10 @@ impl Archive {
         self.require_unmoved_head()?;
         let car = self.write_anew(order)?;
         let before = self.length();
+        // The new archive may lack the head that an unflushed head file falls back to.
+        if !matches!(self.head_file, HeadFile::Unknown(_)) {
+            self.files.write_head(&self.head)?;
+        }
         // Before the archive changes, so that no index is ever taken for that of another file.
         durable::remove(&self.files.index).map_err(failed("remove", &self.files.index))?;
         let replaced = car.finish().map_err(ArchiveError::from).and_then(|after| {
@@ -186,7 +193,7 @@ impl Archive {
             _ => self.head,
         };
         let path = self.files.head.clone();
-        match self.files.read_head()? {
+        match self.files.read_head()?.cid() {
             Some(found) if found == expected => Ok(()),
             found => Err(ArchiveError::HeadMoved { path, expected, found }),
         }
