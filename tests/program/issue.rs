@@ -57,7 +57,7 @@ fn verification_ends_with_one_when_something_is_found() {
     bytes[place] ^= 1;
     project.write("demo.car", bytes);
     let run = project.ends(1, ["verify", "demo.car"]);
-    run.prints(&["NOT verified: demo", "finding(s):", "does not hash"]);
+    run.prints(&["NOT verified: demo", "finding(s):", "do not hash"]);
     let report = project.ends(1, ["verify", "demo.car", "--json"]).object();
     assert_eq!(report["verified"], false);
     assert_eq!(report["established"]["intact"], false);
