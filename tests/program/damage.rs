@@ -31,35 +31,66 @@ fn a_torn_tail_is_said_and_repaired() {
         project.ok(["head"]);
         project.ok(["status"]);
         let run = project.ok(["apply"]);
-        run.says(&["note:", &format!("{} bytes", torn.len() - before), "cut off the archive"]);
+        // Whole blocks of the torn append may stay: they are what their CIDs say.
+        run.says(&["note:", "cut off the archive"]);
+        assert!(torn.len() > before);
         project.verify();
         assert_eq!(project.story()[4..], ["rollback 3", "apply 3"]);
     }
     assert_ne!(head, project.read("archive/demo.head"));
 }
 
+/// A project whose archive is long enough to have an index.
+fn indexed() -> Project {
+    let project = Project::new();
+    for version in 1..=260 {
+        project.script(&format!("{version}_t.up.sql"), format!("CREATE TABLE t{version} (id);"));
+        project.script(&format!("{version}_t.down.sql"), format!("DROP TABLE t{version};"));
+    }
+    project.ok(["apply"]);
+    assert!(project.path("archive/demo.index").exists());
+    project
+}
+
 #[test]
 fn index_and_head_files_are_made_again() {
-    for (name, change) in [
-        ("index removed", Box::new(|project: &Project| project.remove("archive/demo.index")) as Box<dyn Fn(&Project)>),
-        ("index emptied", Box::new(|project| project.write("archive/demo.index", ""))),
-        ("index of zeros", Box::new(|project| project.write("archive/demo.index", vec![0; project.read("archive/demo.index").len()]))),
-        ("index of ones", Box::new(|project| project.write("archive/demo.index", vec![0xff; project.read("archive/demo.index").len()]))),
-        ("index cut", Box::new(|project| {
-            let bytes = project.read("archive/demo.index");
-            project.write("archive/demo.index", &bytes[..bytes.len() / 2]);
-        })),
-        ("index of another archive", Box::new(|project| project.write("archive/demo.index", Project::applied().read("archive/demo.index")))),
-        ("head removed", Box::new(|project| project.remove("archive/demo.head"))),
-        ("lock removed", Box::new(|project| project.remove("archive/demo.lock"))),
-    ] {
-        let project = appended();
-        let head = project.head();
-        change(&project);
+    let indexed = indexed();
+    let other = Project::applied();
+    let (head, entries) = (indexed.head(), indexed.log().len());
+    let index = indexed.read("archive/demo.index");
+    let flipped = |place: usize| {
+        let mut bytes = index.clone();
+        bytes[place] ^= 0xff;
+        bytes
+    };
+    let mut changes: Vec<(String, Option<Vec<u8>>)> = vec![
+        ("index removed".to_owned(), None),
+        ("index emptied".to_owned(), Some(Vec::new())),
+        ("index of zeros".to_owned(), Some(vec![0; index.len()])),
+        ("index of ones".to_owned(), Some(vec![0xff; index.len()])),
+        ("index cut".to_owned(), Some(index[..index.len() / 2].to_vec())),
+        ("index of another kind".to_owned(), Some(other.read("archive/demo.car"))),
+    ];
+    let places = (0..64).step_by(8).chain((64..index.len()).step_by(index.len() / 16));
+    changes.extend(places.map(|place| (format!("index flipped at {place}"), Some(flipped(place)))));
+    for (name, bytes) in changes {
+        let project = indexed.copy();
+        match bytes {
+            Some(bytes) => project.write("archive/demo.index", bytes),
+            None => project.remove("archive/demo.index"),
+        }
         assert_eq!(project.unchanged(|| project.head()), head, "{name}");
-        project.ok(["apply"]);
+        assert_eq!(project.log().len(), entries, "{name}");
+        project.ok(["rollback", "--steps", "1"]);
         project.verify();
-        assert_eq!(project.story()[4..], ["rollback 3", "apply 3"], "{name}");
+        assert_eq!(project.story().len(), entries + 1, "{name}");
+    }
+    for name in ["head", "lock"] {
+        let project = indexed.copy();
+        project.remove(&format!("archive/demo.{name}"));
+        assert_eq!(project.unchanged(|| project.head()), head, "{name}");
+        project.ok(["rollback", "--steps", "1"]);
+        project.verify();
     }
 }
 
@@ -93,21 +124,23 @@ fn damage_in_what_was_complete_is_not_cut() {
     let project = appended();
     let archive = project.read("archive/demo.car");
     for place in (100..archive.len()).step_by(211) {
-        for index in [true, false] {
+        for head in [true, false] {
             let project = project.copy();
             let mut bytes = archive.clone();
             bytes[place] ^= 0x10;
             project.write("archive/demo.car", &bytes);
-            if !index {
-                project.remove("archive/demo.index");
+            if !head {
+                project.remove("archive/demo.head");
             }
             for arguments in [vec!["log"], vec!["head"], vec!["status"], vec!["export", "--out", "o.car"]] {
                 project.run(&arguments);
             }
             project.ends_in_a_finding(&["verify", "archive/demo.car"], place);
             let run = project.run(["apply"]);
-            // Either the damaged block was not needed, or the run says what is wrong; nothing is ever cut.
-            assert!(project.read("archive/demo.car").starts_with(&bytes), "byte {place}: {run:#?}");
+            // Either the damaged block was not needed, or the run says what is wrong; nothing is cut. Without the
+            // head file, a last block that is damaged is one that a crash has torn: the database knows better.
+            let kept = project.read("archive/demo.car").starts_with(&bytes);
+            assert!(kept || (!head && run.code == 1), "byte {place}: {run:#?}");
             if run.code != 0 {
                 run.says(&["error:"]);
             }
@@ -142,7 +175,7 @@ fn an_archive_restored_from_an_older_copy_is_found() {
     let project = Project::applied();
     let older = project.copy();
     project.ok(["rollback", "--steps", "1"]);
-    for name in ["car", "head", "index"] {
+    for name in ["car", "head"] {
         project.write(&format!("archive/demo.{name}"), older.read(&format!("archive/demo.{name}")));
     }
     let archive = project.read("archive/demo.car");
@@ -254,9 +287,8 @@ impl Holder {
         command.arg(project.path("app.db")).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         writeln!(child.stdin.as_mut().unwrap(), "{statement};\nSELECT 'held';").unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line.trim(), "held");
+        let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap() == "held"), "`{statement}` failed");
         Self(child)
     }
 }

@@ -4,7 +4,7 @@ mod apply;
 mod concurrency;
 mod damage;
 mod exchange;
-// mod faults;
+mod faults;
 mod hostile;
 mod issue;
 mod keys;

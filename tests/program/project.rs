@@ -99,6 +99,10 @@ impl Project {
         Self { folder, variables: self.variables.clone(), secrets: self.secrets.clone() }
     }
 
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.folder.path().join(name)
     }
