@@ -18,7 +18,8 @@ pub use entry::{EntryCheck, EntryVerdict};
 pub use finding::{Fault, Finding, FindingKind, Text};
 pub use report::{Established, Report};
 pub use restore::RestoreError;
-pub use tree::{leaf_hash, node_hash};
+pub use snapshot::{EntriesTree, Snapshot};
+pub use tree::{FullTile, MerkleTree, leaf_hash, node_hash};
 pub use verify::{Anchor, Options, Verifier};
 pub use walk::Fetched;
 

@@ -60,9 +60,13 @@ impl MerkleTree {
     }
 
     /// Adds a leaf; hands out each tile that it fills.
-    pub fn push(&mut self, leaf: &Cid, mut filled: impl FnMut(FullTile)) {
+    pub fn push(&mut self, leaf: &Cid, filled: impl FnMut(FullTile)) {
+        self.push_hash(leaf_hash(leaf), filled);
+    }
+
+    /// Adds a leaf whose hash is at hand.
+    pub fn push_hash(&mut self, mut hash: Digest, mut filled: impl FnMut(FullTile)) {
         self.size += 1;
-        let mut hash = leaf_hash(leaf);
         for level in 0.. {
             if level == self.levels.len() {
                 self.levels.push(Vec::new());

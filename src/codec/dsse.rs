@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
-use crate::crypto::{KeyId, PrivateKey, Signature};
+use crate::crypto::{KeyId, PrivateKey, Signature, decode_base64};
 use crate::model::PAYLOAD_TYPE;
 
 /// No log is larger (FORMAT §2).
@@ -114,7 +114,7 @@ impl Envelope {
         if bytes.iter().filter(|byte| **byte == b'{').count() != 1 + wire.signatures.len() {
             return Err(EnvelopeError::Malformed("an object is written as a list".to_owned()));
         }
-        let payload = BASE64.decode(wire.payload.as_bytes()).map_err(|_| EnvelopeError::Base64("payload"))?;
+        let payload = decode_base64(&wire.payload).ok_or(EnvelopeError::Base64("payload"))?;
         let signatures = wire.signatures.iter().map(decode_signature).collect::<Result<_, _>>()?;
         Ok(Self { payload, signatures })
     }
@@ -122,7 +122,7 @@ impl Envelope {
 
 fn decode_signature(wire: &WireSignature<'_>) -> Result<(KeyId, Signature), EnvelopeError> {
     let key = KeyId::parse(&wire.keyid).ok_or(EnvelopeError::KeyId)?;
-    let bytes = BASE64.decode(wire.sig.as_bytes()).map_err(|_| EnvelopeError::Base64("sig"))?;
+    let bytes = decode_base64(&wire.sig).ok_or(EnvelopeError::Base64("sig"))?;
     let bytes = bytes.try_into().map_err(|bytes: Vec<u8>| EnvelopeError::SignatureLength(bytes.len()))?;
     Ok((key, Signature(bytes)))
 }

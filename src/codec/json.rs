@@ -20,7 +20,8 @@ pub fn decode<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, serde_json
 
 /// An object read into `T`. serde's derived readers also take a list of the members' values, which no
 /// other reader of JSON would.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize)]
+#[serde(transparent)]
 pub struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

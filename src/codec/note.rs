@@ -2,7 +2,7 @@
 
 use data_encoding::BASE64;
 
-use crate::crypto::{Digest, PrivateKey, PublicKey, Signature};
+use crate::crypto::{Digest, PrivateKey, PublicKey, Signature, decode_base64};
 use crate::model::Checkpoint;
 
 /// Signature type of Ed25519 (C2SP signed-note).
@@ -123,7 +123,7 @@ fn decode_line(line: &str) -> Result<NoteSignature, NoteError> {
     if name.is_empty() || name.contains('+') || name.chars().any(char::is_whitespace) {
         return Err(NoteError::Malformed("a key's name is not empty and has neither white space nor `+`"));
     }
-    let bytes = BASE64.decode(base64.as_bytes()).map_err(|_| malformed.clone())?;
+    let bytes = decode_base64(base64).ok_or_else(|| malformed.clone())?;
     let (key_id, signature) = bytes.split_first_chunk::<4>().ok_or(malformed)?;
     if signature.is_empty() {
         return Err(NoteError::Malformed("a signature is empty"));
@@ -159,9 +159,7 @@ pub fn decode_checkpoint(text: &str) -> Result<Checkpoint, NoteError> {
             "the origin is not empty and the size has no sign or leading zero",
         ));
     }
-    let root = BASE64
-        .decode(root.as_bytes())
-        .ok()
+    let root = decode_base64(root)
         .and_then(|root| root.try_into().ok())
         .ok_or(NoteError::Checkpoint("the root is 32 bytes in base64"))?;
     Ok(Checkpoint { origin: origin.to_owned(), size: number, root: Digest(root) })

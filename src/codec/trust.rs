@@ -37,9 +37,9 @@ pub enum TrustError {
 struct Document {
     version: u64,
     name: ChainName,
-    keys: BTreeMap<String, Key>,
-    thresholds: Thresholds,
-    revoked: Vec<Revoked>,
+    keys: BTreeMap<String, Object<Key>>,
+    thresholds: Object<Thresholds>,
+    revoked: Vec<Object<Revoked>>,
     policy: String,
     authorities: Vec<String>,
 }
@@ -76,9 +76,9 @@ pub fn encode_trust(document: &TrustDocument) -> Vec<u8> {
     let document = Document {
         version: document.version,
         name: document.name.clone(),
-        keys: document.keys.iter().map(|(id, value)| (id.to_string(), key(value))).collect(),
-        thresholds: document.thresholds,
-        revoked: document.revoked.iter().map(revoked).collect(),
+        keys: document.keys.iter().map(|(id, value)| (id.to_string(), Object(key(value)))).collect(),
+        thresholds: Object(document.thresholds),
+        revoked: document.revoked.iter().map(revoked).map(Object).collect(),
         policy: document.policy.clone(),
         authorities: document.authorities.clone(),
     };
@@ -98,7 +98,8 @@ pub fn decode_trust(bytes: &[u8]) -> Result<TrustDocument, TrustError> {
     }
     let Object(document): Object<Document> =
         json::decode(bytes).map_err(|error| TrustError::Malformed(error.to_string()))?;
-    if document.thresholds.root == 0 || document.thresholds.signer == 0 {
+    let Object(thresholds) = document.thresholds;
+    if thresholds.root == 0 || thresholds.signer == 0 {
         return Err(TrustError::Threshold);
     }
     let keys: BTreeMap<KeyId, TrustedKey> =
@@ -106,7 +107,7 @@ pub fn decode_trust(bytes: &[u8]) -> Result<TrustDocument, TrustError> {
     let revoked = document
         .revoked
         .into_iter()
-        .map(|revoked| {
+        .map(|Object(revoked)| {
             let key = parse_key_id(revoked.keyid)?;
             if !keys.contains_key(&key) {
                 return Err(TrustError::UnknownRevoked(key));
@@ -118,7 +119,7 @@ pub fn decode_trust(bytes: &[u8]) -> Result<TrustDocument, TrustError> {
         version: document.version,
         name: document.name,
         keys,
-        thresholds: document.thresholds,
+        thresholds,
         revoked,
         policy: document.policy,
         authorities: document.authorities,
@@ -129,7 +130,7 @@ fn parse_key_id(text: String) -> Result<KeyId, TrustError> {
     KeyId::parse(&text).ok_or_else(|| TrustError::KeyId(text.chars().take(80).collect()))
 }
 
-fn decode_key((id, key): (String, Key)) -> Result<(KeyId, TrustedKey), TrustError> {
+fn decode_key((id, Object(key)): (String, Object<Key>)) -> Result<(KeyId, TrustedKey), TrustError> {
     let written = parse_key_id(id)?;
     let public =
         PublicKey::parse_base64(&key.public).map_err(|source| TrustError::Key { keyid: written, source })?;

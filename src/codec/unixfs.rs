@@ -222,10 +222,26 @@ pub fn build_file(bytes: &[u8], sink: &mut Sink<'_>) -> Cid {
 /// [`UnixFsError`] when the block is no file node.
 pub fn decode_file_node(bytes: &[u8]) -> Result<Vec<Cid>, UnixFsError> {
     let (links, data) = decode_node(bytes).ok_or(UnixFsError::Malformed)?;
-    if !data.starts_with(&[0x08, 0x02]) || links.is_empty() || links.len() > LINKS {
+    let unnamed = links.iter().all(|link| link.name.is_empty());
+    if !(1..=LINKS).contains(&links.len()) || !unnamed || !is_file_data(data, links.len()) {
         return Err(UnixFsError::Kind("file"));
     }
     Ok(links.into_iter().map(|link| link.cid).collect())
+}
+
+/// Whether UnixFS data is that of a file with so many children: type 2, the size of the file, then that of
+/// each child, and no bytes of the file itself.
+fn is_file_data(data: &[u8], children: usize) -> bool {
+    let Some(mut rest) = data.strip_prefix(&[0x08, 0x02, 3 << 3]) else { return false };
+    let Some(size) = take_varint(&mut rest) else { return false };
+    let mut sum: u64 = 0;
+    for _ in 0..children {
+        let Some(field) = rest.strip_prefix(&[4 << 3]) else { return false };
+        rest = field;
+        let Some(child) = take_varint(&mut rest) else { return false };
+        sum = sum.saturating_add(child);
+    }
+    rest.is_empty() && sum == size
 }
 
 /// UnixFS data of a directory: type 1 and nothing else.

@@ -12,6 +12,10 @@ use super::PrivateKey;
 
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
+/// Characters of base64 in a line of a PEM document (RFC 7468 §2).
+const PEM_WIDTH: usize = 64;
+/// The same of an OpenSSH private key.
+const OPENSSH_WIDTH: usize = 70;
 /// Rounds of PBKDF2 with HMAC-SHA-256 for keys that are written here.
 const PBKDF2_ITERATIONS: u32 = 600_000;
 /// More rounds than this are refused: a key file must not be able to keep the program busy for minutes.
@@ -43,18 +47,46 @@ pub enum KeyTextError {
 pub fn parse_private_key(text: &str, passphrase: Option<&str>) -> Result<PrivateKey, KeyTextError> {
     let text = text.trim();
     if text.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----") {
-        return parse_openssh(text, passphrase);
+        return parse_openssh(&wrapped(text, OPENSSH_WIDTH), passphrase);
     }
     if !text.starts_with("-----BEGIN ") {
         return Err(KeyTextError::UnknownForm);
     }
+    let text = wrapped(text, PEM_WIDTH);
     let (label, document) =
-        SecretDocument::from_pem(text).map_err(|_| KeyTextError::Damaged("not a PEM document"))?;
+        SecretDocument::from_pem(&text).map_err(|_| KeyTextError::Damaged("not a PEM document"))?;
     match label {
         "PRIVATE KEY" => parse_pkcs8(document.as_bytes()),
         "ENCRYPTED PRIVATE KEY" => parse_encrypted(document.as_bytes(), passphrase),
         _ => Err(KeyTextError::UnknownForm),
     }
+}
+
+/// The text with its base64 in lines of `width`: the readers below know no other, and other programs wrap otherwise.
+fn wrapped(text: &str, width: usize) -> Zeroizing<String> {
+    // Large enough from the start, so that no part of the key is left behind when it would grow.
+    let mut wrapped = Zeroizing::new(String::with_capacity(text.len() * 2 + 2));
+    let mut column = 0;
+    for line in text.lines() {
+        if line.starts_with("-----") {
+            if column > 0 {
+                wrapped.push('\n');
+            }
+            wrapped.push_str(line);
+            wrapped.push('\n');
+            column = 0;
+            continue;
+        }
+        for character in line.trim_end().chars() {
+            if column == width {
+                wrapped.push('\n');
+                column = 0;
+            }
+            wrapped.push(character);
+            column += 1;
+        }
+    }
+    wrapped
 }
 
 fn parse_pkcs8(der: &[u8]) -> Result<PrivateKey, KeyTextError> {
@@ -92,8 +124,12 @@ fn parse_encrypted(der: &[u8], passphrase: Option<&str>) -> Result<PrivateKey, K
 }
 
 fn parse_openssh(text: &str, passphrase: Option<&str>) -> Result<PrivateKey, KeyTextError> {
-    let mut key = ssh_key::PrivateKey::from_openssh(text)
-        .map_err(|_| KeyTextError::Damaged("not an OpenSSH private key"))?;
+    let mut key = ssh_key::PrivateKey::from_openssh(text).map_err(|error| match error {
+        ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
+            KeyTextError::NotEd25519
+        }
+        _ => KeyTextError::Damaged("not an OpenSSH private key"),
+    })?;
     if key.algorithm() != ssh_key::Algorithm::Ed25519 {
         return Err(KeyTextError::NotEd25519);
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use data_encoding::{BASE64, HEXLOWER};
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 
-use super::Digest;
+use super::{Digest, decode_base64};
 
 /// An Ed25519 signature, 64 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,7 +47,7 @@ impl fmt::Debug for KeyId {
 pub enum PublicKeyError {
     #[error("a public key is 32 bytes in base64, this is not")]
     Length,
-    #[error("the bytes are not a point of the curve, or one of small order")]
+    #[error("the bytes are not a point of the curve in its one spelling, or one of small order")]
     Point,
 }
 
@@ -59,14 +59,15 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads the 32 bytes of RFC 8032; keys of small order are refused, for they sign anything.
+    /// Reads the 32 bytes of RFC 8032 §5.1.5; keys of small order are refused, for they sign anything.
     ///
     /// # Errors
     /// [`PublicKeyError`] when the bytes are no usable key.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PublicKeyError> {
         let bytes: [u8; 32] = bytes.try_into().map_err(|_| PublicKeyError::Length)?;
         let key = VerifyingKey::from_bytes(&bytes).map_err(|_| PublicKeyError::Point)?;
-        if key.is_weak() {
+        // RFC 8032 §5.1.3 refuses a y of p or more, which dalek reduces: one key would have two spellings.
+        if key.is_weak() || key.to_edwards().compress().as_bytes() != &bytes {
             return Err(PublicKeyError::Point);
         }
         Ok(Self::from_verifying_key(key))
@@ -77,7 +78,7 @@ impl PublicKey {
     /// # Errors
     /// As [`PublicKey::from_bytes`].
     pub fn parse_base64(text: &str) -> Result<Self, PublicKeyError> {
-        let bytes = BASE64.decode(text.as_bytes()).map_err(|_| PublicKeyError::Length)?;
+        let bytes = decode_base64(text).ok_or(PublicKeyError::Length)?;
         Self::from_bytes(&bytes)
     }
 

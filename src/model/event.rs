@@ -9,7 +9,7 @@ use crate::crypto::Digest;
 
 /// The kinds of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", remote = "Self")]
 pub enum EventKind {
     Genesis,
     Plan,
@@ -60,7 +60,7 @@ impl std::fmt::Display for EventKind {
 
 /// Database engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", remote = "Self")]
 pub enum Engine {
     Sqlite,
     Postgresql,
@@ -116,7 +116,7 @@ pub struct MigrationName {
 
 /// How much is known of an event; never raised later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", remote = "Self")]
 pub enum Evidence {
     Executed,
     Captured,
@@ -171,7 +171,7 @@ pub struct SchemaChange {
 
 /// How a migration ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", remote = "Self")]
 pub enum Outcome {
     Succeeded,
     Failed,
@@ -200,7 +200,7 @@ pub struct Hook {
 
 /// Whether a version counts as applied, or as not, from an event on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", remote = "Self")]
 pub enum Direction {
     Up,
     Down,
@@ -299,6 +299,8 @@ impl Event {
         }
     }
 }
+
+super::text::as_word!(EventKind, Engine, Evidence, Outcome, Direction);
 
 /// Digests as `sha256:<hex>`.
 mod prefixed {

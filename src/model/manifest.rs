@@ -8,7 +8,7 @@ use super::{Cid, FileName};
 
 /// What a file is to its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", remote = "Self")]
 // In the order of their text, which is the order of files in a manifest.
 pub enum Role {
     Approval,
@@ -20,6 +20,8 @@ pub enum Role {
     Trust,
     Up,
 }
+
+super::text::as_word!(Role);
 
 impl Role {
     /// The word in manifests.

@@ -8,6 +8,7 @@ mod line_feed;
 mod manifest;
 mod names;
 mod statement;
+mod text;
 mod time;
 mod trust;
 

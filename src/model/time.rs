@@ -45,7 +45,7 @@ impl FromStr for Timestamp {
             return Err(refuse());
         }
         let instant: jiff::Timestamp = text.parse().map_err(|_| refuse())?;
-        Ok(Self(instant.as_microsecond()))
+        Self::from_microseconds(instant.as_microsecond()).ok_or_else(refuse)
     }
 }
 

@@ -7,12 +7,14 @@ use crate::crypto::{KeyId, PublicKey};
 
 /// What a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", remote = "Self")]
 pub enum KeyRole {
     Root,
     Signer,
     Approver,
 }
+
+super::text::as_word!(KeyRole, RevocationReason);
 
 /// One key of a trust document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub struct Thresholds {
 
 /// Why a key no longer counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", remote = "Self")]
 pub enum RevocationReason {
     Retired,
     Compromised,

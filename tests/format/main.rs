@@ -3,3 +3,4 @@
 mod independent;
 mod memory;
 mod own_archive;
+mod vectors;
