@@ -18,11 +18,11 @@ use crate::model::{
 pub type KnownKeys = BTreeMap<KeyId, PublicKey>;
 
 /// What came of a file's blocks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum FileBytes {
     /// The file's only block, not yet hashed.
     Block(Vec<u8>),
-    /// A file of several blocks, each hashed when it passed by.
+    /// A file that was hashed when its blocks passed by.
     Walked { digests: FileDigests, size: u64, layout: Cid },
     /// Missing, or reported already.
     Absent,
@@ -69,6 +69,13 @@ impl EntryCheck {
     #[must_use]
     pub fn index(&self) -> u64 {
         self.index
+    }
+
+    /// Bytes that it holds.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let file = |file: &FileBytes| if let FileBytes::Block(bytes) = file { bytes.len() } else { 0 };
+        self.log.as_ref().map_or(0, Vec::len) + self.files.iter().map(file).sum::<usize>()
     }
 
     /// Does the work; three hashes and a signature for an ordinary entry.

@@ -123,7 +123,9 @@ impl Story {
         let mut counted = BTreeSet::new();
         let (mut revoked, mut unknown, mut broken) = (0, 0, None);
         for (id, state) in &verdict.signatures {
-            let Some(known) = document.keys.get(id) else {
+            // A key that some document named stays known, also when it has no say any more.
+            let listed = document.keys.get(id).map(|key| key.public);
+            let Some(known) = listed.or_else(|| self.keys.get(id).copied()) else {
                 unknown += 1;
                 continue;
             };
@@ -131,7 +133,7 @@ impl Story {
                 SignatureState::Valid => true,
                 SignatureState::Invalid => false,
                 SignatureState::Unknown(signature) => {
-                    verdict.message.as_ref().is_some_and(|message| known.public.verify(message, signature))
+                    verdict.message.as_ref().is_some_and(|message| known.verify(message, signature))
                 }
             };
             if !valid {
@@ -174,6 +176,9 @@ impl Story {
         match &event.details {
             Details::Migration(details) => {
                 self.check_outcome(event.event, details.outcome);
+                if details.error.is_some() && details.outcome == Outcome::Succeeded {
+                    self.find(None, Fault::OutcomeDiffers { event: event.event, outcome: "succeeded, with an error" });
+                }
                 self.check_version(event.event, details.direction, &details.migration.version);
             }
             Details::Repair { migration: Some(migration), direction, .. } => {

@@ -16,7 +16,7 @@ use super::report::{Established, Report};
 use super::restore::DIRECTORY_DEPTH;
 use super::snapshot::Snapshot;
 use super::story::Story;
-use super::walk::{Fetched, Item, OpenEntry};
+use super::walk::{Fetched, Item, OpenEntry, Walked};
 use crate::codec::dag_cbor::{self, decode_entries_node, decode_head, decode_manifest};
 use crate::codec::note::{Note, decode_checkpoint};
 use crate::codec::unixfs::decode_directory;
@@ -72,8 +72,9 @@ pub struct Verifier {
     nodes: HashSet<Cid>,
     /// Manifests found by walking back, newest first.
     previous: Vec<Cid>,
-    findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
     missing_sealed: Vec<(u64, Cid)>,
+    walked: Walked,
 }
 
 impl Verifier {
@@ -96,6 +97,7 @@ impl Verifier {
             previous: Vec::new(),
             findings: Vec::new(),
             missing_sealed: Vec::new(),
+            walked: Walked::new(),
             options,
         }
     }
@@ -245,21 +247,27 @@ impl Verifier {
                 self.malformed(cid, "tlog directory", "it nests too deep".to_owned())
             }
             Ok(links) => {
-                for (index, link) in links.into_iter().enumerate() {
+                let mut position = position;
+                for link in links {
                     let path = if path.is_empty() { link.name } else { format!("{path}/{}", link.name) };
-                    if link.cid.codec() == Codec::Raw {
-                        self.tiles.insert(path.clone(), link.cid);
-                    } else if !self.nodes.insert(link.cid) {
+                    let known = !self.nodes.insert(link.cid);
+                    match link.cid.codec() {
+                        Codec::Raw => {
+                            self.tiles.insert(path.clone(), link.cid);
+                            // What several paths share is read once.
+                            if known && path != "checkpoint" {
+                                continue;
+                            }
+                        }
+                        Codec::DagPb if !known => {}
                         // No two directories of a tree are equal; walking one again could take for ever.
-                        self.malformed(
-                            link.cid,
-                            "tlog directory",
-                            format!("{path} is another directory again"),
-                        );
-                        continue;
+                        _ => {
+                            self.malformed(link.cid, "tlog directory", format!("{path} is no directory of its own"));
+                            continue;
+                        }
                     }
-                    let position = (position + index).min(self.items.len());
                     self.items.insert(position, Item::Tlog { cid: link.cid, path, depth: depth + 1 });
+                    position += 1;
                 }
             }
             Err(error) => self.malformed(cid, "tlog directory", error.to_string()),
@@ -271,7 +279,7 @@ impl Verifier {
             Fetched::Block(bytes) if cid.matches(&bytes) && dag_cbor::is_entries_node(&bytes) => bytes,
             other => {
                 // Not a node, so the manifest that stands here, whatever became of it.
-                self.items.insert(position, Item::Entry(Box::new(OpenEntry::new(cid, other))));
+                self.items.insert(position, Item::Entry(Box::new(OpenEntry::new(cid, other, &self.walked))));
                 return;
             }
         };
@@ -322,6 +330,7 @@ impl Verifier {
     fn close_entries(&mut self) {
         while matches!(self.items.front(), Some(Item::Entry(entry)) if entry.is_complete()) {
             let Some(Item::Entry(entry)) = self.items.pop_front() else { return };
+            entry.remember(&mut self.walked);
             let index = self.opened;
             self.opened += 1;
             self.checks.push(entry.into_check(index, Arc::clone(&self.story.keys)));

@@ -1,15 +1,25 @@
 //! Which blocks are still wanted, and entries whose blocks come in.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::entry::{EntryCheck, FileBytes, KnownKeys};
 use super::finding::Fault;
 use crate::codec::dag_cbor::decode_manifest;
 use crate::codec::unixfs::{FileCheck, decode_file_node};
-use crate::model::{Cid, Codec, Manifest};
+use crate::model::{Cid, Codec, FileDigests, FileEntry, Manifest, Role};
 
 /// A file larger than this is not read: its node could name one chunk a billion times.
 const FILE_LIMIT: u64 = 1 << 30;
+
+/// Bytes of files that an entry keeps until it is checked; past them a file is hashed as it comes and dropped.
+const HELD_LIMIT: usize = 64 << 10;
+/// A file may repeat its chunks so often, once it is longer than [`REPEATED_LIMIT`].
+const REPEATS: u64 = 8;
+const REPEATED_LIMIT: u64 = 8 << 20;
+
+/// Files of several blocks that were read already, by their root: no file is read twice.
+pub(super) type Walked = HashMap<Cid, (FileDigests, u64, Cid)>;
 
 /// What came of looking for a block.
 #[derive(Debug)]
@@ -46,6 +56,8 @@ pub(super) struct OpenEntry {
     manifest: Option<Manifest>,
     log: Slot,
     files: Vec<FileSlot>,
+    /// Bytes of files that are kept.
+    held: usize,
     faults: Vec<(Option<Cid>, Fault)>,
 }
 
@@ -57,8 +69,19 @@ enum Slot {
 
 enum FileSlot {
     Wanted(Cid),
-    Walk { pending: Vec<Cid>, check: Box<FileCheck>, limit: u64 },
+    Walk(Box<FileWalk>),
     Done(FileBytes),
+}
+
+/// A file of several blocks whose chunks pass by in order.
+struct FileWalk {
+    /// What is still to come, the next one last.
+    pending: Vec<Cid>,
+    check: FileCheck,
+    limit: u64,
+    /// Chunks so far, each once, and their bytes.
+    chunks: HashSet<Cid>,
+    chunk_bytes: u64,
 }
 
 impl Item {
@@ -85,19 +108,22 @@ impl Item {
 }
 
 impl OpenEntry {
-    pub(super) fn new(cid: Cid, fetched: Fetched) -> Self {
+    pub(super) fn new(cid: Cid, fetched: Fetched, walked: &Walked) -> Self {
         let mut entry =
-            Self { cid, manifest: None, log: Slot::Absent, files: Vec::new(), faults: Vec::new() };
+            Self { cid, manifest: None, log: Slot::Absent, files: Vec::new(), held: 0, faults: Vec::new() };
         let manifest = match fetched {
             Fetched::Missing => Err(Fault::BlockMissing),
             Fetched::Block(bytes) if !cid.matches(&bytes) => Err(Fault::BlockCorrupt),
+            Fetched::Block(_) if cid.codec() != Codec::DagCbor => {
+                Err(Fault::Malformed { what: "manifest", detail: "its CID is not dag-cbor".to_owned() })
+            }
             Fetched::Block(bytes) => decode_manifest(&bytes)
                 .map_err(|error| Fault::Malformed { what: "manifest", detail: error.to_string() }),
         };
         match manifest {
             Ok(manifest) => {
                 entry.log = Slot::Wanted(manifest.log);
-                entry.files = manifest.files.iter().map(|file| FileSlot::Wanted(file.cid)).collect();
+                entry.files = manifest.files.iter().map(|file| FileSlot::of(file, walked)).collect();
                 entry.manifest = Some(manifest);
             }
             Err(fault) => entry.faults.push((Some(cid), fault)),
@@ -140,13 +166,52 @@ impl OpenEntry {
             };
             return;
         }
-        let files = self.manifest.iter().flat_map(|manifest| &manifest.files);
-        let wanted = self.files.iter_mut().zip(files).find(|(slot, _)| slot.want().as_ref() == Some(cid));
-        let Some((slot, file)) = wanted else { return };
-        let old = std::mem::replace(slot, FileSlot::Done(FileBytes::Absent));
-        match old.feed(cid, fetched, file.size) {
-            Ok(next) => *slot = next,
+        let Some(manifest) = &self.manifest else { return };
+        let wanted = self.files.iter().position(|slot| slot.want().as_ref() == Some(cid));
+        let Some((index, file)) = wanted.and_then(|index| Some((index, manifest.files.get(index)?))) else { return };
+        let again = manifest.files.iter().filter(|other| other.cid == file.cid).count() > 1;
+        let size = if let Fetched::Block(bytes) = &fetched { bytes.len() } else { 0 };
+        // A trust document is read, so its bytes are kept; others only as far as they are few.
+        let keep = file.role == Role::Trust || (!again && self.held + size <= HELD_LIMIT);
+        let old = std::mem::replace(&mut self.files[index], FileSlot::Done(FileBytes::Absent));
+        match old.feed(cid, fetched, file.size, keep) {
+            Ok(next) => {
+                if let FileSlot::Done(FileBytes::Block(bytes)) = &next {
+                    self.held += bytes.len();
+                }
+                self.files[index] = next;
+            }
             Err(fault) => self.faults.push((Some(*cid), fault)),
+        }
+        if again {
+            self.share(index);
+        }
+    }
+
+    /// Gives what came of a file to the other names that the manifest has for it.
+    fn share(&mut self, index: usize) {
+        let Some(manifest) = &self.manifest else { return };
+        let cid = manifest.files[index].cid;
+        let done = match &self.files[index] {
+            FileSlot::Done(FileBytes::Walked { digests, size, layout }) => {
+                FileBytes::Walked { digests: digests.clone(), size: *size, layout: *layout }
+            }
+            FileSlot::Done(_) => FileBytes::Absent,
+            _ => return,
+        };
+        for (slot, file) in self.files.iter_mut().zip(&manifest.files) {
+            if matches!(slot, FileSlot::Wanted(wanted) if *wanted == cid) && file.role != Role::Trust {
+                *slot = FileSlot::Done(done.clone());
+            }
+        }
+    }
+
+    /// Remembers the files of several blocks that were read.
+    pub(super) fn remember(&self, walked: &mut Walked) {
+        for (slot, file) in self.files.iter().zip(self.manifest.iter().flat_map(|manifest| &manifest.files)) {
+            if let (FileSlot::Done(FileBytes::Walked { digests, size, layout }), Codec::DagPb) = (slot, file.cid.codec()) {
+                walked.insert(file.cid, (digests.clone(), *size, *layout));
+            }
         }
     }
 
@@ -172,50 +237,75 @@ impl OpenEntry {
 }
 
 impl FileSlot {
+    fn of(file: &FileEntry, walked: &Walked) -> Self {
+        match walked.get(&file.cid) {
+            Some((digests, size, layout)) => {
+                Self::Done(FileBytes::Walked { digests: digests.clone(), size: *size, layout: *layout })
+            }
+            None => Self::Wanted(file.cid),
+        }
+    }
+
     pub(super) fn want(&self) -> Option<Cid> {
         match self {
             Self::Wanted(cid) => Some(*cid),
-            Self::Walk { pending, .. } => pending.last().copied(),
+            Self::Walk(walk) => walk.pending.last().copied(),
             Self::Done(_) => None,
         }
     }
 
-    /// Takes the block that was wanted: the whole file, a node or the next chunk.
-    fn feed(self, cid: &Cid, fetched: Fetched, size: u64) -> Result<Self, Fault> {
+    /// Takes the block that was wanted: the whole file, a node or the next chunk. `keep`: whether a file of
+    /// one block is kept to be hashed with its entry.
+    fn feed(self, cid: &Cid, fetched: Fetched, size: u64, keep: bool) -> Result<Self, Fault> {
         let Fetched::Block(bytes) = fetched else { return Err(Fault::BlockMissing) };
-        let (mut pending, mut check, limit) = match self {
-            Self::Wanted(_) if cid.codec() == Codec::Raw => return Ok(Self::Done(FileBytes::Block(bytes))),
-            Self::Wanted(_) => (vec![*cid], Box::default(), size.min(FILE_LIMIT)),
-            Self::Walk { pending, check, limit } => (pending, check, limit),
+        let walk = match self {
+            Self::Wanted(_) if keep && cid.codec() == Codec::Raw => {
+                return Ok(Self::Done(FileBytes::Block(bytes)));
+            }
+            Self::Wanted(_) => Box::new(FileWalk::new(*cid, size)),
+            Self::Walk(walk) => walk,
             done @ Self::Done(_) => return Ok(done),
         };
-        if !cid.matches(&bytes) {
-            return Err(Fault::BlockCorrupt);
+        if cid.matches(&bytes) { walk.feed(cid, &bytes, size) } else { Err(Fault::BlockCorrupt) }
+    }
+}
+
+impl FileWalk {
+    fn new(root: Cid, size: u64) -> Self {
+        Self {
+            pending: vec![root],
+            check: FileCheck::default(),
+            limit: size.min(FILE_LIMIT),
+            chunks: HashSet::new(),
+            chunk_bytes: 0,
         }
-        pending.pop();
+    }
+
+    fn feed(mut self: Box<Self>, cid: &Cid, bytes: &[u8], size: u64) -> Result<FileSlot, Fault> {
+        self.pending.pop();
         let malformed = |detail: String| Fault::Malformed { what: "file", detail };
-        match cid.codec() {
-            Codec::Raw => check.push(&bytes),
-            Codec::DagPb => {
-                let children = decode_file_node(&bytes).map_err(|error| malformed(error.to_string()))?;
-                pending.extend(children.into_iter().rev());
-                // Chunks hold a mebibyte; more nodes than that asks for are no file of this profile.
-                if pending.len() > 16 * 1024 {
-                    return Err(malformed("its tree is deeper than its profile makes".to_owned()));
-                }
+        if cid.codec() == Codec::Raw {
+            self.check.push(bytes);
+            self.chunk_bytes += if self.chunks.insert(*cid) { bytes.len() as u64 } else { 0 };
+        } else {
+            let children = decode_file_node(bytes).map_err(|error| malformed(error.to_string()))?;
+            self.pending.extend(children.into_iter().rev());
+            // Chunks hold a mebibyte; more nodes than that asks for are no file of this profile.
+            if self.pending.len() > 16 * 1024 || !self.chunks.insert(*cid) {
+                return Err(malformed("its tree is not one that its profile makes".to_owned()));
             }
-            Codec::DagCbor => return Err(malformed("a file is raw or dag-pb".to_owned())),
         }
-        if check.size() > limit {
-            return Err(malformed(format!(
-                "it goes on after its {size} bytes, or has more than {FILE_LIMIT}"
-            )));
+        let read = self.check.size();
+        if read > self.limit {
+            return Err(malformed(format!("it goes on after its {size} bytes, or has more than {FILE_LIMIT}")));
         }
-        if pending.is_empty() {
-            let size = check.size();
-            let (digests, layout) = check.finish();
-            return Ok(Self::Done(FileBytes::Walked { digests, size, layout }));
+        if read > REPEATED_LIMIT && read > self.chunk_bytes.saturating_mul(REPEATS) {
+            return Err(malformed("it repeats few chunks more often than is read".to_owned()));
         }
-        Ok(Self::Walk { pending, check, limit })
+        if self.pending.is_empty() {
+            let (digests, layout) = self.check.finish();
+            return Ok(FileSlot::Done(FileBytes::Walked { digests, size: read, layout }));
+        }
+        Ok(FileSlot::Walk(self))
     }
 }

@@ -98,6 +98,7 @@ impl From<OpsError> for CliError {
             | OpsError::NoWayDown { .. }
             | OpsError::TooManySteps { .. }
             | OpsError::Exists(_)
+            | OpsError::ImportNoHead { .. }
             | OpsError::Folder(_)
             | OpsError::Key(_) => Exit::Usage,
             _ => Exit::Unfinished,
@@ -137,6 +138,7 @@ fn hint(error: &OpsError) -> Option<String> {
         OpsError::HeadLost { .. } => {
             "bring the newest copy back with `greffe import FILE.car`; an older one must not be continued".to_owned()
         }
+        OpsError::ImportNoHead { .. } => "give a file that `greffe export --out FILE.car` wrote".to_owned(),
         OpsError::NoWayDown { .. } => "write a new migration that undoes it, and run `greffe apply`".to_owned(),
         OpsError::NotApplied(_) | OpsError::TooManySteps { .. } => "run `greffe status` to see what is applied".to_owned(),
         OpsError::NoEntry(..) | OpsError::NotInArchive(_) => "run `greffe log` to see what there is".to_owned(),

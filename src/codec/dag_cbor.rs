@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::model::{
+    Codec,
     CID_LENGTH, Cid, CidError, ENTRIES_WIDTH, FileEntry, FileName, Head, Manifest, NameError, Role, link,
 };
 
@@ -33,6 +34,8 @@ pub enum DagCborError {
     Cid(#[from] CidError),
     #[error("files are not sorted by role and name, or a pair stands twice: {0}")]
     FileOrder(FileName),
+    #[error("`{member}` has a CID of codec {found:?}, which it cannot have")]
+    Codec { member: &'static str, found: Codec },
     #[error("{0} and {1} must both be null in manifest 0 and both be CIDs in every other")]
     Links(&'static str, &'static str),
 }
@@ -73,6 +76,14 @@ struct HeadBlock {
     #[serde(with = "link")]
     tlog: Cid,
     timestamps: Vec<serde_bytes::ByteBuf>,
+}
+
+/// Refuses a CID whose codec its place does not have (FORMAT §1).
+fn require_codec(member: &'static str, cid: &Cid, allowed: &[Codec]) -> Result<(), DagCborError> {
+    if allowed.contains(&cid.codec()) {
+        return Ok(());
+    }
+    Err(DagCborError::Codec { member, found: cid.codec() })
 }
 
 fn encode<T: Serialize>(value: &T) -> Vec<u8> {
@@ -123,6 +134,13 @@ pub fn decode_manifest(bytes: &[u8]) -> Result<Manifest, DagCborError> {
     if (block.seq == 0) != block.chain.is_none() || (block.seq == 0) != block.prev.is_none() {
         return Err(DagCborError::Links("chain", "prev"));
     }
+    require_codec("log", &block.log, &[Codec::Raw])?;
+    for (member, cid) in [("chain", &block.chain), ("prev", &block.prev)] {
+        cid.iter().try_for_each(|cid| require_codec(member, cid, &[Codec::DagCbor]))?;
+    }
+    for file in &block.files {
+        require_codec("files", &file.cid, &[Codec::Raw, Codec::DagPb])?;
+    }
     for pair in block.files.windows(2) {
         if (pair[0].role, &pair[0].name) >= (pair[1].role, &pair[1].name) {
             return Err(DagCborError::FileOrder(pair[1].name.clone()));
@@ -165,6 +183,9 @@ pub fn decode_head(bytes: &[u8]) -> Result<Head, DagCborError> {
     if block.greffe != VERSION {
         return Err(DagCborError::Version(block.greffe));
     }
+    require_codec("manifest", &block.manifest, &[Codec::DagCbor])?;
+    require_codec("entries", &block.entries, &[Codec::DagCbor])?;
+    require_codec("tlog", &block.tlog, &[Codec::DagPb])?;
     Ok(Head {
         manifest: block.manifest,
         entries: block.entries,
@@ -220,7 +241,11 @@ pub fn decode_entries_node(bytes: &[u8]) -> Result<Vec<Cid>, DagCborError> {
     links
         .chunks_exact(LINK_LENGTH)
         .map(|link| match link.strip_prefix(&LINK_HEAD) {
-            Some(cid) => Ok(Cid::from_bytes(cid)?),
+            Some(bytes) => {
+                let cid = Cid::from_bytes(bytes)?;
+                require_codec("entries", &cid, &[Codec::DagCbor])?;
+                Ok(cid)
+            }
             None => Err(malformed("an element is not a link")),
         })
         .collect()

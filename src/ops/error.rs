@@ -79,6 +79,8 @@ pub enum OpsError {
     ImportOtherChain { path: PathBuf, found: Cid, expected: Cid },
     #[error("{} does not continue the archive: its entry {seq} is another one", path.display())]
     ImportFork { path: PathBuf, seq: u64 },
+    #[error("{} begins with a manifest, not with a head, so an archive cannot be made of it", path.display())]
+    ImportNoHead { path: PathBuf },
     #[error("{} has {found} entries and the archive already has {present}", path.display())]
     ImportOlder { path: PathBuf, found: u64, present: u64 },
     #[error(transparent)]

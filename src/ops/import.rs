@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::verify::verify_car;
 use super::{ChainReader, OpsError, Progress};
 use crate::chain::{Appender, Options, Report};
+use crate::codec::dag_cbor::decode_head;
 use crate::model::{ChainName, Cid};
 use crate::store::{Archive, ArchiveError, CarReader, Next};
 
@@ -43,6 +44,10 @@ pub fn import(
         return Ok(Err(report));
     };
     let head = report.root;
+    let block = CarReader::open(path)?.get_verified(&head)?.map(<[u8]>::to_vec);
+    if !block.is_some_and(|bytes| decode_head(&bytes).is_ok()) {
+        return Err(OpsError::ImportNoHead { path: path.to_owned() });
+    }
     let present = match Archive::open_write(directory, &name, wait) {
         Ok(archive) => Some(archive),
         Err(ArchiveError::NotFound { .. }) => None,

@@ -13,6 +13,8 @@ use crate::store::{CarReader, Damage, ReadError};
 
 /// Entries that one worker takes at a time; fewer would spend their time handing over.
 const BATCH: usize = 16;
+/// Bytes after which a batch goes out early.
+const WEIGHT: usize = 256 << 10;
 /// Batches that may wait for a worker: with [`BATCH`], what bounds the memory of a verification.
 const QUEUE: usize = 8;
 
@@ -116,7 +118,7 @@ fn drive(
             scope.spawn(move || check_all(&work, &verdicts));
         }
         drop(send_verdicts);
-        let mut feeder = Feeder { verifier, batch: Vec::with_capacity(BATCH), in_flight: 0 };
+        let mut feeder = Feeder { verifier, batch: Vec::with_capacity(BATCH), weight: 0, in_flight: 0 };
         let result = feeder.run(reader, (workers > 0).then_some((&send_work, &verdicts)), progress);
         drop(send_work);
         // Workers end when no more work can come; their last verdicts are still taken.
@@ -143,6 +145,8 @@ fn check_all(work: &Mutex<Receiver<Vec<EntryCheck>>>, verdicts: &std::sync::mpsc
 struct Feeder<'a> {
     verifier: &'a mut Verifier,
     batch: Vec<EntryCheck>,
+    /// Bytes in `batch`.
+    weight: usize,
     in_flight: usize,
 }
 
@@ -179,14 +183,16 @@ impl Feeder<'_> {
         let Some(workers) = workers.filter(|_| check.index() > 0) else {
             return self.verifier.absorb(check.run());
         };
+        self.weight += check.weight();
         self.batch.push(check);
-        if self.batch.len() >= BATCH {
+        if self.batch.len() >= BATCH || self.weight >= WEIGHT {
             self.send(workers);
         }
     }
 
     fn send(&mut self, (work, verdicts): Workers<'_>) {
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+        self.weight = 0;
         if batch.is_empty() {
             return;
         }

@@ -95,6 +95,9 @@ impl Archive {
         for block in blocks {
             let (cid, bytes) = block?;
             inspect(&cid, &bytes)?;
+            if cid == head {
+                require_head(Some(&bytes), &head)?;
+            }
             car.put(&cid, &bytes).map_err(ArchiveError::from)?;
             has_root |= cid == root;
             last = Some(cid);
