@@ -49,7 +49,8 @@ pub struct Appender {
     pub(super) snapshot: Snapshot,
     pub(super) chain: Option<Cid>,
     pub(super) last: Option<Cid>,
-    pub(super) trust: Option<TrustDocument>,
+    /// The trust document in force and the manifest that brought it.
+    pub(super) trust: Option<(Cid, TrustDocument)>,
 }
 
 impl Default for Appender {
@@ -80,7 +81,13 @@ impl Appender {
     /// The trust document in force.
     #[must_use]
     pub fn trust(&self) -> Option<&TrustDocument> {
-        self.trust.as_ref()
+        self.trust.as_ref().map(|(_, document)| document)
+    }
+
+    /// The manifest that brought it.
+    #[must_use]
+    pub fn trust_manifest(&self) -> Option<Cid> {
+        self.trust.as_ref().map(|(manifest, _)| *manifest)
     }
 
     /// Whether `keys` are enough to sign ordinary events here; asked before anything is done that would have
@@ -89,7 +96,7 @@ impl Appender {
     /// # Errors
     /// [`AppendError::Threshold`].
     pub fn require_signers(&self, keys: &[&PrivateKey]) -> Result<(), AppendError> {
-        let trust = self.trust.as_ref().ok_or(AppendError::Order(EventKind::Apply))?;
+        let trust = self.trust().ok_or(AppendError::Order(EventKind::Apply))?;
         require_threshold(trust, KeyRole::Signer, self.size(), keys)
     }
 
@@ -108,6 +115,7 @@ impl Appender {
             return Err(AppendError::Order(event.event));
         }
         (event.chain, event.seq, event.prev) = (self.chain, self.size(), self.last);
+        let brings_trust = matches!(event.event, EventKind::Genesis | EventKind::Trust);
         let trust = self.trust_after(&event, &files)?;
         self.require_threshold(&event, &trust, keys)?;
         files.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
@@ -119,7 +127,11 @@ impl Appender {
         let manifest = put_event(event, &files, keys, self.last, sink)?;
         self.chain.get_or_insert(manifest);
         self.last = Some(manifest);
-        self.trust = Some(trust);
+        let brought_by = match self.trust_manifest() {
+            Some(earlier) if !brings_trust => earlier,
+            _ => manifest,
+        };
+        self.trust = Some((brought_by, trust));
         self.snapshot.push(manifest, sink);
         Ok(manifest)
     }
@@ -129,7 +141,7 @@ impl Appender {
     /// # Errors
     /// [`AppendError::Threshold`] when `key` may not sign entries here.
     pub fn finish(&self, key: &PrivateKey, sink: &mut dyn FnMut(Block)) -> Result<Cid, AppendError> {
-        let (Some(chain), Some(manifest), Some(trust)) = (self.chain, self.last, &self.trust) else {
+        let (Some(chain), Some(manifest), Some(trust)) = (self.chain, self.last, self.trust()) else {
             return Err(AppendError::Order(EventKind::Apply));
         };
         let seq = self.size() - 1;
@@ -151,14 +163,14 @@ impl Appender {
     /// The trust document that is in force from `event` on.
     fn trust_after(&self, event: &Event, files: &[NewFile]) -> Result<TrustDocument, AppendError> {
         if !matches!(event.event, EventKind::Genesis | EventKind::Trust) {
-            return self.trust.clone().ok_or(AppendError::Order(event.event));
+            return self.trust().cloned().ok_or(AppendError::Order(event.event));
         }
         let mut documents = files.iter().filter(|file| file.role == Role::Trust);
         let (Some(file), None) = (documents.next(), documents.next()) else {
             return Err(AppendError::TrustFile(event.event));
         };
         let document = decode_trust(&file.bytes)?;
-        match &self.trust {
+        match self.trust() {
             Some(old) if Some(document.version) != old.version.checked_add(1) => {
                 Err(AppendError::TrustVersion { in_force: old.version, found: document.version })
             }
@@ -176,8 +188,8 @@ impl Appender {
             EventKind::Genesis | EventKind::Trust => KeyRole::Root,
             _ => KeyRole::Signer,
         };
-        self.trust
-            .iter()
+        self.trust()
+            .into_iter()
             .chain([after])
             .try_for_each(|document| require_threshold(document, role, event.seq, keys))
     }

@@ -28,7 +28,7 @@ pub enum RestoreError<E> {
     UnixFs { cid: Cid, source: UnixFsError },
     #[error("the checkpoint cannot be read: {0}")]
     Note(#[from] NoteError),
-    #[error("the log of manifest 0 cannot be read: {0}")]
+    #[error("the log of the trust document cannot be read: {0}")]
     Envelope(#[from] EnvelopeError),
     #[error("the trust document cannot be read: {0}")]
     Trust(#[from] TrustError),
@@ -40,11 +40,17 @@ pub enum RestoreError<E> {
 pub type GetBlock<'a, E> = dyn FnMut(&Cid) -> Result<Option<Vec<u8>>, E> + 'a;
 
 impl Appender {
-    /// Continues a chain from its head; `get` reads one block, whose bytes must be the CID's.
+    /// Continues a chain from its head; `get` reads one block, whose bytes must be the CID's. `known`: the
+    /// number of an entry and the manifest of the trust document in force there; the walk back to the newest
+    /// `trust` event ends at it.
     ///
     /// # Errors
     /// [`RestoreError`] when a block is missing or not what the head needs.
-    pub fn restore<E>(head: &Cid, get: &mut GetBlock<'_, E>) -> Result<Self, RestoreError<E>> {
+    pub fn restore<E>(
+        head: &Cid,
+        known: Option<(u64, Cid)>,
+        get: &mut GetBlock<'_, E>,
+    ) -> Result<Self, RestoreError<E>> {
         let mut reader = Reader { get };
         let head = reader.head(head)?;
         let last = reader.manifest(&head.manifest)?;
@@ -62,8 +68,9 @@ impl Appender {
         if checkpoint.size != size || checkpoint.root != snapshot.merkle.root() {
             return Err(RestoreError::Inconsistent("the checkpoint is not that of the tiles"));
         }
-        let trust = reader.trust(&chain)?;
-        Ok(Self { snapshot, chain: Some(chain), last: Some(head.manifest), trust: Some(trust) })
+        let brought_by = reader.newest_trust(head.manifest, last, known)?;
+        let trust = Some((brought_by, reader.trust(&brought_by)?));
+        Ok(Self { snapshot, chain: Some(chain), last: Some(head.manifest), trust })
     }
 }
 
@@ -126,13 +133,33 @@ impl<E> Reader<'_, E> {
         dag_cbor::decode_manifest(&bytes).map_err(|source| RestoreError::DagCbor { cid: *cid, source })
     }
 
-    /// The trust document of manifest 0.
-    fn trust(&mut self, chain: &Cid) -> Result<TrustDocument, RestoreError<E>> {
-        let genesis = self.manifest(chain)?;
-        // The log is read so that a chain whose first entry is damaged is not continued.
-        Envelope::decode(&self.block(&genesis.log)?)?;
-        let file = genesis.files.iter().find(|file| file.role == Role::Trust);
-        let file = file.ok_or(RestoreError::Inconsistent("manifest 0 has no trust document"))?;
+    /// The newest manifest that brings a trust document.
+    fn newest_trust(
+        &mut self,
+        mut cid: Cid,
+        mut manifest: Manifest,
+        known: Option<(u64, Cid)>,
+    ) -> Result<Cid, RestoreError<E>> {
+        loop {
+            if manifest.files.iter().any(|file| file.role == Role::Trust) {
+                return Ok(cid);
+            }
+            match (known, manifest.prev) {
+                (Some((seq, brought_by)), _) if manifest.seq <= seq => return Ok(brought_by),
+                (_, Some(previous)) => cid = previous,
+                (_, None) => return Err(RestoreError::Inconsistent("manifest 0 has no trust document")),
+            }
+            manifest = self.manifest(&cid)?;
+        }
+    }
+
+    /// The trust document that a manifest brings.
+    fn trust(&mut self, cid: &Cid) -> Result<TrustDocument, RestoreError<E>> {
+        let manifest = self.manifest(cid)?;
+        // The log is read so that a chain whose entry is damaged there is not continued.
+        Envelope::decode(&self.block(&manifest.log)?)?;
+        let file = manifest.files.iter().find(|file| file.role == Role::Trust);
+        let file = file.ok_or(RestoreError::Inconsistent("a manifest brings no trust document"))?;
         Ok(decode_trust(&self.block(&file.cid)?)?)
     }
 

@@ -177,7 +177,10 @@ impl Story {
             Details::Migration(details) => {
                 self.check_outcome(event.event, details.outcome);
                 if details.error.is_some() && details.outcome == Outcome::Succeeded {
-                    self.find(None, Fault::OutcomeDiffers { event: event.event, outcome: "succeeded, with an error" });
+                    self.find(
+                        None,
+                        Fault::OutcomeDiffers { event: event.event, outcome: "succeeded, with an error" },
+                    );
                 }
                 self.check_version(event.event, details.direction, &details.migration.version);
             }

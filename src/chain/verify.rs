@@ -262,7 +262,11 @@ impl Verifier {
                         Codec::DagPb if !known => {}
                         // No two directories of a tree are equal; walking one again could take for ever.
                         _ => {
-                            self.malformed(link.cid, "tlog directory", format!("{path} is no directory of its own"));
+                            self.malformed(
+                                link.cid,
+                                "tlog directory",
+                                format!("{path} is no directory of its own"),
+                            );
                             continue;
                         }
                     }

@@ -168,7 +168,9 @@ impl OpenEntry {
         }
         let Some(manifest) = &self.manifest else { return };
         let wanted = self.files.iter().position(|slot| slot.want().as_ref() == Some(cid));
-        let Some((index, file)) = wanted.and_then(|index| Some((index, manifest.files.get(index)?))) else { return };
+        let Some((index, file)) = wanted.and_then(|index| Some((index, manifest.files.get(index)?))) else {
+            return;
+        };
         let again = manifest.files.iter().filter(|other| other.cid == file.cid).count() > 1;
         let size = if let Fetched::Block(bytes) = &fetched { bytes.len() } else { 0 };
         // A trust document is read, so its bytes are kept; others only as far as they are few.
@@ -209,7 +211,9 @@ impl OpenEntry {
     /// Remembers the files of several blocks that were read.
     pub(super) fn remember(&self, walked: &mut Walked) {
         for (slot, file) in self.files.iter().zip(self.manifest.iter().flat_map(|manifest| &manifest.files)) {
-            if let (FileSlot::Done(FileBytes::Walked { digests, size, layout }), Codec::DagPb) = (slot, file.cid.codec()) {
+            if let (FileSlot::Done(FileBytes::Walked { digests, size, layout }), Codec::DagPb) =
+                (slot, file.cid.codec())
+            {
                 walked.insert(file.cid, (digests.clone(), *size, *layout));
             }
         }
@@ -297,7 +301,9 @@ impl FileWalk {
         }
         let read = self.check.size();
         if read > self.limit {
-            return Err(malformed(format!("it goes on after its {size} bytes, or has more than {FILE_LIMIT}")));
+            return Err(malformed(format!(
+                "it goes on after its {size} bytes, or has more than {FILE_LIMIT}"
+            )));
         }
         if read > REPEATED_LIMIT && read > self.chunk_bytes.saturating_mul(REPEATS) {
             return Err(malformed("it repeats few chunks more often than is read".to_owned()));

@@ -110,6 +110,9 @@ impl From<OpsError> for CliError {
     }
 }
 
+const HISTORY_BEHIND: &str = "the database was restored from an older backup, or is another one: restore its newest \
+                              backup, or name the archive that belongs to it with `--archive PATH`";
+
 fn hint(error: &OpsError) -> Option<String> {
     Some(match error {
         OpsError::Key(unavailable) => unavailable.hint.clone(),
@@ -120,13 +123,13 @@ fn hint(error: &OpsError) -> Option<String> {
         OpsError::Archive(error) => return archive_hint(error),
         OpsError::Restore(RestoreError::Read(error)) => return archive_hint(error),
         OpsError::Restore(_) => "run `greffe verify \"$(greffe head)\"` to see what is wrong".to_owned(),
-        OpsError::Write(WriteError::Exists { .. }) => "choose another name, or pass `--force` to replace it".to_owned(),
-        OpsError::Read(ReadError::NotCar { .. }) => "give a CARv1 file, such as `greffe export --out` writes".to_owned(),
-        OpsError::HistoryBehind { .. } => {
-            "the database was restored from an older backup, or is another one: restore the newest, or begin a chain \
-             of its own with `greffe init`"
-                .to_owned()
+        OpsError::Write(WriteError::Exists { .. }) => {
+            "choose another name, or pass `--force` to replace it".to_owned()
         }
+        OpsError::Read(ReadError::NotCar { .. }) => {
+            "give a CARv1 file, such as `greffe export --out` writes".to_owned()
+        }
+        OpsError::HistoryBehind { .. } => HISTORY_BEHIND.to_owned(),
         OpsError::Append(crate::chain::AppendError::Threshold { .. }) => {
             "sign with a key that the trust document lists as signer: name it with `--key SOURCE`".to_owned()
         }
@@ -136,12 +139,22 @@ fn hint(error: &OpsError) -> Option<String> {
                 .to_owned()
         }
         OpsError::HeadLost { .. } => {
-            "bring the newest copy back with `greffe import FILE.car`; an older one must not be continued".to_owned()
+            "bring the newest copy back with `greffe import FILE.car`; an older one must not be continued"
+                .to_owned()
+        }
+        OpsError::ClockBehind { .. } => {
+            "set the clock of this machine, or wait until it has caught up".to_owned()
         }
         OpsError::ImportNoHead { .. } => "give a file that `greffe export --out FILE.car` wrote".to_owned(),
-        OpsError::NoWayDown { .. } => "write a new migration that undoes it, and run `greffe apply`".to_owned(),
-        OpsError::NotApplied(_) | OpsError::TooManySteps { .. } => "run `greffe status` to see what is applied".to_owned(),
-        OpsError::NoEntry(..) | OpsError::NotInArchive(_) => "run `greffe log` to see what there is".to_owned(),
+        OpsError::NoWayDown { .. } => {
+            "write a new migration that undoes it, and run `greffe apply`".to_owned()
+        }
+        OpsError::NotApplied(_) | OpsError::TooManySteps { .. } => {
+            "run `greffe status` to see what is applied".to_owned()
+        }
+        OpsError::NoEntry(..) | OpsError::NotInArchive(_) => {
+            "run `greffe log` to see what there is".to_owned()
+        }
         OpsError::UnknownVersion(_) | OpsError::CannotRepair { .. } => "run `greffe status`".to_owned(),
         OpsError::Exists(path) => format!("choose another name, or move {} away", path.display()),
         OpsError::ImportFork { .. } | OpsError::ImportOtherChain { .. } => {
@@ -163,6 +176,9 @@ fn database_hint(error: &DatabaseError) -> Option<String> {
         DatabaseError::TransactionEnded => {
             "remove BEGIN, COMMIT and ROLLBACK from the script; `greffe status` shows what came of it"
                 .to_owned()
+        }
+        DatabaseError::RowGone => {
+            "restore the database from a backup: its history was written by a script".to_owned()
         }
         DatabaseError::Url(_) => "write it like `sqlite:app.db`".to_owned(),
         _ => return None,
@@ -247,6 +263,10 @@ pub fn problem_hint(problem: &Problem) -> String {
             "name the archive that belongs to this database with `--archive PATH`, or bring it here with \
              `greffe import FILE.car`"
                 .to_owned()
+        }
+        Problem::HistoryBehind { .. } => HISTORY_BEHIND.to_owned(),
+        Problem::OwnTable { .. } => {
+            "take it out of the script; `greffe repair VERSION` records what a version counts as".to_owned()
         }
         Problem::Drifted { .. } => {
             "find out who changed the schema; the next `greffe verify` reports it where it happened"

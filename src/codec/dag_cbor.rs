@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::model::{
-    Codec,
-    CID_LENGTH, Cid, CidError, ENTRIES_WIDTH, FileEntry, FileName, Head, Manifest, NameError, Role, link,
+    CID_LENGTH, Cid, CidError, Codec, ENTRIES_WIDTH, FileEntry, FileName, Head, Manifest, NameError, Role,
+    link,
 };
 
 /// The version of the format that is written and read.

@@ -55,6 +55,8 @@ pub struct HistoryRow {
     pub down: Option<FileDigests>,
     pub record: Record,
     pub archived: Option<(u64, Cid)>,
+    /// Manifest of the trust document in force there.
+    pub trust: Option<Cid>,
 }
 
 /// A version that counts as applied.
@@ -82,6 +84,8 @@ pub struct History {
     pub last: i64,
     /// Where the newest archived row stands.
     pub newest_archived: Option<(u64, Cid)>,
+    /// That entry's number and the manifest of the trust document in force there.
+    pub trust: Option<(u64, Cid)>,
     pub unarchived: usize,
 }
 
@@ -99,7 +103,11 @@ impl History {
     fn add(&mut self, row: &HistoryRow) {
         self.last = row.position;
         match row.archived {
-            Some(place) => self.newest_archived = self.newest_archived.max(Some(place)),
+            Some(place) if self.newest_archived.is_none_or(|newest| newest.0 < place.0) => {
+                self.newest_archived = Some(place);
+                self.trust = row.trust.map(|trust| (place.0, trust));
+            }
+            Some(_) => {}
             None => self.unarchived += 1,
         }
         if let Some(schema) = &row.record.schema {

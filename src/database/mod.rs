@@ -28,6 +28,8 @@ pub struct Step {
     pub migration: MigrationName,
     /// The text that runs: UTF-8, no byte order mark.
     pub sql: String,
+    /// Where `sql` may be cut, at borders of statements: a long script is not sent in one piece.
+    pub parts: Vec<std::ops::Range<usize>>,
     /// Kind of each statement of `sql`, in order.
     pub kinds: Vec<String>,
     /// Whether script and history row are one transaction.
@@ -54,6 +56,16 @@ pub struct Unarchived {
     pub row: HistoryRow,
     pub up: Option<ScriptFile>,
     pub down: Option<ScriptFile>,
+}
+
+/// Where an event stands in the archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub id: EventId,
+    pub seq: u64,
+    pub manifest: Cid,
+    /// Manifest of the trust document in force there.
+    pub trust: Cid,
 }
 
 /// What a target is.
@@ -89,6 +101,8 @@ pub enum DatabaseError {
     HistoryDamaged { position: i64, detail: String },
     #[error("someone else wrote the history during this run")]
     Concurrent,
+    #[error("the script's row in greffe's history is gone: the script removed it")]
+    RowGone,
     #[error("cannot read the schema")]
     Schema(#[source] Failure),
     #[error("the script ended the transaction that it runs in")]
@@ -147,10 +161,7 @@ pub trait Target {
     ) -> impl Future<Output = Result<Vec<Unarchived>, DatabaseError>>;
 
     /// Notes where events stand in the archive, and drops the scripts kept for it; all or none.
-    fn mark_archived(
-        &mut self,
-        places: &[(EventId, u64, Cid)],
-    ) -> impl Future<Output = Result<(), DatabaseError>>;
+    fn mark_archived(&mut self, places: &[Place]) -> impl Future<Output = Result<(), DatabaseError>>;
 
     /// Runs a script and records how it ended; `clock` is asked for times.
     fn run(

@@ -1,17 +1,15 @@
 //! Applies pending migrations, then archives what happened.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
-use super::chain::OpenChain;
-use super::event::{migration_name, record};
-use super::outbox::{Archived, archive_outstanding, require_same_database};
+use super::event::migration_name;
+use super::outbox::{Archived, archive_problems, require_same_database};
 use super::plan::{Pending, Plan, Problem, Wanted, plan};
-use super::{OpenKey, OpsError, Progress, Project, now};
-use crate::database::{Failure, History, HistoryRow, ScriptFile, Step, StepOutcome, Target};
-use crate::model::{Cid, EventId, EventKind, MigrationName, StatementRun, Target as TargetName};
-use crate::scripts::{Script, TextError, read_folder, statements};
+use super::session::{Session, require_same_chain};
+use super::{ChainReader, OpenKey, OpsError, Progress, Project};
+use crate::database::{Failure, History, ScriptFile, Step, StepOutcome, Target};
+use crate::model::{Cid, EventKind, MigrationName, StatementRun};
+use crate::scripts::{Migration, Script, read_folder, statements};
 
 /// What `apply` did.
 #[derive(Debug, Serialize)]
@@ -77,11 +75,13 @@ pub async fn preview<T: Target>(
     wanted: &Wanted,
 ) -> Result<Preview, OpsError> {
     let folder = read_folder(&project.migrations)?;
+    require_known(&folder, wanted)?;
     let rows = match target {
         Some(target) => target.history().await?,
         None => Vec::new(),
     };
-    let Plan { pending, problems } = plan(&folder, &History::of(&rows), wanted);
+    let Plan { pending, mut problems } = plan(&folder, &History::of(&rows), wanted);
+    problems.extend(archive_problems(project, &rows)?);
     let pending = pending.into_iter().map(|Pending { migration }| PendingMigration {
         file: migration.up.file_name.clone(),
         transaction: migration.up.transaction,
@@ -89,6 +89,16 @@ pub async fn preview<T: Target>(
         migration: migration_name(&migration),
     });
     Ok(Preview { pending: pending.collect(), problems })
+}
+
+/// A version that nobody knows is a slip of the keyboard, not a wish for nothing.
+fn require_known(folder: &[Migration], wanted: &Wanted) -> Result<(), OpsError> {
+    match &wanted.to {
+        Some(to) if !folder.iter().any(|migration| migration.version == *to) => {
+            Err(OpsError::UnknownVersion(to.to_string()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn counted_statements(sql: &str) -> Vec<StatementRun> {
@@ -115,12 +125,17 @@ pub async fn apply<T: Target>(
     progress: &mut Progress<'_>,
 ) -> Result<Outcome, OpsError> {
     let folder = read_folder(&project.migrations)?;
+    require_known(&folder, wanted)?;
     target.lock(project.lock_wait).await?;
     let rows = target.history().await?;
     let Plan { pending, problems } = plan(&folder, &History::of(&rows), wanted);
     let outstanding = rows.iter().any(|row| row.archived.is_none());
     if pending.is_empty() && !outstanding && !problems.iter().any(Problem::stops) {
-        let head = super::ChainReader::open(&project.archive, &project.name)?.head();
+        let reader = ChainReader::open(&project.archive, &project.name)?;
+        reader.require_end()?;
+        require_same_chain(project, reader.root())?;
+        require_same_database(&reader, &rows)?;
+        let head = reader.head();
         return Ok(Outcome {
             recovered: vec![],
             archived: vec![],
@@ -144,7 +159,9 @@ pub async fn apply<T: Target>(
         let up = Some(file_of(&migration.up));
         let down = migration.down.as_ref().map(file_of);
         let step = Step { up, down, ..step };
-        if let StepOutcome::Failed { failure, statement, partial } = target.run(&step, &now).await? {
+        if let StepOutcome::Failed { failure, statement, partial } =
+            target.run(&step, &|| session.clock.now()).await?
+        {
             failed = Some(failed_script(&step, migration.up.file_name, failure, statement, partial));
             break;
         }
@@ -178,92 +195,5 @@ pub fn failed_script(
         kind: kind.cloned().unwrap_or_else(|| "OTHER".to_owned()),
         failure,
         partial,
-    }
-}
-
-/// One run that changes something: the archive is open and locked, the key is at hand.
-pub struct Session {
-    pub chain: OpenChain,
-    key: crate::crypto::PrivateKey,
-    run: EventId,
-    target: TargetName,
-    actor: crate::model::Actor,
-    fingerprint: bool,
-}
-
-impl Session {
-    /// Opens archive and key, and brings greffe's own table up to date; the target has to be locked.
-    pub async fn open<T: Target>(
-        project: &Project,
-        target: &mut T,
-        rows: &[HistoryRow],
-        open_key: OpenKey,
-    ) -> Result<Self, OpsError> {
-        // Deriving a key from a passphrase takes as long as many migrations; it goes beside the rest.
-        let key = std::thread::spawn(open_key);
-        let chain = OpenChain::open(
-            &project.archive,
-            &project.name,
-            project.lock_wait.max(Duration::from_millis(1)),
-        )?;
-        if let (Some(expected), Some(found)) = (project.chain, chain.appender.chain())
-            && expected != found
-        {
-            return Err(OpsError::OtherChain { expected, found });
-        }
-        require_same_database(&chain, rows)?;
-        let key = key.join().map_err(|_| super::KeyUnavailable {
-            message: "the key could not be opened".to_owned(),
-            hint: "try again".to_owned(),
-        })??;
-        // Before anything runs that nobody could sign for.
-        chain.appender.require_signers(&[&key])?;
-        target.prepare().await?;
-        let identity = target.identity();
-        let (name, engine, version) = (project.database_name.clone(), identity.engine, identity.version);
-        Ok(Self {
-            chain,
-            key,
-            run: EventId::generate(now()),
-            target: TargetName { name, engine, version },
-            actor: project.actor.clone(),
-            fingerprint: project.fingerprint,
-        })
-    }
-
-    /// Archives all finished rows.
-    pub async fn archive<T: Target>(
-        &mut self,
-        target: &mut T,
-        rows: &[HistoryRow],
-        progress: &mut Progress<'_>,
-    ) -> Result<Vec<Archived>, OpsError> {
-        archive_outstanding(target, &mut self.chain, rows, &self.key, progress).await
-    }
-
-    /// A step that runs `script`.
-    pub fn step(
-        &self,
-        event: EventKind,
-        migration: MigrationName,
-        script: &Script,
-    ) -> Result<Step, OpsError> {
-        let sql = script.text().map_err(|error: TextError| OpsError::Folder(error.into()))?.to_owned();
-        Ok(Step {
-            id: EventId::generate(now()),
-            event,
-            record: self.record(migration.clone()),
-            migration,
-            kinds: statements(&sql).into_iter().map(|statement| statement.kind).collect(),
-            sql,
-            transaction: script.transaction,
-            up: None,
-            down: None,
-        })
-    }
-
-    /// What a row of this run begins with.
-    pub fn record(&self, migration: MigrationName) -> crate::database::Record {
-        record(&self.actor, &self.target, self.run, migration, self.fingerprint)
     }
 }

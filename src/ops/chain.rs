@@ -130,6 +130,37 @@ impl ChainReader {
         manifest_at(self.head(), seq, &mut |what, cid| self.block(what, cid))
     }
 
+    /// Events that the archive has after the newest one that the history knows to be archived.
+    ///
+    /// # Errors
+    /// [`OpsError::HistoryDiffers`] and [`OpsError::ArchiveBehind`] when archive and history are not of
+    /// one database.
+    pub fn events_since(&self, newest: Option<(u64, Cid)>) -> Result<HashMap<EventId, Entry>, OpsError> {
+        let (mut cid, mut manifest) = self.newest()?;
+        if let Some((seq, _)) = newest
+            && seq > manifest.seq
+        {
+            return Err(OpsError::ArchiveBehind { history: seq + 1, archive: manifest.seq + 1 });
+        }
+        let mut events = HashMap::new();
+        loop {
+            match newest {
+                Some((seq, history)) if manifest.seq == seq => {
+                    if history != cid {
+                        return Err(OpsError::HistoryDiffers { seq, history, archive: cid });
+                    }
+                    return Ok(events);
+                }
+                _ => {}
+            }
+            let Some(previous) = manifest.prev else { return Ok(events) };
+            let entry = self.entry(&cid)?;
+            events.insert(entry.statement.event.id, entry);
+            cid = previous;
+            manifest = self.manifest(&cid)?;
+        }
+    }
+
     /// Manifest and log of an entry.
     ///
     /// # Errors
@@ -211,18 +242,24 @@ pub struct OpenChain {
 }
 
 impl OpenChain {
-    /// Opens an archive to write.
+    /// Opens an archive to write. `known`: an entry's number and the manifest of the trust document in force
+    /// there, which saves walking back to the newest `trust` event.
     ///
     /// # Errors
     /// [`OpsError::Archive`] when it is missing, locked or damaged; [`OpsError::Restore`] when its head
     /// cannot be continued.
-    pub fn open(directory: &Path, name: &ChainName, wait: Duration) -> Result<Self, OpsError> {
+    pub fn open(
+        directory: &Path,
+        name: &ChainName,
+        wait: Duration,
+        known: Option<(u64, Cid)>,
+    ) -> Result<Self, OpsError> {
         let archive = Archive::open_write(directory, name, wait)?;
         let reader = ChainReader { archive };
         // Going on from an older head would make a second version of entries that were published.
         reader.require_end()?;
         let appender =
-            Appender::restore(&reader.head(), &mut |cid| reader.archive.get(cid).map_err(Box::new))?;
+            Appender::restore(&reader.head(), known, &mut |cid| reader.archive.get(cid).map_err(Box::new))?;
         Ok(Self { reader, appender })
     }
 
@@ -248,36 +285,5 @@ impl OpenChain {
     /// [`OpsError::Archive`]; the archive is unchanged then.
     pub fn rewrite(&mut self, order: impl Iterator<Item = Cid>) -> Result<Rewritten, OpsError> {
         Ok(self.reader.archive.rewrite(order)?)
-    }
-
-    /// Events that the archive has after the newest one that the history knows to be archived.
-    ///
-    /// # Errors
-    /// [`OpsError::HistoryDiffers`] and [`OpsError::ArchiveBehind`] when archive and history are not of
-    /// one database.
-    pub fn events_since(&self, newest: Option<(u64, Cid)>) -> Result<HashMap<EventId, Entry>, OpsError> {
-        let (mut cid, mut manifest) = self.reader.newest()?;
-        if let Some((seq, _)) = newest
-            && seq > manifest.seq
-        {
-            return Err(OpsError::ArchiveBehind { history: seq + 1, archive: manifest.seq + 1 });
-        }
-        let mut events = HashMap::new();
-        loop {
-            match newest {
-                Some((seq, history)) if manifest.seq == seq => {
-                    if history != cid {
-                        return Err(OpsError::HistoryDiffers { seq, history, archive: cid });
-                    }
-                    return Ok(events);
-                }
-                _ => {}
-            }
-            let Some(previous) = manifest.prev else { return Ok(events) };
-            let entry = self.reader.entry(&cid)?;
-            events.insert(entry.statement.event.id, entry);
-            cid = previous;
-            manifest = self.reader.manifest(&cid)?;
-        }
     }
 }

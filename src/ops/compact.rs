@@ -23,7 +23,7 @@ pub struct Compacted {
 /// # Errors
 /// When the archive is in use or lacks a block; it is unchanged then.
 pub fn compact(directory: &Path, name: &ChainName, wait: Duration) -> Result<Compacted, OpsError> {
-    let mut chain = OpenChain::open(directory, name, wait)?;
+    let mut chain = OpenChain::open(directory, name, wait, None)?;
     let head = chain.reader.head();
     let mut order = Vec::new();
     export::walk(&chain.reader, head, &mut |cid, _| {

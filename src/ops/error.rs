@@ -9,7 +9,7 @@ use crate::codec::dag_cbor::DagCborError;
 use crate::codec::dsse::EnvelopeError;
 use crate::codec::statement::StatementError;
 use crate::database::DatabaseError;
-use crate::model::{Cid, NameError};
+use crate::model::{Cid, NameError, Timestamp};
 use crate::scripts::FolderError;
 use crate::store::{ArchiveError, ReadError, WriteError};
 
@@ -44,6 +44,8 @@ pub enum OpsError {
     NotInArchive(String),
     #[error("{} has lost its end: its head was {named}, the newest head that it holds is {newest}", path.display())]
     HeadLost { path: PathBuf, named: Cid, newest: Cid },
+    #[error("this machine's clock says {now}, and the newest entry of the archive ended at {newest}")]
+    ClockBehind { now: Timestamp, newest: Timestamp },
     #[error("the archive is of the chain {found}, the settings name {expected}")]
     OtherChain { expected: Cid, found: Cid },
     #[error("the database says that entry {seq} is {history}; in the archive it is {archive}")]

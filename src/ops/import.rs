@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::verify::verify_car;
 use super::{ChainReader, OpsError, Progress};
-use crate::chain::{Appender, Options, Report};
+use crate::chain::{Options, Report};
 use crate::codec::dag_cbor::decode_head;
 use crate::model::{ChainName, Cid};
 use crate::store::{Archive, ArchiveError, CarReader, Next};
@@ -63,13 +63,14 @@ pub fn import(
         let (found, expected) = (chain, archive.root());
         return Err(OpsError::ImportOtherChain { path: path.to_owned(), found, expected });
     }
-    let present = Appender::restore(&archive.head(), &mut |cid| archive.get(cid).map_err(Box::new))?.size();
+    let present = ChainReader::open(directory, &name)?.newest()?.1.seq + 1;
     require_continuation(path, head, directory, &name, present, report.entries)?;
     copy_new_blocks(path, &mut archive, head)?;
     Ok(Ok(imported(report.entries - present)))
 }
 
-/// Adds what the archive lacks in parts of bounded size; the head moves with the last one.
+/// Adds what the archive lacks in parts of bounded size; the head moves with the last one. Other heads stay out:
+/// an import that is cut short must not leave one of them the newest.
 fn copy_new_blocks(path: &Path, archive: &mut Archive, head: Cid) -> Result<(), OpsError> {
     let mut reader = CarReader::open(path)?;
     let (mut blocks, mut size) = (Vec::new(), 0);
@@ -77,7 +78,7 @@ fn copy_new_blocks(path: &Path, archive: &mut Archive, head: Cid) -> Result<(), 
     while let Next::Block { cid, bytes, .. } = reader.next_block()? {
         if cid == head {
             last = Some((cid, bytes.to_vec()));
-        } else if !archive.contains(&cid)? {
+        } else if !archive.contains(&cid)? && decode_head(bytes).is_err() {
             size += bytes.len();
             blocks.push((cid, bytes.to_vec()));
         }

@@ -15,6 +15,7 @@ mod outbox;
 mod plan;
 pub mod repair;
 pub mod rollback;
+mod session;
 pub mod show;
 pub mod status;
 pub mod verify;

@@ -9,10 +9,13 @@ use serde::Serialize;
 
 use super::chain::OpenChain;
 use super::event::of_row;
-use super::{OpsError, Progress};
+use super::plan::Problem;
+use super::session::require_same_chain;
+use super::{ChainReader, OpsError, Progress, Project};
 use crate::crypto::PrivateKey;
-use crate::database::{History, HistoryRow, Target};
+use crate::database::{History, HistoryRow, Place, Target};
 use crate::model::{Cid, EventId, EventKind};
+use crate::store::ArchiveError;
 
 /// Rows that are held in memory at once.
 const BATCH: u32 = 1000;
@@ -39,7 +42,7 @@ pub async fn archive_outstanding<T: Target>(
     key: &PrivateKey,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Archived>, OpsError> {
-    let mut known = events_of_both(chain, rows)?;
+    let mut known = events_of_both(&chain.reader, rows)?;
     let mut latest: HashMap<String, Cid> = HashMap::new();
     for row in rows {
         if let Some((_, cid)) = row.archived {
@@ -66,7 +69,8 @@ pub async fn archive_outstanding<T: Target>(
                 }
             };
             latest.insert(version.clone(), manifest);
-            places.push((id, seq, manifest));
+            let trust = chain.appender.trust_manifest().unwrap_or(manifest);
+            places.push(Place { id, seq, manifest, trust });
             archived.push(Archived { id, event, version, seq, manifest });
             progress("archiving", archived.len() as u64, None);
         }
@@ -78,9 +82,12 @@ pub async fn archive_outstanding<T: Target>(
 }
 
 /// Events that are in the archive though the history does not know it yet.
-fn events_of_both(chain: &OpenChain, rows: &[HistoryRow]) -> Result<HashMap<EventId, (u64, Cid)>, OpsError> {
+fn events_of_both(
+    reader: &ChainReader,
+    rows: &[HistoryRow],
+) -> Result<HashMap<EventId, (u64, Cid)>, OpsError> {
     let history = History::of(rows);
-    let since = chain.events_since(history.newest_archived)?;
+    let since = reader.events_since(history.newest_archived)?;
     let waiting: HashMap<EventId, ()> =
         rows.iter().filter(|row| row.archived.is_none()).map(|row| (row.id, ())).collect();
     let of_database = since.values().filter(|entry| {
@@ -99,6 +106,37 @@ fn events_of_both(chain: &OpenChain, rows: &[HistoryRow]) -> Result<HashMap<Even
 ///
 /// # Errors
 /// As [`archive_outstanding`].
-pub fn require_same_database(chain: &OpenChain, rows: &[HistoryRow]) -> Result<(), OpsError> {
-    events_of_both(chain, rows).map(drop)
+pub fn require_same_database(reader: &ChainReader, rows: &[HistoryRow]) -> Result<(), OpsError> {
+    events_of_both(reader, rows).map(drop)
+}
+
+/// What is wrong between history and archive, for those who only look; none without an archive and without
+/// a history that knows of one.
+///
+/// # Errors
+/// Those of the archive.
+pub fn archive_problems(project: &Project, rows: &[HistoryRow]) -> Result<Vec<Problem>, OpsError> {
+    let newest = History::of(rows).newest_archived;
+    let reader = match ChainReader::open(&project.archive, &project.name) {
+        Ok(reader) => reader,
+        Err(OpsError::Archive(ArchiveError::NotFound { .. })) => {
+            let lost = newest.map(|(seq, expected)| Problem::NotInArchive { seq, expected, found: None });
+            return Ok(lost.into_iter().collect());
+        }
+        Err(error) => return Err(error),
+    };
+    reader.require_end()?;
+    require_same_chain(project, reader.root())?;
+    match require_same_database(&reader, rows) {
+        Ok(()) => Ok(Vec::new()),
+        Err(OpsError::HistoryBehind { first, last }) => Ok(vec![Problem::HistoryBehind { first, last }]),
+        Err(OpsError::HistoryDiffers { seq, history, archive }) => {
+            Ok(vec![Problem::NotInArchive { seq, expected: history, found: Some(archive) }])
+        }
+        Err(OpsError::ArchiveBehind { .. }) => {
+            let lost = newest.map(|(seq, expected)| Problem::NotInArchive { seq, expected, found: None });
+            Ok(lost.into_iter().collect())
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -31,6 +31,10 @@ pub enum Problem {
     TransactionControl { version: String, file: String, line: usize },
     #[error("the database says that entry {seq} of the archive is {expected}; there is {}", match found { Some(found) => found.to_string(), None => "none".to_owned() })]
     NotInArchive { seq: u64, expected: Cid, found: Option<Cid> },
+    #[error("the archive holds events that the database does not know, from entry {first} to entry {last}")]
+    HistoryBehind { first: u64, last: u64 },
+    #[error("script `{file}` names greffe's own table `{table}`, which only greffe writes")]
+    OwnTable { version: String, file: String, table: &'static str },
     #[error("the schema changed outside the archive")]
     Drifted { expected: Digest, found: Digest },
 }
@@ -100,7 +104,7 @@ pub fn plan(folder: &[Migration], history: &History, wanted: &Wanted) -> Plan {
         {
             plan.problems.push(Problem::OutOfOrder { version: version.clone(), newest: newest.to_string() });
         }
-        plan.problems.extend(own_transaction(&version, &migration.up));
+        plan.problems.extend(refused_script(&version, &migration.up));
         plan.pending.push(Pending { migration: migration.clone() });
     }
     plan
@@ -129,10 +133,20 @@ fn compare(version: &str, applied: &Applied, migration: &Migration, problems: &m
     }
 }
 
-/// A script that would end the transaction that it runs in.
+/// A script that would write greffe's own tables, or end the transaction that it runs in.
 #[must_use]
-pub fn own_transaction(version: &str, script: &Script) -> Option<Problem> {
+pub fn refused_script(version: &str, script: &Script) -> Option<Problem> {
     let text = script.text().ok()?;
+    let lower = text.to_ascii_lowercase();
+    if let Some(table) =
+        ["greffe_history", "greffe_migrations"].into_iter().find(|table| lower.contains(table))
+    {
+        return Some(Problem::OwnTable {
+            version: version.to_owned(),
+            file: script.file_name.clone(),
+            table,
+        });
+    }
     let (line, _control): (usize, Control) = transaction_control(text).filter(|_| script.transaction)?;
     Some(Problem::TransactionControl { version: version.to_owned(), file: script.file_name.clone(), line })
 }

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::apply::{Session, file_of};
+use super::apply::file_of;
 use super::event::{migration_name, schema_found};
 use super::outbox::Archived;
-use super::{OpenKey, OpsError, Progress, Project, now};
+use super::session::Session;
+use super::{OpenKey, OpsError, Progress, Project};
 use crate::database::{History, Repair, RowState, Target};
 use crate::model::{Cid, Direction, EventId, MigrationName};
 use crate::scripts::{Migration, read_folder};
@@ -39,7 +40,7 @@ pub async fn repair<T: Target>(
     refuse_needless(&history, version, direction, migration)?;
     let mut session = Session::open(project, target, &rows, open_key).await?;
     if let Some(row) = history.half_applied.get(version).filter(|row| row.state == RowState::Started) {
-        target.close_started(row.id, now()).await?;
+        target.close_started(row.id, session.clock.now()).await?;
     }
     let rows = target.history().await?;
     let mut archived = session.archive(target, &rows, progress).await?;
@@ -53,14 +54,14 @@ pub async fn repair<T: Target>(
     }
     let scripts = migration.filter(|_| direction == Direction::Up);
     let repair = Repair {
-        id: EventId::generate(now()),
+        id: EventId::generate(session.clock.now()),
         direction,
         version: version.to_owned(),
         up: scripts.map(|migration| file_of(&migration.up)),
         down: scripts.and_then(|migration| migration.down.as_ref().map(file_of)),
         record,
     };
-    target.repair(&repair, now()).await?;
+    target.repair(&repair, session.clock.now()).await?;
     let rows = target.history().await?;
     archived.extend(session.archive(target, &rows, progress).await?);
     Ok(Outcome { version: version.to_owned(), direction, archived, head: session.chain.reader.head() })

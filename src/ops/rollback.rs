@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use super::apply::{FailedScript, Session, failed_script, file_of};
-use super::outbox::Archived;
-use super::plan::{Problem, own_transaction};
+use super::apply::{FailedScript, failed_script, file_of};
 use super::chain::Entry;
-use super::{ChainReader, OpenKey, OpsError, Progress, Project, now};
+use super::outbox::Archived;
+use super::plan::{Problem, refused_script};
+use super::session::Session;
+use super::{ChainReader, OpenKey, OpsError, Progress, Project};
 use crate::chain::Fault;
 use crate::database::{Applied, History, Step, StepOutcome, Target};
 use crate::model::{Cid, Details, EventKind, FileEntry, MigrationName, Role};
@@ -73,7 +74,7 @@ pub async fn rollback<T: Target>(
         .map(|(version, applied)| way_down(&session, version, applied))
         .collect::<Result<Vec<_>, _>>()?;
     let refused: Vec<Problem> =
-        undos.iter().filter_map(|undo| own_transaction(&undo.version, &undo.script)).collect();
+        undos.iter().filter_map(|undo| refused_script(&undo.version, &undo.script)).collect();
     if !refused.is_empty() {
         return Err(OpsError::Problems(refused));
     }
@@ -85,7 +86,9 @@ pub async fn rollback<T: Target>(
         let mut step = session.step(EventKind::Rollback, undo.name, &undo.script)?;
         step.record.reverts = Some(undo.reverts);
         let step = Step { down: Some(file_of(&undo.script)), ..step };
-        if let StepOutcome::Failed { failure, statement, partial } = target.run(&step, &now).await? {
+        if let StepOutcome::Failed { failure, statement, partial } =
+            target.run(&step, &|| session.clock.now()).await?
+        {
             failed = Some(failed_script(&step, undo.script.file_name, failure, statement, partial));
             break;
         }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::outbox::archive_problems;
 use super::plan::{Plan, Problem, Wanted, plan};
 use super::{ChainReader, OpsError, Project};
 use crate::database::{History, Target};
@@ -73,9 +74,7 @@ pub async fn status<T: Target>(project: &Project, target: Option<&mut T>) -> Res
         Err(error) => return Err(error),
     };
     let newest = archive.as_ref().map(ChainReader::newest).transpose()?;
-    if let Some((seq, expected)) = history.newest_archived {
-        problems.extend(other_entry(archive.as_ref(), seq, expected)?);
-    }
+    problems.extend(archive_problems(project, &rows)?);
     let mut migrations: Vec<Line> = folder
         .iter()
         .map(|migration| {
@@ -114,18 +113,4 @@ pub async fn status<T: Target>(project: &Project, target: Option<&mut T>) -> Res
         unarchived: history.unarchived,
         problems,
     })
-}
-
-/// What is wrong when the archive does not have the entry that the database says it has.
-fn other_entry(archive: Option<&ChainReader>, seq: u64, expected: Cid) -> Result<Option<Problem>, OpsError> {
-    let Some(archive) = archive else {
-        return Ok(Some(Problem::NotInArchive { seq, expected, found: None }));
-    };
-    archive.require_end()?;
-    let found = match archive.manifest_at(seq) {
-        Ok(found) => Some(found),
-        Err(OpsError::NoEntry(..)) => None,
-        Err(error) => return Err(error),
-    };
-    Ok((found != Some(expected)).then_some(Problem::NotInArchive { seq, expected, found }))
 }

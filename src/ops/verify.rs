@@ -7,7 +7,7 @@ use std::thread;
 
 use super::{ChainReader, OpsError, Progress};
 use crate::chain::{EntryCheck, EntryVerdict, Fault, Fetched, Finding, Options, Report, Text, Verifier};
-use crate::codec::dag_cbor::{decode_head, decode_manifest};
+use crate::codec::dag_cbor::decode_manifest;
 use crate::model::Cid;
 use crate::store::{CarReader, Damage, ReadError};
 
@@ -206,10 +206,4 @@ impl Feeder<'_> {
             done.into_iter().for_each(|verdict| self.verifier.absorb(verdict));
         }
     }
-}
-
-/// Whether a block is a head.
-#[must_use]
-pub fn is_head(bytes: &[u8]) -> bool {
-    decode_head(bytes).is_ok()
 }

@@ -20,7 +20,9 @@ CREATE TABLE greffe_history (
     down_script  BLOB,
     -- Where the event stands in the archive; null until it is there.
     seq          INTEGER UNIQUE,
-    manifest     TEXT UNIQUE
+    manifest     TEXT UNIQUE,
+    -- Manifest of the trust document that was in force there.
+    trust        TEXT
 ) STRICT;
 
 CREATE INDEX greffe_history_outbox ON greffe_history (position) WHERE seq IS NULL;

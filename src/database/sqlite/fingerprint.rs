@@ -18,7 +18,7 @@ pub const ALGORITHM: &str = "greffe-sqlite-1";
 const CANONICAL_TEXT: &str = "
     SELECT coalesce(group_concat(line, char(10) ORDER BY type, name, tbl_name), '') FROM (
         SELECT type, name, tbl_name, json_array(type, name, tbl_name, sql) AS line
-        FROM sqlite_schema
+        FROM main.sqlite_schema
         WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'
           AND tbl_name NOT IN ('greffe_history', 'greffe_migrations'))";
 

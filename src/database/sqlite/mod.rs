@@ -15,10 +15,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use super::{
-    DatabaseError, Failure, HistoryRow, Repair, Step, StepOutcome, Target, TargetIdentity, Unarchived,
+    DatabaseError, Failure, HistoryRow, Place, Repair, Step, StepOutcome, Target, TargetIdentity, Unarchived,
 };
 use crate::crypto::Digest;
-use crate::model::{Cid, Engine, EventId, Timestamp};
+use crate::model::{Engine, EventId, Timestamp};
 use lock::RunLock;
 
 /// Where sqlx notes which of greffe's own migrations it ran; `_sqlx_migrations` may be the user's.
@@ -53,6 +53,8 @@ pub struct Options {
 /// A SQLite database in a file.
 pub struct Sqlite {
     connection: SqliteConnection,
+    /// How the connection was made, to make it again.
+    connect: SqliteConnectOptions,
     version: String,
     path: PathBuf,
     foreign_keys: bool,
@@ -97,10 +99,12 @@ impl Sqlite {
         if options.access == Access::Read && !path.exists() {
             return Err(DatabaseError::Missing(path.to_owned()));
         }
+        let reads = options.access == Access::Read;
         let connect = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(options.access == Access::Write)
-            .read_only(options.access == Access::Read)
+            .create_if_missing(!reads)
+            .read_only(reads)
+            .immutable(reads && is_idle_wal(path))
             .foreign_keys(options.foreign_keys)
             .busy_timeout(options.busy_timeout)
             .synchronous(SqliteSynchronous::Full)
@@ -109,13 +113,14 @@ impl Sqlite {
             .await
             .map_err(|error| DatabaseError::Open(failure(&error)))?;
         // The first read shows whether the file is a database at all.
-        let version = sqlx::query("SELECT sqlite_version(), (SELECT count(*) FROM sqlite_schema)")
+        let version = sqlx::query("SELECT sqlite_version(), (SELECT count(*) FROM main.sqlite_schema)")
             .fetch_one(&mut connection)
             .await
             .and_then(|row| row.try_get::<String, _>(0))
             .map_err(|error| DatabaseError::Open(failure(&error)))?;
         Ok(Self {
             connection,
+            connect,
             version,
             path: path.to_owned(),
             foreign_keys: options.foreign_keys,
@@ -125,8 +130,17 @@ impl Sqlite {
         })
     }
 
+    /// A connection as it was at first: what a script set, attached or created for itself is gone.
+    async fn reconnect(&mut self) -> Result<(), DatabaseError> {
+        let fresh = SqliteConnection::connect_with(&self.connect).await;
+        let fresh = fresh.map_err(|error| DatabaseError::Open(failure(&error)))?;
+        let used = std::mem::replace(&mut self.connection, fresh);
+        self.known_schema = None;
+        used.close().await.map_err(|error| DatabaseError::Open(failure(&error)))
+    }
+
     async fn own_schema_is_current(&mut self) -> bool {
-        let applied = sqlx::query("SELECT version, checksum FROM greffe_migrations ORDER BY version")
+        let applied = sqlx::query("SELECT version, checksum FROM main.greffe_migrations ORDER BY version")
             .fetch_all(&mut self.connection)
             .await
             .unwrap_or_default();
@@ -179,7 +193,7 @@ impl Target for Sqlite {
         rows::read_unarchived(&mut self.connection, after, limit).await
     }
 
-    async fn mark_archived(&mut self, places: &[(EventId, u64, Cid)]) -> Result<(), DatabaseError> {
+    async fn mark_archived(&mut self, places: &[Place]) -> Result<(), DatabaseError> {
         rows::mark_archived(&mut self.connection, places).await
     }
 
@@ -225,6 +239,18 @@ impl Target for Sqlite {
         connection.close().await.ok();
         drop(lock);
     }
+}
+
+/// Whether the database is in WAL mode and nobody has it open: the last one to close it removes the `-wal` file.
+/// Reading it as one that does not change keeps SQLite from making that file and another beside it.
+fn is_idle_wal(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let mut header = [0; 20];
+    let read =
+        std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut header));
+    // sqlite.org/fileformat.html §1.3.3: write and read version 2 stand for WAL.
+    read.is_ok() && header[18..20] == [2, 2] && !Path::new(&log).exists()
 }
 
 /// What may be said of an error: its code, never its text.

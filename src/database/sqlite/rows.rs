@@ -7,21 +7,22 @@ use sqlx::{Connection as _, Row as _};
 
 use super::failure;
 use crate::crypto::Digest;
-use crate::database::{DatabaseError, HistoryRow, Repair, RowState, ScriptFile, Step, Unarchived};
+use crate::database::{DatabaseError, HistoryRow, Place, Repair, RowState, ScriptFile, Step, Unarchived};
 use crate::model::{Cid, Direction, EventId, EventKind, FileDigests, SchemaChange, Timestamp};
 
 const COLUMNS: &str = "position, id, event, direction, state, version, started_at, finished_at, \
-                       up_digests, down_digests, record, seq, manifest";
+                       up_digests, down_digests, record, seq, manifest, trust";
 
 fn history_error(error: sqlx::Error) -> DatabaseError {
     DatabaseError::History(failure(&error))
 }
 
 async fn table_exists(connection: &mut SqliteConnection) -> Result<bool, DatabaseError> {
-    let found = sqlx::query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'greffe_history'")
-        .fetch_optional(connection)
-        .await
-        .map_err(history_error)?;
+    let found =
+        sqlx::query("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = 'greffe_history'")
+            .fetch_optional(connection)
+            .await
+            .map_err(history_error)?;
     Ok(found.is_some())
 }
 
@@ -29,7 +30,7 @@ pub async fn read_all(connection: &mut SqliteConnection) -> Result<Vec<HistoryRo
     if !table_exists(connection).await? {
         return Ok(Vec::new());
     }
-    let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM greffe_history ORDER BY position"));
+    let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM main.greffe_history ORDER BY position"));
     let rows = sqlx::query(sql).fetch_all(connection).await.map_err(history_error)?;
     rows.iter().map(read_row).collect()
 }
@@ -43,7 +44,7 @@ pub async fn read_unarchived(
         return Ok(Vec::new());
     }
     let sql = sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS}, files, up_script, down_script FROM greffe_history \
+        "SELECT {COLUMNS}, files, up_script, down_script FROM main.greffe_history \
          WHERE seq IS NULL AND state <> 'started' AND position > ? ORDER BY position LIMIT ?"
     ));
     let rows = sqlx::query(sql).bind(after).bind(limit).fetch_all(connection).await.map_err(history_error)?;
@@ -78,6 +79,9 @@ fn read_row(row: &SqliteRow) -> Result<HistoryRow, DatabaseError> {
         (Some(Ok(seq)), Some(Ok(manifest))) => Some((seq, manifest)),
         _ => return Err(damaged("seq and manifest do not fit".to_owned())),
     };
+    let trust: Option<String> = row.try_get("trust").map_err(history_error)?;
+    let trust =
+        trust.map(|text| text.parse::<Cid>()).transpose().map_err(|error| damaged(error.to_string()))?;
     let finished_at: Option<String> = row.try_get("finished_at").map_err(history_error)?;
     let parse = |text: String| text.parse::<Timestamp>().map_err(|error| damaged(error.to_string()));
     Ok(HistoryRow {
@@ -93,6 +97,7 @@ fn read_row(row: &SqliteRow) -> Result<HistoryRow, DatabaseError> {
         down: read_json::<FileDigests>(row, position, "down_digests")?,
         record: read_json(row, position, "record")?.ok_or_else(|| damaged("it has no record".to_owned()))?,
         archived,
+        trust,
     })
 }
 
@@ -154,7 +159,7 @@ pub async fn insert(connection: &mut SqliteConnection, row: &NewRow<'_>) -> Resu
     let names = (row.up.map(|file| &file.file_name), row.down.map(|file| &file.file_name));
     let digests = |file: Option<&ScriptFile>| file.map(|file| to_json(&FileDigests::of(&file.bytes)));
     sqlx::query(
-        "INSERT INTO greffe_history (position, id, event, direction, state, version, started_at, finished_at, \
+        "INSERT INTO main.greffe_history (position, id, event, direction, state, version, started_at, finished_at, \
          up_digests, down_digests, record, files, up_script, down_script) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
@@ -186,9 +191,10 @@ pub struct Ending<'a> {
     pub record: &'a crate::database::Record,
 }
 
-pub async fn finish(connection: &mut SqliteConnection, ending: &Ending<'_>) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE greffe_history SET event = ?, state = ?, finished_at = ?, record = ? WHERE position = ?",
+/// Whether the row was there to be finished: a script may have taken it away.
+pub async fn finish(connection: &mut SqliteConnection, ending: &Ending<'_>) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query(
+        "UPDATE main.greffe_history SET event = ?, state = ?, finished_at = ?, record = ? WHERE position = ?",
     )
     .bind(ending.event.as_str())
     .bind(word(&ending.state))
@@ -197,7 +203,7 @@ pub async fn finish(connection: &mut SqliteConnection, ending: &Ending<'_>) -> R
     .bind(ending.position)
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// The word that an enumeration is written as.
@@ -205,17 +211,15 @@ fn word<T: Serialize>(value: &T) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-pub async fn mark_archived(
-    connection: &mut SqliteConnection,
-    places: &[(EventId, u64, Cid)],
-) -> Result<(), DatabaseError> {
+pub async fn mark_archived(connection: &mut SqliteConnection, places: &[Place]) -> Result<(), DatabaseError> {
     let mut transaction = connection.begin().await.map_err(history_error)?;
-    for (id, seq, manifest) in places {
+    for Place { id, seq, manifest, trust } in places {
         sqlx::query(
-            "UPDATE greffe_history SET seq = ?, manifest = ?, up_script = NULL, down_script = NULL WHERE id = ?",
+            "UPDATE main.greffe_history SET seq = ?, manifest = ?, trust = ?, up_script = NULL, down_script = NULL WHERE id = ?",
         )
         .bind(i64::try_from(*seq).unwrap_or(i64::MAX))
         .bind(manifest.to_string())
+        .bind(trust.to_string())
         .bind(id.to_string())
         .execute(&mut *transaction)
         .await
@@ -244,7 +248,7 @@ pub async fn close_started(
         finished_at,
         record: &record,
     };
-    finish(connection, &ending).await.map_err(history_error)
+    finish(connection, &ending).await.map(drop).map_err(history_error)
 }
 
 pub async fn insert_repair(

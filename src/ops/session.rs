@@ -1,0 +1,182 @@
+//! One run that changes something: the archive is open and locked, the key is at hand, time does not run
+//! backwards.
+
+use std::cell::Cell;
+use std::ops::Range;
+
+use super::chain::OpenChain;
+use super::event::record;
+use super::outbox::{Archived, archive_outstanding, require_same_database};
+use super::{KeyUnavailable, OpenKey, OpsError, Progress, Project, now};
+use crate::crypto::PrivateKey;
+use crate::database::{History, HistoryRow, Record, Step, Target};
+use crate::model::{Actor, Cid, EventId, EventKind, MigrationName, Target as TargetName, Timestamp};
+use crate::scripts::{Script, Statement, TextError, statements};
+
+/// By how much this machine's clock may be behind the newest entry: what verification tolerates (FORMAT §9).
+const TOLERANCE: i64 = 5_000_000;
+/// A script is sent in parts of about so many bytes: the driver's time grows with the square of a part.
+const PART: usize = 64 << 10;
+
+/// This machine's clock, never before the newest time that was told.
+pub struct Clock(Cell<Timestamp>);
+
+impl Clock {
+    /// # Errors
+    /// [`OpsError::ClockBehind`] when events of now would lie before those of the archive.
+    fn after(newest: Timestamp) -> Result<Self, OpsError> {
+        let now = now();
+        if now.as_microseconds() < newest.as_microseconds().saturating_sub(TOLERANCE) {
+            return Err(OpsError::ClockBehind { now, newest });
+        }
+        Ok(Self(Cell::new(newest)))
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.0.set(self.0.get().max(now()));
+        self.0.get()
+    }
+}
+
+/// What a run holds until it ends.
+pub struct Session {
+    pub chain: OpenChain,
+    pub clock: Clock,
+    key: PrivateKey,
+    run: EventId,
+    target: TargetName,
+    actor: Actor,
+    fingerprint: bool,
+}
+
+impl Session {
+    /// Opens archive and key, and brings greffe's own table up to date; the target has to be locked.
+    ///
+    /// # Errors
+    /// When archive, database and key do not belong together, before anything was changed.
+    pub async fn open<T: Target>(
+        project: &Project,
+        target: &mut T,
+        rows: &[HistoryRow],
+        open_key: OpenKey,
+    ) -> Result<Self, OpsError> {
+        // Deriving a key from a passphrase takes as long as many migrations; it goes beside the rest.
+        let key = std::thread::spawn(open_key);
+        let known = History::of(rows).trust;
+        let chain = OpenChain::open(&project.archive, &project.name, project.lock_wait, known)?;
+        require_same_chain(project, chain.reader.root())?;
+        require_same_database(&chain.reader, rows)?;
+        let (newest, _) = chain.reader.newest()?;
+        let clock = Clock::after(chain.reader.entry(&newest)?.statement.event.finished_at)?;
+        let key = key.join().map_err(|_| KeyUnavailable {
+            message: "the key could not be opened".to_owned(),
+            hint: "try again".to_owned(),
+        })??;
+        // Before anything runs that nobody could sign for.
+        chain.appender.require_signers(&[&key])?;
+        target.prepare().await?;
+        let identity = target.identity();
+        let (name, engine, version) = (project.database_name.clone(), identity.engine, identity.version);
+        Ok(Self {
+            chain,
+            key,
+            run: EventId::generate(clock.now()),
+            clock,
+            target: TargetName { name, engine, version },
+            actor: project.actor.clone(),
+            fingerprint: project.fingerprint,
+        })
+    }
+
+    /// Archives all finished rows.
+    ///
+    /// # Errors
+    /// Those of database and archive.
+    pub async fn archive<T: Target>(
+        &mut self,
+        target: &mut T,
+        rows: &[HistoryRow],
+        progress: &mut Progress<'_>,
+    ) -> Result<Vec<Archived>, OpsError> {
+        archive_outstanding(target, &mut self.chain, rows, &self.key, progress).await
+    }
+
+    /// A step that runs `script`.
+    ///
+    /// # Errors
+    /// [`OpsError::Folder`] when it is not text.
+    pub fn step(
+        &self,
+        event: EventKind,
+        migration: MigrationName,
+        script: &Script,
+    ) -> Result<Step, OpsError> {
+        let sql = script.text().map_err(|error: TextError| OpsError::Folder(error.into()))?.to_owned();
+        let statements = statements(&sql);
+        Ok(Step {
+            id: EventId::generate(self.clock.now()),
+            event,
+            record: self.record(migration.clone()),
+            migration,
+            parts: parts(&sql, &statements),
+            kinds: statements.into_iter().map(|statement| statement.kind).collect(),
+            sql,
+            transaction: script.transaction,
+            up: None,
+            down: None,
+        })
+    }
+
+    /// What a row of this run begins with.
+    pub fn record(&self, migration: MigrationName) -> Record {
+        record(&self.actor, &self.target, self.run, migration, self.fingerprint)
+    }
+}
+
+/// The whole of a short script; a long one cut where a statement begins.
+fn parts(sql: &str, statements: &[Statement]) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for statement in statements {
+        if statement.range.start >= start + PART {
+            parts.push(start..statement.range.start);
+            start = statement.range.start;
+        }
+    }
+    parts.push(start..sql.len());
+    parts
+}
+
+/// Where the settings name a chain, no other one is continued.
+///
+/// # Errors
+/// [`OpsError::OtherChain`].
+pub fn require_same_chain(project: &Project, found: Cid) -> Result<(), OpsError> {
+    match project.chain {
+        Some(expected) if expected != found => Err(OpsError::OtherChain { expected, found }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_a_script_and_end_where_statements_do() {
+        let line = "INSERT INTO t VALUES ('a;b');\n";
+        for count in [0, 1, 3, PART / line.len() + 10, 4 * PART / line.len()] {
+            let sql = line.repeat(count);
+            let parts = parts(&sql, &statements(&sql));
+            let joined: String = parts.iter().map(|part| &sql[part.clone()]).collect();
+            assert_eq!(joined, sql);
+            assert!(
+                parts
+                    .iter()
+                    .all(|part| sql[part.clone()].is_empty() || sql[part.clone()].starts_with("INSERT"))
+            );
+            assert_eq!(parts.len() > 1, sql.len() > PART + line.len(), "{count}");
+        }
+    }
+}
