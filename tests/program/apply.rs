@@ -8,7 +8,8 @@ use crate::project::{Project, THREE};
 fn all_pending_migrations_are_applied_and_then_none() {
     let project = Project::with(&THREE);
     let done = project.json(&["apply"]);
-    let versions: Vec<_> = done["archived"].as_array().unwrap().iter().map(|event| event["version"].clone()).collect();
+    let versions: Vec<_> =
+        done["archived"].as_array().unwrap().iter().map(|event| event["version"].clone()).collect();
     assert_eq!(versions, [json!("1"), json!("2"), json!("3")]);
     assert_eq!(done["head"], project.head());
     assert_eq!(project.tables(), "authors,books");
@@ -19,7 +20,8 @@ fn all_pending_migrations_are_applied_and_then_none() {
     project.verify();
     let entries = project.log();
     assert_eq!(entries[2]["migration"]["purpose"], "keeps the books");
-    let kinds: Vec<_> = entries[2]["statements"].as_array().unwrap().iter().map(|run| run["kind"].clone()).collect();
+    let kinds: Vec<_> =
+        entries[2]["statements"].as_array().unwrap().iter().map(|run| run["kind"].clone()).collect();
     assert_eq!(kinds, [json!("CREATE TABLE"), json!("CREATE INDEX")]);
     assert_eq!(entries[1]["schema"]["after"], entries[2]["schema"]["before"]);
     assert_ne!(entries[1]["schema"]["before"], entries[1]["schema"]["after"]);
@@ -32,7 +34,8 @@ fn to_a_version_leaves_the_later_ones_pending() {
     project.ok(["apply", "--to", "2"]);
     assert_eq!(project.story(), ["genesis", "apply 1", "apply 2"]);
     let status = project.json(&["status"]);
-    let states: Vec<_> = status["migrations"].as_array().unwrap().iter().map(|line| line["state"].clone()).collect();
+    let states: Vec<_> =
+        status["migrations"].as_array().unwrap().iter().map(|line| line["state"].clone()).collect();
     assert_eq!(states, [json!("applied"), json!("applied"), json!("pending")]);
     project.ok(["apply"]);
     assert_eq!(project.story(), ["genesis", "apply 1", "apply 2", "apply 3"]);
@@ -43,7 +46,11 @@ fn to_a_version_leaves_the_later_ones_pending() {
 fn a_dry_run_creates_nothing_at_all() {
     let project = Project::with(&THREE);
     let run = project.unchanged(|| project.ok(["apply", "--dry-run"]));
-    run.prints(&["would apply 1_authors.up.sql: CREATE TABLE", "CREATE TABLE, CREATE INDEX", "3_seed.up.sql"]);
+    run.prints(&[
+        "would apply 1_authors.up.sql: CREATE TABLE",
+        "CREATE TABLE, CREATE INDEX",
+        "3_seed.up.sql",
+    ]);
     let shown = project.unchanged(|| project.json(&["apply", "--dry-run", "--to", "2"]));
     assert_eq!(shown["dryRun"], true);
     assert_eq!(shown["pending"].as_array().unwrap().len(), 2);
@@ -71,7 +78,11 @@ fn an_edited_script_stops_everything() {
     project.script("4_more.sql", "CREATE TABLE more (id);");
     let archive = project.read("archive/demo.car");
     let run = project.ends(1, ["apply"]);
-    run.says(&["error: script `2_books.up.sql` differs from its archived copy", "archived: sha256:", "on disk:  sha256:"]);
+    run.says(&[
+        "error: script `2_books.up.sql` differs from its archived copy",
+        "archived: sha256:",
+        "on disk:  sha256:",
+    ]);
     run.says(&["hint: ", "greffe show 2 --script", "greffe repair 2 --applied"]);
     assert_eq!(project.tables(), "authors,books");
     assert_eq!(project.read("archive/demo.car"), archive);
@@ -128,7 +139,11 @@ fn a_script_with_a_transaction_of_its_own_is_refused_before_anything_runs() {
         project.script("9_own.sql", text);
         let run = project.ends(1, ["apply"]);
         run.says(&["9_own.sql", "line", "-- no-transaction"]);
-        assert!(!project.path("app.db").exists() || project.tables().is_empty(), "{text}: {}", project.tables());
+        assert!(
+            !project.path("app.db").exists() || project.tables().is_empty(),
+            "{text}: {}",
+            project.tables()
+        );
         assert_eq!(project.story(), ["genesis"], "{text}");
     }
 }
@@ -158,7 +173,9 @@ fn nothing_of_a_failing_script_is_kept_and_its_failure_is_archived() {
     project.script("5_after.sql", "CREATE TABLE after (id);");
     let run = project.ends(3, ["apply"]);
     run.says(&["4_broken.sql", "statement 3", "INSERT", "hint:"]);
-    assert!(!run.stderr.contains("hunter2") && !run.stdout.contains("hunter2") && !run.stderr.contains("nowhere"));
+    assert!(
+        !run.stderr.contains("hunter2") && !run.stdout.contains("hunter2") && !run.stderr.contains("nowhere")
+    );
     assert_eq!(project.tables(), "authors,books");
     assert_eq!(project.story(), ["genesis", "apply 1", "apply 2", "apply 3", "fail 4"]);
     let failed = &project.log()[4];
@@ -190,7 +207,10 @@ fn values_of_rows_appear_nowhere() {
         ("2_type.sql", "INSERT INTO people VALUES (1, 'ann@example.org');"),
         ("2_syntax.sql", "INSERT INTO people VALUES ('ann@example.org' 'ann@example.org';"),
         ("2_column.sql", "SELECT \"x\" FROM people WHERE [ann@example.org] = 1;"),
-        ("2_raise.sql", "CREATE TRIGGER r BEFORE INSERT ON people BEGIN SELECT RAISE(ABORT, 'ann@example.org'); END; INSERT INTO people VALUES ('x', 1);"),
+        (
+            "2_raise.sql",
+            "CREATE TRIGGER r BEFORE INSERT ON people BEGIN SELECT RAISE(ABORT, 'ann@example.org'); END; INSERT INTO people VALUES ('x', 1);",
+        ),
         ("2_json.sql", "SELECT json('ann@example.org');"),
         ("2_bare.sql", "-- no-transaction\nINSERT INTO people VALUES ('ann@example.org', 200);"),
     ] {
@@ -237,14 +257,19 @@ fn tables_of_the_user_do_not_clash_with_those_of_greffe() {
     assert_eq!(project.sql("SELECT group_concat(mine) FROM _sqlx_migrations"), "x,y");
     project.verify();
     let before = Project::with(&[("1_one.sql", "CREATE TABLE one (id);")]);
-    before.sql("CREATE TABLE _sqlx_migrations (something TEXT); INSERT INTO _sqlx_migrations VALUES ('theirs')");
+    before.sql(
+        "CREATE TABLE _sqlx_migrations (something TEXT); INSERT INTO _sqlx_migrations VALUES ('theirs')",
+    );
     before.ok(["apply"]);
     assert_eq!(before.sql("SELECT something FROM _sqlx_migrations"), "theirs");
 }
 
 #[test]
 fn foreign_keys_hold_while_scripts_run() {
-    let scripts = [("1_a.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED);")];
+    let scripts = [(
+        "1_a.sql",
+        "CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED);",
+    )];
     let project = Project::with(&scripts);
     project.ok(["apply"]);
     project.script("2_b.sql", "INSERT INTO b VALUES (7);");
@@ -256,7 +281,10 @@ fn foreign_keys_hold_while_scripts_run() {
     project.script("2_b.sql", "INSERT INTO b VALUES (7); INSERT INTO a VALUES (7);");
     project.ok(["apply"]);
     project.verify();
-    let immediate = Project::with(&[("1_a.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a REFERENCES a (id)); INSERT INTO b VALUES (7); INSERT INTO a VALUES (7);")]);
+    let immediate = Project::with(&[(
+        "1_a.sql",
+        "CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a REFERENCES a (id)); INSERT INTO b VALUES (7); INSERT INTO a VALUES (7);",
+    )]);
     immediate.ends(3, ["apply"]).says(&["statement 3"]);
     immediate.ok(["apply", "--foreign-keys", "false"]);
 }
@@ -295,7 +323,10 @@ fn odd_scripts_are_applied_as_they_are_or_refused_clearly() {
 fn a_script_cannot_reach_the_history_unseen() {
     let project = Project::with(&THREE);
     project.ok(["apply", "--to", "1"]);
-    project.script("2_books.up.sql", "UPDATE greffe_history SET version = 'x'; DROP TABLE IF EXISTS greffe_history;");
+    project.script(
+        "2_books.up.sql",
+        "UPDATE greffe_history SET version = 'x'; DROP TABLE IF EXISTS greffe_history;",
+    );
     let run = project.run(["apply"]);
     assert_ne!(run.code, 0, "{run:#?}");
     assert_eq!(project.sql("SELECT group_concat(version) FROM greffe_history WHERE event = 'apply'"), "1");

@@ -15,8 +15,7 @@ const SLOW: [(&str, &str); 3] = [
 ];
 
 /// A migration that does not end.
-const ENDLESS: &str =
-    "CREATE TABLE endless AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n;";
+const ENDLESS: &str = "CREATE TABLE endless AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n;";
 
 fn start(project: &Project, arguments: &[&str]) -> Child {
     project.command(arguments).spawn().unwrap()
@@ -91,7 +90,9 @@ fn without_waiting_the_second_run_leaves_at_once_and_a_killed_holder_holds_nothi
     project.script("2_endless.sql", ENDLESS);
     let mut holder = project.command(["apply"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for_lock(&project, &mut holder);
-    for arguments in [vec!["apply", "--lock-wait", "0s"], vec!["rollback", "--steps", "1", "--lock-wait", "0s"]] {
+    for arguments in
+        [vec!["apply", "--lock-wait", "0s"], vec!["rollback", "--steps", "1", "--lock-wait", "0s"]]
+    {
         let run: Run = project.ends(3, &arguments);
         run.says(&["another run holds the lock", "hint:", "--lock-wait"]);
     }

@@ -97,7 +97,9 @@ fn index_and_head_files_are_made_again() {
 #[test]
 fn a_head_file_that_lies_is_never_believed() {
     let other = Project::applied();
-    for text in ["", "\n", "nonsense", "bafy", &format!("{}\n", other.head()), "\0\0\0\0", &"b".repeat(1 << 20)] {
+    for text in
+        ["", "\n", "nonsense", "bafy", &format!("{}\n", other.head()), "\0\0\0\0", &"b".repeat(1 << 20)]
+    {
         let project = appended();
         let (head, archive) = (project.head(), project.read("archive/demo.car"));
         project.write("archive/demo.head", text);
@@ -213,9 +215,18 @@ fn a_database_that_is_gone_between_two_runs_is_found() {
 #[test]
 fn what_is_no_database_is_refused() {
     for (name, make) in [
-        ("text", Box::new(|project: &Project| project.write("app.db", "this is not a database ".repeat(99))) as Box<dyn Fn(&Project)>),
+        (
+            "text",
+            Box::new(|project: &Project| project.write("app.db", "this is not a database ".repeat(99)))
+                as Box<dyn Fn(&Project)>,
+        ),
         ("directory", Box::new(|project| std::fs::create_dir(project.path("app.db")).unwrap())),
-        ("dangling link", Box::new(|project| std::os::unix::fs::symlink("/nonexistent/x/app.db", project.path("app.db")).unwrap())),
+        (
+            "dangling link",
+            Box::new(|project| {
+                std::os::unix::fs::symlink("/nonexistent/x/app.db", project.path("app.db")).unwrap()
+            }),
+        ),
     ] {
         let project = Project::with(&THREE);
         make(&project);
@@ -376,7 +387,9 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
         shell.args(["-m", "sh", "-c", &script]);
         project.prepare(&mut shell);
         let run = project.judge(shell.output().unwrap());
-        let text = |name: &str| String::from_utf8_lossy(&std::fs::read(out.join(name)).unwrap_or_default()).into_owned();
+        let text = |name: &str| {
+            String::from_utf8_lossy(&std::fs::read(out.join(name)).unwrap_or_default()).into_owned()
+        };
         let (code, first) = (text("code"), text("first"));
         if run.code != 0 && code.is_empty() {
             continue; // Not even the project fits.

@@ -130,7 +130,8 @@ fn compact_drops_what_is_superseded_and_nothing_else() {
     project.verify();
     let (head, log, exported) = (project.head(), project.log(), export(&project));
     let compacted = project.json(&["compact"]);
-    let (before, after) = (compacted["bytesBefore"].as_u64().unwrap(), compacted["bytesAfter"].as_u64().unwrap());
+    let (before, after) =
+        (compacted["bytesBefore"].as_u64().unwrap(), compacted["bytesAfter"].as_u64().unwrap());
     assert!(after * 10 < before * 9, "{before} bytes became {after}");
     assert_eq!(project.path("archive/demo.car").metadata().unwrap().len(), after);
     assert_eq!(project.head(), head);

@@ -47,7 +47,10 @@ impl Fault {
             Self::Killed => true,
             // No file system fails to close a folder, and the standard library takes it for a bug.
             Self::InputOutputError => call != "close",
-            Self::NoSpace => matches!(call, "openat" | "write" | "pwrite64" | "fsync" | "fdatasync" | "ftruncate" | "rename" | "mkdir"),
+            Self::NoSpace => matches!(
+                call,
+                "openat" | "write" | "pwrite64" | "fsync" | "fdatasync" | "ftruncate" | "rename" | "mkdir"
+            ),
         }
     }
 }
@@ -102,7 +105,10 @@ impl Scenario {
                     Thread::First => ("", line),
                     Thread::Database => line.split_once(' ').unwrap(),
                 };
-                let Some((call, _)) = rest.trim_start().split_once('(').filter(|(call, _)| is_name(call)) else { continue };
+                let Some((call, _)) = rest.trim_start().split_once('(').filter(|(call, _)| is_name(call))
+                else {
+                    continue;
+                };
                 *counts.entry((call.to_owned(), process.to_owned())).or_default() += 1;
             }
             // Threads are told apart by their counts only: the highest count of a call covers them all.
@@ -133,7 +139,8 @@ impl Scenario {
     fn run(&self, case: &Case) -> &'static str {
         let project = self.start.copy();
         let inject = format!("inject={}:{}:when={}", case.call, case.fault.injected(), case.number);
-        let output = self.traced(&project, case.thread, &["-e", &format!("trace={}", case.call), "-e", &inject]);
+        let output =
+            self.traced(&project, case.thread, &["-e", &format!("trace={}", case.call), "-e", &inject]);
         project.remove(".trace");
         let end = match (output.status.code(), output.status.signal()) {
             (_, Some(9)) => "killed",
@@ -268,7 +275,8 @@ fn export_import_and_compact_can_be_cut_short_anywhere() {
         project.ok(["export", "--out", "out.car", "--force"]);
         project.ok(["verify", "out.car"]);
     };
-    Scenario { name: "export", start: project.copy(), arguments: &["export", "--out", "out.car"], check }.run_all();
+    Scenario { name: "export", start: project.copy(), arguments: &["export", "--out", "out.car"], check }
+        .run_all();
 
     // One file makes a new archive, the other continues one.
     project.ok(["export", "--out", "in.car"]);
@@ -279,7 +287,11 @@ fn export_import_and_compact_can_be_cut_short_anywhere() {
         assert_eq!(run.code, 0, "{case:?}: {run:#?}");
         let head = project.ok(["head", "--name", "demo"]).stdout;
         project.ok(["verify", head.trim(), "--name", "demo"]);
-        assert_eq!(project.json(&["log", "--name", "demo"])["entries"].as_array().unwrap().len(), 5, "{case:?}");
+        assert_eq!(
+            project.json(&["log", "--name", "demo"])["entries"].as_array().unwrap().len(),
+            5,
+            "{case:?}"
+        );
     };
     Scenario { name: "import, new", start: fresh, arguments: &["import", "in.car"], check }.run_all();
     let older = Project::empty();

@@ -33,7 +33,10 @@ fn the_seven_lines_work_from_a_shell_without_a_terminal() {
     let text = |name: &str| String::from_utf8(project.read(name)).unwrap();
     let head = text("head.txt");
     assert!(head.starts_with("bafyrei") && head.len() == 60 && head.ends_with('\n'), "{head:?}");
-    assert_eq!(text("apply.txt"), format!("applied 1 as entry 1\napplied 2 as entry 2\napplied 3 as entry 3\nhead {head}"));
+    assert_eq!(
+        text("apply.txt"),
+        format!("applied 1 as entry 1\napplied 2 as entry 2\napplied 3 as entry 3\nhead {head}")
+    );
     assert!(text("verify.txt").starts_with(&format!("verified: demo, 4 entries, from {head}")));
     let report: Value = serde_json::from_str(&text("verify.json")).unwrap();
     assert_eq!(report["command"], "verify");

@@ -22,12 +22,14 @@ fn a_generated_key_is_private_and_opened_by_openssl_with_its_passphrase_only() {
     let path = project.path("greffe.key.pem");
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
     let mut pkey = tool("openssl");
-    pkey.args(["pkey", "-pubout", "-outform", "DER", "-passin", &format!("pass:{PASSPHRASE}"), "-in"]).arg(&path);
+    pkey.args(["pkey", "-pubout", "-outform", "DER", "-passin", &format!("pass:{PASSPHRASE}"), "-in"])
+        .arg(&path);
     let public = pkey.output().unwrap();
     assert!(public.status.success(), "{}", String::from_utf8_lossy(&public.stderr));
     let public = BASE64.encode(&public.stdout[public.stdout.len() - 32..]);
     assert_eq!(project.json(&["key", "show"])["public"], public);
-    let wrong = tool("openssl").args(["pkey", "-noout", "-passin", "pass:other", "-in"]).arg(&path).output().unwrap();
+    let wrong =
+        tool("openssl").args(["pkey", "-noout", "-passin", "pass:other", "-in"]).arg(&path).output().unwrap();
     assert!(!wrong.status.success());
 }
 
@@ -45,7 +47,9 @@ fn the_keyid_is_what_in_toto_computes() {
 #[test]
 fn a_wrong_or_missing_passphrase_changes_nothing() {
     let project = encrypted();
-    for (name, passphrase, says) in [("wrong", "something else", "passphrase"), ("none", "", "GREFFE_KEY_PASSPHRASE")] {
+    for (name, passphrase, says) in
+        [("wrong", "something else", "passphrase"), ("none", "", "GREFFE_KEY_PASSPHRASE")]
+    {
         let mut project = project.copy();
         project.variables.push(("GREFFE_KEY_PASSPHRASE".to_owned(), passphrase.to_owned()));
         let archive = project.read("archive/demo.car");
@@ -80,7 +84,9 @@ fn openssh_keys_sign_plain_and_encrypted() {
     for passphrase in ["", PASSPHRASE] {
         let mut project = Project::empty();
         let path = project.path("id");
-        output_of(tool("ssh-keygen").args(["-q", "-t", "ed25519", "-C", "", "-N", passphrase, "-f"]).arg(&path));
+        output_of(
+            tool("ssh-keygen").args(["-q", "-t", "ed25519", "-C", "", "-N", passphrase, "-f"]).arg(&path),
+        );
         project.variables.clear();
         project.scripts(&THREE);
         project.ok(["init", "--name", "demo", "--database", "sqlite:app.db", "--key", "file:id"]);
@@ -96,14 +102,14 @@ fn openssh_keys_sign_plain_and_encrypted() {
 fn keys_that_are_not_ed25519_are_refused() {
     let mut project = Project::empty();
     project.variables.clear();
-    output_of(tool("ssh-keygen").args(["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f"]).arg(project.path("ssh")));
+    output_of(
+        tool("ssh-keygen").args(["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f"]).arg(project.path("ssh")),
+    );
     output_of(
         tool("openssl").args(["genpkey", "-algorithm", "RSA", "-quiet", "-out"]).arg(project.path("rsa.pem")),
     );
     output_of(
-        tool("openssl")
-            .args(["genpkey", "-algorithm", "X25519", "-out"])
-            .arg(project.path("x25519.pem")),
+        tool("openssl").args(["genpkey", "-algorithm", "X25519", "-out"]).arg(project.path("x25519.pem")),
     );
     project.write("empty.pem", "");
     project.write("text.pem", "not a key");
@@ -171,7 +177,10 @@ fn no_command_prints_the_key() {
         project.run(&arguments);
         project.run(arguments.iter().chain(&["--json"]));
     }
-    project.write("greffe.toml", format!("[key]\nsource = '''{pem}'''\npassphrase = \"{PASSPHRASE}\"\nxx = 1\n"));
+    project.write(
+        "greffe.toml",
+        format!("[key]\nsource = '''{pem}'''\npassphrase = \"{PASSPHRASE}\"\nxx = 1\n"),
+    );
     project.ends(2, ["apply"]);
     project.write("greffe.toml", format!("source = {pem}\n{PASSPHRASE}\n"));
     project.ends(2, ["apply", "--json"]);

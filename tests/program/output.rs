@@ -31,7 +31,9 @@ fn show_names_an_entry_by_number_or_cid() {
     assert_eq!(by_number["files"][0]["role"], "down");
     assert_eq!(by_number["files"][1]["name"], "2_books.up.sql");
     project.ok(["show", "2"]).prints(&[manifest, "2_books.up.sql", "keeps the books"]);
-    for wanted in ["4", "99999999999", "-1", "", "x", "99999999999999999999999999", &project.head().replace('b', "c")] {
+    for wanted in
+        ["4", "99999999999", "-1", "", "x", "99999999999999999999999999", &project.head().replace('b', "c")]
+    {
         let run = project.run(["show", "--", wanted]);
         assert_eq!(run.code, 2, "{wanted}: {run:#?}");
     }
@@ -65,9 +67,14 @@ fn text_from_scripts_does_not_steer_a_terminal() {
         "-- purpose: red \u{1b}[31m and \u{202e}back and \u{7} bell\nCREATE TABLE a (id);\n",
     )]);
     project.ok(["apply"]);
-    for arguments in [vec!["log"], vec!["log", "--oneline"], vec!["show", "1"], vec!["status"], vec!["log", "--json"]] {
+    for arguments in
+        [vec!["log"], vec!["log", "--oneline"], vec!["show", "1"], vec!["status"], vec!["log", "--json"]]
+    {
         let run = project.ok(&arguments);
-        assert!(!run.stdout.contains(['\u{1b}', '\u{202e}', '\u{7}']) || arguments.contains(&"--json"), "{run:#?}");
+        assert!(
+            !run.stdout.contains(['\u{1b}', '\u{202e}', '\u{7}']) || arguments.contains(&"--json"),
+            "{run:#?}"
+        );
         assert!(!run.stdout.contains(['\u{1b}', '\u{7}']), "{run:#?}");
     }
 }

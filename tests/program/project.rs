@@ -141,7 +141,10 @@ impl Project {
     pub fn prepare(&self, command: &mut Command) {
         command.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.env("GREFFE_KEY_PASSPHRASE", PASSPHRASE).env("RUST_BACKTRACE", "1").env("PATH", "/usr/bin:/bin");
+        command
+            .env("GREFFE_KEY_PASSPHRASE", PASSPHRASE)
+            .env("RUST_BACKTRACE", "1")
+            .env("PATH", "/usr/bin:/bin");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
     }
 

@@ -9,7 +9,8 @@ fn masked(text: &str) -> String {
     let mut rest = text;
     let mut after_byte = false;
     while let Some(first) = rest.chars().next() {
-        let length = if is_word(first) { rest.find(|c| !is_word(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
+        let length =
+            if is_word(first) { rest.find(|c| !is_word(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
         let (word, after) = rest.split_at(length);
         let digits = word.trim_end_matches([':', '.']);
         let number = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
@@ -54,7 +55,8 @@ fn quickstart_leaves_a_project_that_can_be_looked_at() {
     project.variables.clear();
     let run = quickstart(&project);
     assert_eq!(run.stderr, "");
-    for name in ["quick/app.db", "quick/archive/quickstart.car", "quick/quickstart.car", "quick/tampered.car"] {
+    for name in ["quick/app.db", "quick/archive/quickstart.car", "quick/quickstart.car", "quick/tampered.car"]
+    {
         assert!(project.path(name).exists(), "{name}");
     }
     let (sound, tampered) = (project.read("quick/quickstart.car"), project.read("quick/tampered.car"));
@@ -74,7 +76,10 @@ fn only_what_differs_from_run_to_run_is_masked() {
     for (line, expected) in [
         (format!("key      a.pem, keyid {keyid}"), "key      a.pem, keyid KEYID"),
         ("In /tmp/x, with 2 and byte 16757, at".to_owned(), "In PATH with 2 and byte COUNT at"),
-        ("a.car: 26 blocks, 16940 bytes, head bafyreib".to_owned(), "a.car: 26 blocks, COUNT bytes, head CID"),
+        (
+            "a.car: 26 blocks, 16940 bytes, head bafyreib".to_owned(),
+            "a.car: 26 blocks, COUNT bytes, head CID",
+        ),
         ("newest 2026-11-22T09:33:00.524978Z".to_owned(), "newest TIME"),
         ("applied 20260105090000 as entry 1".to_owned(), "applied 20260105090000 as entry 1"),
     ] {

@@ -5,7 +5,10 @@ use crate::project::{Project, THREE};
 /// A project whose migration 4 failed in its second statement, outside a transaction.
 fn half_applied() -> Project {
     let project = Project::with(&THREE);
-    project.script("4_half.sql", "-- no-transaction\nCREATE TABLE half (id);\nINSERT INTO nowhere VALUES (1);\n");
+    project.script(
+        "4_half.sql",
+        "-- no-transaction\nCREATE TABLE half (id);\nINSERT INTO nowhere VALUES (1);\n",
+    );
     project.script("5_next.sql", "CREATE TABLE next (id);");
     let run = project.ends(3, ["apply"]);
     run.says(&["4_half.sql", "statement 2", "greffe repair 4 --applied", "greffe repair 4 --rolled-back"]);
@@ -52,7 +55,10 @@ fn repaired_as_rolled_back_it_is_pending_again() {
 
 #[test]
 fn a_failure_in_the_first_statement_leaves_nothing_half() {
-    let project = Project::with(&[("1_a.sql", "-- no-transaction\nINSERT INTO nowhere VALUES (1);\nCREATE TABLE a (id);")]);
+    let project = Project::with(&[(
+        "1_a.sql",
+        "-- no-transaction\nINSERT INTO nowhere VALUES (1);\nCREATE TABLE a (id);",
+    )]);
     project.ends(3, ["apply"]);
     project.script("1_a.sql", "-- no-transaction\nCREATE TABLE a (id);");
     project.ok(["apply"]);
@@ -80,7 +86,10 @@ fn a_run_that_is_killed_outside_a_transaction_leaves_the_migration_half_applied(
     project.ok(["repair", "4", "--rolled-back"]);
     project.script("4_slow.sql", "CREATE TABLE begun (id);");
     project.ok(["apply"]);
-    assert_eq!(project.story(), ["genesis", "apply 1", "apply 2", "apply 3", "fail 4", "repair 4", "apply 4"]);
+    assert_eq!(
+        project.story(),
+        ["genesis", "apply 1", "apply 2", "apply 3", "fail 4", "repair 4", "apply 4"]
+    );
     project.verify();
 }
 

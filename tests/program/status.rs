@@ -5,17 +5,38 @@ use crate::project::{Project, THREE};
 #[test]
 fn findings_end_with_one() {
     for (what, code, change) in [
-        ("edited", "edited", Box::new(|project: &Project| project.script("1_authors.up.sql", "SELECT 1;")) as Box<dyn Fn(&Project)>),
-        ("cosmetic", "cosmetic", Box::new(|project| project.script("1_authors.up.sql", THREE[0].1.replace('\n', "\r\n")))),
-        ("way down edited", "down-edited", Box::new(|project| project.script("1_authors.down.sql", "SELECT 1;"))),
-        ("missing", "missing", Box::new(|project| {
-            project.remove("migrations/1_authors.up.sql");
-            project.remove("migrations/1_authors.down.sql");
-        })),
+        (
+            "edited",
+            "edited",
+            Box::new(|project: &Project| project.script("1_authors.up.sql", "SELECT 1;"))
+                as Box<dyn Fn(&Project)>,
+        ),
+        (
+            "cosmetic",
+            "cosmetic",
+            Box::new(|project| project.script("1_authors.up.sql", THREE[0].1.replace('\n', "\r\n"))),
+        ),
+        (
+            "way down edited",
+            "down-edited",
+            Box::new(|project| project.script("1_authors.down.sql", "SELECT 1;")),
+        ),
+        (
+            "missing",
+            "missing",
+            Box::new(|project| {
+                project.remove("migrations/1_authors.up.sql");
+                project.remove("migrations/1_authors.down.sql");
+            }),
+        ),
         ("out of order", "out-of-order", Box::new(|project| project.script("0_early.sql", "SELECT 1;"))),
         ("drifted", "drifted", Box::new(|project| drop(project.sql("CREATE TABLE by_hand (id)")))),
         ("index by hand", "drifted", Box::new(|project| drop(project.sql("DROP INDEX books_author")))),
-        ("own transaction", "transaction-control", Box::new(|project| project.script("4_own.sql", "COMMIT;"))),
+        (
+            "own transaction",
+            "transaction-control",
+            Box::new(|project| project.script("4_own.sql", "COMMIT;")),
+        ),
     ] {
         let project = Project::applied();
         project.ok(["status"]);
@@ -87,8 +108,16 @@ fn without_a_project_nothing_is_created_either() {
     let project = Project::empty();
     project.unchanged(|| {
         for arguments in [
-            vec!["status"], vec!["log"], vec!["show", "0"], vec!["head"], vec!["apply"], vec!["apply", "--dry-run"],
-            vec!["rollback", "--steps", "1"], vec!["export", "--out", "x.car"], vec!["compact"], vec!["repair", "1", "--applied"],
+            vec!["status"],
+            vec!["log"],
+            vec!["show", "0"],
+            vec!["head"],
+            vec!["apply"],
+            vec!["apply", "--dry-run"],
+            vec!["rollback", "--steps", "1"],
+            vec!["export", "--out", "x.car"],
+            vec!["compact"],
+            vec!["repair", "1", "--applied"],
         ] {
             project.ends(2, &arguments).says(&["hint:"]);
         }
@@ -100,7 +129,9 @@ fn without_an_archive_nothing_is_created_either() {
     let project = Project::with(&THREE);
     std::fs::remove_dir_all(project.path("archive")).unwrap();
     project.unchanged(|| {
-        for arguments in [vec!["log"], vec!["show", "0"], vec!["head"], vec!["export", "--out", "x.car"], vec!["compact"]] {
+        for arguments in
+            [vec!["log"], vec!["show", "0"], vec!["head"], vec!["export", "--out", "x.car"], vec!["compact"]]
+        {
             project.ends(3, &arguments).says(&["no archive", "hint:"]);
         }
         project.ok(["status"]).prints(&["no archive yet"]);
