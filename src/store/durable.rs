@@ -45,7 +45,9 @@ impl Draft {
         file.sync_all()?;
         match fs::hard_link(&self.temporary, &self.path) {
             // Not every file system has links; there, only what is made at this moment could be replaced.
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists && self.path.symlink_metadata().is_err() => {
+            Err(error)
+                if error.kind() != io::ErrorKind::AlreadyExists && self.path.symlink_metadata().is_err() =>
+            {
                 self.rename()
             }
             linked => linked,
