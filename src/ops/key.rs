@@ -1,11 +1,10 @@
-//! Key files: written once, readable by their owner alone.
+//! Key files: written once and in full, readable by their owner alone.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::Path;
 
 use super::OpsError;
 use crate::crypto::{PrivateKey, encode_encrypted_pem, encode_pem};
+use crate::store::create_file;
 
 /// Writes a private key to a new file of mode 0600, encrypted when there is a passphrase.
 ///
@@ -20,10 +19,5 @@ pub fn write(path: &Path, key: &PrivateKey, passphrase: Option<&str>) -> Result<
         std::io::ErrorKind::AlreadyExists => OpsError::Exists(path.to_owned()),
         _ => OpsError::File { path: path.to_owned(), done: "written", source },
     };
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    create_file(path, text.as_bytes(), 0o600).map_err(failed)
 }

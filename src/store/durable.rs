@@ -4,7 +4,7 @@
 use std::{
     fs::{self, DirBuilder, File},
     io::{self, Write},
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -20,12 +20,16 @@ pub(super) struct Draft {
 impl Draft {
     /// Creates the file under a temporary name in the directory of `path`.
     pub(super) fn create(path: &Path) -> io::Result<(Self, File)> {
+        Self::with_mode(path, 0o666)
+    }
+
+    fn with_mode(path: &Path, mode: u32) -> io::Result<(Self, File)> {
         let mut random = [0; 8];
         fill_random(&mut random);
         let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
         name.push(format!(".{:016x}.tmp", u64::from_le_bytes(random)));
         let temporary = path.with_file_name(name);
-        let file = File::options().read(true).write(true).create_new(true).open(&temporary)?;
+        let file = File::options().read(true).write(true).create_new(true).mode(mode).open(&temporary)?;
         Ok((Self { path: path.to_owned(), temporary, finished: false }, file))
     }
 
@@ -34,6 +38,20 @@ impl Draft {
     pub(super) fn finish(self, file: &File) -> io::Result<()> {
         file.sync_all()?;
         self.rename()
+    }
+
+    /// Makes the bytes durable and gives the file its name, unless something has it.
+    fn finish_new(self, file: &File) -> io::Result<()> {
+        file.sync_all()?;
+        match fs::hard_link(&self.temporary, &self.path) {
+            // Not every file system has links; there, only what is made at this moment could be replaced.
+            Err(error)
+                if error.kind() != io::ErrorKind::AlreadyExists && self.path.symlink_metadata().is_err() =>
+            {
+                self.rename()
+            }
+            linked => linked,
+        }
     }
 
     fn rename(mut self) -> io::Result<()> {
@@ -50,6 +68,17 @@ impl Drop for Draft {
             let _ = fs::remove_file(&self.temporary);
         }
     }
+}
+
+/// Makes a file of this mode that is not there yet, durably. A draft that a crash leaves behind has that mode, too.
+///
+/// # Errors
+/// `AlreadyExists` rather than replacing what has the name.
+pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let (draft, mut file) = Draft::with_mode(path, mode)?;
+    file.write_all(bytes)?;
+    draft.finish_new(&file)?;
+    sync_directory(path)
 }
 
 /// Puts bytes in place of a file's, durably.
@@ -100,6 +129,8 @@ fn directory_of(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -116,7 +147,13 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"new");
         replace_unflushed(&path, b"newer").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"newer");
+        let again = create(&path, b"other", 0o600).unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"newer");
         remove(&path).unwrap();
+        remove(&path).unwrap();
+        create(&path, b"private", 0o600).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         remove(&path).unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }

@@ -13,4 +13,5 @@ mod spans;
 
 pub use archive::{Archive, ArchiveError, Block, HeadFile, Rewritten, Torn};
 pub use car_writer::{CarWriter, Existing, WriteError};
+pub use durable::create as create_file;
 pub use reader::{CarReader, Checked, Damage, Next, ReadError};

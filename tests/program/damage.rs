@@ -332,78 +332,114 @@ fn a_database_that_others_lock_is_told_and_the_next_run_goes_on() {
     project.verify();
 }
 
-/// The program below a limit on the size of files, in units of 512 bytes.
-fn limited(project: &Project, blocks: u64, arguments: &str) -> Run {
+/// How the program ends below a limit on the size of files, in units of 512 bytes: by the signal of that limit
+/// (`None`), or told by the system as it tells of a full disk.
+fn limited(project: &Project, blocks: u64, signalled: bool, arguments: &str) -> Option<Run> {
+    let trap = if signalled { "" } else { "trap '' XFSZ;" };
+    let binary = env!("CARGO_BIN_EXE_greffe");
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("ulimit -f {blocks}; exec '{}' {arguments}", env!("CARGO_BIN_EXE_greffe"))]);
+    shell.args(["-c", &format!("{trap} ulimit -f {blocks}; exec '{binary}' {arguments}")]);
     project.prepare(&mut shell);
     let output = shell.output().unwrap();
-    // The signal of that limit is what the system sends where it is not ignored; a full disk sends none.
-    if output.status.code().is_none() {
-        return Run { code: -1, stdout: String::new(), stderr: String::new(), bytes: Vec::new() };
-    }
-    project.judge(output)
+    output.status.code()?;
+    Some(project.judge(output))
 }
 
 #[test]
 fn when_files_cannot_grow_nothing_is_lost() {
-    for blocks in [1, 2, 4, 8, 12, 16, 24, 32, 48, 64] {
-        let project = Project::with(&THREE);
-        let run = limited(&project, blocks, "apply");
-        assert!(matches!(run.code, -1 | 0 | 3), "{blocks}: {run:#?}");
-        if run.code == 3 {
-            run.says(&["error:"]);
+    let mut ends = [0; 3];
+    for blocks in (1..16).chain((16..96).step_by(8)) {
+        for signalled in [true, false] {
+            let project = Project::with(&THREE);
+            match limited(&project, blocks, signalled, "apply") {
+                None => ends[0] += 1,
+                Some(run) if run.code == 0 => ends[1] += 1,
+                Some(run) => {
+                    assert_eq!(run.code, 3, "{blocks}: {run:#?}");
+                    run.says(&["error:"]);
+                    ends[2] += 1;
+                }
+            }
+            project.ok(["apply"]);
+            let story = project.story().into_iter().filter(|line| !line.starts_with("fail"));
+            assert_eq!(story.collect::<Vec<_>>(), ["genesis", "apply 1", "apply 2", "apply 3"], "{blocks}");
+            assert_eq!(project.sql("SELECT count(*) FROM authors"), "2");
+            project.verify();
         }
-        project.ok(["apply"]);
-        assert_eq!(project.story(), ["genesis", "apply 1", "apply 2", "apply 3"], "{blocks}");
-        project.verify();
     }
+    assert!(ends.iter().all(|count| *count > 0), "killed, done, told: {ends:?}");
+}
+
+/// Runs a script with a file system of its own at `/mnt`; `None` where mounting is not allowed.
+fn mounted(project: &Project, options: &str, script: &str) -> Option<Run> {
+    let mount = |script: &str| {
+        let mut shell = Command::new("unshare");
+        shell.args(["-m", "sh", "-c", &format!("mount -t tmpfs -o {options} none /mnt && {script}")]);
+        shell
+    };
+    let allowed = mount("true").stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    if !allowed {
+        // What stands for it then: the limits on the size of files, and the calls that are made to fail.
+        println!("mounting is not allowed here");
+        return None;
+    }
+    let mut shell = mount(script);
+    project.prepare(&mut shell);
+    Some(project.judge(shell.output().unwrap()))
 }
 
 #[test]
 fn a_full_disk_is_told_and_nothing_is_lost() {
-    // A file system of a few kilobytes, private to the program: it needs a namespace where mounting is allowed.
-    let mounts = Command::new("unshare")
-        .args(["-m", "sh", "-c", "mount -t tmpfs -o size=64k none /mnt"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !mounts {
-        // Then the limits on the size of files above are what stands for it.
-        return;
-    }
-    for kilobytes in [24, 32, 40, 48, 56, 64, 72, 80, 96, 128] {
+    let mut told = 0;
+    for kilobytes in (44..=128).step_by(4) {
         let project = Project::with(&THREE);
-        let out = project.path("out");
-        std::fs::create_dir(&out).unwrap();
+        std::fs::create_dir(project.path("out")).unwrap();
+        let out = project.path("out").display().to_string();
+        let binary = env!("CARGO_BIN_EXE_greffe");
         let script = format!(
-            "mount -t tmpfs -o size={kilobytes}k none /mnt && cp -r archive migrations greffe.toml /mnt && cd /mnt && \
-             {{ '{0}' apply >'{1}/first' 2>&1; echo $? >'{1}/code'; mount -o remount,size=4m /mnt; \
-             '{0}' apply >'{1}/second' 2>&1 && cp -r archive app.db '{1}'; }}",
-            env!("CARGO_BIN_EXE_greffe"),
-            out.display()
+            "cp -r archive migrations greffe.toml /mnt && cd /mnt && touch '{out}/fits' && \
+             {{ '{binary}' apply >'{out}/first' 2>&1; echo $? >'{out}/code'; mount -o remount,size=4m /mnt; \
+             '{binary}' apply && cp -r archive app.db '{out}'; }}"
         );
-        let mut shell = Command::new("unshare");
-        shell.args(["-m", "sh", "-c", &script]);
-        project.prepare(&mut shell);
-        let run = project.judge(shell.output().unwrap());
-        let text = |name: &str| {
-            String::from_utf8_lossy(&std::fs::read(out.join(name)).unwrap_or_default()).into_owned()
-        };
-        let (code, first) = (text("code"), text("first"));
-        if run.code != 0 && code.is_empty() {
-            continue; // Not even the project fits.
+        let Some(run) = mounted(&project, &format!("size={kilobytes}k"), &script) else { return };
+        if !project.path("out/fits").exists() {
+            continue;
         }
-        assert!(matches!(code.trim(), "0" | "3"), "{kilobytes}k: {code} {first}");
-        assert!(!first.contains("panicked"), "{first}");
-        assert_eq!(run.code, 0, "{kilobytes}k: {first} {} {run:#?}", text("second"));
-        let moved = project.copy();
-        std::fs::remove_dir_all(moved.path("archive")).unwrap();
-        std::fs::rename(moved.path("out/archive"), moved.path("archive")).unwrap();
-        std::fs::rename(moved.path("out/app.db"), moved.path("app.db")).unwrap();
-        assert_eq!(moved.story().iter().filter(|line| line.starts_with("apply")).count(), 3, "{kilobytes}k");
-        assert_eq!(moved.sql("SELECT count(*) FROM authors"), "2");
-        moved.verify();
+        let text = |name: &str| String::from_utf8(project.read(&format!("out/{name}"))).unwrap();
+        let (code, first) = (text("code"), text("first"));
+        assert!(
+            matches!(code.trim(), "0" | "3") && !first.contains("panicked"),
+            "{kilobytes}k: {code}{first}"
+        );
+        told += u32::from(code.trim() == "3");
+        assert_eq!(run.code, 0, "{kilobytes}k: {first} {run:#?}");
+        std::fs::remove_dir_all(project.path("archive")).unwrap();
+        std::fs::rename(project.path("out/archive"), project.path("archive")).unwrap();
+        std::fs::rename(project.path("out/app.db"), project.path("app.db")).unwrap();
+        let applied = project.story().into_iter().filter(|line| line.starts_with("apply"));
+        assert_eq!(applied.collect::<Vec<_>>(), ["apply 1", "apply 2", "apply 3"], "{kilobytes}k");
+        assert_eq!(project.sql("SELECT count(*) FROM authors"), "2");
+        project.verify();
+    }
+    assert!(told > 2, "the disk was full {told} times");
+}
+
+#[test]
+fn where_nothing_can_be_written_reading_goes_on() {
+    let project = Project::applied();
+    project.script("4_more.sql", "CREATE TABLE more (id);");
+    let binary = env!("CARGO_BIN_EXE_greffe");
+    let ends =
+        |code: u8, arguments: &str| format!("'{binary}' {arguments}; [ $? = {code} ] || exit {code}9;");
+    let reading = ["status", "log", "head", "show 1", "apply --dry-run", "verify archive/demo.car"];
+    let reading: String = reading.iter().map(|arguments| ends(0, arguments)).collect();
+    let writing =
+        ["apply", "rollback --steps 1", "compact", "export --out x.car", "key generate --plain --out k.pem"];
+    let writing: String = writing.iter().map(|arguments| ends(3, arguments)).collect();
+    let script = format!("cp -r . /mnt && cd /mnt && mount -o remount,ro /mnt; {reading}{writing}");
+    if let Some(run) = mounted(&project, "size=4m", &script) {
+        assert_eq!(run.code, 0, "{run:#?}");
+        assert_eq!(run.stderr.matches("error:").count(), 5, "{run:#?}");
     }
 }
 

@@ -142,17 +142,19 @@ impl Scenario {
         let output =
             self.traced(&project, case.thread, &["-e", &format!("trace={}", case.call), "-e", &inject]);
         project.remove(".trace");
-        let end = match (output.status.code(), output.status.signal()) {
-            (_, Some(9)) => "killed",
-            (Some(137), _) => "killed",
-            (Some(0), _) => "done",
-            // The loader of the system found no program to run.
-            (Some(127), _) => "told",
-            _ => {
-                let run = Run::of(output);
-                assert!(matches!(run.code, 1..=3), "{case:?}: {run:#?}");
-                run.says(&["error"]);
-                "told"
+        let end = if output.status.signal() == Some(9) || output.status.code() == Some(137) {
+            "killed"
+        } else {
+            let run = Run::of(output);
+            match run.code {
+                0 => "done",
+                // The loader of the system found no program to run.
+                127 => "told",
+                code => {
+                    assert!((1..=3).contains(&code), "{case:?}: {run:#?}");
+                    run.says(&["error"]);
+                    "told"
+                }
             }
         };
         (self.check)(&project, case);

@@ -13,7 +13,7 @@ use crate::cli::{CommandResult, Exit};
 use crate::crypto::{KeyId, PrivateKey};
 use crate::model::{Actor, ChainName, Cid, Pseudonym};
 use crate::ops::{self, ChainReader, OpsError};
-use crate::store::ArchiveError;
+use crate::store::{ArchiveError, create_file};
 
 /// The key file that a new project gets.
 const KEY_FILE: &str = "greffe.key.pem";
@@ -148,7 +148,8 @@ fn relative(path: &Path, folder: &Path) -> String {
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), OpsError> {
-    let failed = |source| OpsError::File { path: path.to_owned(), done: "written", source };
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    create_file(path, text.as_bytes(), 0o644).map_err(|source| match source.kind() {
+        std::io::ErrorKind::AlreadyExists => OpsError::Exists(path.to_owned()),
+        _ => OpsError::File { path: path.to_owned(), done: "written", source },
+    })
 }
