@@ -42,7 +42,7 @@ pub enum Fault {
     BlockMissing,
     #[error("the file stops being a CARv1 file at byte {offset}: {detail}")]
     CarDamaged { offset: u64, detail: String },
-    #[error("the block at byte {offset} does not hash to its CID")]
+    #[error("the block at byte {offset} is not the one that its CID names")]
     CarBlockCorrupt { offset: u64 },
     #[error("malformed {what}: {detail}")]
     Malformed { what: &'static str, detail: String },

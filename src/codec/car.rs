@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::unixfs::{push_varint, take_varint};
-use crate::model::{CID_LENGTH, Cid, CidError, link};
+use crate::model::{CID_LENGTH, Cid, CidError, Codec, link};
 
 /// A reader refuses larger blocks (FORMAT §1).
 pub const BLOCK_LIMIT: usize = 2 << 20;
@@ -113,6 +113,17 @@ fn take_length(bytes: &mut &[u8], what: &'static str, limit: usize) -> Result<us
     Ok(length as usize)
 }
 
+/// Whether a block begins as one of its codec does in this format: a dag-cbor block with a map or an array, a
+/// dag-pb block with a link or data. The codec stands in the CID beside the digest, which does not cover it.
+#[must_use]
+pub fn begins_as(codec: Codec, block: &[u8]) -> bool {
+    match codec {
+        Codec::Raw => true,
+        Codec::DagCbor => block.first().is_some_and(|first| matches!(first >> 5, 4 | 5)),
+        Codec::DagPb => matches!(block.first(), Some(0x0a | 0x12)),
+    }
+}
+
 /// Appends a frame.
 pub fn push_frame(to: &mut Vec<u8>, cid: &Cid, block: &[u8]) {
     push_varint(to, (CID_LENGTH + block.len()) as u64);
@@ -123,7 +134,6 @@ pub fn push_frame(to: &mut Vec<u8>, cid: &Cid, block: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Codec;
 
     #[test]
     fn header_and_frames_go_both_ways() {

@@ -107,9 +107,11 @@ impl Frames {
         view.get(prefix..prefix + length).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
-    /// Whether a block is the one that its CID names.
+    /// Whether a block is the one that its CID names: it hashes to it, and begins as its codec has it.
     pub(super) fn matches(&mut self, located: &Located) -> io::Result<bool> {
-        Ok(located.frame.cid.matches(self.block(located)?))
+        let cid = located.frame.cid;
+        let block = self.block(located)?;
+        Ok(car::begins_as(cid.codec(), block) && cid.matches(block))
     }
 
     /// Whether a block is a head, and the one that its CID names.

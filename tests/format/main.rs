@@ -1,6 +1,10 @@
 //! The format, tested as data: archives and blocks made here and by another program.
 
+mod arrows;
+mod bits;
+mod chains;
 mod independent;
 mod memory;
 mod own_archive;
+mod properties;
 mod vectors;

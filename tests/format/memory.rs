@@ -1,4 +1,4 @@
-//! Verification of an archive that lies in memory.
+//! Archives that lie in memory: their blocks, verified without a file.
 
 use std::collections::HashMap;
 
@@ -6,21 +6,24 @@ use greffe::chain::{Fetched, Options, Report, Verifier};
 use greffe::codec::car::{decode_frame, decode_header};
 use greffe::model::Cid;
 
-/// The blocks of a CARv1 file and its first root.
-pub fn read_car(bytes: &[u8]) -> (Cid, Vec<(Cid, Vec<u8>)>) {
-    let (root, mut offset) = decode_header(bytes).expect("the file has a header");
-    let mut blocks = Vec::new();
+/// Blocks by their CIDs.
+pub type Blocks = HashMap<Cid, Vec<u8>>;
+
+/// The blocks of a CARv1 file and its first root, as far as it can be read; `None` without a header.
+pub fn read_car(bytes: &[u8]) -> Option<(Cid, Blocks)> {
+    let (root, mut offset) = decode_header(bytes).ok()?;
+    let mut blocks = Blocks::new();
     while let Ok(frame) = decode_frame(&bytes[offset..]) {
         let Some(block) = bytes.get(offset + frame.prefix..offset + frame.total()) else { break };
-        blocks.push((frame.cid, block.to_vec()));
+        blocks.entry(frame.cid).or_insert_with(|| block.to_vec());
         offset += frame.total();
     }
-    (root, blocks)
+    Some((root, blocks))
 }
 
 /// Verifies from `root` over `blocks`.
-pub fn verify(root: Cid, blocks: &HashMap<Cid, Vec<u8>>, options: Options) -> Report {
-    let mut verifier = Verifier::new(root, options);
+pub fn verify(root: Cid, blocks: &Blocks) -> Report {
+    let mut verifier = Verifier::new(root, Options::default());
     while let Some(cid) = verifier.want() {
         let fetched = blocks.get(&cid).cloned().map_or(Fetched::Missing, Fetched::Block);
         verifier.feed(&cid, fetched);
