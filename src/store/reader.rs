@@ -547,7 +547,12 @@ mod tests {
     fn the_newest_head_is_the_last_true_one() {
         let head = |n: usize| {
             let link = Cid::of(Codec::DagCbor, &n.to_be_bytes());
-            let bytes = encode_head(&Head { manifest: link, entries: link, tlog: link, timestamps: vec![] });
+            let bytes = encode_head(&Head {
+                manifest: link,
+                entries: link,
+                tlog: Cid::new(Codec::DagPb, link.digest()),
+                timestamps: vec![],
+            });
             (Cid::of(Codec::DagCbor, &bytes), bytes)
         };
         let mut all = Vec::new();

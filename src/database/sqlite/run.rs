@@ -180,19 +180,22 @@ impl Sqlite {
             .await
             .map_err(|error| history_error(&error))?;
         self.last_position = Some(position);
+        let changes = self.total_changes().await?;
         let mut executed = execute_script(&mut self.connection, step).await;
         // A transaction that the script left open falls here, and must not take the row with it.
         if self.rollback().await && executed.failed.is_none() {
             let failure = Failure::Driver("the script left a transaction open, which was rolled back");
             executed.failed = Some(begun.failed_at_end(failure));
         }
+        // A first statement that was told to keep what it did before it failed (`OR FAIL`) shows in the count.
+        let kept_rows = self.total_changes().await? != changes;
         self.reconnect().await?;
         let after = self.fingerprint_if(step).await?;
         let mut record = step.record.clone();
         record.statements = executed.statements;
         record.schema = schema_change(before, after);
         record.error = executed.failed.as_ref().map(error_code);
-        let partial = executed.failed.as_ref().is_some_and(|failed| may_have_left_something(step, failed));
+        let partial = executed.failed.as_ref().is_some_and(|failed| failed.statement > 1 || kept_rows);
         let (event, state) = match &executed.failed {
             None => (step.event, RowState::Done),
             Some(_) if partial => (EventKind::Fail, RowState::Partial),
@@ -212,6 +215,12 @@ impl Sqlite {
 
     async fn fingerprint_if(&mut self, step: &Step) -> Result<Fingerprint, DatabaseError> {
         if step.record.schema.is_some() { self.fingerprint().await.map(Some) } else { Ok(None) }
+    }
+
+    /// Rows that this connection has changed so far.
+    async fn total_changes(&mut self) -> Result<i64, DatabaseError> {
+        let counted = sqlx::query("SELECT total_changes()").fetch_one(&mut self.connection).await;
+        counted.and_then(|row| row.try_get(0)).map_err(|error| history_error(&error))
     }
 
     /// References to rows that are not there; counted only where foreign keys are not enforced.
@@ -257,13 +266,6 @@ fn history_error(error: &sqlx::Error) -> DatabaseError {
 fn disturbs(step: &Step) -> bool {
     let sql = step.sql.to_ascii_lowercase();
     ["pragma", "attach", "temp"].iter().any(|word| sql.contains(word))
-}
-
-/// Whether something of a script that failed outside a transaction may have stayed: what earlier statements did,
-/// or rows of a first statement that was told to keep them (`INSERT OR FAIL`).
-fn may_have_left_something(step: &Step, failed: &Failed) -> bool {
-    let first = step.kinds.first().map_or("OTHER", String::as_str);
-    failed.statement > 1 || matches!(first, "INSERT" | "UPDATE" | "DELETE")
 }
 
 type Fingerprint = Option<(&'static str, crate::crypto::Digest)>;

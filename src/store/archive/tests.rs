@@ -21,7 +21,12 @@ fn raw(bytes: &[u8]) -> Block {
 
 fn head(n: u64) -> Block {
     let link = Cid::of(Codec::DagCbor, &n.to_be_bytes());
-    let head = Head { manifest: link, entries: link, tlog: link, timestamps: vec![] };
+    let head = Head {
+        manifest: link,
+        entries: link,
+        tlog: Cid::new(Codec::DagPb, link.digest()),
+        timestamps: vec![],
+    };
     let bytes = encode_head(&head);
     (Cid::of(Codec::DagCbor, &bytes), bytes)
 }
