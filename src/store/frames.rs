@@ -107,11 +107,14 @@ impl Frames {
         view.get(prefix..prefix + length).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
-    /// Whether a block is the one that its CID names: it hashes to it, and begins as its codec has it.
+    /// Whether a block is the one that its CID names.
     pub(super) fn matches(&mut self, located: &Located) -> io::Result<bool> {
-        let cid = located.frame.cid;
-        let block = self.block(located)?;
-        Ok(car::begins_as(cid.codec(), block) && cid.matches(block))
+        Ok(located.frame.cid.matches(self.block(located)?))
+    }
+
+    /// Whether a block begins as the codec in its CID has it, which the digest beside it does not cover.
+    pub(super) fn begins_as_its_codec(&mut self, located: &Located) -> io::Result<bool> {
+        Ok(car::begins_as(located.frame.cid.codec(), self.block(located)?))
     }
 
     /// Whether a block is a head, and the one that its CID names.
