@@ -9,11 +9,12 @@ use super::tree::MerkleTree;
 use crate::codec::dag_cbor::{self, DagCborError};
 use crate::codec::dsse::{Envelope, EnvelopeError};
 use crate::codec::note::{Note, NoteError, decode_checkpoint};
+use crate::codec::statement::{StatementError, decode_statement};
 use crate::codec::tiles::{TILE_WIDTH, TileKind, tiles_of};
 use crate::codec::trust::{TrustError, decode_trust};
 use crate::codec::unixfs::{PbLink, UnixFsError, decode_directory};
 use crate::crypto::Digest;
-use crate::model::{CID_LENGTH, Cid, Codec, ENTRIES_WIDTH, Head, Manifest, Role, TrustDocument};
+use crate::model::{CID_LENGTH, Cid, Codec, ENTRIES_WIDTH, EventKind, Head, Manifest, Role, TrustDocument};
 
 /// Why a chain cannot be continued from a head.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,8 @@ pub enum RestoreError<E> {
     Note(#[from] NoteError),
     #[error("the log of the trust document cannot be read: {0}")]
     Envelope(#[from] EnvelopeError),
+    #[error("the statement of the trust document cannot be read: {0}")]
+    Statement(#[from] StatementError),
     #[error("the trust document cannot be read: {0}")]
     Trust(#[from] TrustError),
     #[error("the head contradicts itself: {0}")]
@@ -141,7 +144,8 @@ impl<E> Reader<'_, E> {
         known: Option<(u64, Cid)>,
     ) -> Result<Cid, RestoreError<E>> {
         loop {
-            if manifest.files.iter().any(|file| file.role == Role::Trust) {
+            // Other events may hold a file of that role; only these bring one into force.
+            if manifest.files.iter().any(|file| file.role == Role::Trust) && self.brings_trust(&manifest)? {
                 return Ok(cid);
             }
             match (known, manifest.prev) {
@@ -153,11 +157,15 @@ impl<E> Reader<'_, E> {
         }
     }
 
+    fn brings_trust(&mut self, manifest: &Manifest) -> Result<bool, RestoreError<E>> {
+        let envelope = Envelope::decode(&self.block(&manifest.log)?)?;
+        let event = decode_statement(&envelope.payload)?.event;
+        Ok(matches!(event.event, EventKind::Genesis | EventKind::Trust))
+    }
+
     /// The trust document that a manifest brings.
     fn trust(&mut self, cid: &Cid) -> Result<TrustDocument, RestoreError<E>> {
         let manifest = self.manifest(cid)?;
-        // The log is read so that a chain whose entry is damaged there is not continued.
-        Envelope::decode(&self.block(&manifest.log)?)?;
         let file = manifest.files.iter().find(|file| file.role == Role::Trust);
         let file = file.ok_or(RestoreError::Inconsistent("a manifest brings no trust document"))?;
         Ok(decode_trust(&self.block(&file.cid)?)?)

@@ -1,7 +1,7 @@
 //! The command line: reads arguments and settings, chooses adapters, talks to people. No rules here.
 //!
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 done or verified,
-//! 1 findings, 2 wrong usage or settings, 3 could not finish.
+//! 1 findings, 2 wrong usage or settings, 3 could not finish, 70 a bug.
 
 mod commands;
 mod context;
@@ -30,9 +30,18 @@ pub enum Exit {
     Unfinished = 3,
 }
 
+/// What the process ends with when greffe itself is wrong.
+const BUG: i32 = 70;
+
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn run() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        output::remark(&format!(
+            "error: this is a bug in greffe: {panic}\nhint: please report it; nothing that was recorded is lost"
+        ));
+        std::process::exit(BUG);
+    }));
     let exit = run_with(std::env::args_os(), Environment::of_process());
     ExitCode::from(exit as u8)
 }

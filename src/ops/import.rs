@@ -45,7 +45,7 @@ pub fn import(
     };
     let head = report.root;
     let block = CarReader::open(path)?.get_verified(&head)?.map(<[u8]>::to_vec);
-    if !block.is_some_and(|bytes| decode_head(&bytes).is_ok()) {
+    if block.is_none_or(|bytes| decode_head(&bytes).is_err()) {
         return Err(OpsError::ImportNoHead { path: path.to_owned() });
     }
     let present = match Archive::open_write(directory, &name, wait) {

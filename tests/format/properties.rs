@@ -505,7 +505,6 @@ fn a_chain_whose_trust_changed_is_continued_under_the_new_keys() {
 
 /// Only `genesis` and `trust` events change trust: the file of another event is a file.
 #[test]
-#[ignore = "restoring takes the file of role `trust` of any event for the document in force"]
 fn a_trust_document_that_another_event_holds_is_not_in_force() {
     let mut chain = Growing::of_one_key("attached trust");
     let attach = Details::Attach { about: vec![chain.manifests[0]] };

@@ -77,7 +77,7 @@ fn blocks_left_out_doubled_and_reordered() {
     let last = lie.len() - 1;
     lie[last] ^= 1;
     let run = refused(&project, &join(&[&blocks[..], &[&lie[..]]].concat()), "a lie at the end");
-    run.prints(&["do not hash"]);
+    run.prints(&["the block at byte"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod concurrency;
 mod damage;
 mod exchange;
 mod faults;
+mod guards;
 mod hostile;
 mod issue;
 mod keys;

@@ -125,7 +125,7 @@ fn key(settings: &Settings, folder: &Path, plain: bool) -> Result<(PrivateKey, O
         return Ok((open_key(&settings).map_err(OpsError::from)?, None));
     }
     let key = PrivateKey::generate();
-    write_key(settings, &path, &key, plain)?;
+    write_key(settings, &path, &key, plain, "--plain-key")?;
     Ok((key, Some(path)))
 }
 

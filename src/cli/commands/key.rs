@@ -59,7 +59,7 @@ pub fn run(context: &Context, arguments: &Key) -> CommandResult {
         Action::Show => (open_key(&settings).map_err(OpsError::from)?, None),
     };
     if let Some(new) = file {
-        write_key(&settings, &new.out, &key, new.plain)?;
+        write_key(&settings, &new.out, &key, new.plain, "--plain")?;
     }
     let shown = Shown {
         command: "key",
@@ -75,14 +75,20 @@ pub fn run(context: &Context, arguments: &Key) -> CommandResult {
     }))
 }
 
-/// Writes a key file, encrypted unless `plain`.
-pub fn write_key(settings: &Settings, path: &Path, key: &PrivateKey, plain: bool) -> Result<(), CliError> {
+/// Writes a key file, encrypted unless `plain`, which `flag` asks for.
+pub fn write_key(
+    settings: &Settings,
+    path: &Path,
+    key: &PrivateKey,
+    plain: bool,
+    flag: &str,
+) -> Result<(), CliError> {
     let passphrase = if plain { None } else { passphrase(settings, true).map_err(OpsError::from)? };
     match &passphrase {
         None if !plain => Err(CliError::usage("a new key needs a passphrase, and there is none")
-            .hint("set GREFFE_KEY_PASSPHRASE, or pass `--plain` to write the key without one")),
+            .hint(format!("set GREFFE_KEY_PASSPHRASE, or pass `{flag}` to write the key without one"))),
         Some(passphrase) if passphrase.is_empty() => {
-            Err(CliError::usage("the passphrase is empty").hint("choose one, or pass `--plain`"))
+            Err(CliError::usage("the passphrase is empty").hint(format!("choose one, or pass `{flag}`")))
         }
         _ => Ok(ops::key::write(path, key, passphrase.as_ref().map(|passphrase| passphrase.as_str()))?),
     }
