@@ -84,7 +84,9 @@ fn block(n: u64) -> Block {
 
 fn head() -> Block {
     let link = block(0).0;
-    let bytes = encode_head(&Head { manifest: link, entries: link, tlog: link, timestamps: vec![] });
+    let tlog = Cid::new(Codec::DagPb, link.digest());
+    let link = Cid::new(Codec::DagCbor, link.digest());
+    let bytes = encode_head(&Head { manifest: link, entries: link, tlog, timestamps: vec![] });
     (Cid::of(Codec::DagCbor, &bytes), bytes)
 }
 
