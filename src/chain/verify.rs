@@ -280,7 +280,7 @@ impl Verifier {
 
     fn feed_entries(&mut self, position: usize, cid: Cid, depth: usize, fetched: Fetched) {
         let bytes = match fetched {
-            Fetched::Block(bytes) if cid.matches(&bytes) && dag_cbor::is_entries_node(&bytes) => bytes,
+            Fetched::Block(bytes) if dag_cbor::is_entries_node(&bytes) && cid.matches(&bytes) => bytes,
             other => {
                 // Not a node, so the manifest that stands here, whatever became of it.
                 self.items.insert(position, Item::Entry(Box::new(OpenEntry::new(cid, other, &self.walked))));
