@@ -78,16 +78,18 @@ fn open_folder(path: &Path) -> Result<PathBuf, FolderError> {
 }
 
 fn migration_files(folder: &Path) -> Result<Vec<MigrationFile>, FolderError> {
-    let mut names = Vec::new();
+    let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable(folder))? {
-        names.push(entry.map_err(unreadable(folder))?.file_name());
+        let entry = entry.map_err(unreadable(folder))?;
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        entries.push((entry.file_name(), is_file));
     }
-    names.sort();
+    entries.sort();
     let mut files = Vec::new();
-    for name in names {
+    for (name, is_file) in entries {
         // As sqlx does, so that a name in another encoding is refused and not overlooked.
         if is_migration_name(&name.to_string_lossy()) {
-            files.extend(MigrationFile::read(folder, &folder.join(&name))?);
+            files.extend(MigrationFile::read(folder, &folder.join(&name), is_file)?);
         }
     }
     Ok(files)
@@ -126,10 +128,10 @@ struct MigrationFile {
 }
 
 impl MigrationFile {
-    /// Reads one file; `None` when it is not a regular file.
-    fn read(folder: &Path, path: &Path) -> Result<Option<Self>, FolderError> {
-        let target = path.canonicalize().map_err(unreadable(path))?;
-        if !target.metadata().map_err(unreadable(path))?.is_file() {
+    /// Reads one file; `None` when it is not a regular file. `is_file`: whether it is known to be one, and no link.
+    fn read(folder: &Path, path: &Path, is_file: bool) -> Result<Option<Self>, FolderError> {
+        let target = if is_file { path.to_owned() } else { path.canonicalize().map_err(unreadable(path))? };
+        if !is_file && !target.metadata().map_err(unreadable(path))?.is_file() {
             return Ok(None);
         }
         let file_name = file_name(path)?;
@@ -164,7 +166,8 @@ fn read_bytes(path: &Path, file_name: &str) -> Result<Vec<u8>, FolderError> {
     if size > SCRIPT_LIMIT {
         return Err(too_large(size));
     }
-    let mut bytes = Vec::new();
+    // One byte more than there should be, so that the first read sees the end.
+    let mut bytes = Vec::with_capacity(size as usize + 1);
     // Bounded once more, for a file may grow while it is read.
     let read = file.take(SCRIPT_LIMIT + 1).read_to_end(&mut bytes).map_err(unreadable(path))?;
     if bytes.len() as u64 > SCRIPT_LIMIT {
