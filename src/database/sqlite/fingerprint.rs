@@ -22,16 +22,21 @@ const CANONICAL_TEXT: &str = "
         WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'
           AND tbl_name NOT IN ('greffe_history', 'greffe_migrations'))";
 
-/// The fingerprint of the schema as it is, also inside a transaction.
-pub async fn of(connection: &mut SqliteConnection) -> Result<Digest, DatabaseError> {
-    let row = sqlx::query(CANONICAL_TEXT).fetch_one(connection).await;
-    let text: String =
-        row.and_then(|row| row.try_get(0)).map_err(|error| DatabaseError::Schema(failure(&error)))?;
-    Ok(Digest::of(text.as_bytes()))
+/// SQLite's own counter of schema changes, and the fingerprint of the schema as it is, also inside a transaction.
+/// While the counter stands still, so does the schema: at the counter `known` there is no fingerprint.
+pub async fn unless_known(
+    connection: &mut SqliteConnection,
+    known: Option<i64>,
+) -> Result<(i64, Option<Digest>), DatabaseError> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT counter, CASE WHEN counter IS ? THEN NULL ELSE ({CANONICAL_TEXT}) END \
+         FROM (SELECT schema_version AS counter FROM pragma_schema_version)"
+    ));
+    let row = sqlx::query(sql).bind(known).fetch_one(connection).await;
+    let read = row.and_then(|row| Ok((row.try_get(0)?, row.try_get::<Option<&str>, _>(1)?.map(digest))));
+    read.map_err(|error| DatabaseError::Schema(failure(&error)))
 }
 
-/// SQLite's own counter of schema changes: while it stands still, so does the schema.
-pub async fn schema_counter(connection: &mut SqliteConnection) -> Result<i64, DatabaseError> {
-    let row = sqlx::query("PRAGMA schema_version").fetch_one(connection).await;
-    row.and_then(|row| row.try_get::<i64, _>(0)).map_err(|error| DatabaseError::Schema(failure(&error)))
+fn digest(text: &str) -> Digest {
+    Digest::of(text.as_bytes())
 }

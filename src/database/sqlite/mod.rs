@@ -222,13 +222,11 @@ impl Target for Sqlite {
     }
 
     async fn fingerprint(&mut self) -> Result<(&'static str, Digest), DatabaseError> {
-        let counter = fingerprint::schema_counter(&mut self.connection).await?;
-        if let Some((known, digest)) = self.known_schema
-            && known == counter
-        {
-            return Ok((fingerprint::ALGORITHM, digest));
-        }
-        let digest = fingerprint::of(&mut self.connection).await?;
+        let known = self.known_schema;
+        let counter = known.map(|(counter, _)| counter);
+        let (counter, found) = fingerprint::unless_known(&mut self.connection, counter).await?;
+        let digest = found.or(known.map(|(_, digest)| digest));
+        let digest = digest.ok_or(DatabaseError::Schema(Failure::Driver("an unexpected error")))?;
         self.known_schema = Some((counter, digest));
         Ok((fingerprint::ALGORITHM, digest))
     }

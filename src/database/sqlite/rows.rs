@@ -1,17 +1,22 @@
 //! Rows of `greffe_history` ⇄ values.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection as _, Row as _};
 
 use super::failure;
 use crate::crypto::Digest;
 use crate::database::{DatabaseError, HistoryRow, Place, Repair, RowState, ScriptFile, Step, Unarchived};
 use crate::model::{Cid, Direction, EventId, EventKind, FileDigests, SchemaChange, Timestamp};
 
-const COLUMNS: &str = "position, id, event, direction, state, version, started_at, finished_at, \
-                       up_digests, down_digests, record, seq, manifest, trust";
+/// One row of the history as a JSON array, without its scripts.
+const COLUMNS: &str = "json_array(position, id, event, direction, state, version, started_at, finished_at, \
+                       up_digests, down_digests, record, seq, manifest, trust)";
+
+/// Rows that are read at once: each row of an answer is handed from thread to thread, and that takes longer than
+/// to read it. Not more, for fresh memory takes as long as what it is filled with.
+const ROWS_AT_ONCE: i64 = 64;
 
 fn history_error(error: sqlx::Error) -> DatabaseError {
     DatabaseError::History(failure(&error))
@@ -30,9 +35,23 @@ pub async fn read_all(connection: &mut SqliteConnection) -> Result<Vec<HistoryRo
     if !table_exists(connection).await? {
         return Ok(Vec::new());
     }
-    let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM main.greffe_history ORDER BY position"));
-    let rows = sqlx::query(sql).fetch_all(connection).await.map_err(history_error)?;
-    rows.iter().map(read_row).collect()
+    let mut rows: Vec<HistoryRow> = Vec::new();
+    loop {
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT json_group_array({COLUMNS} ORDER BY position) FROM \
+             (SELECT * FROM main.greffe_history WHERE position > ? ORDER BY position LIMIT ?)"
+        ));
+        let after = rows.last().map_or(i64::MIN, |row| row.position);
+        let row = sqlx::query(sql).bind(after).bind(ROWS_AT_ONCE).fetch_one(&mut *connection).await;
+        let row = row.map_err(history_error)?;
+        let written: Vec<Written> = serde_json::from_str(row.try_get(0).map_err(history_error)?)
+            .map_err(|error| damaged(after, error))?;
+        let end = written.len() < ROWS_AT_ONCE as usize;
+        rows.extend(written.into_iter().map(read_row).collect::<Result<Vec<_>, _>>()?);
+        if end {
+            return Ok(rows);
+        }
+    }
 }
 
 pub async fn read_unarchived(
@@ -44,7 +63,7 @@ pub async fn read_unarchived(
         return Ok(Vec::new());
     }
     let sql = sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS}, files, up_script, down_script FROM main.greffe_history \
+        "SELECT {COLUMNS} AS written, files, up_script, down_script FROM main.greffe_history \
          WHERE seq IS NULL AND state <> 'started' AND position > ? ORDER BY position LIMIT ?"
     ));
     let rows = sqlx::query(sql).bind(after).bind(limit).fetch_all(connection).await.map_err(history_error)?;
@@ -52,9 +71,12 @@ pub async fn read_unarchived(
 }
 
 fn read_with_scripts(row: &SqliteRow) -> Result<Unarchived, DatabaseError> {
-    let history = read_row(row)?;
+    let written: Written = serde_json::from_str(row.try_get("written").map_err(history_error)?)
+        .map_err(|error| damaged(0, error))?;
+    let history = read_row(written)?;
     let position = history.position;
-    let names: Option<(Option<String>, Option<String>)> = read_json(row, position, "files")?;
+    let files: Option<&str> = row.try_get("files").map_err(history_error)?;
+    let names: Option<(Option<String>, Option<String>)> = read_json(position, "files", files)?;
     let (up_name, down_name) = names.unwrap_or_default();
     let script = |column, name: Option<String>| -> Result<Option<ScriptFile>, DatabaseError> {
         let bytes: Option<Vec<u8>> = row.try_get(column).map_err(history_error)?;
@@ -67,54 +89,70 @@ fn read_with_scripts(row: &SqliteRow) -> Result<Unarchived, DatabaseError> {
     })
 }
 
-fn read_row(row: &SqliteRow) -> Result<HistoryRow, DatabaseError> {
-    let position: i64 = row.try_get("position").map_err(history_error)?;
-    let damaged = |detail: String| DatabaseError::HistoryDamaged { position, detail };
-    let text = |column: &str| row.try_get::<String, _>(column).map_err(history_error);
-    let word = |column: &str| -> Result<serde_json::Value, DatabaseError> { Ok(text(column)?.into()) };
-    let seq: Option<i64> = row.try_get("seq").map_err(history_error)?;
-    let manifest: Option<String> = row.try_get("manifest").map_err(history_error)?;
-    let archived = match (seq.map(u64::try_from), manifest.map(|text| text.parse::<Cid>())) {
+/// A row as [`COLUMNS`] has it.
+#[derive(Deserialize)]
+struct Written {
+    position: i64,
+    id: String,
+    event: String,
+    direction: String,
+    state: String,
+    version: String,
+    started_at: String,
+    finished_at: Option<String>,
+    up_digests: Option<String>,
+    down_digests: Option<String>,
+    record: String,
+    seq: Option<i64>,
+    manifest: Option<String>,
+    trust: Option<String>,
+}
+
+fn damaged(position: i64, detail: impl ToString) -> DatabaseError {
+    DatabaseError::HistoryDamaged { position, detail: detail.to_string() }
+}
+
+fn read_row(row: Written) -> Result<HistoryRow, DatabaseError> {
+    let position = row.position;
+    let archived = match (row.seq.map(u64::try_from), row.manifest.map(|text| text.parse::<Cid>())) {
         (None, None) => None,
         (Some(Ok(seq)), Some(Ok(manifest))) => Some((seq, manifest)),
-        _ => return Err(damaged("seq and manifest do not fit".to_owned())),
+        _ => return Err(damaged(position, "seq and manifest do not fit")),
     };
-    let trust: Option<String> = row.try_get("trust").map_err(history_error)?;
-    let trust =
-        trust.map(|text| text.parse::<Cid>()).transpose().map_err(|error| damaged(error.to_string()))?;
-    let finished_at: Option<String> = row.try_get("finished_at").map_err(history_error)?;
-    let parse = |text: String| text.parse::<Timestamp>().map_err(|error| damaged(error.to_string()));
+    let trust = row.trust.map(|text| text.parse::<Cid>()).transpose();
+    let trust = trust.map_err(|error| damaged(position, error))?;
+    let parse = |text: String| text.parse::<Timestamp>().map_err(|error| damaged(position, error));
     Ok(HistoryRow {
         position,
-        id: text("id")?.parse::<EventId>().map_err(|error| damaged(error.to_string()))?,
-        event: from_json::<EventKind>(word("event")?).map_err(damaged)?,
-        direction: from_json::<Direction>(word("direction")?).map_err(damaged)?,
-        state: from_json::<RowState>(word("state")?).map_err(damaged)?,
-        version: text("version")?,
-        started_at: parse(text("started_at")?)?,
-        finished_at: finished_at.map(parse).transpose()?,
-        up: read_json::<FileDigests>(row, position, "up_digests")?,
-        down: read_json::<FileDigests>(row, position, "down_digests")?,
-        record: read_json(row, position, "record")?.ok_or_else(|| damaged("it has no record".to_owned()))?,
+        id: row.id.parse::<EventId>().map_err(|error| damaged(position, error))?,
+        event: read_word::<EventKind>(position, &row.event)?,
+        direction: read_word::<Direction>(position, &row.direction)?,
+        state: read_word::<RowState>(position, &row.state)?,
+        version: row.version,
+        started_at: parse(row.started_at)?,
+        finished_at: row.finished_at.map(parse).transpose()?,
+        up: read_json::<FileDigests>(position, "up_digests", row.up_digests.as_deref())?,
+        down: read_json::<FileDigests>(position, "down_digests", row.down_digests.as_deref())?,
+        record: read_json(position, "record", Some(&row.record))?
+            .ok_or_else(|| damaged(position, "it has no record"))?,
         archived,
         trust,
     })
 }
 
-fn from_json<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, String> {
-    serde_json::from_value(value).map_err(|error| error.to_string())
+/// A word as [`word`] writes it.
+fn read_word<'a, T: Deserialize<'a>>(position: i64, word: &'a str) -> Result<T, DatabaseError> {
+    let word = serde::de::value::BorrowedStrDeserializer::<serde::de::value::Error>::new(word);
+    T::deserialize(word).map_err(|error| damaged(position, error))
 }
 
 fn read_json<T: DeserializeOwned>(
-    row: &SqliteRow,
     position: i64,
     column: &str,
+    text: Option<&str>,
 ) -> Result<Option<T>, DatabaseError> {
-    let text: Option<&str> = row.try_get(column).map_err(history_error)?;
     let Some(text) = text else { return Ok(None) };
-    serde_json::from_str(text)
-        .map(Some)
-        .map_err(|error| DatabaseError::HistoryDamaged { position, detail: format!("{column}: {error}") })
+    serde_json::from_str(text).map(Some).map_err(|error| damaged(position, format!("{column}: {error}")))
 }
 
 fn to_json<T: Serialize>(value: &T) -> String {
@@ -212,20 +250,19 @@ fn word<T: Serialize>(value: &T) -> String {
 }
 
 pub async fn mark_archived(connection: &mut SqliteConnection, places: &[Place]) -> Result<(), DatabaseError> {
-    let mut transaction = connection.begin().await.map_err(history_error)?;
-    for Place { id, seq, manifest, trust } in places {
-        sqlx::query(
-            "UPDATE main.greffe_history SET seq = ?, manifest = ?, trust = ?, up_script = NULL, down_script = NULL WHERE id = ?",
-        )
-        .bind(i64::try_from(*seq).unwrap_or(i64::MAX))
-        .bind(manifest.to_string())
-        .bind(trust.to_string())
-        .bind(id.to_string())
-        .execute(&mut *transaction)
-        .await
-        .map_err(history_error)?;
-    }
-    transaction.commit().await.map_err(history_error)
+    let places: Vec<_> =
+        places.iter().map(|place| (place.id, place.seq, place.manifest, place.trust)).collect();
+    // One statement is one transaction.
+    sqlx::query(
+        "UPDATE main.greffe_history SET seq = place.value ->> 1, manifest = place.value ->> 2, \
+         trust = place.value ->> 3, up_script = NULL, down_script = NULL \
+         FROM json_each(?) AS place WHERE greffe_history.id = place.value ->> 0",
+    )
+    .bind(to_json(&places))
+    .execute(connection)
+    .await
+    .map_err(history_error)?;
+    Ok(())
 }
 
 pub async fn close_started(
