@@ -1,10 +1,9 @@
-//! Files that are either there in full or not at all: all of them when a program crashes, and those that are
-//! flushed also when the machine does.
+//! Files that are either there in full or not at all, also after a crash.
 
 use std::{
     fs::{self, DirBuilder, File},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -89,12 +88,15 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_directory(path)
 }
 
-/// Puts bytes in place of a file's without waiting for the disk: whoever reads sees the old bytes or the new ones,
-/// and after a power failure the file may be old, empty or torn.
-pub(super) fn replace_unflushed(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let (draft, mut file) = Draft::create(path)?;
-    file.write_all(bytes)?;
-    draft.rename()
+/// Puts bytes in place of a file's that are as many, in one write and without waiting for the disk: a program that
+/// is killed leaves the old bytes or the new ones, and so does a power failure where the disk writes whole sectors.
+/// Who reads at the same moment may see parts of both. A file that is missing, of another length or not to be
+/// written is replaced instead, durably.
+pub(super) fn overwrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match File::options().write(true).open(path) {
+        Ok(file) if file.metadata()?.len() == bytes.len() as u64 => file.write_all_at(bytes, 0),
+        _ => replace(path, bytes),
+    }
 }
 
 /// Removes a file that may not be there, durably.
@@ -145,8 +147,10 @@ mod tests {
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         replace(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
-        replace_unflushed(&path, b"newer").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"newer");
+        for bytes in [&b"yes"[..], b"longer", b"newer"] {
+            overwrite(&path, bytes).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), bytes);
+        }
         let again = create(&path, b"other", 0o600).unwrap_err();
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&path).unwrap(), b"newer");

@@ -49,11 +49,10 @@ impl Files {
         durable::replace(&self.head, head_text(head).as_bytes()).map_err(failed("write", &self.head))
     }
 
-    /// Lets the head file name `head` for all that read it from now on. It is not flushed: after a power failure
-    /// it may be old, empty or torn, and the archive, which is flushed, says what it has to be.
+    /// Lets the head file name `head` for all that read it from now on. It is overwritten and not flushed: after a
+    /// power failure it may be old or hold no CID, and the archive, which is flushed, says what it has to be.
     pub(super) fn write_head_unflushed(&self, head: &Cid) -> Result<(), ArchiveError> {
-        durable::replace_unflushed(&self.head, head_text(head).as_bytes())
-            .map_err(failed("write", &self.head))
+        durable::overwrite(&self.head, head_text(head).as_bytes()).map_err(failed("write", &self.head))
     }
 }
 

@@ -20,7 +20,7 @@ pub use self::{
 };
 use self::{
     error::failed,
-    files::Files,
+    files::{Files, Named},
     lock::Lock,
     lookup::{Lookup, Search},
     table::Table,
@@ -118,7 +118,15 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError`].
     pub fn open_read(directory: &Path, name: &ChainName) -> Result<Self, ArchiveError> {
-        Self::load(Files::new(directory, name), None)
+        let files = Files::new(directory, name);
+        loop {
+            let archive = Self::load(files.clone(), None)?;
+            match archive.head_file {
+                // A writer overwrote the head file while it was read: what was seen are parts of two names.
+                HeadFile::Unknown(seen) if files.read_head()? != Named::Head(seen) => {}
+                _ => return Ok(archive),
+            }
+        }
     }
 
     /// Opens an archive for writing: waits up to `wait` for another writer, cuts what a crash has torn, and brings

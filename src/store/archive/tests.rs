@@ -388,6 +388,27 @@ fn a_head_that_moved_under_a_writer_is_refused() {
 }
 
 #[test]
+fn who_reads_while_another_writes_sees_a_head_that_is_there() {
+    let chain = Chain::new(1);
+    let mut archive = chain.write().unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 1..300 {
+                archive.append(&entry(n), head(n).0).unwrap();
+            }
+            done.store(true, Relaxed);
+        });
+        while !done.load(Relaxed) {
+            let archive = chain.read().unwrap();
+            assert!(matches!(archive.head_file(), HeadFile::Current | HeadFile::Behind(_)));
+            assert!(archive.contains(&archive.head()).unwrap());
+        }
+    });
+    assert_eq!(chain.read().unwrap().head(), head(299).0);
+}
+
+#[test]
 fn one_writer_at_a_time() {
     let chain = Chain::new(1);
     let first = chain.write().unwrap();

@@ -63,8 +63,8 @@ impl Archive {
     /// Adds blocks, durably, and then moves the head. Blocks that the archive has are not written again; the head's
     /// block is written last.
     ///
-    /// The flush of the CAR file is what makes blocks and head survive a power failure. The head file is replaced
-    /// at once and not flushed: where it is old or empty afterwards, opening finds the newest head in the CAR.
+    /// The flush of the CAR file is what makes blocks and head survive a power failure. The head file is overwritten
+    /// and not flushed: where it is old or empty afterwards, opening finds the newest head in the CAR.
     ///
     /// # Errors
     /// [`ArchiveError`]. When writing the blocks failed (a full disk), the archive is as it was and can be used.
