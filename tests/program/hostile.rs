@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use crate::project::{Project, Run};
+use crate::tools::tool;
 
 fn exported() -> (Project, Vec<u8>) {
     let project = Project::applied();
@@ -192,4 +193,32 @@ proptest! {
             refused(project, &bad, "random changes");
         });
     }
+}
+
+/// One block under thousands of names is read once: the file has two megabytes, and so has, nearly, the memory.
+#[test]
+fn one_file_under_thousands_of_names_costs_no_more_than_one() {
+    use greffe::codec::{car, dag_cbor};
+    use greffe::model::{Cid, Codec, FileEntry, Manifest, Role};
+
+    let project = Project::applied();
+    let block = vec![7; 1 << 20];
+    let cid = Cid::of(Codec::Raw, &block);
+    let name = |n: u32| format!("{n:05}.sql").parse().unwrap();
+    let file = |n| FileEntry { cid, name: name(n), role: Role::Up, size: 1 << 20, sealed: false };
+    let files = (0..5_000).map(file).collect();
+    let manifest = Manifest { seq: 0, chain: None, prev: None, log: Cid::of(Codec::Raw, b"log"), files };
+    let manifest = dag_cbor::encode_manifest(&manifest);
+    let root = Cid::of(Codec::DagCbor, &manifest);
+    let mut bytes = car::encode_header(&root);
+    car::push_frame(&mut bytes, &root, &manifest);
+    car::push_frame(&mut bytes, &Cid::of(Codec::Raw, b"log"), b"log");
+    car::push_frame(&mut bytes, &cid, &block);
+    project.write("names.car", bytes);
+    // Five gigabytes would not fit into one of address space.
+    let mut command = tool("bash");
+    let script = "ulimit -v 1000000; exec \"$0\" verify names.car";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_greffe")]).current_dir(project.folder());
+    project.prepare(&mut command);
+    assert_eq!(project.judge(command.output().unwrap()).code, 1);
 }
