@@ -11,7 +11,7 @@ use crate::database::{Failure, History, ScriptFile, Step, StepOutcome, Target};
 use crate::model::{Cid, EventKind, MigrationName, StatementRun};
 use crate::scripts::{Migration, Script, read_folder, statements};
 
-/// What `apply` did.
+/// What `apply` or `rollback` did.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
@@ -169,9 +169,7 @@ pub async fn apply<T: Target>(
     progress("applying", total, Some(total));
     let rows = target.history().await?;
     let archived = session.archive(target, &rows, progress).await?;
-    let head = session.chain.reader.head();
-    let torn_bytes = session.chain.torn().map_or(0, |torn| torn.bytes);
-    Ok(Outcome { recovered, archived, failed, notes, head, torn_bytes })
+    Ok(session.outcome(recovered, archived, failed, notes))
 }
 
 /// A script as the history keeps it.

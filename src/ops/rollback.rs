@@ -1,10 +1,7 @@
 //! Rolls applied migrations back, newest first, by the way down that was archived with them.
 
-use serde::Serialize;
-
-use super::apply::{FailedScript, failed_script, file_of};
+use super::apply::{Outcome, failed_script, file_of};
 use super::chain::Entry;
-use super::outbox::Archived;
 use super::plan::{Problem, refused_script};
 use super::session::Session;
 use super::{ChainReader, OpenKey, OpsError, Progress, Project};
@@ -20,19 +17,6 @@ pub enum Extent {
     Steps(usize),
     /// All that were applied after this version, which stays.
     To(String),
-}
-
-/// What `rollback` did.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Outcome {
-    /// Events of earlier runs that were archived first.
-    pub recovered: Vec<Archived>,
-    pub archived: Vec<Archived>,
-    pub failed: Option<FailedScript>,
-    /// Ways down that differ in the folder from the archived ones, which ran.
-    pub notes: Vec<Problem>,
-    pub head: Cid,
 }
 
 /// One migration to roll back.
@@ -96,7 +80,7 @@ pub async fn rollback<T: Target>(
     progress("rolling back", total, Some(total));
     let rows = target.history().await?;
     let archived = session.archive(target, &rows, progress).await?;
-    Ok(Outcome { recovered, archived, failed, notes, head: session.chain.reader.head() })
+    Ok(session.outcome(recovered, archived, failed, notes))
 }
 
 fn select<'a>(history: &'a History, extent: &Extent) -> Result<Vec<(&'a str, &'a Applied)>, OpsError> {

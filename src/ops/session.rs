@@ -4,9 +4,11 @@
 use std::cell::Cell;
 use std::ops::Range;
 
+use super::apply::{FailedScript, Outcome};
 use super::chain::OpenChain;
 use super::event::record;
 use super::outbox::{Archived, archive_outstanding, require_same_database};
+use super::plan::Problem;
 use super::{KeyUnavailable, OpenKey, OpsError, Progress, Project, now};
 use crate::crypto::PrivateKey;
 use crate::database::{History, HistoryRow, Record, Step, Target};
@@ -102,6 +104,18 @@ impl Session {
         archive_outstanding(target, &mut self.chain, rows, &self.key, progress).await
     }
 
+    /// What the run did.
+    pub fn outcome(
+        &self,
+        recovered: Vec<Archived>,
+        archived: Vec<Archived>,
+        failed: Option<FailedScript>,
+        notes: Vec<Problem>,
+    ) -> Outcome {
+        let torn_bytes = self.chain.torn().map_or(0, |torn| torn.bytes);
+        Outcome { recovered, archived, failed, notes, head: self.chain.reader.head(), torn_bytes }
+    }
+
     /// A step that runs `script`.
     ///
     /// # Errors
@@ -162,6 +176,19 @@ pub fn require_same_chain(project: &Project, found: Cid) -> Result<(), OpsError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_behind_the_archive_is_refused_and_never_runs_backwards() {
+        let at = |seconds: i64| {
+            Timestamp::from_microseconds(now().as_microseconds() + seconds * 1_000_000).unwrap()
+        };
+        assert!(matches!(Clock::after(at(3600)), Err(OpsError::ClockBehind { .. })));
+        // What verification tolerates is waited out by standing still.
+        let newest = at(4);
+        let clock = Clock::after(newest).unwrap();
+        assert_eq!((clock.now(), clock.now()), (newest, newest));
+        assert!(Clock::after(at(-3600)).unwrap().now() > at(-1));
+    }
 
     #[test]
     fn parts_cover_a_script_and_end_where_statements_do() {

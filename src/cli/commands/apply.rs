@@ -69,19 +69,7 @@ pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
         Ok::<_, CliError>(result?)
     })??;
     drop(progress);
-    if !context.quiet {
-        notes(&outcome.notes);
-    }
-    if outcome.torn_bytes > 0 {
-        remark(&format!(
-            "note: {} bytes of an interrupted write were cut off the archive",
-            outcome.torn_bytes
-        ));
-    }
-    if let Some(failed) = &outcome.failed {
-        remark(&failure_text(failed));
-    }
-    let exit = if outcome.failed.is_some() { Exit::Unfinished } else { Exit::Done };
+    let exit = tell(context, &outcome);
     Ok(Reply::new(Done { command: "apply", outcome }, show_outcome).with_exit(exit))
 }
 
@@ -93,15 +81,35 @@ fn wanted_version(to: Option<&str>) -> Result<Option<Version>, CliError> {
     to.map(parse).transpose()
 }
 
+/// Remarks on what a run met, and what the process ends with.
+pub fn tell(context: &Context, outcome: &Outcome) -> Exit {
+    if !context.quiet {
+        notes(&outcome.notes);
+    }
+    if outcome.torn_bytes > 0 {
+        remark(&format!(
+            "note: {} bytes of an interrupted write were cut off the archive",
+            outcome.torn_bytes
+        ));
+    }
+    match &outcome.failed {
+        Some(failed) => {
+            remark(&failure_text(failed));
+            Exit::Unfinished
+        }
+        None => Exit::Done,
+    }
+}
+
 /// Remarks on problems that did not stop the run.
-pub fn notes(problems: &[Problem]) {
+fn notes(problems: &[Problem]) {
     for problem in problems {
         remark(&format!("note: {problem}\nhint: {}", problem_hint(problem)));
     }
 }
 
 /// What to say of a script that failed.
-pub fn failure_text(failed: &FailedScript) -> String {
+fn failure_text(failed: &FailedScript) -> String {
     let hint = if failed.partial {
         problem_hint(&Problem::HalfApplied { version: failed.version.clone(), failed: true })
     } else {

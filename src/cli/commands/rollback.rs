@@ -3,13 +3,14 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
-use super::apply::{failure_text, notes, show_archived};
+use super::apply::{show_archived, tell};
+use crate::cli::CommandResult;
 use crate::cli::context::{Context, block_on, key, open_database, project};
 use crate::cli::error::CliError;
-use crate::cli::output::{Reply, remark};
-use crate::cli::{CommandResult, Exit};
+use crate::cli::output::Reply;
 use crate::database::Target as _;
-use crate::ops::rollback::{Extent, Outcome, rollback};
+use crate::ops::apply::Outcome;
+use crate::ops::rollback::{Extent, rollback};
 
 /// Roll applied migrations back, newest first
 ///
@@ -56,13 +57,7 @@ pub fn run(context: &Context, arguments: &Rollback) -> CommandResult {
         Ok::<_, CliError>(result?)
     })??;
     drop(progress);
-    if !context.quiet {
-        notes(&outcome.notes);
-    }
-    if let Some(failed) = &outcome.failed {
-        remark(&failure_text(failed));
-    }
-    let exit = if outcome.failed.is_some() { Exit::Unfinished } else { Exit::Done };
+    let exit = tell(context, &outcome);
     Ok(Reply::new(Done { command: "rollback", outcome }, show).with_exit(exit))
 }
 

@@ -35,14 +35,7 @@ pub(super) fn load(
         Err(ReadError::Absent) if !is_named => {}
         Err(reason) => return Err(SettingsError::File { path, reason }),
     }
-    loader.read_variables();
-    loader.read_flags(overrides);
-    loader.refuse_unknown_variables();
-    if loader.problems.is_empty() {
-        Ok(loader.settings)
-    } else {
-        Err(SettingsError::Invalid(loader.problems))
-    }
+    loader.finish(overrides)
 }
 
 /// What holds for a settings file at `path` that is not there yet.
@@ -51,15 +44,8 @@ pub(super) fn before_file(
     environment: &Environment,
     overrides: &Overrides,
 ) -> Result<Settings, SettingsError> {
-    let mut loader = Loader::new(path.parent().unwrap_or(Path::new("")), environment);
-    loader.read_variables();
-    loader.read_flags(overrides);
-    loader.refuse_unknown_variables();
-    if loader.problems.is_empty() {
-        Ok(loader.settings)
-    } else {
-        Err(SettingsError::Invalid(loader.problems))
-    }
+    let loader = Loader::new(path.parent().unwrap_or(Path::new("")), environment);
+    loader.finish(overrides)
 }
 
 struct Loader<'a> {
@@ -78,6 +64,14 @@ impl<'a> Loader<'a> {
             named: Vec::new(),
             problems: Vec::new(),
         }
+    }
+
+    /// Reads environment and flags over what the file said.
+    fn finish(mut self, overrides: &Overrides) -> Result<Settings, SettingsError> {
+        self.read_variables();
+        self.read_flags(overrides);
+        self.refuse_unknown_variables();
+        if self.problems.is_empty() { Ok(self.settings) } else { Err(SettingsError::Invalid(self.problems)) }
     }
 
     fn read_file(&mut self, path: PathBuf, folder: &Path, text: &str) {
