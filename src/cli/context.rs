@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use zeroize::Zeroizing;
@@ -205,10 +205,30 @@ pub fn verify_options(settings: &Settings, required: &[SettingsAnchor]) -> Optio
     Options { anchors, require_anchor: !required.is_empty(), tolerance }
 }
 
+/// How long to look for an answer before sleeping: a short script in SQLite's thread takes no longer, and to be
+/// woken from another processor takes about as long.
+const LOOKING: Duration = Duration::from_micros(100);
+
+/// A future that is polled for a while before its thread goes to sleep; meanwhile others may have the processor.
+async fn awake<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(move |context| {
+        let begin = Instant::now();
+        loop {
+            let polled = future.as_mut().poll(context);
+            if polled.is_ready() || begin.elapsed() > LOOKING {
+                return polled;
+            }
+            std::thread::yield_now();
+        }
+    })
+    .await
+}
+
 /// Runs a future to its end on this thread.
 pub fn block_on<F: Future>(future: F) -> Result<F::Output, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime =
         runtime.map_err(|error| CliError::new(super::Exit::Unfinished, format!("no runtime: {error}")))?;
-    Ok(runtime.block_on(future))
+    Ok(runtime.block_on(awake(future)))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crypto::Digest;
 use crate::model::{
     Actor, Cid, Direction, ErrorCode, EventId, EventKind, Executor, FileDigests, Hook, MigrationName, Run,
     SchemaChange, StatementRun, Target, Timestamp,
@@ -18,13 +19,17 @@ pub struct Record {
     pub target: Target,
     pub executor: Executor,
     pub run: Run,
-    pub migration: MigrationName,
+    /// `None` for an event that is about no migration.
+    pub migration: Option<MigrationName>,
     pub statements: Vec<StatementRun>,
     /// `None` where no fingerprint was asked for.
     pub schema: Option<SchemaChange>,
     pub error: Option<ErrorCode>,
     /// Manifest of the event that is undone.
     pub reverts: Option<Cid>,
+    /// Manifests that a repair is about, beyond the newest one of its version.
+    #[serde(default)]
+    pub about: Vec<Cid>,
     pub hooks: Vec<Hook>,
 }
 
@@ -49,11 +54,14 @@ pub struct HistoryRow {
     pub direction: Direction,
     pub state: RowState,
     pub version: String,
+    /// Of the migration.
+    pub name: Option<String>,
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
     pub up: Option<FileDigests>,
     pub down: Option<FileDigests>,
-    pub record: Record,
+    /// Algorithm and fingerprint of the schema that it left, where one was taken.
+    pub schema: Option<(String, Option<Digest>)>,
     pub archived: Option<(u64, Cid)>,
     /// Manifest of the trust document in force there.
     pub trust: Option<Cid>,
@@ -79,7 +87,7 @@ pub struct History {
     /// Versions that are neither applied nor not, with the row that left them so.
     pub half_applied: BTreeMap<String, HistoryRow>,
     /// The newest fingerprint that a row recorded.
-    pub schema: Option<(String, crate::crypto::Digest)>,
+    pub schema: Option<(String, Digest)>,
     /// Position of the newest row, 0 without rows.
     pub last: i64,
     /// Where the newest archived row stands.
@@ -110,15 +118,15 @@ impl History {
             Some(_) => {}
             None => self.unarchived += 1,
         }
-        if let Some(schema) = &row.record.schema {
-            self.schema = schema.after.map(|after| (schema.algorithm.clone(), after));
+        if let Some((algorithm, after)) = &row.schema {
+            self.schema = after.map(|after| (algorithm.clone(), after));
         }
         if row.state != RowState::Done {
             self.half_applied.insert(row.version.clone(), row.clone());
             return;
         }
         match (row.event, row.direction) {
-            (EventKind::Fail, _) => {}
+            (EventKind::Fail | EventKind::Drift, _) => {}
             (_, Direction::Up) => {
                 self.half_applied.remove(&row.version);
                 self.applied.insert(row.version.clone(), Applied::of(row));
@@ -146,7 +154,7 @@ impl Applied {
             position: row.position,
             up: row.up.clone(),
             down: row.down.clone(),
-            name: row.record.migration.name.clone(),
+            name: row.name.clone(),
             archived: row.archived,
             finished_at: row.finished_at,
         }

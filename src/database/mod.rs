@@ -2,8 +2,10 @@
 //! transaction, and tells the fingerprint of its schema. It knows neither archive nor keys.
 
 mod history;
+mod rows;
 pub mod sqlite;
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +21,15 @@ pub struct ScriptFile {
     pub bytes: Vec<u8>,
 }
 
+/// One statement of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// Where it stands in the script, in bytes.
+    pub range: Range<usize>,
+    /// What events call it, such as `CREATE TABLE`.
+    pub kind: String,
+}
+
 /// One script to run, and what the history is to say of it.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -28,10 +39,8 @@ pub struct Step {
     pub migration: MigrationName,
     /// The text that runs: UTF-8, no byte order mark.
     pub sql: String,
-    /// Where `sql` may be cut, at borders of statements: a long script is not sent in one piece.
-    pub parts: Vec<std::ops::Range<usize>>,
-    /// Kind of each statement of `sql`, in order.
-    pub kinds: Vec<String>,
+    /// The statements of `sql`, in order.
+    pub statements: Vec<Statement>,
     /// Whether script and history row are one transaction.
     pub transaction: bool,
     pub up: Option<ScriptFile>,
@@ -39,11 +48,15 @@ pub struct Step {
     pub record: Record,
 }
 
-/// What to record when nothing is run.
+/// An event that runs nothing.
 #[derive(Clone, Debug)]
-pub struct Repair {
+pub struct Declaration {
     pub id: EventId,
+    /// [`EventKind::Repair`] or [`EventKind::Drift`].
+    pub event: EventKind,
+    /// What the version counts as from here on.
     pub direction: Direction,
+    /// Empty where the event is about no migration.
     pub version: String,
     pub up: Option<ScriptFile>,
     pub down: Option<ScriptFile>,
@@ -54,6 +67,8 @@ pub struct Repair {
 #[derive(Clone, Debug)]
 pub struct Unarchived {
     pub row: HistoryRow,
+    /// Gone once it is archived.
+    pub record: Option<Record>,
     pub up: Option<ScriptFile>,
     pub down: Option<ScriptFile>,
 }
@@ -150,23 +165,26 @@ pub trait Target {
     /// Creates or updates greffe's own table. The lock has to be held.
     fn prepare(&mut self) -> impl Future<Output = Result<(), DatabaseError>>;
 
-    /// All rows in order; none when greffe's table does not exist.
+    /// All rows in order; none when greffe's table does not exist. A table of an older greffe is read as well.
     fn history(&mut self) -> impl Future<Output = Result<Vec<HistoryRow>, DatabaseError>>;
 
-    /// At most `limit` finished rows after `after` that are not archived, in order, with their scripts.
+    /// At most `limit` finished rows after `after` that are not archived, in order, with records and scripts. The
+    /// table has to be up to date ([`Target::prepare`]).
     fn unarchived(
         &mut self,
         after: i64,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Unarchived>, DatabaseError>>;
 
-    /// Notes where events stand in the archive, and drops the scripts kept for it; all or none.
+    /// Notes where events stand in the archive, and drops what was kept for it: records and scripts; all or none.
     fn mark_archived(&mut self, places: &[Place]) -> impl Future<Output = Result<(), DatabaseError>>;
 
-    /// Runs a script and records how it ended; `clock` is asked for times.
+    /// Runs a script and records how it ended; `clock` is asked for times. `following`: what is run next if
+    /// this ends well; its transaction may begin in the message that ends this one.
     fn run(
         &mut self,
         step: &Step,
+        following: Option<&Step>,
         clock: &dyn Fn() -> Timestamp,
     ) -> impl Future<Output = Result<StepOutcome, DatabaseError>>;
 
@@ -177,8 +195,12 @@ pub trait Target {
         now: Timestamp,
     ) -> impl Future<Output = Result<(), DatabaseError>>;
 
-    /// Records what a version counts as from here on.
-    fn repair(&mut self, repair: &Repair, now: Timestamp) -> impl Future<Output = Result<(), DatabaseError>>;
+    /// Records events that run nothing; all or none.
+    fn declare(
+        &mut self,
+        declarations: &[Declaration],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), DatabaseError>>;
 
     /// The canonical text's name and digest for the schema as it is.
     fn fingerprint(&mut self) -> impl Future<Output = Result<(&'static str, Digest), DatabaseError>>;

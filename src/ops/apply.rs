@@ -153,23 +153,28 @@ pub async fn apply<T: Target>(
     }
     let mut failed = None;
     let total = pending.len() as u64;
-    for (index, Pending { migration }) in pending.into_iter().enumerate() {
-        progress("applying", index as u64, Some(total));
-        let step = session.step(EventKind::Apply, migration_name(&migration), &migration.up)?;
-        let up = Some(file_of(&migration.up));
-        let down = migration.down.as_ref().map(file_of);
-        let step = Step { up, down, ..step };
-        if let StepOutcome::Failed { failure, statement, partial } =
-            target.run(&step, &|| session.clock.now()).await?
-        {
-            failed = Some(failed_script(&step, migration.up.file_name, failure, statement, partial));
+    let mut steps = pending.into_iter().map(|pending| step_of(&session, pending.migration)).peekable();
+    let mut done = 0;
+    while let Some(step) = steps.next().transpose()? {
+        progress("applying", done, Some(total));
+        let following = steps.peek().and_then(|following| following.as_ref().ok());
+        let outcome = target.run(&step, following, &|| session.clock.now()).await?;
+        if let StepOutcome::Failed { failure, statement, partial } = outcome {
+            failed = Some(failed_script(&step, failure, statement, partial));
             break;
         }
+        done += 1;
     }
+    drop(steps);
     progress("applying", total, Some(total));
     let rows = target.history().await?;
     let archived = session.archive(target, &rows, progress).await?;
     Ok(session.outcome(recovered, archived, failed, notes))
+}
+
+fn step_of(session: &Session, migration: Migration) -> Result<Step, OpsError> {
+    let step = session.step(EventKind::Apply, migration_name(&migration), &migration.up)?;
+    Ok(Step { up: Some(file_of(&migration.up)), down: migration.down.as_ref().map(file_of), ..step })
 }
 
 /// A script as the history keeps it.
@@ -178,19 +183,14 @@ pub fn file_of(script: &Script) -> ScriptFile {
 }
 
 /// What to say of a script that failed.
-pub fn failed_script(
-    step: &Step,
-    file: String,
-    failure: Failure,
-    statement: u64,
-    partial: bool,
-) -> FailedScript {
-    let kind = usize::try_from(statement).ok().and_then(|n| step.kinds.get(n.checked_sub(1)?));
+pub fn failed_script(step: &Step, failure: Failure, statement: u64, partial: bool) -> FailedScript {
+    let script = if step.event == EventKind::Apply { &step.up } else { &step.down };
+    let nth = usize::try_from(statement).ok().and_then(|n| step.statements.get(n.checked_sub(1)?));
     FailedScript {
         version: step.migration.version.clone(),
-        file,
+        file: script.as_ref().map(|script| script.file_name.clone()).unwrap_or_default(),
         statement,
-        kind: kind.cloned().unwrap_or_else(|| "OTHER".to_owned()),
+        kind: nth.map_or("OTHER", |statement| statement.kind.as_str()).to_owned(),
         failure,
         partial,
     }

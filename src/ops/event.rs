@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::OpsError;
 use crate::chain::NewFile;
 use crate::crypto::Digest;
-use crate::database::{Record, ScriptFile, Unarchived};
+use crate::database::{DatabaseError, Record, ScriptFile, Unarchived};
 use crate::model::{
     Actor, Cid, Details, Event, EventId, EventKind, Evidence, Executor, FileDigests, MigrationDetails,
     MigrationName, Outcome, Role, Run, SchemaChange, Target, Timestamp,
@@ -40,7 +40,7 @@ pub fn record(
     actor: &Actor,
     target: &Target,
     run: EventId,
-    migration: MigrationName,
+    migration: Option<MigrationName>,
     fingerprint: bool,
 ) -> Record {
     let schema =
@@ -55,6 +55,7 @@ pub fn record(
         schema,
         error: None,
         reverts: None,
+        about: Vec::new(),
         hooks: Vec::new(),
     }
 }
@@ -79,12 +80,16 @@ pub fn genesis(actor: &Actor, now: Timestamp) -> Event {
     }
 }
 
-/// The event and the files of a finished row. `about`: what a repair mends.
+/// The event and the files of a finished row. `newest`: the newest manifest of its version.
 ///
 /// # Errors
-/// [`OpsError::Name`] when a script has a name that no manifest can hold.
-pub fn of_row(row: Unarchived, about: Vec<Cid>) -> Result<(Event, Vec<NewFile>), OpsError> {
-    let Unarchived { row, up, down } = row;
+/// [`OpsError::Name`] when a script has a name that no manifest can hold; [`OpsError::Database`] when the row
+/// lacks what its event has to say.
+pub fn of_row(row: Unarchived, newest: Option<Cid>) -> Result<(Event, Vec<NewFile>), OpsError> {
+    let Unarchived { row, record, up, down } = row;
+    let lacks =
+        |what: &str| DatabaseError::HistoryDamaged { position: row.position, detail: what.to_owned() };
+    let record = record.ok_or_else(|| lacks("it has no record"))?;
     let mut digests = BTreeMap::new();
     let mut files = Vec::new();
     for (role, script) in [(Role::Up, up), (Role::Down, down)] {
@@ -92,18 +97,23 @@ pub fn of_row(row: Unarchived, about: Vec<Cid>) -> Result<(Event, Vec<NewFile>),
         digests.insert(file_name.clone(), FileDigests::of(&bytes));
         files.push(NewFile { name: file_name.parse()?, role, bytes });
     }
-    let record = row.record;
-    let details = if row.event == EventKind::Repair {
-        let migration = Some(record.migration);
-        Details::Repair { migration, direction: row.direction, about, schema: record.schema }
-    } else {
-        let none = SchemaChange { algorithm: NO_ALGORITHM.to_owned(), before: None, after: None };
-        Details::Migration(Box::new(MigrationDetails {
-            migration: record.migration,
+    let details = match (row.event, record.migration) {
+        (EventKind::Repair, migration) => {
+            let about = newest.into_iter().chain(record.about).collect();
+            Details::Repair { migration, direction: row.direction, about, schema: record.schema }
+        }
+        (EventKind::Drift, _) => Details::Other { schema: record.schema },
+        (_, None) => return Err(lacks("it names no migration").into()),
+        (_, Some(migration)) => Details::Migration(Box::new(MigrationDetails {
+            migration,
             evidence: Evidence::Executed,
             digests,
             statements: record.statements,
-            schema: record.schema.unwrap_or(none),
+            schema: record.schema.unwrap_or_else(|| SchemaChange {
+                algorithm: NO_ALGORITHM.to_owned(),
+                before: None,
+                after: None,
+            }),
             outcome: if row.event == EventKind::Fail { Outcome::Failed } else { Outcome::Succeeded },
             error: record.error,
             commitments: BTreeMap::new(),
@@ -112,7 +122,7 @@ pub fn of_row(row: Unarchived, about: Vec<Cid>) -> Result<(Event, Vec<NewFile>),
             promoted_from: None,
             hooks: record.hooks,
             direction: None,
-        }))
+        })),
     };
     let event = Event {
         chain: None,

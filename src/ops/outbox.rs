@@ -62,8 +62,7 @@ pub async fn archive_outstanding<T: Target>(
             let (seq, manifest) = match known.remove(&id) {
                 Some(place) => place,
                 None => {
-                    let about = latest.get(&version).copied().into_iter().collect();
-                    let (draft, files) = of_row(unarchived, about)?;
+                    let (draft, files) = of_row(unarchived, latest.get(&version).copied())?;
                     let seq = chain.appender.size();
                     (seq, chain.appender.append(draft, files, &[key], &mut |block| blocks.push(block))?)
                 }

@@ -7,8 +7,8 @@ use super::event::{migration_name, schema_found};
 use super::outbox::Archived;
 use super::session::Session;
 use super::{OpenKey, OpsError, Progress, Project};
-use crate::database::{History, Repair, RowState, Target};
-use crate::model::{Cid, Direction, EventId, MigrationName};
+use crate::database::{Declaration, History, HistoryRow, RowState, Target};
+use crate::model::{Cid, Direction, EventId, EventKind, MigrationName};
 use crate::scripts::{Migration, read_folder};
 
 /// What `repair` did.
@@ -44,27 +44,42 @@ pub async fn repair<T: Target>(
     }
     let rows = target.history().await?;
     let mut archived = session.archive(target, &rows, progress).await?;
-    let earlier =
-        rows.iter().rev().find(|row| row.version == version).map(|row| row.record.migration.clone());
-    let name = migration.map(migration_name).or(earlier).unwrap_or_else(|| unknown(version));
-    let mut record = session.record(name);
+    let name = match migration.map(migration_name) {
+        Some(name) => name,
+        None => {
+            earlier_name(&session, &target.history().await?, version)?.unwrap_or_else(|| unknown(version))
+        }
+    };
+    let mut record = session.record(Some(name));
     if record.schema.is_some() {
         let newest = History::of(&rows).schema;
         record.schema = Some(schema_found(newest.as_ref(), target.fingerprint().await?));
     }
     let scripts = migration.filter(|_| direction == Direction::Up);
-    let repair = Repair {
+    let repair = Declaration {
         id: EventId::generate(session.clock.now()),
+        event: EventKind::Repair,
         direction,
         version: version.to_owned(),
         up: scripts.map(|migration| file_of(&migration.up)),
         down: scripts.and_then(|migration| migration.down.as_ref().map(file_of)),
         record,
     };
-    target.repair(&repair, session.clock.now()).await?;
+    target.declare(&[repair], session.clock.now()).await?;
     let rows = target.history().await?;
     archived.extend(session.archive(target, &rows, progress).await?);
     Ok(Outcome { version: version.to_owned(), direction, archived, head: session.chain.reader.head() })
+}
+
+/// What the newest archived event of `version` calls it.
+fn earlier_name(
+    session: &Session,
+    rows: &[HistoryRow],
+    version: &str,
+) -> Result<Option<MigrationName>, OpsError> {
+    let newest = rows.iter().rev().filter(|row| row.version == version).find_map(|row| row.archived);
+    let Some((_, manifest)) = newest else { return Ok(None) };
+    Ok(session.chain.reader.entry(&manifest)?.statement.event.migration().cloned())
 }
 
 fn unknown(version: &str) -> MigrationName {

@@ -65,22 +65,29 @@ pub async fn rollback<T: Target>(
     let notes = differing(project, &undos);
     let mut failed = None;
     let total = undos.len() as u64;
-    for (index, undo) in undos.into_iter().enumerate() {
-        progress("rolling back", index as u64, Some(total));
-        let mut step = session.step(EventKind::Rollback, undo.name, &undo.script)?;
-        step.record.reverts = Some(undo.reverts);
-        let step = Step { down: Some(file_of(&undo.script)), ..step };
-        if let StepOutcome::Failed { failure, statement, partial } =
-            target.run(&step, &|| session.clock.now()).await?
-        {
-            failed = Some(failed_script(&step, undo.script.file_name, failure, statement, partial));
+    let mut steps = undos.into_iter().map(|undo| step_of(&session, undo)).peekable();
+    let mut done = 0;
+    while let Some(step) = steps.next().transpose()? {
+        progress("rolling back", done, Some(total));
+        let following = steps.peek().and_then(|following| following.as_ref().ok());
+        let outcome = target.run(&step, following, &|| session.clock.now()).await?;
+        if let StepOutcome::Failed { failure, statement, partial } = outcome {
+            failed = Some(failed_script(&step, failure, statement, partial));
             break;
         }
+        done += 1;
     }
+    drop(steps);
     progress("rolling back", total, Some(total));
     let rows = target.history().await?;
     let archived = session.archive(target, &rows, progress).await?;
     Ok(session.outcome(recovered, archived, failed, notes))
+}
+
+fn step_of(session: &Session, undo: Undo) -> Result<Step, OpsError> {
+    let mut step = session.step(EventKind::Rollback, undo.name, &undo.script)?;
+    step.record.reverts = Some(undo.reverts);
+    Ok(Step { down: Some(file_of(&undo.script)), ..step })
 }
 
 fn select<'a>(history: &'a History, extent: &Extent) -> Result<Vec<(&'a str, &'a Applied)>, OpsError> {

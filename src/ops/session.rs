@@ -2,7 +2,6 @@
 //! backwards.
 
 use std::cell::Cell;
-use std::ops::Range;
 
 use super::apply::{FailedScript, Outcome};
 use super::chain::OpenChain;
@@ -11,14 +10,12 @@ use super::outbox::{Archived, archive_outstanding, require_same_database};
 use super::plan::Problem;
 use super::{KeyUnavailable, OpenKey, OpsError, Progress, Project, now};
 use crate::crypto::PrivateKey;
-use crate::database::{History, HistoryRow, Record, Step, Target};
+use crate::database::{History, HistoryRow, Record, Statement, Step, Target};
 use crate::model::{Actor, Cid, EventId, EventKind, MigrationName, Target as TargetName, Timestamp};
-use crate::scripts::{Script, Statement, TextError, statements};
+use crate::scripts::{Script, TextError, statements};
 
 /// By how much this machine's clock may be behind the newest entry: what verification tolerates (FORMAT §9).
 const TOLERANCE: i64 = 5_000_000;
-/// A script is sent in parts of about so many bytes: the driver's time grows with the square of a part.
-const PART: usize = 64 << 10;
 
 /// This machine's clock, never before the newest time that was told.
 pub struct Clock(Cell<Timestamp>);
@@ -127,14 +124,16 @@ impl Session {
         script: &Script,
     ) -> Result<Step, OpsError> {
         let sql = script.text().map_err(|error: TextError| OpsError::Folder(error.into()))?.to_owned();
-        let statements = statements(&sql);
+        let statements = statements(&sql)
+            .into_iter()
+            .map(|statement| Statement { range: statement.range, kind: statement.kind })
+            .collect();
         Ok(Step {
             id: EventId::generate(self.clock.now()),
             event,
-            record: self.record(migration.clone()),
+            record: self.record(Some(migration.clone())),
             migration,
-            parts: parts(&sql, &statements),
-            kinds: statements.into_iter().map(|statement| statement.kind).collect(),
+            statements,
             sql,
             transaction: script.transaction,
             up: None,
@@ -143,23 +142,9 @@ impl Session {
     }
 
     /// What a row of this run begins with.
-    pub fn record(&self, migration: MigrationName) -> Record {
+    pub fn record(&self, migration: Option<MigrationName>) -> Record {
         record(&self.actor, &self.target, self.run, migration, self.fingerprint)
     }
-}
-
-/// The whole of a short script; a long one cut where a statement begins.
-fn parts(sql: &str, statements: &[Statement]) -> Vec<Range<usize>> {
-    let mut parts = Vec::new();
-    let mut start = 0;
-    for statement in statements {
-        if statement.range.start >= start + PART {
-            parts.push(start..statement.range.start);
-            start = statement.range.start;
-        }
-    }
-    parts.push(start..sql.len());
-    parts
 }
 
 /// Where the settings name a chain, no other one is continued.
@@ -188,22 +173,5 @@ mod tests {
         let clock = Clock::after(newest).unwrap();
         assert_eq!((clock.now(), clock.now()), (newest, newest));
         assert!(Clock::after(at(-3600)).unwrap().now() > at(-1));
-    }
-
-    #[test]
-    fn parts_cover_a_script_and_end_where_statements_do() {
-        let line = "INSERT INTO t VALUES ('a;b');\n";
-        for count in [0, 1, 3, PART / line.len() + 10, 4 * PART / line.len()] {
-            let sql = line.repeat(count);
-            let parts = parts(&sql, &statements(&sql));
-            let joined: String = parts.iter().map(|part| &sql[part.clone()]).collect();
-            assert_eq!(joined, sql);
-            assert!(
-                parts
-                    .iter()
-                    .all(|part| sql[part.clone()].is_empty() || sql[part.clone()].starts_with("INSERT"))
-            );
-            assert_eq!(parts.len() > 1, sql.len() > PART + line.len(), "{count}");
-        }
     }
 }

@@ -347,3 +347,26 @@ fn a_large_script_is_archived_whole() {
     project.ok(["export", "--out", "demo.car"]);
     project.ok(["verify", "demo.car"]);
 }
+
+#[test]
+fn a_table_of_an_older_greffe_is_read_as_it_is_and_brought_up_to_date_by_the_next_run() {
+    let project = Project::applied();
+    let first = include_str!("../../migrations/history/sqlite/20261122000001_history.up.sql");
+    project.sql(&format!(
+        "ALTER TABLE greffe_history RENAME TO newer; {first}
+         INSERT INTO greffe_history SELECT position, id, event, direction, state, version, started_at, finished_at,
+             up_digests, down_digests,
+             json_object('migration', json_object('name', name), 'schema', json_object('algorithm',
+                 'greffe-sqlite-1', 'after', substr(schema_after, instr(schema_after, ' ') + 1))),
+             files, up_script, down_script, seq, manifest, trust FROM newer;
+         DROP TABLE newer; DELETE FROM greffe_migrations WHERE version = 20261122000002"
+    ));
+    project.unchanged(|| project.ok(["status"]));
+    project.sql("CREATE TABLE by_hand (id)");
+    project.ends(1, ["status"]).prints(&["the schema changed outside the archive"]);
+    project.sql("DROP TABLE by_hand");
+    project.script("4_more.sql", "CREATE TABLE more (id);");
+    project.ok(["apply"]);
+    assert_eq!(project.story(), ["genesis", "apply 1", "apply 2", "apply 3", "apply 4"]);
+    project.verify();
+}

@@ -260,8 +260,8 @@ fn a_damaged_database_is_told_and_nothing_is_lost() {
 #[test]
 fn rows_of_the_history_that_were_changed_by_hand_are_found() {
     for (change, code) in [
-        ("UPDATE greffe_history SET record = 'x' WHERE position = 2", 3),
-        ("UPDATE greffe_history SET record = '{}' WHERE position = 2", 3),
+        ("UPDATE greffe_history SET record = 'x', seq = NULL, manifest = NULL WHERE position = 3", 3),
+        ("UPDATE greffe_history SET record = '{}', seq = NULL, manifest = NULL WHERE position = 3", 3),
         ("UPDATE greffe_history SET id = 'x' WHERE position = 2", 3),
         ("UPDATE greffe_history SET manifest = 'x' WHERE position = 3", 3),
         ("UPDATE greffe_history SET seq = -1 WHERE position = 3", 3),

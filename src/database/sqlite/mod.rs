@@ -15,11 +15,15 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use super::{
-    DatabaseError, Failure, HistoryRow, Place, Repair, Step, StepOutcome, Target, TargetIdentity, Unarchived,
+    DatabaseError, Declaration, Failure, HistoryRow, Place, Step, StepOutcome, Target, TargetIdentity,
+    Unarchived,
 };
 use crate::crypto::Digest;
+use crate::database::rows::Ending;
 use crate::model::{Engine, EventId, Timestamp};
+use fingerprint::Schema;
 use lock::RunLock;
+use run::Ahead;
 
 /// Where sqlx notes which of greffe's own migrations it ran; `_sqlx_migrations` may be the user's.
 const OWN_MIGRATIONS: &str = "greffe_migrations";
@@ -59,9 +63,11 @@ pub struct Sqlite {
     path: PathBuf,
     foreign_keys: bool,
     lock: Option<RunLock>,
-    /// The fingerprint at a value of SQLite's own schema counter.
-    known_schema: Option<(i64, Digest)>,
+    /// The schema as it was read last on this connection.
+    schema: Option<Schema>,
     last_position: Option<i64>,
+    /// A step whose transaction is open already, with its row in it.
+    ahead: Option<Ahead>,
 }
 
 impl Sqlite {
@@ -125,8 +131,9 @@ impl Sqlite {
             path: path.to_owned(),
             foreign_keys: options.foreign_keys,
             lock: None,
-            known_schema: None,
+            schema: None,
             last_position: None,
+            ahead: None,
         })
     }
 
@@ -135,7 +142,7 @@ impl Sqlite {
         let fresh = SqliteConnection::connect_with(&self.connect).await;
         let fresh = fresh.map_err(|error| DatabaseError::Open(failure(&error)))?;
         let used = std::mem::replace(&mut self.connection, fresh);
-        self.known_schema = None;
+        self.schema = None;
         used.close().await.map_err(|error| DatabaseError::Open(failure(&error)))
     }
 
@@ -184,6 +191,7 @@ impl Target for Sqlite {
     }
 
     async fn history(&mut self) -> Result<Vec<HistoryRow>, DatabaseError> {
+        self.abandon_ahead().await;
         let rows = rows::read_all(&mut self.connection).await?;
         self.last_position = Some(rows.last().map_or(0, |row| row.position));
         Ok(rows)
@@ -200,10 +208,11 @@ impl Target for Sqlite {
     async fn run(
         &mut self,
         step: &Step,
+        following: Option<&Step>,
         clock: &dyn Fn() -> Timestamp,
     ) -> Result<StepOutcome, DatabaseError> {
         if step.transaction {
-            self.run_in_transaction(step, clock).await
+            self.run_in_transaction(step, following, clock).await
         } else {
             self.run_bare(step, clock).await
         }
@@ -211,23 +220,22 @@ impl Target for Sqlite {
 
     async fn close_started(&mut self, id: EventId, now: Timestamp) -> Result<(), DatabaseError> {
         let schema = self.fingerprint().await?;
-        rows::close_started(&mut self.connection, id, now, schema).await
+        let rows = self.history().await?;
+        let Some(row) = rows.iter().find(|row| row.id == id) else { return Ok(()) };
+        let mut record = rows::read_record(&mut self.connection, row.position).await?;
+        let ending = Ending::of_started(row, &mut record, now, Some(schema));
+        let ended = rows::update(&mut self.connection, &ending).await;
+        ended.map(drop).map_err(|error| DatabaseError::History(failure(&error)))
     }
 
-    async fn repair(&mut self, repair: &Repair, now: Timestamp) -> Result<(), DatabaseError> {
-        let position = self.next_position().await?;
-        rows::insert_repair(&mut self.connection, position, repair, now).await?;
-        self.last_position = Some(position);
-        Ok(())
+    async fn declare(&mut self, declarations: &[Declaration], now: Timestamp) -> Result<(), DatabaseError> {
+        self.insert_all(declarations, now).await
     }
 
     async fn fingerprint(&mut self) -> Result<(&'static str, Digest), DatabaseError> {
-        let known = self.known_schema;
-        let counter = known.map(|(counter, _)| counter);
-        let (counter, found) = fingerprint::unless_known(&mut self.connection, counter).await?;
-        let digest = found.or(known.map(|(_, digest)| digest));
-        let digest = digest.ok_or(DatabaseError::Schema(Failure::Driver("an unexpected error")))?;
-        self.known_schema = Some((counter, digest));
+        let schema = Schema::read(&mut self.connection, self.schema.take()).await?;
+        let digest = schema.digest();
+        self.schema = Some(schema);
         Ok((fingerprint::ALGORITHM, digest))
     }
 

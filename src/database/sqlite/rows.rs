@@ -1,53 +1,77 @@
-//! Rows of `greffe_history` ⇄ values.
+//! `greffe_history` in SQLite.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::failure;
-use crate::crypto::Digest;
-use crate::database::{DatabaseError, HistoryRow, Place, Repair, RowState, ScriptFile, Step, Unarchived};
-use crate::model::{Cid, Direction, EventId, EventKind, FileDigests, SchemaChange, Timestamp};
+use crate::database::rows::{
+    self, COLUMNS, Value, damaged, parse_record, parse_rows, parse_scripts, to_json,
+};
+use crate::database::{DatabaseError, HistoryRow, Place, Record, Unarchived};
 
-/// One row of the history as a JSON array, without its scripts.
-const COLUMNS: &str = "json_array(position, id, event, direction, state, version, started_at, finished_at, \
-                       up_digests, down_digests, record, seq, manifest, trust)";
+/// The table, wherever a script's own tables are.
+pub const TABLE: &str = "main.greffe_history";
 
 /// Rows that are read at once: each row of an answer is handed from thread to thread, and that takes longer than
-/// to read it. Not more, for fresh memory takes as long as what it is filled with.
-const ROWS_AT_ONCE: i64 = 64;
+/// to read it.
+const ROWS_AT_ONCE: i64 = 256;
 
 fn history_error(error: sqlx::Error) -> DatabaseError {
     DatabaseError::History(failure(&error))
 }
 
-async fn table_exists(connection: &mut SqliteConnection) -> Result<bool, DatabaseError> {
-    let found =
-        sqlx::query("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = 'greffe_history'")
-            .fetch_optional(connection)
-            .await
-            .map_err(history_error)?;
-    Ok(found.is_some())
+/// Writes a value as SQLite reads it.
+pub fn literal(sql: &mut String, value: &Value<'_>) {
+    match value {
+        Value::Null => sql.push_str("NULL"),
+        Value::Integer(number) => sql.push_str(&number.to_string()),
+        Value::Text(text) => {
+            sql.push('\'');
+            sql.push_str(&text.replace('\'', "''"));
+            sql.push('\'');
+        }
+        Value::Bytes(bytes) => {
+            sql.push_str("X'");
+            data_encoding::HEXUPPER.encode_append(bytes, sql);
+            sql.push('\'');
+        }
+    }
+}
+
+/// [`COLUMNS`] of a table that no run has brought up to date yet.
+const COLUMNS_OF_FIRST: &str = "position, id, event, direction, state, version, record ->> '$.migration.name', \
+    started_at, finished_at, up_digests, down_digests, \
+    record ->> '$.schema.algorithm' || coalesce(' ' || (record ->> '$.schema.after'), ''), seq, manifest, trust";
+
+/// What the table has for [`COLUMNS`]; `None` without a table.
+async fn columns(connection: &mut SqliteConnection) -> Result<Option<&'static str>, DatabaseError> {
+    let row = sqlx::query(
+        "SELECT count(*), count(iif(name = 'schema_after', 1, NULL)) \
+         FROM pragma_table_info('greffe_history', 'main')",
+    );
+    let row = row.fetch_one(connection).await.map_err(history_error)?;
+    let counted = |index: usize| row.try_get::<i64, _>(index).map_err(history_error);
+    Ok(match (counted(0)?, counted(1)?) {
+        (0, _) => None,
+        (_, 0) => Some(COLUMNS_OF_FIRST),
+        _ => Some(COLUMNS),
+    })
 }
 
 pub async fn read_all(connection: &mut SqliteConnection) -> Result<Vec<HistoryRow>, DatabaseError> {
-    if !table_exists(connection).await? {
-        return Ok(Vec::new());
-    }
+    let Some(columns) = columns(connection).await? else { return Ok(Vec::new()) };
     let mut rows: Vec<HistoryRow> = Vec::new();
     loop {
         let sql = sqlx::AssertSqlSafe(format!(
-            "SELECT json_group_array({COLUMNS} ORDER BY position) FROM \
-             (SELECT * FROM main.greffe_history WHERE position > ? ORDER BY position LIMIT ?)"
+            "SELECT json_group_array(json_array({columns}) ORDER BY position) FROM \
+             (SELECT * FROM {TABLE} WHERE position > ? ORDER BY position LIMIT ?)"
         ));
         let after = rows.last().map_or(i64::MIN, |row| row.position);
         let row = sqlx::query(sql).bind(after).bind(ROWS_AT_ONCE).fetch_one(&mut *connection).await;
         let row = row.map_err(history_error)?;
-        let written: Vec<Written> = serde_json::from_str(row.try_get(0).map_err(history_error)?)
-            .map_err(|error| damaged(after, error))?;
-        let end = written.len() < ROWS_AT_ONCE as usize;
-        rows.extend(written.into_iter().map(read_row).collect::<Result<Vec<_>, _>>()?);
+        let read = parse_rows(row.try_get(0).map_err(history_error)?, after)?;
+        let end = read.len() < ROWS_AT_ONCE as usize;
+        rows.extend(read);
         if end {
             return Ok(rows);
         }
@@ -59,194 +83,46 @@ pub async fn read_unarchived(
     after: i64,
     limit: u32,
 ) -> Result<Vec<Unarchived>, DatabaseError> {
-    if !table_exists(connection).await? {
-        return Ok(Vec::new());
-    }
     let sql = sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} AS written, files, up_script, down_script FROM main.greffe_history \
+        "SELECT json_array(json_array({COLUMNS})) AS written, record, files, up_script, down_script FROM {TABLE} \
          WHERE seq IS NULL AND state <> 'started' AND position > ? ORDER BY position LIMIT ?"
     ));
     let rows = sqlx::query(sql).bind(after).bind(limit).fetch_all(connection).await.map_err(history_error)?;
-    rows.iter().map(read_with_scripts).collect()
+    rows.iter().map(read_whole).collect()
 }
 
-fn read_with_scripts(row: &SqliteRow) -> Result<Unarchived, DatabaseError> {
-    let written: Written = serde_json::from_str(row.try_get("written").map_err(history_error)?)
-        .map_err(|error| damaged(0, error))?;
-    let history = read_row(written)?;
+fn read_whole(row: &SqliteRow) -> Result<Unarchived, DatabaseError> {
+    let written = row.try_get("written").map_err(history_error)?;
+    let history = parse_rows(written, 0)?.pop().ok_or_else(|| damaged(0, "it is gone"))?;
     let position = history.position;
-    let files: Option<&str> = row.try_get("files").map_err(history_error)?;
-    let names: Option<(Option<String>, Option<String>)> = read_json(position, "files", files)?;
-    let (up_name, down_name) = names.unwrap_or_default();
-    let script = |column, name: Option<String>| -> Result<Option<ScriptFile>, DatabaseError> {
-        let bytes: Option<Vec<u8>> = row.try_get(column).map_err(history_error)?;
-        Ok(name.zip(bytes).map(|(file_name, bytes)| ScriptFile { file_name, bytes }))
-    };
-    Ok(Unarchived {
-        up: script("up_script", up_name)?,
-        down: script("down_script", down_name)?,
-        row: history,
-    })
+    let files = row.try_get("files").map_err(history_error)?;
+    let up = row.try_get("up_script").map_err(history_error)?;
+    let down = row.try_get("down_script").map_err(history_error)?;
+    let (up, down) = parse_scripts(position, files, up, down)?;
+    let record: Option<&str> = row.try_get("record").map_err(history_error)?;
+    let record = record.map(|record| parse_record(position, Some(record))).transpose()?;
+    Ok(Unarchived { row: history, record, up, down })
 }
 
-/// A row as [`COLUMNS`] has it.
-#[derive(Deserialize)]
-struct Written {
-    position: i64,
-    id: String,
-    event: String,
-    direction: String,
-    state: String,
-    version: String,
-    started_at: String,
-    finished_at: Option<String>,
-    up_digests: Option<String>,
-    down_digests: Option<String>,
-    record: String,
-    seq: Option<i64>,
-    manifest: Option<String>,
-    trust: Option<String>,
+pub async fn read_record(connection: &mut SqliteConnection, position: i64) -> Result<Record, DatabaseError> {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT record FROM {TABLE} WHERE position = ?"));
+    let row = sqlx::query(sql).bind(position).fetch_one(connection).await.map_err(history_error)?;
+    parse_record(position, row.try_get::<Option<&str>, _>(0).map_err(history_error)?)
 }
 
-fn damaged(position: i64, detail: impl ToString) -> DatabaseError {
-    DatabaseError::HistoryDamaged { position, detail: detail.to_string() }
+/// Adds a row.
+pub async fn insert(connection: &mut SqliteConnection, row: &rows::NewRow<'_>) -> Result<(), sqlx::Error> {
+    let sql = sqlx::AssertSqlSafe(row.insert(TABLE, literal));
+    sqlx::raw_sql(sql).execute(connection).await.map(drop)
 }
 
-fn read_row(row: Written) -> Result<HistoryRow, DatabaseError> {
-    let position = row.position;
-    let archived = match (row.seq.map(u64::try_from), row.manifest.map(|text| text.parse::<Cid>())) {
-        (None, None) => None,
-        (Some(Ok(seq)), Some(Ok(manifest))) => Some((seq, manifest)),
-        _ => return Err(damaged(position, "seq and manifest do not fit")),
-    };
-    let trust = row.trust.map(|text| text.parse::<Cid>()).transpose();
-    let trust = trust.map_err(|error| damaged(position, error))?;
-    let parse = |text: String| text.parse::<Timestamp>().map_err(|error| damaged(position, error));
-    Ok(HistoryRow {
-        position,
-        id: row.id.parse::<EventId>().map_err(|error| damaged(position, error))?,
-        event: read_word::<EventKind>(position, &row.event)?,
-        direction: read_word::<Direction>(position, &row.direction)?,
-        state: read_word::<RowState>(position, &row.state)?,
-        version: row.version,
-        started_at: parse(row.started_at)?,
-        finished_at: row.finished_at.map(parse).transpose()?,
-        up: read_json::<FileDigests>(position, "up_digests", row.up_digests.as_deref())?,
-        down: read_json::<FileDigests>(position, "down_digests", row.down_digests.as_deref())?,
-        record: read_json(position, "record", Some(&row.record))?
-            .ok_or_else(|| damaged(position, "it has no record"))?,
-        archived,
-        trust,
-    })
-}
-
-/// A word as [`word`] writes it.
-fn read_word<'a, T: Deserialize<'a>>(position: i64, word: &'a str) -> Result<T, DatabaseError> {
-    let word = serde::de::value::BorrowedStrDeserializer::<serde::de::value::Error>::new(word);
-    T::deserialize(word).map_err(|error| damaged(position, error))
-}
-
-fn read_json<T: DeserializeOwned>(
-    position: i64,
-    column: &str,
-    text: Option<&str>,
-) -> Result<Option<T>, DatabaseError> {
-    let Some(text) = text else { return Ok(None) };
-    serde_json::from_str(text).map(Some).map_err(|error| damaged(position, format!("{column}: {error}")))
-}
-
-fn to_json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("records have text keys and finite numbers")
-}
-
-/// What [`insert`] writes.
-pub struct NewRow<'a> {
-    pub position: i64,
-    pub id: EventId,
-    pub event: EventKind,
-    pub direction: Direction,
-    pub state: RowState,
-    pub version: &'a str,
-    pub started_at: Timestamp,
-    pub finished_at: Option<Timestamp>,
-    pub up: Option<&'a ScriptFile>,
-    pub down: Option<&'a ScriptFile>,
-    pub record: String,
-}
-
-impl<'a> NewRow<'a> {
-    /// The row of a step as it begins.
-    pub fn of(step: &'a Step, position: i64, started_at: Timestamp) -> Self {
-        Self {
-            position,
-            id: step.id,
-            event: step.event,
-            direction: if step.event == EventKind::Apply { Direction::Up } else { Direction::Down },
-            state: RowState::Started,
-            version: &step.migration.version,
-            started_at,
-            finished_at: None,
-            up: step.up.as_ref(),
-            down: step.down.as_ref(),
-            record: to_json(&step.record),
-        }
-    }
-}
-
-pub async fn insert(connection: &mut SqliteConnection, row: &NewRow<'_>) -> Result<(), sqlx::Error> {
-    let names = (row.up.map(|file| &file.file_name), row.down.map(|file| &file.file_name));
-    let digests = |file: Option<&ScriptFile>| file.map(|file| to_json(&FileDigests::of(&file.bytes)));
-    sqlx::query(
-        "INSERT INTO main.greffe_history (position, id, event, direction, state, version, started_at, finished_at, \
-         up_digests, down_digests, record, files, up_script, down_script) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(row.position)
-    .bind(row.id.to_string())
-    .bind(row.event.as_str())
-    .bind(word(&row.direction))
-    .bind(word(&row.state))
-    .bind(row.version)
-    .bind(row.started_at.to_string())
-    .bind(row.finished_at.map(|time| time.to_string()))
-    .bind(digests(row.up))
-    .bind(digests(row.down))
-    .bind(row.record.as_str())
-    .bind(to_json(&names))
-    .bind(row.up.map(|file| file.bytes.as_slice()))
-    .bind(row.down.map(|file| file.bytes.as_slice()))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// How a row ended.
-pub struct Ending<'a> {
-    pub position: i64,
-    pub event: EventKind,
-    pub state: RowState,
-    pub finished_at: Timestamp,
-    pub record: &'a crate::database::Record,
-}
-
-/// Whether the row was there to be finished: a script may have taken it away.
-pub async fn finish(connection: &mut SqliteConnection, ending: &Ending<'_>) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
-        "UPDATE main.greffe_history SET event = ?, state = ?, finished_at = ?, record = ? WHERE position = ?",
-    )
-    .bind(ending.event.as_str())
-    .bind(word(&ending.state))
-    .bind(ending.finished_at.to_string())
-    .bind(to_json(ending.record))
-    .bind(ending.position)
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// The word that an enumeration is written as.
-fn word<T: Serialize>(value: &T) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+/// Whether the row was there to be ended: a script may have taken it away.
+pub async fn update(
+    connection: &mut SqliteConnection,
+    ending: &rows::Ending<'_>,
+) -> Result<bool, sqlx::Error> {
+    let sql = sqlx::AssertSqlSafe(ending.update(TABLE, literal));
+    Ok(sqlx::raw_sql(sql).execute(connection).await?.rows_affected() == 1)
 }
 
 pub async fn mark_archived(connection: &mut SqliteConnection, places: &[Place]) -> Result<(), DatabaseError> {
@@ -255,7 +131,7 @@ pub async fn mark_archived(connection: &mut SqliteConnection, places: &[Place]) 
     // One statement is one transaction.
     sqlx::query(
         "UPDATE main.greffe_history SET seq = place.value ->> 1, manifest = place.value ->> 2, \
-         trust = place.value ->> 3, up_script = NULL, down_script = NULL \
+         trust = place.value ->> 3, record = NULL, up_script = NULL, down_script = NULL \
          FROM json_each(?) AS place WHERE greffe_history.id = place.value ->> 0",
     )
     .bind(to_json(&places))
@@ -263,49 +139,4 @@ pub async fn mark_archived(connection: &mut SqliteConnection, places: &[Place]) 
     .await
     .map_err(history_error)?;
     Ok(())
-}
-
-pub async fn close_started(
-    connection: &mut SqliteConnection,
-    id: EventId,
-    now: Timestamp,
-    (algorithm, after): (&'static str, Digest),
-) -> Result<(), DatabaseError> {
-    let rows = read_all(connection).await?;
-    let Some(row) = rows.into_iter().find(|row| row.id == id) else { return Ok(()) };
-    let mut record = row.record;
-    if let Some(schema) = &mut record.schema {
-        *schema = SchemaChange { algorithm: algorithm.to_owned(), before: schema.before, after: Some(after) };
-    }
-    let finished_at = now.max(row.started_at);
-    let ending = Ending {
-        position: row.position,
-        event: EventKind::Fail,
-        state: RowState::Partial,
-        finished_at,
-        record: &record,
-    };
-    finish(connection, &ending).await.map(drop).map_err(history_error)
-}
-
-pub async fn insert_repair(
-    connection: &mut SqliteConnection,
-    position: i64,
-    repair: &Repair,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
-    let row = NewRow {
-        position,
-        id: repair.id,
-        event: EventKind::Repair,
-        direction: repair.direction,
-        state: RowState::Done,
-        version: &repair.version,
-        started_at: now,
-        finished_at: Some(now),
-        up: repair.up.as_ref(),
-        down: repair.down.as_ref(),
-        record: to_json(&repair.record),
-    };
-    insert(connection, &row).await.map_err(history_error)
 }

@@ -3,16 +3,29 @@
 //! The history row goes in first, as `started`, and is finished in the same transaction. Should a script
 //! end the transaction after all, the row that tells so is durable with it; nothing is applied unseen.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use futures_util::TryStreamExt as _;
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{Either, Row as _};
 
-use super::rows::{self, Ending, NewRow};
+use super::fingerprint::ALGORITHM;
+use super::rows::{self, TABLE, literal};
 use super::{Sqlite, failure};
-use crate::database::{DatabaseError, Failure, RowState, Step, StepOutcome, Target as _};
-use crate::model::{ErrorCode, EventKind, SchemaChange, StatementRun, Timestamp};
+use crate::database::rows::{Ending, NewRow};
+use crate::database::{
+    DatabaseError, Declaration, Failure, Record, RowState, Statement, Step, StepOutcome, Target as _,
+};
+use crate::model::{ErrorCode, EventId, EventKind, SchemaChange, StatementRun, Timestamp};
+
+/// What came of statements of greffe's own: how many ended well, the last value that they told, and the error
+/// of the next one.
+struct Answer {
+    ended: usize,
+    value: Option<i64>,
+    error: Option<sqlx::Error>,
+}
 
 /// What came of a script's statements.
 struct Executed {
@@ -25,6 +38,15 @@ struct Executed {
 struct Failed {
     failure: Failure,
     statement: u64,
+}
+
+/// A step whose transaction was opened by the message that ended the one before.
+pub struct Ahead {
+    id: EventId,
+    position: i64,
+    started_at: Timestamp,
+    /// SQLite's counter of schema changes at that time.
+    counter: i64,
 }
 
 /// A run that has begun.
@@ -43,7 +65,7 @@ impl Begun<'_> {
 
     /// A failure that shows after the last statement.
     fn failed_at_end(&self, failure: Failure) -> Failed {
-        Failed { failure, statement: self.step.kinds.len() as u64 }
+        Failed { failure, statement: self.step.statements.len() as u64 }
     }
 }
 
@@ -58,21 +80,10 @@ impl Sqlite {
     pub(super) async fn run_in_transaction(
         &mut self,
         step: &Step,
+        following: Option<&Step>,
         clock: &dyn Fn() -> Timestamp,
     ) -> Result<StepOutcome, DatabaseError> {
-        let position = self.next_position().await?;
-        self.execute("BEGIN IMMEDIATE").await?;
-        let before = self.fingerprint_if(step).await;
-        let before = self.or_rollback(before).await?;
-        let begun = Begun { step, position, started_at: clock(), clock };
-        let inserted =
-            rows::insert(&mut self.connection, &NewRow::of(step, position, begun.started_at)).await;
-        if let Err(error) = inserted {
-            self.rollback().await;
-            // The position is the key: whoever took it wrote after this run read the history.
-            let taken = matches!(&error, sqlx::Error::Database(error) if error.is_unique_violation());
-            return Err(if taken { DatabaseError::Concurrent } else { history_error(&error) });
-        }
+        let (begun, before) = self.begin(step, clock).await?;
         let references = self.broken_references().await;
         let references = self.or_rollback(references).await?;
         let mut executed = execute_script(&mut self.connection, step).await;
@@ -92,42 +103,110 @@ impl Sqlite {
         let mut record = step.record.clone();
         record.statements = executed.statements;
         record.schema = schema_change(before, after);
-        let finished_at = begun.finished_at();
-        let ending =
-            Ending { position, event: step.event, state: RowState::Done, finished_at, record: &record };
-        match rows::finish(&mut self.connection, &ending).await {
-            Ok(true) => self.commit(&begun).await,
-            // The row was there before the script ran, and could be written.
-            Ok(false) | Err(sqlx::Error::Database(_)) => {
-                let failed = begun.failed_at_end(Failure::Driver(
-                    "the script keeps its row of the history from being written",
-                ));
-                self.record_failure(&begun, record.statements, failed).await
+        self.commit(&begun, record, following).await
+    }
+
+    /// Opens the transaction with the row of the step in it, unless it is open. The schema as it is then.
+    async fn begin<'a>(
+        &mut self,
+        step: &'a Step,
+        clock: &'a dyn Fn() -> Timestamp,
+    ) -> Result<(Begun<'a>, Fingerprint), DatabaseError> {
+        let ahead = match self.ahead.take() {
+            Some(ahead) if ahead.id == step.id => ahead,
+            other => {
+                self.ahead = other;
+                self.abandon_ahead().await;
+                self.begin_now(step, clock()).await?
             }
-            Err(error) => {
-                self.rollback().await;
-                Err(history_error(&error))
+        };
+        let begun = Begun { step, position: ahead.position, started_at: ahead.started_at, clock };
+        match &self.schema {
+            Some(known) if step.record.schema.is_some() && known.is_at(ahead.counter) => {
+                Ok((begun, Some((ALGORITHM, known.digest()))))
+            }
+            _ => {
+                let before = self.fingerprint_if(step).await;
+                Ok((begun, self.or_rollback(before).await?))
             }
         }
     }
 
-    /// Commits. Deferred constraints are checked here, so this may still be the script's failure.
-    async fn commit(&mut self, begun: &Begun<'_>) -> Result<StepOutcome, DatabaseError> {
-        let Err(error) = sqlx::raw_sql("COMMIT").execute(&mut self.connection).await else {
+    async fn begin_now(&mut self, step: &Step, started_at: Timestamp) -> Result<Ahead, DatabaseError> {
+        let position = self.next_position().await?;
+        let sql = begin_with(&NewRow::of_step(step, position, started_at));
+        let begin = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).fetch_one(&mut self.connection).await;
+        match begin.and_then(|row| row.try_get(0)) {
+            Ok(counter) => Ok(Ahead { id: step.id, position, started_at, counter }),
+            Err(error) => {
+                self.rollback().await;
+                // The position is the key: whoever took it wrote after this run read the history.
+                let taken = matches!(&error, sqlx::Error::Database(error) if error.is_unique_violation());
+                Err(if taken { DatabaseError::Concurrent } else { history_error(&error) })
+            }
+        }
+    }
+
+    /// Undoes what was begun for a step that is not run after all.
+    pub(super) async fn abandon_ahead(&mut self) {
+        if self.ahead.take().is_some() {
+            self.rollback().await;
+        }
+    }
+
+    /// Ends the row and the transaction, and opens that of the step that follows. Deferred constraints are
+    /// checked here, so this may still be the script's failure.
+    async fn commit(
+        &mut self,
+        begun: &Begun<'_>,
+        record: Record,
+        following: Option<&Step>,
+    ) -> Result<StepOutcome, DatabaseError> {
+        let disturbs = disturbs(begun.step);
+        let ending = Ending {
+            position: begun.position,
+            event: begun.step.event,
+            state: RowState::Done,
+            finished_at: begun.finished_at(),
+            record: &record,
+        };
+        let mut sql = format!("{}; {REQUIRE_ONE_CHANGE}; COMMIT", ending.update(TABLE, literal));
+        let (position, started_at) = (begun.position + 1, ending.finished_at);
+        let following = following.filter(|step| step.transaction && !disturbs);
+        if let Some(step) = following {
+            sql.push_str("; ");
+            sql.push_str(&begin_with(&NewRow::of_step(step, position, started_at)));
+        }
+        let Answer { ended, value, error } = self.execute_in_turn(sql).await;
+        if ended >= STATEMENTS_OF_COMMIT {
             self.last_position = Some(begun.position);
-            if disturbs(begun.step) {
+            match (following, value) {
+                (Some(step), Some(counter)) if error.is_none() => {
+                    self.ahead = Some(Ahead { id: step.id, position, started_at, counter });
+                }
+                // What kept it from beginning shows when it begins by itself.
+                (Some(_), _) => drop(self.rollback().await),
+                (None, _) => {}
+            }
+            if disturbs {
                 self.reconnect().await?;
             }
             return Ok(StepOutcome::Done);
-        };
+        }
+        let Some(error) = error else { return Err(DatabaseError::TransactionEnded) };
+        let is_answer = matches!(error, sqlx::Error::Database(_));
         let failure = failure(&error);
         let code = match &failure {
             Failure::Server { code, .. } => code.parse::<u32>().unwrap_or(0),
             _ => 0,
         };
+        // The row was there before the script ran, and could be written.
+        if is_answer && ended + 1 < STATEMENTS_OF_COMMIT {
+            let kept = Failure::Driver("the script keeps its row of the history from being written");
+            return self.record_failure(begun, record.statements, begun.failed_at_end(kept)).await;
+        }
         if code & 0xff == CONSTRAINT {
-            let failed = begun.failed_at_end(failure);
-            return self.record_failure(begun, Vec::new(), failed).await;
+            return self.record_failure(begun, Vec::new(), begun.failed_at_end(failure)).await;
         }
         self.rollback().await;
         Err(if code == NO_TRANSACTION {
@@ -135,6 +214,20 @@ impl Sqlite {
         } else {
             DatabaseError::History(failure)
         })
+    }
+
+    /// Runs statements of greffe's own until one fails.
+    async fn execute_in_turn(&mut self, sql: String) -> Answer {
+        let mut results = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).fetch_many(&mut self.connection);
+        let mut answer = Answer { ended: 0, value: None, error: None };
+        loop {
+            match results.try_next().await {
+                Ok(Some(Either::Left(_))) => answer.ended += 1,
+                Ok(Some(Either::Right(row))) => answer.value = row.try_get(0).ok(),
+                Ok(None) => return answer,
+                Err(error) => return Answer { error: Some(error), ..answer },
+            }
+        }
     }
 
     /// Undoes a script and writes a row that tells of it.
@@ -151,17 +244,14 @@ impl Sqlite {
         record.statements = statements;
         record.schema = schema_change(schema, schema);
         record.error = Some(error_code(&failed));
-        self.execute("BEGIN IMMEDIATE").await?;
-        let row = NewRow::of(begun.step, begun.position, begun.started_at);
-        let mut written = rows::insert(&mut self.connection, &row).await.map(|()| true);
-        if written.is_ok() {
-            let (position, finished_at) = (begun.position, begun.finished_at());
-            let (event, state) = (EventKind::Fail, RowState::Done);
-            let ending = Ending { position, event, state, finished_at, record: &record };
-            written = rows::finish(&mut self.connection, &ending).await;
-        }
-        self.or_rollback(written.map_err(|error| history_error(&error))).await?;
-        self.execute("COMMIT").await?;
+        let row = NewRow {
+            event: EventKind::Fail,
+            state: RowState::Done,
+            finished_at: Some(begun.finished_at()),
+            record: &record,
+            ..NewRow::of_step(begun.step, begun.position, begun.started_at)
+        };
+        rows::insert(&mut self.connection, &row).await.map_err(|error| history_error(&error))?;
         self.last_position = Some(begun.position);
         Ok(StepOutcome::Failed { failure: failed.failure, statement: failed.statement, partial: false })
     }
@@ -176,7 +266,7 @@ impl Sqlite {
         let mut first = step.clone();
         first.record.schema = schema_change(before, None);
         let begun = Begun { step, position, started_at: clock(), clock };
-        rows::insert(&mut self.connection, &NewRow::of(&first, position, begun.started_at))
+        rows::insert(&mut self.connection, &NewRow::of_step(&first, position, begun.started_at))
             .await
             .map_err(|error| history_error(&error))?;
         self.last_position = Some(position);
@@ -203,7 +293,7 @@ impl Sqlite {
         };
         let ending = Ending { position, event, state, finished_at: begun.finished_at(), record: &record };
         let finished =
-            rows::finish(&mut self.connection, &ending).await.map_err(|error| history_error(&error))?;
+            rows::update(&mut self.connection, &ending).await.map_err(|error| history_error(&error))?;
         if !finished {
             return Err(DatabaseError::RowGone);
         }
@@ -234,14 +324,29 @@ impl Sqlite {
         counted.and_then(|row| row.try_get(0)).map_err(|error| DatabaseError::Schema(failure(&error)))
     }
 
-    async fn execute(&mut self, sql: &'static str) -> Result<(), DatabaseError> {
-        let done = sqlx::raw_sql(sql).execute(&mut self.connection).await;
-        done.map(drop).map_err(|error| history_error(&error))
+    /// Adds the rows of events that run nothing; one statement each, all in one transaction.
+    pub(super) async fn insert_all(
+        &mut self,
+        declarations: &[Declaration],
+        now: Timestamp,
+    ) -> Result<(), DatabaseError> {
+        let mut position = self.next_position().await? - 1;
+        let mut sql = "BEGIN IMMEDIATE".to_owned();
+        for declaration in declarations {
+            position += 1;
+            sql.push_str("; ");
+            sql.push_str(&NewRow::of_declaration(declaration, position, now).insert(TABLE, literal));
+        }
+        sql.push_str("; COMMIT");
+        let done = self.execute_in_turn(sql).await.error.map_or(Ok(()), |error| Err(history_error(&error)));
+        self.or_rollback(done).await?;
+        self.last_position = Some(position);
+        Ok(())
     }
 
     /// Rolls back, and says whether a transaction was open; where none was, there was nothing to undo.
     async fn rollback(&mut self) -> bool {
-        self.known_schema = None;
+        self.schema = None;
         sqlx::raw_sql("ROLLBACK").execute(&mut self.connection).await.is_ok()
     }
 
@@ -253,10 +358,20 @@ impl Sqlite {
     }
 }
 
+/// Fails unless the statement before it changed one row: there is no other way to stop before a COMMIT.
+const REQUIRE_ONE_CHANGE: &str = "SELECT abs(iif(changes() = 1, 0, -9223372036854775807 - 1))";
+/// The UPDATE, [`REQUIRE_ONE_CHANGE`] and the COMMIT.
+const STATEMENTS_OF_COMMIT: usize = 3;
 /// SQLite's primary result code for a constraint.
 const CONSTRAINT: u32 = 19;
 /// What COMMIT answers when no transaction is open: SQLITE_ERROR.
 const NO_TRANSACTION: u32 = 1;
+
+/// Opens a transaction with a row in it; tells SQLite's counter of schema changes.
+fn begin_with(row: &NewRow<'_>) -> String {
+    let insert = row.insert(TABLE, literal);
+    format!("BEGIN IMMEDIATE; {insert}; SELECT schema_version FROM pragma_schema_version")
+}
 
 fn history_error(error: &sqlx::Error) -> DatabaseError {
     DatabaseError::History(failure(error))
@@ -292,8 +407,8 @@ fn error_code(Failed { failure, statement }: &Failed) -> ErrorCode {
 async fn execute_script(connection: &mut SqliteConnection, step: &Step) -> Executed {
     let mut executed = Executed { statements: Vec::new(), failed: None };
     let mut count = 0;
-    for part in &step.parts {
-        let sql = step.sql.get(part.clone()).unwrap_or_default();
+    for part in parts(&step.sql, &step.statements) {
+        let sql = step.sql.get(part).unwrap_or_default();
         let mut results = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute_many(&mut *connection);
         let mut begin = Instant::now();
         loop {
@@ -301,7 +416,8 @@ async fn execute_script(connection: &mut SqliteConnection, step: &Step) -> Execu
                 Ok(None) => break,
                 Ok(Some(result)) => {
                     let duration_us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
-                    let kind = step.kinds.get(count).map_or("OTHER", String::as_str);
+                    let kind =
+                        step.statements.get(count).map_or("OTHER", |statement| statement.kind.as_str());
                     let rows = matches!(kind, "INSERT" | "UPDATE" | "DELETE").then(|| result.rows_affected());
                     add_statement(&mut executed.statements, kind, duration_us, rows);
                     count += 1;
@@ -326,5 +442,48 @@ fn add_statement(statements: &mut Vec<StatementRun>, kind: &str, duration_us: u6
             last.rows = last.rows.zip(rows).map(|(sum, rows)| sum.saturating_add(rows));
         }
         _ => statements.push(StatementRun { kind: kind.to_owned(), count: 1, duration_us, rows }),
+    }
+}
+
+/// A script is sent in parts of about so many bytes: the driver's time grows with the square of a part.
+const PART: usize = 64 << 10;
+
+/// The whole of a short script; a long one cut where a statement begins.
+fn parts(sql: &str, statements: &[Statement]) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for statement in statements {
+        if statement.range.start >= start + PART {
+            parts.push(start..statement.range.start);
+            start = statement.range.start;
+        }
+    }
+    parts.push(start..sql.len());
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_a_script_and_end_where_statements_do() {
+        let line = "INSERT INTO t VALUES ('a;b');\n";
+        for count in [0, 1, 3, PART / line.len() + 10, 4 * PART / line.len()] {
+            let sql = line.repeat(count);
+            let statement = |index: usize| Statement {
+                range: index * line.len()..(index + 1) * line.len() - 1,
+                kind: "INSERT".to_owned(),
+            };
+            let parts = parts(&sql, &(0..count).map(statement).collect::<Vec<_>>());
+            let joined: String = parts.iter().map(|part| &sql[part.clone()]).collect();
+            assert_eq!(joined, sql);
+            assert!(
+                parts
+                    .iter()
+                    .all(|part| sql[part.clone()].is_empty() || sql[part.clone()].starts_with("INSERT"))
+            );
+            assert_eq!(parts.len() > 1, sql.len() > PART + line.len(), "{count}");
+        }
     }
 }
