@@ -3,6 +3,7 @@
 
 mod history;
 mod rows;
+mod schema;
 pub mod sqlite;
 
 use std::ops::Range;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use history::{Applied, History, HistoryRow, Record, RowState};
+pub use schema::{Access, ObjectName, Schema, digest_of_digests};
 
 use crate::crypto::Digest;
 use crate::model::{Cid, Direction, Engine, EventId, EventKind, FileDigests, MigrationName, Timestamp};
@@ -202,7 +204,10 @@ pub trait Target {
         now: Timestamp,
     ) -> impl Future<Output = Result<(), DatabaseError>>;
 
-    /// The canonical text's name and digest for the schema as it is.
+    /// The schema as it is: its canonical text.
+    fn schema(&mut self) -> impl Future<Output = Result<Schema, DatabaseError>>;
+
+    /// The canonical text's name and digest for the schema as it is; no dearer than needed.
     fn fingerprint(&mut self) -> impl Future<Output = Result<(&'static str, Digest), DatabaseError>>;
 
     /// Closes the connection and gives the lock back.

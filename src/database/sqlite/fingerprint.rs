@@ -13,7 +13,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::failure;
 use crate::crypto::Digest;
-use crate::database::{DatabaseError, Failure};
+use crate::database::{DatabaseError, Failure, ObjectName, Schema};
 
 /// What `schema.algorithm` says.
 pub const ALGORITHM: &str = "greffe-sqlite-1";
@@ -29,7 +29,7 @@ const LINES: &str = "
 const OWN: [&str; 2] = ["greffe_history", "greffe_migrations"];
 
 /// A schema that was read: the next reading only looks at what differs.
-pub struct Schema {
+pub struct Known {
     counter: i64,
     /// In the order of the file.
     lines: Vec<String>,
@@ -38,7 +38,7 @@ pub struct Schema {
     digest: Digest,
 }
 
-impl Schema {
+impl Known {
     /// Reads the schema as it is, also inside a transaction. `known`: what was read on this connection before.
     pub async fn read(connection: &mut SqliteConnection, known: Option<Self>) -> Result<Self, DatabaseError> {
         let counter = known.as_ref().map(|known| known.counter);
@@ -63,6 +63,14 @@ impl Schema {
 
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// Object by object.
+    pub fn schema(&self) -> Schema {
+        let objects = self.canonical.iter().map(|([kind, name, _table], line)| {
+            (ObjectName { kind: kind.clone(), name: name.clone() }, line.clone())
+        });
+        Schema { algorithm: ALGORITHM, objects: objects.collect(), digest: self.digest, access: None }
     }
 
     fn with(mut self, counter: i64, text: &str) -> Result<Self, DatabaseError> {

@@ -15,13 +15,13 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use super::{
-    DatabaseError, Declaration, Failure, HistoryRow, Place, Step, StepOutcome, Target, TargetIdentity,
-    Unarchived,
+    DatabaseError, Declaration, Failure, HistoryRow, Place, Schema, Step, StepOutcome, Target,
+    TargetIdentity, Unarchived,
 };
 use crate::crypto::Digest;
 use crate::database::rows::Ending;
 use crate::model::{Engine, EventId, Timestamp};
-use fingerprint::Schema;
+use fingerprint::Known;
 use lock::RunLock;
 use run::Ahead;
 
@@ -64,7 +64,7 @@ pub struct Sqlite {
     foreign_keys: bool,
     lock: Option<RunLock>,
     /// The schema as it was read last on this connection.
-    schema: Option<Schema>,
+    known: Option<Known>,
     last_position: Option<i64>,
     /// A step whose transaction is open already, with its row in it.
     ahead: Option<Ahead>,
@@ -131,7 +131,7 @@ impl Sqlite {
             path: path.to_owned(),
             foreign_keys: options.foreign_keys,
             lock: None,
-            schema: None,
+            known: None,
             last_position: None,
             ahead: None,
         })
@@ -142,8 +142,13 @@ impl Sqlite {
         let fresh = SqliteConnection::connect_with(&self.connect).await;
         let fresh = fresh.map_err(|error| DatabaseError::Open(failure(&error)))?;
         let used = std::mem::replace(&mut self.connection, fresh);
-        self.schema = None;
+        self.known = None;
         used.close().await.map_err(|error| DatabaseError::Open(failure(&error)))
+    }
+
+    async fn read_schema(&mut self) -> Result<&Known, DatabaseError> {
+        let known = Known::read(&mut self.connection, self.known.take()).await?;
+        Ok(self.known.insert(known))
     }
 
     async fn own_schema_is_current(&mut self) -> bool {
@@ -232,11 +237,13 @@ impl Target for Sqlite {
         self.insert_all(declarations, now).await
     }
 
+    async fn schema(&mut self) -> Result<Schema, DatabaseError> {
+        Ok(self.read_schema().await?.schema())
+    }
+
     async fn fingerprint(&mut self) -> Result<(&'static str, Digest), DatabaseError> {
-        let schema = Schema::read(&mut self.connection, self.schema.take()).await?;
-        let digest = schema.digest();
-        self.schema = Some(schema);
-        Ok((fingerprint::ALGORITHM, digest))
+        let known = self.read_schema().await?;
+        Ok((fingerprint::ALGORITHM, known.digest()))
     }
 
     async fn close(self) {

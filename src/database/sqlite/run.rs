@@ -121,7 +121,7 @@ impl Sqlite {
             }
         };
         let begun = Begun { step, position: ahead.position, started_at: ahead.started_at, clock };
-        match &self.schema {
+        match &self.known {
             Some(known) if step.record.schema.is_some() && known.is_at(ahead.counter) => {
                 Ok((begun, Some((ALGORITHM, known.digest()))))
             }
@@ -346,7 +346,7 @@ impl Sqlite {
 
     /// Rolls back, and says whether a transaction was open; where none was, there was nothing to undo.
     async fn rollback(&mut self) -> bool {
-        self.schema = None;
+        self.known = None;
         sqlx::raw_sql("ROLLBACK").execute(&mut self.connection).await.is_ok()
     }
 

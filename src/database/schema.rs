@@ -1,0 +1,62 @@
+//! The canonical text of a schema, object by object, and its fingerprint. What the text of an object is, each
+//! engine's adapter says; the algorithm's name stands for it.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::crypto::Digest;
+
+/// What an object is called: its kind, such as `table`, and its name as SQL writes it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ObjectName {
+    pub kind: String,
+    pub name: String,
+}
+
+/// A schema, greffe's own tables left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// What `schema.algorithm` says.
+    pub algorithm: &'static str,
+    /// The canonical text of each object, without a line feed at its end.
+    pub objects: BTreeMap<ObjectName, String>,
+    /// The fingerprint.
+    pub digest: Digest,
+    /// Owners and grants, which are no part of the fingerprint: roles belong to a server. `None` where the engine
+    /// has none.
+    pub access: Option<Access>,
+}
+
+/// Who owns what and who may do what, one line for each object that says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    pub lines: Vec<String>,
+    /// SHA-256 over the lines, each ended by a line feed.
+    pub digest: Digest,
+}
+
+impl Access {
+    #[must_use]
+    pub fn new(mut lines: Vec<String>) -> Self {
+        lines.sort_unstable();
+        let mut hash = Sha256::new();
+        for line in &lines {
+            hash.update(line);
+            hash.update("\n");
+        }
+        Self { lines, digest: Digest(hash.finalize().into()) }
+    }
+}
+
+/// The fingerprint of engines whose objects are hashed one by one: SHA-256 over the SHA-256 digests (32 bytes each)
+/// of the objects' texts, in the order of kind and name as bytes. Who knows the texts' digests hashes only those
+/// that changed.
+#[must_use]
+pub fn digest_of_digests<'a>(digests: impl IntoIterator<Item = &'a Digest>) -> Digest {
+    let mut hash = Sha256::new();
+    for digest in digests {
+        hash.update(digest.0);
+    }
+    Digest(hash.finalize().into())
+}
