@@ -82,6 +82,8 @@ impl Engine for Postgres {
             format!("unix_socket_directories={}", home.path("").display()),
             "max_connections=60".to_owned(),
             "shared_buffers=24MB".to_owned(),
+            // A new database writes much log; its files need not be filled with zeros first to be durable.
+            "wal_init_zero=off".to_owned(),
         ];
         let mut arguments = vec!["-D".to_owned(), home.path("data").display().to_string()];
         arguments.extend(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]));
