@@ -14,6 +14,8 @@ mod project;
 mod quickstart;
 mod repair;
 mod rollback;
+mod servers;
+mod servers_test;
 mod settings;
 mod status;
 mod tools;
