@@ -7,7 +7,7 @@ use super::outbox::{Archived, archive_problems, require_same_database};
 use super::plan::{Pending, Plan, Problem, Wanted, plan};
 use super::session::{Session, require_same_chain};
 use super::{ChainReader, OpenKey, OpsError, Progress, Project};
-use crate::database::{Failure, History, ScriptFile, Step, StepOutcome, Target};
+use crate::database::{Failure, History, HistoryRow, ScriptFile, Step, StepOutcome, Target};
 use crate::model::{Cid, EventKind, MigrationName, StatementRun};
 use crate::scripts::{Migration, Script, read_folder, statements};
 
@@ -124,27 +124,24 @@ pub async fn apply<T: Target>(
     open_key: OpenKey,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome, OpsError> {
-    let folder = read_folder(&project.migrations)?;
+    let path = project.migrations.clone();
+    let reading = std::thread::spawn(move || read_folder(&path));
+    let looked = target.history().await;
+    let folder = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     require_known(&folder, wanted)?;
+    // What cannot be read now, beside another run, is told below if it lasts.
+    if let Ok(rows) = looked
+        && let Some(outcome) = up_to_date(project, &plan(&folder, &History::of(&rows), wanted), &rows)?
+    {
+        return Ok(outcome);
+    }
     target.lock(project.lock_wait).await?;
     let rows = target.history().await?;
-    let Plan { pending, problems } = plan(&folder, &History::of(&rows), wanted);
-    let outstanding = rows.iter().any(|row| row.archived.is_none());
-    if pending.is_empty() && !outstanding && !problems.iter().any(Problem::stops) {
-        let reader = ChainReader::open(&project.archive, &project.name)?;
-        reader.require_end()?;
-        require_same_chain(project, reader.root())?;
-        require_same_database(&reader, &rows)?;
-        let head = reader.head();
-        return Ok(Outcome {
-            recovered: vec![],
-            archived: vec![],
-            failed: None,
-            notes: problems,
-            head,
-            torn_bytes: 0,
-        });
+    let plan = plan(&folder, &History::of(&rows), wanted);
+    if let Some(outcome) = up_to_date(project, &plan, &rows)? {
+        return Ok(outcome);
     }
+    let Plan { pending, problems } = plan;
     let mut session = Session::open(project, target, &rows, open_key).await?;
     let recovered = session.archive(target, &rows, progress).await?;
     let (stopping, notes): (Vec<Problem>, Vec<Problem>) = problems.into_iter().partition(Problem::stops);
@@ -170,6 +167,20 @@ pub async fn apply<T: Target>(
     let rows = target.history().await?;
     let archived = session.archive(target, &rows, progress).await?;
     Ok(session.outcome(recovered, archived, failed, notes))
+}
+
+/// The outcome where nothing has to be done.
+fn up_to_date(project: &Project, plan: &Plan, rows: &[HistoryRow]) -> Result<Option<Outcome>, OpsError> {
+    let outstanding = rows.iter().any(|row| row.archived.is_none());
+    if !plan.pending.is_empty() || outstanding || plan.problems.iter().any(Problem::stops) {
+        return Ok(None);
+    }
+    let reader = ChainReader::open(&project.archive, &project.name)?;
+    reader.require_end()?;
+    require_same_chain(project, reader.root())?;
+    require_same_database(&reader, rows)?;
+    let (head, notes) = (reader.head(), plan.problems.clone());
+    Ok(Some(Outcome { recovered: vec![], archived: vec![], failed: None, notes, head, torn_bytes: 0 }))
 }
 
 fn step_of(session: &Session, migration: Migration) -> Result<Step, OpsError> {

@@ -40,7 +40,8 @@ fn own_migrations() -> Migrator {
 pub enum Access {
     /// Nothing is created or changed.
     Read,
-    /// The database is created when it is missing.
+    /// The database is created when it is missing, else only read until it is locked: what turns out to need no
+    /// change leaves no trace.
     Write,
 }
 
@@ -57,8 +58,10 @@ pub struct Options {
 /// A SQLite database in a file.
 pub struct Sqlite {
     connection: SqliteConnection,
-    /// How the connection was made, to make it again.
+    /// How the connection is made again.
     connect: SqliteConnectOptions,
+    /// How it is made once the database is locked, where it was opened to read until then.
+    when_locked: Option<SqliteConnectOptions>,
     version: String,
     path: PathBuf,
     foreign_keys: bool,
@@ -102,22 +105,38 @@ impl Sqlite {
     /// # Errors
     /// [`DatabaseError::Missing`] when only reading and there is none; [`DatabaseError::Open`] otherwise.
     pub async fn open(path: &Path, options: Options) -> Result<Self, DatabaseError> {
-        if options.access == Access::Read && !path.exists() {
+        let exists = path.exists();
+        if options.access == Access::Read && !exists {
             return Err(DatabaseError::Missing(path.to_owned()));
         }
-        let reads = options.access == Access::Read;
-        let connect = SqliteConnectOptions::new()
+        let write = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(!reads)
-            .read_only(reads)
-            .immutable(reads && is_idle_wal(path))
+            .create_if_missing(options.access == Access::Write)
             .foreign_keys(options.foreign_keys)
             .busy_timeout(options.busy_timeout)
             .synchronous(SqliteSynchronous::Full)
             .disable_statement_logging();
-        let mut connection = SqliteConnection::connect_with(&connect)
-            .await
-            .map_err(|error| DatabaseError::Open(failure(&error)))?;
+        let read = write.clone().create_if_missing(false).read_only(true).immutable(is_idle_wal(path));
+        let (connect, when_locked) = match options.access {
+            Access::Read => (read, None),
+            Access::Write if exists => (read, Some(write)),
+            Access::Write => (write, None),
+        };
+        match (Self::connect(path, &connect, options).await, when_locked) {
+            (Ok(opened), when_locked) => Ok(Self { when_locked, ..opened }),
+            // What a crash left is mended by a connection that may write.
+            (Err(_), Some(write)) => Self::connect(path, &write, options).await,
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    async fn connect(
+        path: &Path,
+        connect: &SqliteConnectOptions,
+        options: Options,
+    ) -> Result<Self, DatabaseError> {
+        let connection = SqliteConnection::connect_with(connect).await;
+        let mut connection = connection.map_err(|error| DatabaseError::Open(failure(&error)))?;
         // The first read shows whether the file is a database at all.
         let version = sqlx::query("SELECT sqlite_version(), (SELECT count(*) FROM main.sqlite_schema)")
             .fetch_one(&mut connection)
@@ -126,7 +145,8 @@ impl Sqlite {
             .map_err(|error| DatabaseError::Open(failure(&error)))?;
         Ok(Self {
             connection,
-            connect,
+            connect: connect.clone(),
+            when_locked: None,
             version,
             path: path.to_owned(),
             foreign_keys: options.foreign_keys,
@@ -176,6 +196,10 @@ impl Target for Sqlite {
 
     async fn lock(&mut self, wait: Duration) -> Result<(), DatabaseError> {
         self.lock = Some(RunLock::take(&self.path, wait).await?);
+        if let Some(connect) = self.when_locked.take() {
+            self.connect = connect;
+            self.reconnect().await?;
+        }
         Ok(())
     }
 
