@@ -9,7 +9,7 @@ use super::session::{Session, require_same_chain};
 use super::{ChainReader, OpenKey, OpsError, Progress, Project};
 use crate::database::{Failure, History, ScriptFile, Step, StepOutcome, Target};
 use crate::model::{Cid, EventKind, MigrationName, StatementRun};
-use crate::scripts::{Migration, Script, read_folder, statements};
+use crate::scripts::{Dialect, Migration, Script, read_folder, statements};
 
 /// What `apply` or `rollback` did.
 #[derive(Debug, Serialize)]
@@ -103,7 +103,7 @@ fn require_known(folder: &[Migration], wanted: &Wanted) -> Result<(), OpsError> 
 
 fn counted_statements(sql: &str) -> Vec<StatementRun> {
     let mut runs: Vec<StatementRun> = Vec::new();
-    for statement in statements(sql) {
+    for statement in statements(Dialect::Sqlite, sql) {
         match runs.last_mut() {
             Some(last) if last.kind == statement.kind => last.count += 1,
             _ => runs.push(StatementRun { kind: statement.kind, count: 1, duration_us: 0, rows: None }),

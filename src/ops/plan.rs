@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::crypto::Digest;
 use crate::database::{Applied, History, RowState};
 use crate::model::{Cid, FileDigests};
-use crate::scripts::{Control, Migration, Script, Version, transaction_control};
+use crate::scripts::{Dialect, Migration, Script, Version, refusal};
 
 /// Something that is not as it should be. Some problems stop a run, all are findings of `status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -147,6 +147,6 @@ pub fn refused_script(version: &str, script: &Script) -> Option<Problem> {
             table,
         });
     }
-    let (line, _control): (usize, Control) = transaction_control(text).filter(|_| script.transaction)?;
+    let line = refusal(Dialect::Sqlite, text, script.transaction)?.line;
     Some(Problem::TransactionControl { version: version.to_owned(), file: script.file_name.clone(), line })
 }

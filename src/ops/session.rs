@@ -13,7 +13,7 @@ use super::{KeyUnavailable, OpenKey, OpsError, Progress, Project, now};
 use crate::crypto::PrivateKey;
 use crate::database::{History, HistoryRow, Record, Step, Target};
 use crate::model::{Actor, Cid, EventId, EventKind, MigrationName, Target as TargetName, Timestamp};
-use crate::scripts::{Script, Statement, TextError, statements};
+use crate::scripts::{Dialect, Script, Statement, TextError, statements};
 
 /// By how much this machine's clock may be behind the newest entry: what verification tolerates (FORMAT §9).
 const TOLERANCE: i64 = 5_000_000;
@@ -127,7 +127,7 @@ impl Session {
         script: &Script,
     ) -> Result<Step, OpsError> {
         let sql = script.text().map_err(|error: TextError| OpsError::Folder(error.into()))?.to_owned();
-        let statements = statements(&sql);
+        let statements = statements(Dialect::Sqlite, &sql);
         Ok(Step {
             id: EventId::generate(self.clock.now()),
             event,
@@ -195,7 +195,7 @@ mod tests {
         let line = "INSERT INTO t VALUES ('a;b');\n";
         for count in [0, 1, 3, PART / line.len() + 10, 4 * PART / line.len()] {
             let sql = line.repeat(count);
-            let parts = parts(&sql, &statements(&sql));
+            let parts = parts(&sql, &statements(Dialect::Sqlite, &sql));
             let joined: String = parts.iter().map(|part| &sql[part.clone()]).collect();
             assert_eq!(joined, sql);
             assert!(
