@@ -1,8 +1,10 @@
-use crate::scripts::Reason;
-use crate::scripts::Statement;
-pub fn statements(_sql: &str) -> Vec<Statement> {
-    Vec::new()
-}
-pub fn refusal(_sql: &str) -> Option<(usize, Reason)> {
-    None
-}
+//! MySQL's and MariaDB's rules for tokens and statements, and the one client command that scripts need.
+
+mod body;
+mod kind;
+mod lexer;
+mod refusal;
+mod statement;
+
+pub use refusal::refusal;
+pub use statement::statements;
