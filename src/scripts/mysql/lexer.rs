@@ -183,16 +183,15 @@ impl<'a> Lexer<'a> {
 
     /// Steps behind the mark and the version with which an executable comment begins.
     fn begin_executable(&mut self, start: usize) -> usize {
+        let content = if self.text.starts_with(start, "/*M!") { start + 4 } else { start + 3 };
         if self.executable.is_some() {
             self.set_fault(start, Reason::ExecutableComment);
+        } else if let Some(behind) = self.text.behind(content, "*/") {
+            self.executable = Some(behind - 2);
+        } else {
+            return self.close(start, None, Piece::Comment);
         }
-        let content = if self.text.starts_with(start, "/*M!") { start + 4 } else { start + 3 };
-        let digits = self.text.end_of(content, |byte| byte.is_ascii_digit()).min(content + 6);
-        self.executable = self.text.behind(content, "*/").map(|behind| behind - 2);
-        if self.executable.is_none() {
-            self.set_fault(start, Reason::Unterminated(Piece::Comment));
-        }
-        digits
+        self.text.end_of(content, |byte| byte.is_ascii_digit()).min(content + 6)
     }
 }
 

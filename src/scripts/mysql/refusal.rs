@@ -218,6 +218,7 @@ mod tests {
             ("SELECT `a", Reason::Unterminated(Piece::Name)),
             ("SELECT 1 /* a", Reason::Unterminated(Piece::Comment)),
             ("SELECT 1 /*! a", Reason::Unterminated(Piece::Comment)),
+            ("/*! /*! a", Reason::Unterminated(Piece::Comment)),
             ("BEGIN NOT ATOMIC COMMIT; END", Reason::Block),
             ("IF 1 THEN COMMIT; END IF", Reason::Block),
             ("a: LOOP COMMIT; END LOOP", Reason::Block),
