@@ -1,7 +1,6 @@
 //! What commands share: settings, the database, the key, progress.
 
 use std::io::IsTerminal as _;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -9,10 +8,9 @@ use zeroize::Zeroizing;
 
 use super::error::CliError;
 use super::settings::{Anchor as SettingsAnchor, Environment, Overrides, Settings};
-use crate::chain::{Anchor, Options};
+use crate::chain::{Anchor, Options as VerifyOptions};
 use crate::crypto::{KeyTextError, PrivateKey, parse_private_key};
-use crate::database::DatabaseError;
-use crate::database::sqlite::{self, Access, Sqlite};
+use crate::database::{Access, Database, DatabaseError, Options};
 use crate::model::Actor;
 use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpsError, Project};
 
@@ -96,18 +94,16 @@ impl Drop for Progress {
 /// What the use cases need to know of the project.
 pub fn project(settings: &Settings) -> Result<Project, CliError> {
     let url = settings.database_url()?;
-    if !Sqlite::accepts(url.expose()) {
-        return Err(CliError::usage(format!("{url}: this version speaks to SQLite only"))
-            .hint("write it like `sqlite:app.db`"));
-    }
-    let database = Sqlite::file_of(url.expose(), Path::new("")).map_err(OpsError::from)?;
+    let Some(engine) = Database::engine(url.expose()) else {
+        return Err(CliError::usage(format!("{url}: greffe speaks to no such database"))
+            .hint("write it like `sqlite:app.db`, `postgres://user@host/name` or `mysql://user@host/name`"));
+    };
     Ok(Project {
         name: settings.name()?.clone(),
         chain: settings.chain,
         migrations: settings.migrations.clone(),
-        database,
+        dialect: engine.into(),
         database_name: settings.database_name()?.to_owned(),
-        foreign_keys: settings.foreign_keys,
         fingerprint: settings.fingerprint,
         archive: settings.archive_directory.clone(),
         actor: actor(settings)?,
@@ -121,23 +117,29 @@ pub fn actor(settings: &Settings) -> Result<Actor, CliError> {
 }
 
 /// The database, to change.
-pub async fn open_database(project: &Project) -> Result<Sqlite, CliError> {
-    let options = options(project, Access::Write);
-    Ok(Sqlite::open(&project.database, options).await.map_err(OpsError::from)?)
+pub async fn open_database(settings: &Settings) -> Result<Database, CliError> {
+    let url = settings.database_url()?;
+    Ok(Database::open(url.expose(), options(settings, Access::Write)).await.map_err(OpsError::from)?)
 }
 
 /// The database, to look at; `None` when there is none yet.
-pub async fn look_at_database(project: &Project) -> Result<Option<Sqlite>, CliError> {
-    match Sqlite::open(&project.database, options(project, Access::Read)).await {
+pub async fn look_at_database(settings: &Settings) -> Result<Option<Database>, CliError> {
+    let url = settings.database_url()?;
+    match Database::open(url.expose(), options(settings, Access::Read)).await {
         Ok(database) => Ok(Some(database)),
         Err(DatabaseError::Missing(_)) => Ok(None),
         Err(error) => Err(OpsError::from(error).into()),
     }
 }
 
-fn options(project: &Project, access: Access) -> sqlite::Options {
-    let busy_timeout = project.lock_wait.max(Duration::from_millis(100));
-    sqlite::Options { access, foreign_keys: project.foreign_keys, busy_timeout }
+fn options(settings: &Settings, access: Access) -> Options {
+    Options {
+        access,
+        foreign_keys: settings.foreign_keys,
+        busy_timeout: settings.lock_wait.max(Duration::from_millis(100)),
+        lock_timeout: settings.lock_timeout,
+        statement_timeout: settings.statement_timeout,
+    }
 }
 
 /// The signing key, opened when it is needed.
@@ -193,7 +195,7 @@ pub fn passphrase(settings: &Settings, twice: bool) -> Result<Option<Zeroizing<S
 }
 
 /// How to verify: anchors from settings, and those that must be met.
-pub fn verify_options(settings: &Settings, required: &[SettingsAnchor]) -> Options {
+pub fn verify_options(settings: &Settings, required: &[SettingsAnchor]) -> VerifyOptions {
     let anchor = |anchor: &SettingsAnchor| match anchor {
         SettingsAnchor::Key(id) => Anchor::RootKey(*id),
         SettingsAnchor::Block(cid) => Anchor::Chain(*cid),
@@ -202,7 +204,7 @@ pub fn verify_options(settings: &Settings, required: &[SettingsAnchor]) -> Optio
     let anchors: Vec<Anchor> =
         if required.is_empty() { settled.collect() } else { required.iter().map(anchor).collect() };
     let tolerance = i64::try_from(settings.time_tolerance.as_micros()).unwrap_or(i64::MAX);
-    Options { anchors, require_anchor: !required.is_empty(), tolerance }
+    VerifyOptions { anchors, require_anchor: !required.is_empty(), tolerance }
 }
 
 /// How long to look for an answer before sleeping: a short script in SQLite's thread takes no longer, and to be
@@ -227,7 +229,7 @@ async fn awake<F: Future>(future: F) -> F::Output {
 
 /// Runs a future to its end on this thread.
 pub fn block_on<F: Future>(future: F) -> Result<F::Output, CliError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().enable_io().build();
     let runtime =
         runtime.map_err(|error| CliError::new(super::Exit::Unfinished, format!("no runtime: {error}")))?;
     Ok(runtime.block_on(awake(future)))

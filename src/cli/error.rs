@@ -259,6 +259,9 @@ pub fn problem_hint(problem: &Problem) -> String {
             "remove BEGIN, COMMIT and ROLLBACK, or begin the script with the line `-- no-transaction`"
                 .to_owned()
         }
+        Problem::RefusedStatement { .. } => {
+            "change the script as it says, then run `greffe status`".to_owned()
+        }
         Problem::NotInArchive { .. } => {
             "name the archive that belongs to this database with `--archive PATH`, or bring it here with \
              `greffe import FILE.car`"

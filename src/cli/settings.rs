@@ -50,6 +50,10 @@ pub struct Settings {
     pub database_name: Option<String>,
     /// `database.foreign-keys`: whether SQLite enforces foreign keys while scripts run.
     pub foreign_keys: bool,
+    /// `database.lock-timeout`: how long a statement waits for a lock of a server; zero for ever.
+    pub lock_timeout: Option<Duration>,
+    /// `database.statement-timeout`: how long a server lets a statement run; zero for ever.
+    pub statement_timeout: Option<Duration>,
     /// `archive.directory`: the folder that holds the archive.
     pub archive_directory: PathBuf,
     /// `key.source`: where the private key is.
@@ -84,6 +88,8 @@ pub struct Overrides {
     pub database_url: Option<Secret>,
     pub database_name: Option<String>,
     pub foreign_keys: Option<bool>,
+    pub lock_timeout: Option<String>,
+    pub statement_timeout: Option<String>,
     pub archive_directory: Option<PathBuf>,
     /// `env:NAME` or `file:PATH`. A [`Secret`], since people write the key itself by mistake.
     pub key_source: Option<Secret>,
@@ -110,6 +116,8 @@ impl Overrides {
             Id::DatabaseUrl => secret(&self.database_url),
             Id::DatabaseName => text(&self.database_name),
             Id::ForeignKeys => self.foreign_keys.map(Given::Boolean),
+            Id::LockTimeout => text(&self.lock_timeout),
+            Id::StatementTimeout => text(&self.statement_timeout),
             Id::ArchiveDirectory => path(&self.archive_directory),
             Id::KeySource => secret(&self.key_source),
             Id::KeyPassphrase => secret(&self.key_passphrase),
@@ -164,6 +172,8 @@ impl Settings {
             database_url: None,
             database_name: None,
             foreign_keys: true,
+            lock_timeout: None,
+            statement_timeout: None,
             archive_directory: folder.join("archive"),
             key_source: None,
             key_passphrase: None,

@@ -1,6 +1,7 @@
 //! Targets: the databases that scripts run on. A target runs scripts, keeps its history in the same
 //! transaction, and tells the fingerprint of its schema. It knows neither archive nor keys.
 
+mod any;
 mod history;
 mod rows;
 mod schema;
@@ -10,8 +11,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use any::Database;
 pub use history::{Applied, History, HistoryRow, Record, RowState};
-pub use schema::{Access, ObjectName, Schema, digest_of_digests};
+pub use schema::{Grants, ObjectName, Schema, digest_of_digests};
 
 use crate::crypto::Digest;
 use crate::model::{Cid, Direction, Engine, EventId, EventKind, FileDigests, MigrationName, Timestamp};
@@ -21,6 +23,30 @@ use crate::model::{Cid, Direction, Engine, EventId, EventKind, FileDigests, Migr
 pub struct ScriptFile {
     pub file_name: String,
     pub bytes: Vec<u8>,
+}
+
+/// What a connection may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing is created or changed.
+    Read,
+    /// A database in a file is created when it is missing, else only read until it is locked: what turns out to
+    /// need no change leaves no trace.
+    Write,
+}
+
+/// How to open a database.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub access: Access,
+    /// SQLite: whether foreign keys are enforced while scripts run.
+    pub foreign_keys: bool,
+    /// SQLite: how long to wait for a lock that another program holds on the file.
+    pub busy_timeout: Duration,
+    /// Servers: how long a statement waits for a lock; zero for ever, `None` as the server has it.
+    pub lock_timeout: Option<Duration>,
+    /// Servers: how long a statement may run; zero for ever, `None` as the server has it.
+    pub statement_timeout: Option<Duration>,
 }
 
 /// One statement of a script.

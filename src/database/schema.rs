@@ -25,18 +25,18 @@ pub struct Schema {
     pub digest: Digest,
     /// Owners and grants, which are no part of the fingerprint: roles belong to a server. `None` where the engine
     /// has none.
-    pub access: Option<Access>,
+    pub grants: Option<Grants>,
 }
 
 /// Who owns what and who may do what, one line for each object that says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Access {
+pub struct Grants {
     pub lines: Vec<String>,
     /// SHA-256 over the lines, each ended by a line feed.
     pub digest: Digest,
 }
 
-impl Access {
+impl Grants {
     #[must_use]
     pub fn new(mut lines: Vec<String>) -> Self {
         lines.sort_unstable();

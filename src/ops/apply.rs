@@ -9,7 +9,7 @@ use super::session::{Session, require_same_chain};
 use super::{ChainReader, OpenKey, OpsError, Progress, Project};
 use crate::database::{Failure, History, HistoryRow, ScriptFile, Step, StepOutcome, Target};
 use crate::model::{Cid, EventKind, MigrationName, StatementRun};
-use crate::scripts::{Migration, Script, read_folder, statements};
+use crate::scripts::{Dialect, Migration, Script, read_folder, statements};
 
 /// What `apply` or `rollback` did.
 #[derive(Debug, Serialize)]
@@ -80,12 +80,16 @@ pub async fn preview<T: Target>(
         Some(target) => target.history().await?,
         None => Vec::new(),
     };
-    let Plan { pending, mut problems } = plan(&folder, &History::of(&rows), wanted);
+    let Plan { pending, mut problems } = plan(project.dialect, &folder, &History::of(&rows), wanted);
     problems.extend(archive_problems(project, &rows)?);
     let pending = pending.into_iter().map(|Pending { migration }| PendingMigration {
         file: migration.up.file_name.clone(),
         transaction: migration.up.transaction,
-        statements: migration.up.text().map(counted_statements).unwrap_or_default(),
+        statements: migration
+            .up
+            .text()
+            .map(|sql| counted_statements(project.dialect, sql))
+            .unwrap_or_default(),
         migration: migration_name(&migration),
     });
     Ok(Preview { pending: pending.collect(), problems })
@@ -101,9 +105,9 @@ fn require_known(folder: &[Migration], wanted: &Wanted) -> Result<(), OpsError> 
     }
 }
 
-fn counted_statements(sql: &str) -> Vec<StatementRun> {
+fn counted_statements(dialect: Dialect, sql: &str) -> Vec<StatementRun> {
     let mut runs: Vec<StatementRun> = Vec::new();
-    for statement in statements(sql) {
+    for statement in statements(dialect, sql) {
         match runs.last_mut() {
             Some(last) if last.kind == statement.kind => last.count += 1,
             _ => runs.push(StatementRun { kind: statement.kind, count: 1, duration_us: 0, rows: None }),
@@ -131,13 +135,14 @@ pub async fn apply<T: Target>(
     require_known(&folder, wanted)?;
     // What cannot be read now, beside another run, is told below if it lasts.
     if let Ok(rows) = looked
-        && let Some(outcome) = up_to_date(project, &plan(&folder, &History::of(&rows), wanted), &rows)?
+        && let Some(outcome) =
+            up_to_date(project, &plan(project.dialect, &folder, &History::of(&rows), wanted), &rows)?
     {
         return Ok(outcome);
     }
     target.lock(project.lock_wait).await?;
     let rows = target.history().await?;
-    let plan = plan(&folder, &History::of(&rows), wanted);
+    let plan = plan(project.dialect, &folder, &History::of(&rows), wanted);
     if let Some(outcome) = up_to_date(project, &plan, &rows)? {
         return Ok(outcome);
     }

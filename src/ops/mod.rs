@@ -30,6 +30,7 @@ pub use plan::{Pending, Problem, Wanted};
 
 use crate::crypto::PrivateKey;
 use crate::model::{Actor, ChainName, Cid, Timestamp};
+use crate::scripts::Dialect;
 
 /// Where a project keeps its things.
 #[derive(Clone, Debug)]
@@ -39,12 +40,10 @@ pub struct Project {
     pub chain: Option<Cid>,
     /// Folder of scripts.
     pub migrations: PathBuf,
-    /// The database file.
-    pub database: PathBuf,
+    /// What its scripts are written in.
+    pub dialect: Dialect,
     /// How events call the database.
     pub database_name: String,
-    /// Whether foreign keys are enforced while scripts run.
-    pub foreign_keys: bool,
     /// Whether the schema's fingerprint is taken around each script.
     pub fingerprint: bool,
     /// Folder of the archive.

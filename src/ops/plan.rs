@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::crypto::Digest;
 use crate::database::{Applied, History, RowState};
 use crate::model::{Cid, FileDigests};
-use crate::scripts::{Control, Migration, Script, Version, transaction_control};
+use crate::scripts::{Dialect, Migration, Reason, Refusal, Script, Version, refusal};
 
 /// Something that is not as it should be. Some problems stop a run, all are findings of `status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -33,10 +33,23 @@ pub enum Problem {
     NotInArchive { seq: u64, expected: Cid, found: Option<Cid> },
     #[error("the archive holds events that the database does not know, from entry {first} to entry {last}")]
     HistoryBehind { first: u64, last: u64 },
+    #[error("script `{file}` is not run, in line {line}: {reason}")]
+    RefusedStatement {
+        version: String,
+        file: String,
+        line: usize,
+        #[serde(serialize_with = "as_text")]
+        reason: Reason,
+    },
     #[error("script `{file}` names greffe's own table `{table}`, which only greffe writes")]
     OwnTable { version: String, file: String, table: &'static str },
     #[error("the schema changed outside the archive")]
     Drifted { expected: Digest, found: Digest },
+}
+
+/// A reason is written as what it says.
+fn as_text<S: serde::Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(reason)
 }
 
 impl Problem {
@@ -68,9 +81,9 @@ pub struct Wanted {
     pub allow_out_of_order: bool,
 }
 
-/// Compares `folder` with `history`.
+/// Compares `folder`, written in `dialect`, with `history`.
 #[must_use]
-pub fn plan(folder: &[Migration], history: &History, wanted: &Wanted) -> Plan {
+pub fn plan(dialect: Dialect, folder: &[Migration], history: &History, wanted: &Wanted) -> Plan {
     let mut plan = Plan::default();
     let on_disk: BTreeMap<&Version, &Migration> =
         folder.iter().map(|migration| (&migration.version, migration)).collect();
@@ -104,7 +117,7 @@ pub fn plan(folder: &[Migration], history: &History, wanted: &Wanted) -> Plan {
         {
             plan.problems.push(Problem::OutOfOrder { version: version.clone(), newest: newest.to_string() });
         }
-        plan.problems.extend(refused_script(&version, &migration.up));
+        plan.problems.extend(refused_script(dialect, &version, &migration.up));
         plan.pending.push(Pending { migration: migration.clone() });
     }
     plan
@@ -133,20 +146,27 @@ fn compare(version: &str, applied: &Applied, migration: &Migration, problems: &m
     }
 }
 
-/// A script that would write greffe's own tables, or end the transaction that it runs in.
+/// Greffe's own tables, as scripts could name them.
+fn own_tables(dialect: Dialect) -> &'static [&'static str] {
+    match dialect {
+        Dialect::Sqlite | Dialect::Mysql => &["greffe_history", "greffe_migrations"],
+        Dialect::Postgresql => &["greffe.history", "greffe.migrations", "\"greffe\"", "schema greffe"],
+    }
+}
+
+/// A script that would write greffe's own tables, end the transaction that it runs in, or do what `dialect` does
+/// not do from a script.
 #[must_use]
-pub fn refused_script(version: &str, script: &Script) -> Option<Problem> {
+pub fn refused_script(dialect: Dialect, version: &str, script: &Script) -> Option<Problem> {
     let text = script.text().ok()?;
     let lower = text.to_ascii_lowercase();
-    if let Some(table) =
-        ["greffe_history", "greffe_migrations"].into_iter().find(|table| lower.contains(table))
-    {
-        return Some(Problem::OwnTable {
-            version: version.to_owned(),
-            file: script.file_name.clone(),
-            table,
-        });
+    let (version, file) = (version.to_owned(), script.file_name.clone());
+    if let Some(table) = own_tables(dialect).iter().find(|table| lower.contains(**table)) {
+        return Some(Problem::OwnTable { version, file, table });
     }
-    let (line, _control): (usize, Control) = transaction_control(text).filter(|_| script.transaction)?;
-    Some(Problem::TransactionControl { version: version.to_owned(), file: script.file_name.clone(), line })
+    let Refusal { line, reason } = refusal(dialect, text, script.transaction)?;
+    Some(match reason {
+        Reason::TransactionControl(_) => Problem::TransactionControl { version, file, line },
+        reason => Problem::RefusedStatement { version, file, line, reason },
+    })
 }

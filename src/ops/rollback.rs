@@ -57,8 +57,10 @@ pub async fn rollback<T: Target>(
         .into_iter()
         .map(|(version, applied)| way_down(&session, version, applied))
         .collect::<Result<Vec<_>, _>>()?;
-    let refused: Vec<Problem> =
-        undos.iter().filter_map(|undo| refused_script(&undo.version, &undo.script)).collect();
+    let refused: Vec<Problem> = undos
+        .iter()
+        .filter_map(|undo| refused_script(project.dialect, &undo.version, &undo.script))
+        .collect();
     if !refused.is_empty() {
         return Err(OpsError::Problems(refused));
     }

@@ -12,7 +12,7 @@ use super::{KeyUnavailable, OpenKey, OpsError, Progress, Project, now};
 use crate::crypto::PrivateKey;
 use crate::database::{History, HistoryRow, Record, Statement, Step, Target};
 use crate::model::{Actor, Cid, EventId, EventKind, MigrationName, Target as TargetName, Timestamp};
-use crate::scripts::{Script, TextError, statements};
+use crate::scripts::{Dialect, Script, TextError, statements};
 
 /// By how much this machine's clock may be behind the newest entry: what verification tolerates (FORMAT §9).
 const TOLERANCE: i64 = 5_000_000;
@@ -124,7 +124,7 @@ impl Session {
         script: &Script,
     ) -> Result<Step, OpsError> {
         let sql = script.text().map_err(|error: TextError| OpsError::Folder(error.into()))?.to_owned();
-        let statements = statements(&sql)
+        let statements = statements(Dialect::from(self.target.engine), &sql)
             .into_iter()
             .map(|statement| Statement { range: statement.range, kind: statement.kind })
             .collect();

@@ -61,7 +61,7 @@ pub async fn status<T: Target>(project: &Project, target: Option<&mut T>) -> Res
         None => (Vec::new(), None),
     };
     let history = History::of(&rows);
-    let Plan { mut problems, .. } = plan(&folder, &history, &Wanted::default());
+    let Plan { mut problems, .. } = plan(project.dialect, &folder, &history, &Wanted::default());
     if let (Some((algorithm, expected)), Some((current, found))) = (&history.schema, schema)
         && algorithm == current
         && *expected != found

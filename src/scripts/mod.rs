@@ -4,16 +4,24 @@
 //! |---|---|
 //! | [`sqlx`] | reads a folder that follows the naming rules of sqlx |
 //! | [`header`] | purpose, impact, rollback, dependencies and sectors from the comment at the top of a script |
-//! | [`statement`] | splits a script into statements, names their kind, finds transaction control |
+//! | [`mod@dialect`] | which SQL a script is written in |
+//! | [`statement`] | splits a script into statements and names their kind |
+//! | [`mod@refusal`] | what greffe will not run, found before anything runs |
+//! | `sqlite`, `postgresql`, `mysql` | how each of them cuts SQL into tokens and statements |
 //! | [`mod@difference`] | compares a script on disk with its archived copy |
 //!
 //! Nothing here connects to a database or runs a script, and nothing here writes.
 
+pub mod dialect;
 pub mod difference;
 pub mod header;
-mod lexer;
+mod mysql;
+mod postgresql;
+pub mod refusal;
+mod sqlite;
 pub mod sqlx;
 pub mod statement;
+mod text;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -23,9 +31,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use self::sqlx::{FolderError, SCRIPT_LIMIT, read_folder};
+pub use dialect::Dialect;
 pub use difference::{Difference, difference};
 pub use header::Header;
-pub use statement::{Control, Statement, statements, transaction_control};
+pub use refusal::{Piece, Reason, Refusal, refusal};
+pub use statement::{Control, Statement, statements};
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 

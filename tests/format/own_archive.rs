@@ -17,7 +17,7 @@ use greffe::model::{
 };
 use greffe::ops::init::sole_key;
 use greffe::ops::verify::verify_car;
-use greffe::scripts::{Migration, read_folder, statements};
+use greffe::scripts::{Dialect, Migration, read_folder, statements};
 use greffe::store::Archive;
 
 fn root(path: &str) -> PathBuf {
@@ -74,12 +74,9 @@ fn baseline(folder: &str, engine: Engine, migration: &Migration) -> (Event, Vec<
         digests.insert(script.file_name.clone(), FileDigests::of(&script.bytes));
         files.push(NewFile { name: script.file_name.parse().unwrap(), role, bytes: script.bytes.clone() });
     }
-    let kinds = statements(migration.up.text().unwrap()).into_iter().map(|statement| StatementRun {
-        kind: statement.kind,
-        count: 1,
-        duration_us: 0,
-        rows: None,
-    });
+    let kinds = statements(Dialect::Sqlite, migration.up.text().unwrap())
+        .into_iter()
+        .map(|statement| StatementRun { kind: statement.kind, count: 1, duration_us: 0, rows: None });
     let details = Details::Migration(Box::new(MigrationDetails {
         migration: MigrationName {
             version: format!("{folder}/{version}"),

@@ -51,7 +51,7 @@ pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
     };
     if arguments.dry_run {
         let preview = block_on(async {
-            let mut database = look_at_database(&project).await?;
+            let mut database = look_at_database(&settings).await?;
             Ok::<_, CliError>(preview(&project, database.as_mut(), &wanted).await?)
         })??;
         let findings = preview.problems.iter().any(Problem::stops);
@@ -60,7 +60,7 @@ pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
     }
     let mut progress = context.progress();
     let outcome = block_on(async {
-        let mut database = open_database(&project).await?;
+        let mut database = open_database(&settings).await?;
         let result = apply(&project, &mut database, &wanted, key(&settings), &mut |what, done, total| {
             progress.show(what, done, total);
         })

@@ -69,6 +69,12 @@ pub struct SettingsArguments {
     /// Whether SQLite enforces foreign keys while scripts run
     #[arg(long, global = true, value_name = "BOOL", hide_short_help = true)]
     foreign_keys: Option<bool>,
+    /// How long a statement waits for a lock of the database server
+    #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
+    lock_timeout: Option<String>,
+    /// How long the database server lets a statement run
+    #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
+    statement_timeout: Option<String>,
     /// Folder that holds the archive
     #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
     archive: Option<PathBuf>,
@@ -113,6 +119,8 @@ impl SettingsArguments {
             database_url: self.database.clone(),
             database_name: self.database_name.clone(),
             foreign_keys: self.foreign_keys,
+            lock_timeout: self.lock_timeout.clone(),
+            statement_timeout: self.statement_timeout.clone(),
             archive_directory: self.archive.clone(),
             key_source: self.key.clone(),
             key_passphrase: self.passphrase.clone(),

@@ -41,7 +41,7 @@ pub fn run(context: &Context, arguments: &Repair) -> CommandResult {
     let project = project(&settings)?;
     let direction = if arguments.applied { Direction::Up } else { Direction::Down };
     let outcome = block_on(async {
-        let mut database = open_database(&project).await?;
+        let mut database = open_database(&settings).await?;
         let result =
             repair(&project, &mut database, &arguments.version, direction, key(&settings), &mut |_, _, _| ())
                 .await;

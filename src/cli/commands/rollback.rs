@@ -48,7 +48,7 @@ pub fn run(context: &Context, arguments: &Rollback) -> CommandResult {
     };
     let mut progress = context.progress();
     let outcome = block_on(async {
-        let mut database = open_database(&project).await?;
+        let mut database = open_database(&settings).await?;
         let result = rollback(&project, &mut database, &extent, key(&settings), &mut |what, done, total| {
             progress.show(what, done, total);
         })

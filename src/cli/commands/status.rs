@@ -24,9 +24,10 @@ struct Shown {
 }
 
 pub fn run(context: &Context, _: &Status) -> CommandResult {
-    let project = project(&context.settings()?)?;
+    let settings = context.settings()?;
+    let project = project(&settings)?;
     let found = block_on(async {
-        let mut database = look_at_database(&project).await?;
+        let mut database = look_at_database(&settings).await?;
         Ok::<_, CliError>(status(&project, database.as_mut()).await?)
     })??;
     let exit = if found.problems.is_empty() { Exit::Done } else { Exit::Findings };

@@ -15,6 +15,8 @@ fn full() -> NewSettings {
         database_url: DatabaseSource::parse("sqlite:app \\\"é\".db?mode=rwc", Path::new("")),
         database_name: Some("app \"one\" \\ 🦀".into()),
         foreign_keys: Some(false),
+        lock_timeout: Some(Duration::ZERO),
+        statement_timeout: Some(Duration::from_secs(600)),
         archive_directory: Some("C:\\archive\\new".into()),
         key_source: SecretSource::parse("file:keys\\greffe.key.pem", Path::new("")),
         key_passphrase: SecretSource::parse("env:OURS", Path::new("")),
@@ -47,6 +49,10 @@ fn a_rendered_file_loads_back_to_the_same_values() {
     assert_eq!(settings.actor_role, "déployeur");
     assert!(!settings.foreign_keys && settings.allow_out_of_order && !settings.fingerprint);
     assert_eq!(settings.lock_wait, Duration::from_millis(1_500));
+    assert_eq!(
+        (settings.lock_timeout, settings.statement_timeout),
+        (new.lock_timeout, new.statement_timeout)
+    );
     assert_eq!(settings.time_tolerance, Duration::from_secs(120));
     assert_eq!(Some(settings.trust), new.trust);
 }

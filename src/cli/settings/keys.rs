@@ -10,6 +10,8 @@ pub enum Id {
     DatabaseUrl,
     DatabaseName,
     ForeignKeys,
+    LockTimeout,
+    StatementTimeout,
     ArchiveDirectory,
     KeySource,
     KeyPassphrase,
@@ -163,7 +165,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 16] = [
+pub static KEYS: [Key; 18] = [
     key(
         Id::Name,
         ["", "name"],
@@ -209,6 +211,28 @@ pub static KEYS: [Key; 16] = [
         Kind::Boolean,
         DefaultValue::Value("true"),
         ["GREFFE_FOREIGN_KEYS", "--foreign-keys", "Whether SQLite enforces foreign keys while scripts run."],
+    ),
+    key(
+        Id::LockTimeout,
+        ["database", "lock-timeout"],
+        Kind::Duration,
+        DefaultValue::Words { words: "the server's", example: "\"5s\"" },
+        [
+            "GREFFE_LOCK_TIMEOUT",
+            "--lock-timeout",
+            "How long a statement waits for a lock of the database server before it fails; `0s` for ever.",
+        ],
+    ),
+    key(
+        Id::StatementTimeout,
+        ["database", "statement-timeout"],
+        Kind::Duration,
+        DefaultValue::Words { words: "the server's", example: "\"10m\"" },
+        [
+            "GREFFE_STATEMENT_TIMEOUT",
+            "--statement-timeout",
+            "How long a database server lets a statement run before it fails; `0s` for ever.",
+        ],
     ),
     key(
         Id::ArchiveDirectory,

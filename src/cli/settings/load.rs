@@ -143,6 +143,8 @@ impl<'a> Loader<'a> {
             Id::DatabaseUrl => self.settings.database_url = Some(self.database_source(given, base)?),
             Id::DatabaseName => self.settings.database_name = Some(given.label(kind)?),
             Id::ForeignKeys => self.settings.foreign_keys = given.boolean(kind)?,
+            Id::LockTimeout => self.settings.lock_timeout = Some(given.duration(kind)?),
+            Id::StatementTimeout => self.settings.statement_timeout = Some(given.duration(kind)?),
             Id::ArchiveDirectory => self.settings.archive_directory = given.path(kind, base)?,
             Id::KeySource => self.settings.key_source = Some(self.secret_source(given, base)?),
             Id::KeyPassphrase => self.settings.key_passphrase = Some(self.secret_source(given, base)?),

@@ -95,6 +95,8 @@ fn every_variable_and_every_flag_is_read() {
         database_url: secret("postgres://ann:hunter2@host/db"),
         database_name: text("d"),
         foreign_keys: Some(false),
+        lock_timeout: text("5s"),
+        statement_timeout: text("1h"),
         archive_directory: Some("a".into()),
         key_source: secret("file:k"),
         key_passphrase: secret("file:p"),

@@ -70,7 +70,7 @@ impl Known {
         let objects = self.canonical.iter().map(|([kind, name, _table], line)| {
             (ObjectName { kind: kind.clone(), name: name.clone() }, line.clone())
         });
-        Schema { algorithm: ALGORITHM, objects: objects.collect(), digest: self.digest, access: None }
+        Schema { algorithm: ALGORITHM, objects: objects.collect(), digest: self.digest, grants: None }
     }
 
     fn with(mut self, counter: i64, text: &str) -> Result<Self, DatabaseError> {

@@ -15,8 +15,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use super::{
-    DatabaseError, Declaration, Failure, HistoryRow, Place, Schema, Step, StepOutcome, Target,
-    TargetIdentity, Unarchived,
+    Access, DatabaseError, Declaration, Failure, HistoryRow, Options, Place, Schema, Step, StepOutcome,
+    Target, TargetIdentity, Unarchived,
 };
 use crate::crypto::Digest;
 use crate::database::rows::Ending;
@@ -33,26 +33,6 @@ fn own_migrations() -> Migrator {
     migrator.dangerous_set_table_name(OWN_MIGRATIONS);
     migrator.set_locking(false);
     migrator
-}
-
-/// What a connection may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Nothing is created or changed.
-    Read,
-    /// The database is created when it is missing, else only read until it is locked: what turns out to need no
-    /// change leaves no trace.
-    Write,
-}
-
-/// How to open a database.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    pub access: Access,
-    /// Whether foreign keys are enforced while scripts run.
-    pub foreign_keys: bool,
-    /// How long to wait for a lock that another program holds on the database itself.
-    pub busy_timeout: Duration,
 }
 
 /// A SQLite database in a file.
@@ -100,11 +80,19 @@ impl Sqlite {
         Ok(base.join(file))
     }
 
+    /// Opens the database file that `url` names.
+    ///
+    /// # Errors
+    /// As [`Sqlite::file_of`] and [`Sqlite::open_file`].
+    pub async fn open(url: &str, options: Options) -> Result<Self, DatabaseError> {
+        Self::open_file(&Self::file_of(url, Path::new(""))?, options).await
+    }
+
     /// Opens the database file at `path`.
     ///
     /// # Errors
     /// [`DatabaseError::Missing`] when only reading and there is none; [`DatabaseError::Open`] otherwise.
-    pub async fn open(path: &Path, options: Options) -> Result<Self, DatabaseError> {
+    pub async fn open_file(path: &Path, options: Options) -> Result<Self, DatabaseError> {
         let exists = path.exists();
         if options.access == Access::Read && !exists {
             return Err(DatabaseError::Missing(path.to_owned()));

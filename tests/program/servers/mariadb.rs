@@ -101,6 +101,7 @@ impl Engine for Family {
         home.write("users.sql", &text);
         let mut options = vec!["--no-defaults".to_owned()];
         options.push(format!("--datadir={}", home.path("data").display()));
+        options.push(format!("--tmpdir={}", home.path("").display()));
         if self.is_mysql() {
             options.push("--initialize-insecure".to_owned());
             home.run(&self.programs.path("mysqld"), &options, "");

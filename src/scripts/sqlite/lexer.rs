@@ -6,6 +6,9 @@
 
 use std::ops::Range;
 
+use crate::scripts::BYTE_ORDER_MARK;
+use crate::scripts::text::{Escapes, Text};
+
 /// A piece of SQL that is neither white space nor comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token<'a> {
@@ -27,7 +30,7 @@ pub(super) enum TokenKind<'a> {
 
 /// Walks over SQL, each byte once.
 pub(super) struct Lexer<'a> {
-    sql: &'a str,
+    text: Text<'a>,
     position: usize,
 }
 
@@ -35,7 +38,7 @@ impl<'a> Lexer<'a> {
     /// Starts at the top of `sql`. White space at its end is left out, as the driver leaves it out: to SQLite,
     /// white space that is not ASCII is part of a word.
     pub(super) fn new(sql: &'a str) -> Self {
-        Self { sql: sql.trim_end(), position: 0 }
+        Self { text: Text::new(sql.trim_end()), position: 0 }
     }
 
     /// Skips to the first token of a statement, also over white space that is not ASCII: the driver trims it from
@@ -43,55 +46,24 @@ impl<'a> Lexer<'a> {
     pub(super) fn begin_statement(&mut self) {
         loop {
             let start = self.position;
-            let rest = self.sql.get(start..).unwrap_or_default();
-            self.position = self.skip_blank(self.sql.len() - rest.trim_start().len());
+            let rest = self.text.slice(start..self.text.len());
+            self.position = self.skip_blank(self.text.len() - rest.trim_start().len());
             if self.position == start {
                 return;
             }
         }
     }
 
-    fn byte(&self, index: usize) -> Option<u8> {
-        self.sql.as_bytes().get(index).copied()
-    }
-
-    fn starts_with(&self, index: usize, prefix: &str) -> bool {
-        self.sql.as_bytes().get(index..).is_some_and(|rest| rest.starts_with(prefix.as_bytes()))
-    }
-
-    /// The first place from `index` on whose byte does not belong, or the end of the text.
-    fn end_of(&self, index: usize, belongs: impl Fn(u8) -> bool) -> usize {
-        let rest = self.sql.as_bytes().get(index..).unwrap_or_default();
-        rest.iter().position(|&byte| !belongs(byte)).map_or(self.sql.len(), |length| index + length)
-    }
-
     /// The place after white space or a comment that starts at `start`; `start` itself where there is none.
     fn skip_blank(&self, start: usize) -> usize {
-        match self.byte(start) {
+        match self.text.byte(start) {
             Some(byte) if is_space(byte) => start + 1,
-            Some(0xef) if self.starts_with(start, super::BYTE_ORDER_MARK) => {
-                start + super::BYTE_ORDER_MARK.len()
+            Some(0xef) if self.text.starts_with(start, BYTE_ORDER_MARK) => start + BYTE_ORDER_MARK.len(),
+            Some(b'-') if self.text.starts_with(start, "--") => self.text.end_of(start, |byte| byte != b'\n'),
+            Some(b'/') if self.text.starts_with(start, "/*") => {
+                self.text.behind(start + 2, "*/").unwrap_or(self.text.len())
             }
-            Some(b'-') if self.starts_with(start, "--") => self.end_of(start, |byte| byte != b'\n'),
-            Some(b'/') if self.starts_with(start, "/*") => self.end_of_block(start + 2),
             _ => start,
-        }
-    }
-
-    fn end_of_block(&self, start: usize) -> usize {
-        let rest = self.sql.as_bytes().get(start..).unwrap_or_default();
-        rest.windows(2).position(|pair| pair == b"*/").map_or(self.sql.len(), |length| start + length + 2)
-    }
-
-    /// The end of a literal or identifier whose opening quote stands at `start`; a doubled quote stands for one.
-    fn end_of_quoted(&self, start: usize, quote: u8) -> usize {
-        let mut index = start + 1;
-        loop {
-            index = self.end_of(index, |byte| byte != quote) + 1;
-            if self.byte(index) != Some(quote) {
-                return index.min(self.sql.len());
-            }
-            index += 1;
         }
     }
 
@@ -99,12 +71,12 @@ impl<'a> Lexer<'a> {
         let mut index = start + 1;
         let mut named = false;
         loop {
-            match self.byte(index) {
+            match self.text.byte(index) {
                 Some(byte) if is_word(byte) => named = true,
-                Some(b':') if self.byte(index + 1) == Some(b':') => index += 1,
+                Some(b':') if self.text.byte(index + 1) == Some(b':') => index += 1,
                 Some(b'(') if named => {
-                    let end = self.end_of(index + 1, |byte| byte != b')' && !is_space(byte));
-                    return end + usize::from(self.byte(end) == Some(b')'));
+                    let end = self.text.end_of(index + 1, |byte| byte != b')' && !is_space(byte));
+                    return end + usize::from(self.text.byte(end) == Some(b')'));
                 }
                 _ => return index,
             }
@@ -113,9 +85,9 @@ impl<'a> Lexer<'a> {
     }
 
     fn end_of_number(&self, start: usize) -> usize {
-        let mut end = self.end_of(start, is_word);
-        if self.byte(end) == Some(b'.') {
-            end = self.end_of(end + 1, is_word);
+        let mut end = self.text.end_of(start, is_word);
+        if self.text.byte(end) == Some(b'.') {
+            end = self.text.end_of(end + 1, is_word);
         }
         end
     }
@@ -133,13 +105,15 @@ impl<'a> Iterator for Lexer<'a> {
             self.position = after;
         }
         let start = self.position;
-        let first = self.byte(start)?;
+        let first = self.text.byte(start)?;
         let end = match first {
-            b'\'' | b'"' | b'`' => self.end_of_quoted(start, first),
-            b'[' => (self.end_of(start, |byte| byte != b']') + 1).min(self.sql.len()),
+            b'\'' | b'"' | b'`' => {
+                self.text.behind_quoted(start, first, Escapes::None).unwrap_or(self.text.len())
+            }
+            b'[' => self.text.behind(start, "]").unwrap_or(self.text.len()),
             b'$' | b'@' | b'#' | b':' => self.end_of_parameter(start),
             b'0'..=b'9' => self.end_of_number(start),
-            byte if is_word(byte) => self.end_of(start, is_word),
+            byte if is_word(byte) => self.text.end_of(start, is_word),
             _ => start + 1,
         };
         let kind = match first {
@@ -147,7 +121,7 @@ impl<'a> Iterator for Lexer<'a> {
             b'(' => TokenKind::Open,
             b')' => TokenKind::Close,
             b'$' | b'0'..=b'9' => TokenKind::Other,
-            byte if is_word(byte) => TokenKind::Word(self.sql.get(start..end).unwrap_or_default()),
+            byte if is_word(byte) => TokenKind::Word(self.text.slice(start..end)),
             _ => TokenKind::Other,
         };
         self.position = end;

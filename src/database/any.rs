@@ -1,0 +1,99 @@
+//! A database of any engine, chosen by its URL.
+
+use std::time::Duration;
+
+use super::sqlite::Sqlite;
+use super::{
+    DatabaseError, Declaration, HistoryRow, Options, Place, Schema, Step, StepOutcome, Target,
+    TargetIdentity, Unarchived,
+};
+use crate::crypto::Digest;
+use crate::model::{Engine, EventId, Timestamp};
+
+/// A database of any engine.
+pub enum Database {
+    Sqlite(Box<Sqlite>),
+}
+
+/// The same call on whichever it is.
+macro_rules! each {
+    ($self:expr, $database:ident => $call:expr) => {
+        match $self {
+            Database::Sqlite($database) => $call,
+        }
+    };
+}
+
+impl Database {
+    /// The engine that `url` is for, by its scheme; `None` for an unknown one. MariaDB and MySQL share theirs.
+    #[must_use]
+    pub fn engine(url: &str) -> Option<Engine> {
+        Sqlite::accepts(url).then_some(Engine::Sqlite)
+    }
+
+    /// Opens the database at `url`.
+    ///
+    /// # Errors
+    /// Those of its adapter; [`DatabaseError::Url`] for an unknown scheme.
+    pub async fn open(url: &str, options: Options) -> Result<Self, DatabaseError> {
+        match Self::engine(url) {
+            Some(Engine::Sqlite) => Ok(Self::Sqlite(Box::new(Sqlite::open(url, options).await?))),
+            _ => Err(DatabaseError::Url("greffe speaks to no such database")),
+        }
+    }
+}
+
+impl Target for Database {
+    fn identity(&self) -> TargetIdentity {
+        each!(self, database => database.identity())
+    }
+
+    async fn lock(&mut self, wait: Duration) -> Result<(), DatabaseError> {
+        each!(self, database => database.lock(wait).await)
+    }
+
+    async fn prepare(&mut self) -> Result<(), DatabaseError> {
+        each!(self, database => database.prepare().await)
+    }
+
+    async fn history(&mut self) -> Result<Vec<HistoryRow>, DatabaseError> {
+        each!(self, database => database.history().await)
+    }
+
+    async fn unarchived(&mut self, after: i64, limit: u32) -> Result<Vec<Unarchived>, DatabaseError> {
+        each!(self, database => database.unarchived(after, limit).await)
+    }
+
+    async fn mark_archived(&mut self, places: &[Place]) -> Result<(), DatabaseError> {
+        each!(self, database => database.mark_archived(places).await)
+    }
+
+    async fn run(
+        &mut self,
+        step: &Step,
+        following: Option<&Step>,
+        clock: &dyn Fn() -> Timestamp,
+    ) -> Result<StepOutcome, DatabaseError> {
+        each!(self, database => database.run(step, following, clock).await)
+    }
+
+    async fn close_started(&mut self, id: EventId, now: Timestamp) -> Result<(), DatabaseError> {
+        each!(self, database => database.close_started(id, now).await)
+    }
+
+    async fn declare(&mut self, declarations: &[Declaration], now: Timestamp) -> Result<(), DatabaseError> {
+        each!(self, database => database.declare(declarations, now).await)
+    }
+
+    async fn schema(&mut self) -> Result<Schema, DatabaseError> {
+        each!(self, database => database.schema().await)
+    }
+
+    async fn fingerprint(&mut self) -> Result<(&'static str, Digest), DatabaseError> {
+        each!(self, database => database.fingerprint().await)
+    }
+
+    async fn close(self) {
+        each!(self, database => database.close().await);
+    }
+}

@@ -1,0 +1,10 @@
+//! MySQL's and MariaDB's rules for tokens and statements, and the one client command that scripts need.
+
+mod body;
+mod kind;
+mod lexer;
+mod refusal;
+mod statement;
+
+pub use refusal::refusal;
+pub use statement::statements;
