@@ -116,6 +116,8 @@ fn every_variable_and_every_flag_is_read() {
         .set("GREFFE_DATABASE_URL", "postgres://ann:hunter2@host/db")
         .set("GREFFE_DATABASE_NAME", "d")
         .set("GREFFE_FOREIGN_KEYS", "false")
+        .set("GREFFE_LOCK_TIMEOUT", "5s")
+        .set("GREFFE_STATEMENT_TIMEOUT", "1h")
         .set("GREFFE_ARCHIVE_DIRECTORY", "a")
         .set("GREFFE_KEY_SOURCE", "file:k")
         .set("GREFFE_KEY_PASSPHRASE", "hunter3")
