@@ -108,6 +108,10 @@ pub enum Fault {
         "the trust document asks for witnesses and their cosignatures were not checked: this version does not check them"
     )]
     WitnessesUnchecked,
+    #[error("the scripts cannot be run again up to the signed schema: {reason}")]
+    Replay { reason: String },
+    #[error("the database's schema is {found}, and the newest one that was signed is {expected}")]
+    LiveSchema { expected: Digest, found: Digest },
     #[error("{count} timestamp tokens were not checked: this version does not check them")]
     TimestampsUnchecked { count: usize },
 }
@@ -138,7 +142,10 @@ impl Fault {
             | Self::TrustVersion { .. }
             | Self::CheckpointUnsigned => FindingKind::Signature,
             Self::NotAnchored { .. } => FindingKind::Anchor,
-            Self::WitnessesUnchecked | Self::TimestampsUnchecked { .. } => FindingKind::Corroboration,
+            Self::WitnessesUnchecked
+            | Self::TimestampsUnchecked { .. }
+            | Self::Replay { .. }
+            | Self::LiveSchema { .. } => FindingKind::Corroboration,
             _ => FindingKind::Integrity,
         }
     }

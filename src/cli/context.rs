@@ -1,17 +1,20 @@
 //! What commands share: settings, the database, the key, progress.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use zeroize::Zeroizing;
 
 use super::error::CliError;
-use super::settings::{Anchor as SettingsAnchor, Environment, Overrides, Settings};
+use super::settings::{
+    Anchor as SettingsAnchor, DatabaseSource, DatabaseUrl, Environment, Overrides, Secret, Settings,
+};
 use crate::chain::{Anchor, Options as VerifyOptions};
 use crate::crypto::{KeyTextError, PrivateKey, parse_private_key};
-use crate::database::{Access, Database, DatabaseError, Options};
-use crate::model::Actor;
+use crate::database::{Access, Database, DatabaseError, Options, Scratch};
+use crate::model::{Actor, Engine};
 use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpsError, Project};
 
 /// What every command gets.
@@ -130,6 +133,24 @@ pub async fn look_at_database(settings: &Settings) -> Result<Option<Database>, C
         Err(DatabaseError::Missing(_)) => Ok(None),
         Err(error) => Err(OpsError::from(error).into()),
     }
+}
+
+/// An empty database to try scripts on: where `on`, a URL or what refers to one, says.
+pub async fn scratch(settings: &Settings, engine: Engine, on: Option<&Secret>) -> Result<Scratch, CliError> {
+    let resolve = |on: &Secret| {
+        let source = DatabaseSource::parse(on.expose(), Path::new(""));
+        let source = source.ok_or_else(|| {
+            CliError::usage("`--on` is not a database URL (not shown here)")
+                .hint("write it like `postgres://user@host/name`, or `env:NAME`, or `file:PATH`")
+        })?;
+        let mut other = settings.clone();
+        other.database_url = Some(source);
+        Ok::<_, CliError>(other.database_url()?)
+    };
+    let url = on.map(resolve).transpose()?;
+    let options = options(settings, Access::Write);
+    let scratch = Scratch::create(engine, url.as_ref().map(DatabaseUrl::expose), options).await;
+    Ok(scratch.map_err(OpsError::from)?)
 }
 
 fn options(settings: &Settings, access: Access) -> Options {

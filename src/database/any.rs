@@ -43,6 +43,48 @@ impl Database {
     }
 }
 
+/// An empty database that scripts can be tried on.
+pub struct Scratch {
+    pub database: Database,
+}
+
+impl Scratch {
+    /// An empty database of `engine`: in memory for SQLite without a URL, in a file that is empty or not there
+    /// with one; a database of its own on the server that `url` names, made for this.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Url`] where there is no such database; [`DatabaseError::NotEmpty`]; those of the adapter.
+    pub async fn create(engine: Engine, url: Option<&str>, options: Options) -> Result<Self, DatabaseError> {
+        match (engine, url) {
+            (Engine::Sqlite, None) => {
+                let database = Sqlite::in_memory(options).await?;
+                Ok(Self { database: Database::Sqlite(Box::new(database)) })
+            }
+            (Engine::Sqlite, Some(url)) if Sqlite::accepts(url) => {
+                let mut database = Sqlite::open(url, options).await?;
+                database.lock(options.busy_timeout).await?;
+                if !database.is_empty().await? {
+                    return Err(DatabaseError::NotEmpty);
+                }
+                Ok(Self { database: Database::Sqlite(Box::new(database)) })
+            }
+            (_, None) => Err(DatabaseError::Url("a server is needed: name one where a database can be made")),
+            (_, Some(_)) => Err(DatabaseError::Url("it is of another engine than the chain's database")),
+        }
+    }
+
+    /// Closes it, and removes the database that was made.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub async fn remove(self) -> Result<(), DatabaseError> {
+        match self.database {
+            Database::Sqlite(database) => database.close().await,
+        }
+        Ok(())
+    }
+}
+
 impl Target for Database {
     fn identity(&self) -> TargetIdentity {
         each!(self, database => database.identity())

@@ -11,9 +11,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use any::Database;
+pub use any::{Database, Scratch};
 pub use history::{Applied, History, HistoryRow, Record, RowState};
-pub use schema::{Grants, ObjectName, Schema, digest_of_digests};
+pub use schema::{Grants, ObjectName, Schema, SchemaDifference, digest_of_digests};
 
 use crate::crypto::Digest;
 use crate::model::{Cid, Direction, Engine, EventId, EventKind, FileDigests, MigrationName, Timestamp};
@@ -126,6 +126,8 @@ pub enum DatabaseError {
     Url(&'static str),
     #[error("there is no database at {0}")]
     Missing(PathBuf),
+    #[error("the database is not empty")]
+    NotEmpty,
     #[error("cannot open the database")]
     Open(#[source] Failure),
     #[error("another run holds the lock {lock} after {waited:?}")]

@@ -166,13 +166,7 @@ impl ChainReader {
     /// # Errors
     /// When a block is missing or malformed.
     pub fn entry(&self, cid: &Cid) -> Result<Entry, OpsError> {
-        let manifest = self.manifest(cid)?;
-        let log = self.block("log", &manifest.log)?;
-        let envelope = Envelope::decode(&log).map_err(|error| refuse("log", manifest.log, error))?;
-        let statement =
-            decode_statement(&envelope.payload).map_err(|error| refuse("log", manifest.log, error))?;
-        let signed_by = envelope.signatures.iter().map(|(id, _)| *id).collect();
-        Ok(Entry { cid: *cid, manifest, statement, signed_by })
+        read_entry(cid, &mut |what, cid| self.block(what, cid))
     }
 
     /// The bytes of a file, put together when it has several blocks.
@@ -180,21 +174,7 @@ impl ChainReader {
     /// # Errors
     /// When a block is missing or malformed, or the file larger than memory is used for.
     pub fn file(&self, cid: &Cid) -> Result<Vec<u8>, OpsError> {
-        let mut bytes = Vec::new();
-        let mut pending = vec![*cid];
-        while let Some(next) = pending.pop() {
-            let block = self.block("file", &next)?;
-            if next.codec() == Codec::Raw {
-                bytes.extend(block);
-            } else {
-                let children = decode_file_node(&block).map_err(|error| refuse("file", *cid, error))?;
-                pending.extend(children.into_iter().rev());
-            }
-            if bytes.len() as u64 > FILE_LIMIT || pending.len() as u64 > FILE_LIMIT / 1024 {
-                return Err(refuse("file", *cid, BlockError::TooLarge(FILE_LIMIT)));
-            }
-        }
-        Ok(bytes)
+        read_file(cid, &mut |what, cid| self.block(what, cid))
     }
 }
 
@@ -204,6 +184,50 @@ fn refuse(what: &'static str, cid: Cid, error: impl Into<BlockError>) -> OpsErro
 
 /// Reads a block, which is called something in errors.
 pub type ReadBlock<'a> = dyn FnMut(&'static str, &Cid) -> Result<Vec<u8>, OpsError> + 'a;
+
+/// A manifest.
+///
+/// # Errors
+/// What `block` returns, and when it is malformed.
+pub fn read_manifest(cid: &Cid, block: &mut ReadBlock<'_>) -> Result<Manifest, OpsError> {
+    decode_manifest(&block("manifest", cid)?).map_err(|error| refuse("manifest", *cid, error))
+}
+
+/// Manifest and log of an entry.
+///
+/// # Errors
+/// What `block` returns, and when a block is malformed.
+pub fn read_entry(cid: &Cid, block: &mut ReadBlock<'_>) -> Result<Entry, OpsError> {
+    let manifest = read_manifest(cid, block)?;
+    let log = block("log", &manifest.log)?;
+    let envelope = Envelope::decode(&log).map_err(|error| refuse("log", manifest.log, error))?;
+    let statement =
+        decode_statement(&envelope.payload).map_err(|error| refuse("log", manifest.log, error))?;
+    let signed_by = envelope.signatures.iter().map(|(id, _)| *id).collect();
+    Ok(Entry { cid: *cid, manifest, statement, signed_by })
+}
+
+/// The bytes of a file, put together when it has several blocks.
+///
+/// # Errors
+/// What `block` returns, when a block is malformed, or the file larger than memory is used for.
+pub fn read_file(cid: &Cid, block: &mut ReadBlock<'_>) -> Result<Vec<u8>, OpsError> {
+    let mut bytes = Vec::new();
+    let mut pending = vec![*cid];
+    while let Some(next) = pending.pop() {
+        let found = block("file", &next)?;
+        if next.codec() == Codec::Raw {
+            bytes.extend(found);
+        } else {
+            let children = decode_file_node(&found).map_err(|error| refuse("file", *cid, error))?;
+            pending.extend(children.into_iter().rev());
+        }
+        if bytes.len() as u64 > FILE_LIMIT || pending.len() as u64 > FILE_LIMIT / 1024 {
+            return Err(refuse("file", *cid, BlockError::TooLarge(FILE_LIMIT)));
+        }
+    }
+    Ok(bytes)
+}
 
 /// The manifest of entry `seq` below `head`; `block` reads a block.
 ///

@@ -14,9 +14,11 @@ pub mod log;
 mod outbox;
 mod plan;
 pub mod repair;
+pub mod replay;
 pub mod rollback;
 mod session;
 pub mod show;
+pub mod source;
 pub mod status;
 pub mod verify;
 

@@ -13,6 +13,7 @@ mod output;
 mod project;
 mod quickstart;
 mod repair;
+mod replay;
 mod rollback;
 mod servers;
 mod servers_test;

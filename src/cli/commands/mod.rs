@@ -12,7 +12,9 @@ mod log;
 mod man;
 mod quickstart;
 mod repair;
+mod replay;
 mod rollback;
+mod schema;
 mod show;
 mod status;
 mod verify;
@@ -147,6 +149,8 @@ pub enum Command {
     Show(show::Show),
     Head(head::Head),
     Verify(verify::Verify),
+    Replay(replay::Replay),
+    Schema(schema::SchemaCommand),
     Export(export::Export),
     Import(import::Import),
     Compact(compact::Compact),
@@ -168,6 +172,8 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
         Command::Show(command) => show::run(context, &command),
         Command::Head(command) => head::run(context, &command),
         Command::Verify(command) => verify::run(context, &command),
+        Command::Replay(command) => replay::run(context, &command),
+        Command::Schema(command) => schema::run(context, &command),
         Command::Export(command) => export::run(context, &command),
         Command::Import(command) => import::run(context, &command),
         Command::Compact(command) => compact::run(context, &command),

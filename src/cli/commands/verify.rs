@@ -1,18 +1,21 @@
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
 
+use super::replay::replay_verified;
 use crate::chain::Report;
-use crate::cli::context::{Context, verify_options};
+use crate::cli::context::{Context, block_on, look_at_database, verify_options};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply};
-use crate::cli::settings::Anchor;
+use crate::cli::settings::{Anchor, Secret, Settings};
 use crate::cli::{CommandResult, Exit};
+use crate::database::Target as _;
 use crate::model::Cid;
-use crate::ops::ChainReader;
-use crate::ops::verify::{verify_archive, verify_car};
+use crate::ops::replay::{add_live, add_replay};
+use crate::ops::source::Source;
+use crate::ops::{ChainReader, OpsError};
 
 /// Verify a chain from its CID, or from a CAR file
 ///
@@ -26,6 +29,15 @@ pub struct Verify {
     /// The archive must be of this chain or root key, or it is a finding
     #[arg(long, value_name = "ANCHOR")]
     require: Vec<String>,
+    /// Run the scripts again, in memory for SQLite, and compare each schema with the one that was signed
+    #[arg(long)]
+    replay: bool,
+    /// Run them in a database that is made for this on the server of this URL
+    #[arg(long, value_name = "URL")]
+    on: Option<Secret>,
+    /// Compare the database's schema with the newest one that was signed
+    #[arg(long)]
+    live: bool,
     /// Threads that check entries [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -39,29 +51,29 @@ pub struct Shown {
     report: Report,
 }
 
-enum Target {
-    File(PathBuf),
-    Cid(Cid),
-}
-
 pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     let settings = context.settings()?;
     let required = parse_anchors(&arguments.require)?;
     let options = verify_options(&settings, &required);
     let mut progress = context.progress();
     let mut show = |what: &str, done, total| progress.show(what, done, total);
-    let threads = threads(arguments.threads);
-    let report = match target(&arguments.target)? {
-        Target::File(path) => verify_car(&path, options, threads, &mut show)?,
-        Target::Cid(cid) => {
-            let directory = &settings.archive_directory;
-            let reader = match &settings.name {
-                Some(name) => ChainReader::open(directory, name)?,
-                None => ChainReader::holding(directory, &cid)?,
-            };
-            verify_archive(&reader, cid, options, threads, &mut show)?
-        }
-    };
+    let mut source = source(&settings, &arguments.target)?;
+    let mut report = source.verify(options, threads(arguments.threads), &mut show)?;
+    if arguments.replay || arguments.on.is_some() {
+        let replayed = replay_verified(&settings, &mut source, &report, arguments.on.as_ref(), &mut show)?;
+        add_replay(&mut report, &replayed);
+    }
+    if arguments.live {
+        let found = block_on(async {
+            let database = look_at_database(&settings).await?;
+            let mut database = database.ok_or_else(|| {
+                CliError::new(Exit::Unfinished, "there is no database to compare with".to_owned())
+                    .hint("name it with `--database URL`")
+            })?;
+            Ok::<_, CliError>(database.fingerprint().await.map_err(OpsError::from)?)
+        })??;
+        add_live(&mut report, &mut source, found)?;
+    }
     drop(progress);
     Ok(reply(report))
 }
@@ -87,11 +99,19 @@ pub fn parse_anchors(texts: &[String]) -> Result<Vec<Anchor>, CliError> {
     texts.iter().map(parse).collect()
 }
 
-fn target(text: &str) -> Result<Target, CliError> {
+/// The chain that a CID or the path of a CAR file names.
+pub fn source(settings: &Settings, text: &str) -> Result<Source, CliError> {
     let cid = text.strip_prefix("ipfs://").or_else(|| text.strip_prefix("/ipfs/")).unwrap_or(text);
     match cid.parse::<Cid>() {
-        Ok(cid) => Ok(Target::Cid(cid)),
-        Err(_) if Path::new(text).exists() || text.ends_with(".car") => Ok(Target::File(text.into())),
+        Ok(root) => {
+            let directory = &settings.archive_directory;
+            let reader = match &settings.name {
+                Some(name) => ChainReader::open(directory, name)?,
+                None => ChainReader::holding(directory, &root)?,
+            };
+            Ok(Source::Archive { reader: Box::new(reader), root })
+        }
+        Err(_) if Path::new(text).exists() || text.ends_with(".car") => Ok(Source::file(Path::new(text))?),
         Err(error) => Err(CliError::usage(format!("{} is neither a file nor a CID: {error}", Clean(text)))
             .hint("run `greffe head` for the CID of this project's archive")),
     }

@@ -80,6 +80,26 @@ impl Sqlite {
         Ok(base.join(file))
     }
 
+    /// A database in memory, which ends with the last connection to it.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Open`].
+    pub async fn in_memory(options: Options) -> Result<Self, DatabaseError> {
+        let connect = SqliteConnectOptions::from_str("sqlite::memory:")
+            .map_err(|error| DatabaseError::Open(failure(&error)))?
+            .foreign_keys(options.foreign_keys)
+            .disable_statement_logging();
+        Self::connect(Path::new(""), &connect, options).await
+    }
+
+    /// Whether there is no object but greffe's own.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Schema`].
+    pub async fn is_empty(&mut self) -> Result<bool, DatabaseError> {
+        Ok(self.read_schema().await?.schema().objects.is_empty())
+    }
+
     /// Opens the database file that `url` names.
     ///
     /// # Errors

@@ -1,0 +1,124 @@
+use std::io::{self, Write};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::schema::write_differences;
+use super::verify::{reply, source, threads};
+use crate::chain::Report;
+use crate::cli::context::{Context, block_on, scratch, verify_options};
+use crate::cli::error::CliError;
+use crate::cli::output::{Clean, Reply};
+use crate::cli::settings::{Secret, Settings};
+use crate::cli::{CommandResult, Exit};
+use crate::database::Schema;
+use crate::model::Cid;
+use crate::ops::OpsError;
+use crate::ops::replay::{Reason, Replayed, engine_of, may_run, replay};
+use crate::ops::source::Source;
+
+/// Run a chain's scripts again, from nothing, and compare each schema with the signed one
+///
+/// The chain is verified first, and nothing runs when something is wrong with it. The scripts, rollbacks
+/// included, run in order: in memory for SQLite, in a database that is made for this and removed
+/// afterwards on a server. Exits with 1 at the first schema that is not the one that was signed.
+#[derive(Args)]
+pub struct Replay {
+    /// CID of a head or manifest in the archive, or a CARv1 file
+    #[arg(value_name = "CID|FILE.car")]
+    target: String,
+    /// Where to run: a server's URL (or `env:NAME`, `file:PATH`), a SQLite file that is not there yet
+    #[arg(long, value_name = "URL")]
+    on: Option<Secret>,
+}
+
+#[derive(Serialize)]
+struct Done {
+    command: &'static str,
+    root: Cid,
+    holds: bool,
+    #[serde(flatten)]
+    replayed: Replayed,
+}
+
+pub fn run(context: &Context, arguments: &Replay) -> CommandResult {
+    let settings = context.settings()?;
+    let mut progress = context.progress();
+    let mut show_progress = |what: &str, done, total| progress.show(what, done, total);
+    let mut source = source(&settings, &arguments.target)?;
+    let report = source.verify(verify_options(&settings, &[]), threads(None), &mut show_progress)?;
+    if !may_run(&report) {
+        return Ok(reply(report));
+    }
+    let on = arguments.on.as_ref();
+    let replayed = replay_verified(&settings, &mut source, &report, on, &mut show_progress)?;
+    drop(progress);
+    let holds = replayed.holds();
+    let done = Done { command: "replay", root: report.root, holds, replayed };
+    Ok(Reply::new(done, show).with_exit(if holds { Exit::Done } else { Exit::Findings }))
+}
+
+/// Replays a chain that was verified in an empty database, which is removed afterwards.
+pub fn replay_verified(
+    settings: &Settings,
+    source: &mut Source,
+    report: &Report,
+    on: Option<&Secret>,
+    progress: &mut dyn FnMut(&str, u64, Option<u64>),
+) -> Result<Replayed, CliError> {
+    replay_and_look(settings, source, report, on, progress, &mut |_, _| ())
+}
+
+/// As [`replay_verified`]; `looked` is called with each entry's number and the schema that it left.
+pub fn replay_and_look(
+    settings: &Settings,
+    source: &mut Source,
+    report: &Report,
+    on: Option<&Secret>,
+    progress: &mut dyn FnMut(&str, u64, Option<u64>),
+    looked: &mut dyn FnMut(u64, &Schema),
+) -> Result<Replayed, CliError> {
+    if !may_run(report) {
+        return Err(CliError::new(
+            Exit::Findings,
+            "the chain is not intact, so its scripts are not run".to_owned(),
+        )
+        .hint("run `greffe verify` without `--replay` to see what is wrong"));
+    }
+    let manifests = source.manifests(report.root)?;
+    let Some(engine) = engine_of(source, &manifests)? else {
+        return Ok(Replayed { entries: manifests.len() as u64, ..Replayed::default() });
+    };
+    block_on(async {
+        let mut scratch = scratch(settings, engine, on).await?;
+        let result = replay(source, &manifests, &mut scratch.database, progress, looked).await;
+        scratch.remove().await.map_err(OpsError::from)?;
+        Ok::<_, CliError>(result?)
+    })?
+}
+
+fn show(done: &Done, out: &mut dyn Write) -> io::Result<()> {
+    let replayed = &done.replayed;
+    let verdict = if done.holds { "replayed" } else { "NOT replayed" };
+    writeln!(out, "{verdict}: {} entries, from {}", replayed.entries, done.root)?;
+    writeln!(out, "  scripts run        {}", replayed.executed)?;
+    writeln!(out, "  schemas the same   {}", replayed.compared)?;
+    if replayed.uncompared > 0 {
+        writeln!(out, "  schemas not signed {}", replayed.uncompared)?;
+    }
+    let Some(stopped) = &replayed.stopped else { return Ok(()) };
+    let version = stopped.version.as_deref().unwrap_or_default();
+    let event = stopped.event.as_str();
+    writeln!(
+        out,
+        "entry {}: {event} {}: {}",
+        stopped.seq,
+        Clean(version),
+        Clean(&stopped.reason.to_string())
+    )?;
+    if let Reason::Different { changes, .. } = &stopped.reason {
+        writeln!(out, "what it changes here:")?;
+        write_differences(changes, out)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! Executes the archived scripts again, in order and from nothing, and compares the schema after each event with
+//! the one that was signed.
+//!
+//! Only scripts of a chain that was verified are run: what a script may do is up to the role that the scratch
+//! database is reached with.
+
+use serde::Serialize;
+
+use super::chain::Entry;
+use super::event::record;
+use super::source::Source;
+use super::{OpsError, Progress, now};
+use crate::chain::{Fault, Finding, Report};
+use crate::crypto::Digest;
+use crate::database::{Failure, Schema, SchemaDifference, Statement, Step, StepOutcome, Target};
+use crate::model::{
+    Cid, Details, Engine, ErrorCode, EventId, EventKind, MigrationDetails, Role, SchemaChange,
+};
+use crate::scripts::{Dialect, Script, statements};
+
+/// What a replay came to.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replayed {
+    /// Entries that were gone through.
+    pub entries: u64,
+    /// Scripts that ran.
+    pub executed: u64,
+    /// Events whose signed schema was compared, and was the same.
+    pub compared: u64,
+    /// Events whose schema could not be compared: none was signed, or by another algorithm.
+    pub uncompared: u64,
+    /// Where the replay ended before the last entry, and why.
+    pub stopped: Option<Stopped>,
+}
+
+/// Where a replay could not go on.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stopped {
+    pub seq: u64,
+    pub manifest: Cid,
+    pub event: EventKind,
+    pub version: Option<String>,
+    #[serde(flatten)]
+    pub reason: Reason,
+}
+
+/// Why a replay could not go on.
+#[derive(Debug, Serialize, thiserror::Error)]
+#[serde(tag = "code", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Reason {
+    #[error("the script makes another schema than the one that was signed: {found}, not {signed}")]
+    Different {
+        signed: Digest,
+        found: Digest,
+        /// What the event changes here.
+        changes: Vec<SchemaDifference>,
+    },
+    #[error(
+        "the schema was changed by hand before it: it was signed as {signed} and the scripts make {found}"
+    )]
+    ChangedByHand { signed: Digest, found: Digest },
+    #[error("its script is sealed")]
+    Sealed,
+    #[error("its script is not in the archive")]
+    NoScript,
+    #[error("its script fails here in statement {statement}: {failure}")]
+    Failed {
+        statement: u64,
+        #[serde(serialize_with = "as_text")]
+        failure: Failure,
+    },
+    #[error("its script cannot run: {detail}")]
+    NotText { detail: String },
+}
+
+fn as_text<S: serde::Serializer>(failure: &Failure, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(failure)
+}
+
+impl Replayed {
+    /// Whether every event was gone through and every schema that was signed is made by the scripts.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.stopped.is_none() && (self.compared > 0 || self.executed == 0)
+    }
+}
+
+/// Whether scripts of a chain that was verified may run at all: every byte is what was signed. A schema that was
+/// changed by hand, and what other parties were not asked about, is no reason against it.
+#[must_use]
+pub fn may_run(report: &Report) -> bool {
+    let harmless = |fault: &Fault| {
+        matches!(
+            fault,
+            Fault::SchemaChanged { .. } | Fault::WitnessesUnchecked | Fault::TimestampsUnchecked { .. }
+        )
+    };
+    report.findings.iter().all(|finding| harmless(&finding.fault))
+}
+
+/// Says in `report` what a replay came to.
+pub fn add_replay(report: &mut Report, replayed: &Replayed) {
+    report.established.replayed = replayed.holds();
+    if let Some(Stopped { seq, manifest, reason, .. }) = &replayed.stopped {
+        let fault = Fault::Replay { reason: reason.to_string() };
+        report.add(Finding { seq: Some(*seq), cid: Some(*manifest), fault });
+    }
+}
+
+/// Says in `report` whether the schema of a live database is the newest one that was signed.
+///
+/// # Errors
+/// When a block is missing or malformed.
+pub fn add_live(
+    report: &mut Report,
+    source: &mut Source,
+    (algorithm, found): (&'static str, Digest),
+) -> Result<(), OpsError> {
+    for cid in source.manifests(report.root)?.iter().rev() {
+        let entry = source.entry(cid)?;
+        let Some(signed) = entry.statement.event.schema() else { continue };
+        match signed.after {
+            Some(expected) if signed.algorithm == algorithm && expected == found => {
+                report.established.live = true;
+            }
+            Some(expected) if signed.algorithm == algorithm => {
+                let fault = Fault::LiveSchema { expected, found };
+                report.add(Finding { seq: Some(entry.manifest.seq), cid: Some(*cid), fault });
+            }
+            _ => {}
+        }
+        return Ok(());
+    }
+    Ok(())
+}
+
+/// The engine that the events of `source` were applied to; `None` when none was applied.
+///
+/// # Errors
+/// When a block is missing or malformed; [`OpsError::SeveralEngines`].
+pub fn engine_of(source: &mut Source, manifests: &[Cid]) -> Result<Option<Engine>, OpsError> {
+    let mut engine = None;
+    for cid in manifests {
+        let found = source.entry(cid)?.statement.event.target.map(|target| target.engine);
+        match (engine, found) {
+            (Some(first), Some(other)) if first != other => {
+                return Err(OpsError::SeveralEngines { first, other });
+            }
+            _ => engine = engine.or(found),
+        }
+    }
+    Ok(engine)
+}
+
+/// Runs the scripts of `manifests`, the oldest first, on `target`, which has to be empty. `looked`: called after
+/// each event that could be gone through, with its number and the schema as it is then.
+///
+/// # Errors
+/// Those of the database, and when a block is missing or malformed. That the schemas differ is no error.
+pub async fn replay<T: Target>(
+    source: &mut Source,
+    manifests: &[Cid],
+    target: &mut T,
+    progress: &mut Progress<'_>,
+    looked: &mut dyn FnMut(u64, &Schema),
+) -> Result<Replayed, OpsError> {
+    target.prepare().await?;
+    let mut replayed = Replayed::default();
+    let mut schema = target.schema().await?;
+    for (cid, seq) in manifests.iter().zip(0..) {
+        progress("replaying", seq, Some(manifests.len() as u64));
+        let entry = source.entry(cid)?;
+        let event = &entry.statement.event;
+        let stopped = replay_entry(source, &entry, target, &mut schema, &mut replayed).await?;
+        replayed.entries += 1;
+        if let Some(reason) = stopped {
+            let version = event.migration().map(|migration| migration.version.clone());
+            replayed.stopped = Some(Stopped { seq, manifest: *cid, event: event.event, version, reason });
+            return Ok(replayed);
+        }
+        looked(seq, &schema);
+    }
+    progress("replaying", manifests.len() as u64, Some(manifests.len() as u64));
+    Ok(replayed)
+}
+
+/// Goes through one entry; `Some` where the replay cannot go on.
+async fn replay_entry<T: Target>(
+    source: &mut Source,
+    entry: &Entry,
+    target: &mut T,
+    schema: &mut Schema,
+    replayed: &mut Replayed,
+) -> Result<Option<Reason>, OpsError> {
+    let event = &entry.statement.event;
+    let signed = event.schema().filter(|signed| signed.algorithm == schema.algorithm).cloned();
+    if let Some(signed) =
+        signed.as_ref().and_then(|signed| signed.before).filter(|signed| *signed != schema.digest)
+    {
+        return Ok(Some(Reason::ChangedByHand { signed, found: schema.digest }));
+    }
+    let part = match &event.details {
+        Details::Migration(details) => part_to_run(event.event, details),
+        _ => Part::Nothing,
+    };
+    let before = schema.clone();
+    if let Details::Migration(details) = &event.details
+        && part != Part::Nothing
+    {
+        let step = match step_of(source, entry, details, part)? {
+            Ok(step) => step,
+            Err(reason) => return Ok(Some(reason)),
+        };
+        if let StepOutcome::Failed { failure, statement, .. } = target.run(&step, None, &now).await? {
+            return Ok(Some(Reason::Failed { statement, failure }));
+        }
+        replayed.executed += 1;
+        *schema = target.schema().await?;
+    }
+    let after = signed.and_then(|SchemaChange { after, .. }| after);
+    match after {
+        Some(signed) if signed != schema.digest => {
+            let found = schema.digest;
+            // What runs nothing and says that the schema changed tells of a hand.
+            if part == Part::Nothing {
+                return Ok(Some(Reason::ChangedByHand { signed, found }));
+            }
+            Ok(Some(Reason::Different { signed, found, changes: before.differences(schema) }))
+        }
+        Some(_) => {
+            replayed.compared += 1;
+            Ok(None)
+        }
+        None => {
+            replayed.uncompared += u64::from(part != Part::Nothing);
+            Ok(None)
+        }
+    }
+}
+
+/// How much of an event's script ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Nothing,
+    Whole,
+    /// So many statements, outside a transaction.
+    First(u64),
+}
+
+fn part_to_run(event: EventKind, details: &MigrationDetails) -> Part {
+    match event {
+        EventKind::Apply | EventKind::Rollback | EventKind::Baseline => Part::Whole,
+        EventKind::Fail => match (&details.error, &details.schema) {
+            (Some(ErrorCode { statement, .. }), SchemaChange { before, after, .. }) if before != after => {
+                Part::First(statement.saturating_sub(1))
+            }
+            _ => Part::Nothing,
+        },
+        _ => Part::Nothing,
+    }
+}
+
+/// The step that an event was, once more.
+fn step_of(
+    source: &mut Source,
+    entry: &Entry,
+    details: &MigrationDetails,
+    part: Part,
+) -> Result<Result<Step, Reason>, OpsError> {
+    let event = &entry.statement.event;
+    let Some(target) = &event.target else { return Ok(Err(Reason::NoScript)) };
+    // A way down is in the manifest of the event that ran it; one that failed may have either.
+    let roles = if details.reverts.is_some() || event.event == EventKind::Rollback {
+        [Role::Down, Role::Rendered]
+    } else {
+        [Role::Rendered, Role::Up]
+    };
+    let files = &entry.manifest.files;
+    let file = roles.iter().find_map(|role| files.iter().find(|file| file.role == *role));
+    let Some(file) = file else {
+        let sealed = files.iter().any(|file| file.sealed);
+        return Ok(Err(if sealed { Reason::Sealed } else { Reason::NoScript }));
+    };
+    if file.sealed {
+        return Ok(Err(Reason::Sealed));
+    }
+    let script = Script::new(file.name.to_string(), source.bytes(&file.cid)?);
+    let sql = match script.text() {
+        Ok(text) => text.to_owned(),
+        Err(error) => return Ok(Err(Reason::NotText { detail: error.to_string() })),
+    };
+    let mut found = statements(Dialect::from(target.engine), &sql);
+    let transaction = script.transaction && !matches!(part, Part::First(_));
+    let mut end = sql.len();
+    if let Part::First(count) = part {
+        found.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        end = found.last().map_or(0, |statement| statement.range.end);
+    }
+    let kind = if roles[0] == Role::Down { EventKind::Rollback } else { EventKind::Apply };
+    Ok(Ok(Step {
+        id: EventId::generate(now()),
+        event: kind,
+        migration: details.migration.clone(),
+        sql: sql[..end].to_owned(),
+        statements: found
+            .into_iter()
+            .map(|statement| Statement { range: statement.range, kind: statement.kind })
+            .collect(),
+        transaction,
+        up: None,
+        down: None,
+        record: record(&event.actor, target, event.run.id, Some(details.migration.clone()), false),
+    }))
+}

@@ -1,0 +1,93 @@
+//! Where the blocks of a chain are: an archive, or a CARv1 file that someone handed over.
+
+use std::path::{Path, PathBuf};
+
+use super::chain::{Entry, ReadBlock, read_entry, read_file, read_manifest};
+use super::verify::{verify_archive, verify_car};
+use super::{ChainReader, OpsError, Progress};
+use crate::chain::{Options, Report};
+use crate::codec::dag_cbor::decode_head;
+use crate::model::Cid;
+use crate::store::CarReader;
+
+/// A chain up to one of its heads or manifests, wherever its blocks are.
+pub enum Source {
+    Archive { reader: Box<ChainReader>, root: Cid },
+    File { path: PathBuf, reader: Box<CarReader> },
+}
+
+impl Source {
+    /// The chain in a CARv1 file.
+    ///
+    /// # Errors
+    /// [`OpsError::Read`] when it is none.
+    pub fn file(path: &Path) -> Result<Self, OpsError> {
+        Ok(Self::File { path: path.to_owned(), reader: Box::new(CarReader::open(path)?) })
+    }
+
+    /// Verifies the chain.
+    ///
+    /// # Errors
+    /// As [`verify_car`] and [`verify_archive`].
+    pub fn verify(
+        &self,
+        options: Options,
+        threads: usize,
+        progress: &mut Progress<'_>,
+    ) -> Result<Report, OpsError> {
+        match self {
+            Self::Archive { reader, root } => verify_archive(reader, *root, options, threads, progress),
+            Self::File { path, .. } => verify_car(path, options, threads, progress),
+        }
+    }
+
+    /// A block, whose bytes hash to its CID.
+    fn block(&mut self, what: &'static str, cid: &Cid) -> Result<Vec<u8>, OpsError> {
+        match self {
+            Self::Archive { reader, .. } => reader.block(what, cid),
+            Self::File { reader, .. } => {
+                let found = reader.get_verified(cid)?.map(<[u8]>::to_vec);
+                found.ok_or(OpsError::BlockMissing { what, cid: *cid })
+            }
+        }
+    }
+
+    /// The manifests from entry 0 to the one that `root`, a head or a manifest, names.
+    ///
+    /// # Errors
+    /// When a block is missing or malformed.
+    pub fn manifests(&mut self, root: Cid) -> Result<Vec<Cid>, OpsError> {
+        let newest = match decode_head(&self.block("head", &root)?) {
+            Ok(head) => head.manifest,
+            Err(_) => root,
+        };
+        let mut manifests = Vec::new();
+        let mut next = Some(newest);
+        while let Some(cid) = next {
+            manifests.push(cid);
+            next = read_manifest(&cid, &mut self.reads())?.prev;
+        }
+        manifests.reverse();
+        Ok(manifests)
+    }
+
+    /// Manifest and log of an entry.
+    ///
+    /// # Errors
+    /// When a block is missing or malformed.
+    pub fn entry(&mut self, cid: &Cid) -> Result<Entry, OpsError> {
+        read_entry(cid, &mut self.reads())
+    }
+
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    /// When a block is missing or malformed.
+    pub fn bytes(&mut self, cid: &Cid) -> Result<Vec<u8>, OpsError> {
+        read_file(cid, &mut self.reads())
+    }
+
+    fn reads(&mut self) -> Box<ReadBlock<'_>> {
+        Box::new(|what, cid| self.block(what, cid))
+    }
+}
