@@ -3,6 +3,7 @@
 
 mod any;
 mod history;
+pub mod postgres;
 mod rows;
 mod schema;
 pub mod sqlite;
@@ -132,6 +133,12 @@ pub enum DatabaseError {
     Open(#[source] Failure),
     #[error("another run holds the lock {lock} after {waited:?}")]
     Locked { lock: PathBuf, waited: Duration },
+    #[error("another run holds the lock of this database after {waited:?}{}", held_by(holder.as_ref()))]
+    Held { waited: Duration, holder: Option<LockHolder> },
+    #[error("the connection that held this run's lock is gone")]
+    LockLost(#[source] Failure),
+    #[error("the connection was lost while a script ran")]
+    Lost(#[source] Failure),
     #[error("cannot lock {lock}")]
     Lock {
         lock: PathBuf,
@@ -157,12 +164,44 @@ pub enum DatabaseError {
 /// An error of a database server or driver, without its text: that may hold values of rows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    #[error("the database answered with code {code}{}", hint.map(|hint| format!(" ({hint})")).unwrap_or_default())]
-    Server { code: String, hint: Option<&'static str> },
+    #[error(
+        "the database answered with code {code}{}{}{}",
+        hint.map(|hint| format!(" ({hint})")).unwrap_or_default(),
+        object.as_ref().map(|object| format!(", {object}")).unwrap_or_default(),
+        position.map(|position| format!(", at character {position}")).unwrap_or_default()
+    )]
+    Server {
+        code: String,
+        hint: Option<&'static str>,
+        /// What the server says it is about, such as `constraint a_check of public.a`.
+        object: Option<String>,
+        /// Where in the script, in characters from 1.
+        position: Option<u64>,
+    },
     #[error("the connection failed: {0}")]
     Connection(String),
     #[error("the driver failed: {0}")]
     Driver(&'static str),
+}
+
+/// Who holds a database's run lock, as far as the server tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockHolder {
+    /// The server's number for the session.
+    pub session: i64,
+    pub program: Option<String>,
+    pub address: Option<String>,
+    /// When that session began.
+    pub since: Option<String>,
+}
+
+fn held_by(holder: Option<&LockHolder>) -> String {
+    let Some(LockHolder { session, program, address, since }) = holder else { return String::new() };
+    let part = |word: &str, value: &Option<String>| {
+        value.as_ref().filter(|value| !value.is_empty()).map(|value| format!(" {word} {value}"))
+    };
+    let parts = [part("of", program), part("from", address), part("since", since)];
+    format!(": session {session}{}", parts.into_iter().flatten().collect::<String>())
 }
 
 /// How a script ended.
@@ -174,6 +213,8 @@ pub enum StepOutcome {
         failure: Failure,
         statement: u64,
         partial: bool,
+        /// What it left behind unusable, such as an invalid index.
+        leftovers: Vec<String>,
     },
 }
 

@@ -41,6 +41,9 @@ pub struct FailedScript {
     pub failure: Failure,
     /// What ran before stays, for there was no transaction.
     pub partial: bool,
+    /// What it left behind unusable, such as an invalid index.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<String>,
 }
 
 fn serialize_failure<S: serde::Serializer>(failure: &Failure, serializer: S) -> Result<S::Ok, S::Error> {
@@ -161,8 +164,8 @@ pub async fn apply<T: Target>(
         progress("applying", done, Some(total));
         let following = steps.peek().and_then(|following| following.as_ref().ok());
         let outcome = target.run(&step, following, &|| session.clock.now()).await?;
-        if let StepOutcome::Failed { failure, statement, partial } = outcome {
-            failed = Some(failed_script(&step, failure, statement, partial));
+        if let StepOutcome::Failed { failure, statement, partial, leftovers } = outcome {
+            failed = Some(FailedScript { leftovers, ..failed_script(&step, failure, statement, partial) });
             break;
         }
         done += 1;
@@ -209,5 +212,6 @@ pub fn failed_script(step: &Step, failure: Failure, statement: u64, partial: boo
         kind: nth.map_or("OTHER", |statement| statement.kind.as_str()).to_owned(),
         failure,
         partial,
+        leftovers: Vec::new(),
     }
 }

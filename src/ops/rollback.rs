@@ -1,6 +1,6 @@
 //! Rolls applied migrations back, newest first, by the way down that was archived with them.
 
-use super::apply::{Outcome, failed_script, file_of};
+use super::apply::{FailedScript, Outcome, failed_script, file_of};
 use super::chain::Entry;
 use super::plan::{Problem, refused_script};
 use super::session::Session;
@@ -73,8 +73,8 @@ pub async fn rollback<T: Target>(
         progress("rolling back", done, Some(total));
         let following = steps.peek().and_then(|following| following.as_ref().ok());
         let outcome = target.run(&step, following, &|| session.clock.now()).await?;
-        if let StepOutcome::Failed { failure, statement, partial } = outcome {
-            failed = Some(failed_script(&step, failure, statement, partial));
+        if let StepOutcome::Failed { failure, statement, partial, leftovers } = outcome {
+            failed = Some(FailedScript { leftovers, ..failed_script(&step, failure, statement, partial) });
             break;
         }
         done += 1;

@@ -304,7 +304,7 @@ fn failure(error: &sqlx::Error) -> Failure {
         sqlx::Error::Database(error) => {
             let code = error.code().map_or_else(|| "unknown".to_owned(), |code| code.into_owned());
             let hint = hint(&code);
-            Failure::Server { code, hint }
+            Failure::Server { code, hint, object: None, position: None }
         }
         sqlx::Error::Io(error) => Failure::Connection(error.kind().to_string()),
         sqlx::Error::WorkerCrashed => Failure::Driver("its thread ended"),

@@ -90,8 +90,12 @@ impl Sqlite {
         if executed.failed.is_none() {
             let now = self.broken_references().await;
             if self.or_rollback(now).await? > references {
-                let failure =
-                    Failure::Server { code: "787".to_owned(), hint: Some("a foreign key refers to no row") };
+                let failure = Failure::Server {
+                    code: "787".to_owned(),
+                    hint: Some("a foreign key refers to no row"),
+                    object: None,
+                    position: None,
+                };
                 executed.failed = Some(begun.failed_at_end(failure));
             }
         }
@@ -253,7 +257,12 @@ impl Sqlite {
         };
         rows::insert(&mut self.connection, &row).await.map_err(|error| history_error(&error))?;
         self.last_position = Some(begun.position);
-        Ok(StepOutcome::Failed { failure: failed.failure, statement: failed.statement, partial: false })
+        Ok(StepOutcome::Failed {
+            failure: failed.failure,
+            statement: failed.statement,
+            partial: false,
+            leftovers: Vec::new(),
+        })
     }
 
     pub(super) async fn run_bare(
@@ -299,7 +308,9 @@ impl Sqlite {
         }
         Ok(match executed.failed {
             None => StepOutcome::Done,
-            Some(Failed { failure, statement }) => StepOutcome::Failed { failure, statement, partial },
+            Some(Failed { failure, statement }) => {
+                StepOutcome::Failed { failure, statement, partial, leftovers: Vec::new() }
+            }
         })
     }
 

@@ -1,0 +1,257 @@
+//! PostgreSQL 13 and newer, through sqlx. Script and history row are one transaction; the run lock is an advisory
+//! lock on a connection of its own.
+
+mod bare;
+mod canonical;
+mod catalog;
+mod failure;
+mod fingerprint;
+mod lock;
+mod outcome;
+mod rows;
+mod run;
+mod scratch;
+mod session;
+
+use std::time::Duration;
+
+use sqlx::Connection as _;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+
+use super::rows::{Ending, NewRow};
+use super::{
+    DatabaseError, Declaration, Failure, HistoryRow, Place, Schema, Step, StepOutcome, Target,
+    TargetIdentity, Unarchived,
+};
+use crate::crypto::Digest;
+use crate::model::{Engine, EventId, Timestamp};
+use failure::{failure_in_use, history_error};
+use fingerprint::{ALGORITHM, Known};
+use lock::RunLock;
+use rows::{TABLE, literal};
+use run::Ahead;
+use session::{Session, connect_options, fetch_json, fetch_text};
+
+/// Where greffe's own tables are.
+const OWN_SCHEMA: &str = "greffe";
+/// Where sqlx notes which of greffe's own migrations it ran.
+const OWN_MIGRATIONS: &str = "greffe.migrations";
+
+fn own_migrations() -> Migrator {
+    let mut migrator = sqlx::migrate!("migrations/history/postgres");
+    migrator.dangerous_set_table_name(OWN_MIGRATIONS);
+    migrator.create_schema(OWN_SCHEMA);
+    migrator.set_locking(false);
+    migrator
+}
+
+/// What a connection may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing is created or changed.
+    Read,
+    Write,
+}
+
+/// How to open a database.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub access: Access,
+    /// How long a statement of a script waits for a lock; `None`: as the server is set.
+    pub lock_timeout: Option<Duration>,
+    /// How long a statement of a script may take; `None`: as the server is set.
+    pub statement_timeout: Option<Duration>,
+}
+
+/// A database of a PostgreSQL server.
+pub struct Postgres {
+    connection: PgConnection,
+    /// How connections are made; has the password.
+    connect: PgConnectOptions,
+    session: Session,
+    lock: Option<RunLock>,
+    /// Whether the connection has what each step executes.
+    prepared: bool,
+    /// The schema as this run read it last, with what it did since.
+    known: Option<Known>,
+    last_position: Option<i64>,
+    /// A step whose transaction is open already, with its row in it.
+    ahead: Option<Ahead>,
+    /// Where a scratch database was made from, and its name.
+    scratch: Option<(PgConnectOptions, String)>,
+}
+
+impl Postgres {
+    /// Whether `url` is for this adapter.
+    #[must_use]
+    pub fn accepts(url: &str) -> bool {
+        url.starts_with("postgres:") || url.starts_with("postgresql:")
+    }
+
+    /// Opens a database that exists.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Url`] and [`DatabaseError::Open`].
+    pub async fn open(url: &str, options: Options) -> Result<Self, DatabaseError> {
+        Self::connect(connect_options(url, options)?).await
+    }
+
+    async fn connect(connect: PgConnectOptions) -> Result<Self, DatabaseError> {
+        let (connection, session) = Session::connect(&connect).await?;
+        if session.version_number < 130_000 {
+            return Err(DatabaseError::Open(Failure::Driver("the server is older than PostgreSQL 13")));
+        }
+        Ok(Self {
+            connection,
+            connect,
+            session,
+            lock: None,
+            prepared: false,
+            known: None,
+            last_position: None,
+            ahead: None,
+            scratch: None,
+        })
+    }
+
+    /// A new connection in the place of one that cannot be used any more.
+    async fn reconnect(&mut self) -> Result<(), DatabaseError> {
+        (self.connection, self.session) = Session::connect(&self.connect).await?;
+        self.prepared = false;
+        Ok(())
+    }
+
+    /// What a script set or created for itself is gone.
+    async fn reset(&mut self) -> Result<(), DatabaseError> {
+        self.prepared = false;
+        let reset = self.session.reset(&mut self.connection).await;
+        reset.map_err(|error| DatabaseError::Open(failure_in_use(&error)))
+    }
+
+    async fn own_schema_is_current(&mut self) -> Result<bool, sqlx::Error> {
+        let exists = format!("SELECT pg_catalog.to_regclass('{OWN_MIGRATIONS}')");
+        if fetch_text(&mut self.connection, exists).await?.is_none() {
+            return Ok(false);
+        }
+        let applied = format!(
+            "SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(version, \
+             pg_catalog.encode(checksum, 'hex'), success) ORDER BY version), '[]') FROM {OWN_MIGRATIONS}"
+        );
+        let applied: Vec<(i64, String, bool)> = fetch_json(&mut self.connection, applied).await?;
+        let migrator = own_migrations();
+        let wanted = migrator.iter().filter(|migration| migration.migration_type.is_up_migration());
+        let wanted = wanted
+            .map(|migration| (migration.version, data_encoding::HEXLOWER.encode(&migration.checksum), true));
+        Ok(wanted.eq(applied))
+    }
+}
+
+impl Target for Postgres {
+    fn identity(&self) -> TargetIdentity {
+        TargetIdentity { engine: Engine::Postgresql, version: self.session.version.clone() }
+    }
+
+    async fn lock(&mut self, wait: Duration) -> Result<(), DatabaseError> {
+        self.lock = Some(RunLock::take(&self.connect, wait).await?);
+        Ok(())
+    }
+
+    async fn prepare(&mut self) -> Result<(), DatabaseError> {
+        let current = self.own_schema_is_current().await;
+        if current.map_err(|error| DatabaseError::OwnSchema(failure_in_use(&error)))? {
+            return Ok(());
+        }
+        own_migrations().run(&mut self.connection).await.map_err(|error| {
+            DatabaseError::OwnSchema(match error {
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                    failure_in_use(&error)
+                }
+                MigrateError::VersionMissing(_) => Failure::Driver("the table was made by a newer greffe"),
+                _ => Failure::Driver("the table is not as this greffe made it"),
+            })
+        })
+    }
+
+    async fn history(&mut self) -> Result<Vec<HistoryRow>, DatabaseError> {
+        self.abandon_ahead().await;
+        let rows = rows::read_all(&mut self.connection).await?;
+        self.last_position = Some(rows.last().map_or(0, |row| row.position));
+        Ok(rows)
+    }
+
+    async fn unarchived(&mut self, after: i64, limit: u32) -> Result<Vec<Unarchived>, DatabaseError> {
+        rows::read_unarchived(&mut self.connection, after, limit).await
+    }
+
+    async fn mark_archived(&mut self, places: &[Place]) -> Result<(), DatabaseError> {
+        rows::mark_archived(&mut self.connection, places).await
+    }
+
+    async fn run(
+        &mut self,
+        step: &Step,
+        following: Option<&Step>,
+        clock: &dyn Fn() -> Timestamp,
+    ) -> Result<StepOutcome, DatabaseError> {
+        if let Some(lock) = &mut self.lock
+            && let Err(error) = lock.require(!step.transaction).await
+        {
+            self.abandon_ahead().await;
+            return Err(error);
+        }
+        if step.transaction {
+            self.run_in_transaction(step, following, clock).await
+        } else {
+            self.run_bare(step, clock).await
+        }
+    }
+
+    async fn close_started(&mut self, id: EventId, now: Timestamp) -> Result<(), DatabaseError> {
+        let schema = self.fingerprint().await?;
+        let rows = self.history().await?;
+        let Some(row) = rows.iter().find(|row| row.id == id) else { return Ok(()) };
+        let mut record = rows::read_record(&mut self.connection, row.position).await?;
+        let ending = Ending::of_started(row, &mut record, now, Some(schema));
+        let ended = rows::update(&mut self.connection, &ending).await;
+        ended.map(drop).map_err(|error| history_error(&error))
+    }
+
+    async fn declare(&mut self, declarations: &[Declaration], now: Timestamp) -> Result<(), DatabaseError> {
+        let mut position = self.next_position().await? - 1;
+        // Statements of one message are one transaction.
+        let mut sql = String::new();
+        for declaration in declarations {
+            position += 1;
+            sql.push_str(&NewRow::of_declaration(declaration, position, now).insert(TABLE, literal));
+            sql.push_str(";\n");
+        }
+        let declared = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut self.connection).await;
+        declared.map_err(|error| run::insert_error(&error))?;
+        self.last_position = Some(position);
+        Ok(())
+    }
+
+    async fn schema(&mut self) -> Result<Schema, DatabaseError> {
+        self.abandon_ahead().await;
+        let version = self.session.version_number;
+        let known = Known::read(&mut self.connection, version, false).await?;
+        Ok(known.schema(Known::access(&mut self.connection).await?))
+    }
+
+    async fn fingerprint(&mut self) -> Result<(&'static str, Digest), DatabaseError> {
+        self.abandon_ahead().await;
+        let version = self.session.version_number;
+        let known = Known::read(&mut self.connection, version, false).await?;
+        Ok((ALGORITHM, self.known.insert(known).digest()))
+    }
+
+    async fn close(self) {
+        // The lock is given back after the connection is closed.
+        let Self { connection, lock, .. } = self;
+        connection.close().await.ok();
+        if let Some(lock) = lock {
+            lock.release().await;
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What came of a script's statements, and what a row says of it.
+
+use std::time::Instant;
+
+use futures_util::TryStreamExt as _;
+use sqlx::Either;
+use sqlx::postgres::{PgConnection, PgErrorPosition};
+
+use super::failure::{answer, failure, failure_in_use};
+use crate::crypto::Digest;
+use crate::database::{DatabaseError, Failure, Step};
+use crate::model::{ErrorCode, SchemaChange, StatementRun};
+
+/// What came of a script's statements.
+#[derive(Default)]
+pub struct Executed {
+    pub statements: Vec<StatementRun>,
+    pub failed: Option<Failed>,
+    /// The connection cannot be used any more.
+    pub broken: bool,
+    /// Statements that ended well.
+    count: usize,
+}
+
+/// The error that a script ended with, and the statement that it belongs to, from 1.
+#[derive(Clone)]
+pub struct Failed {
+    pub failure: Failure,
+    pub statement: u64,
+}
+
+impl Failed {
+    pub fn code(&self) -> ErrorCode {
+        let code = match &self.failure {
+            Failure::Server { code, .. } => code.clone(),
+            Failure::Connection(_) => "connection".to_owned(),
+            Failure::Driver(_) => "driver".to_owned(),
+        };
+        ErrorCode { code, statement: self.statement }
+    }
+}
+
+impl Executed {
+    /// Sends `sql`, which is the script or a part of it that begins at the byte `offset`, alone.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Lost`]; what the server answers is an outcome.
+    pub async fn send(
+        &mut self,
+        connection: &mut PgConnection,
+        step: &Step,
+        (sql, offset): (&str, usize),
+    ) -> Result<(), DatabaseError> {
+        let mut results = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute_many(connection);
+        let mut begin = Instant::now();
+        loop {
+            match results.try_next().await {
+                Ok(None) => return Ok(()),
+                Ok(Some(result)) => {
+                    let duration_us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+                    let kind = step.statements.get(self.count);
+                    let kind = kind.map_or("OTHER", |statement| statement.kind.as_str());
+                    let rows = COUNTED.contains(&kind).then(|| result.rows_affected());
+                    self.add(kind, duration_us, rows);
+                    self.count += 1;
+                    begin = Instant::now();
+                }
+                Err(error) => return self.fail(&error, step, offset),
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &sqlx::Error, step: &Step, offset: usize) -> Result<(), DatabaseError> {
+        if matches!(error, sqlx::Error::Protocol(_)) {
+            self.broken = true;
+            let failure = Failure::Driver("it asks for data from the client, as `COPY … FROM STDIN` does");
+            self.failed = Some(Failed { failure, statement: self.count as u64 + 1 });
+            return Ok(());
+        }
+        let Some(answer) = answer(error) else { return Err(DatabaseError::Lost(failure_in_use(error))) };
+        let position = match answer.position() {
+            Some(PgErrorPosition::Original(position)) => Some(position),
+            _ => None,
+        };
+        let before = step.sql.get(..offset).unwrap_or_default().chars().count();
+        let position = position.map(|position| position + before);
+        let mut failure = failure(error);
+        if let Failure::Server { position: shown, .. } = &mut failure {
+            *shown = position.map(|position| position as u64);
+        }
+        let statement = position.and_then(|position| statement_at(step, position)).unwrap_or(self.count);
+        self.failed = Some(Failed { failure, statement: statement as u64 + 1 });
+        Ok(())
+    }
+
+    /// Neighbours of one kind are one entry (FORMAT §3).
+    fn add(&mut self, kind: &str, duration_us: u64, rows: Option<u64>) {
+        match self.statements.last_mut() {
+            Some(last) if last.kind == kind => {
+                last.count += 1;
+                last.duration_us = last.duration_us.saturating_add(duration_us);
+                last.rows = last.rows.zip(rows).map(|(sum, rows)| sum.saturating_add(rows));
+            }
+            _ => self.statements.push(StatementRun { kind: kind.to_owned(), count: 1, duration_us, rows }),
+        }
+    }
+}
+
+/// Kinds of statements that change rows.
+const COUNTED: [&str; 4] = ["INSERT", "UPDATE", "DELETE", "MERGE"];
+
+/// The statement, from 0, that a character of the script, from 1, stands in.
+fn statement_at(step: &Step, position: usize) -> Option<usize> {
+    let (byte, _) = step.sql.char_indices().nth(position.checked_sub(1)?)?;
+    step.statements.iter().position(|statement| statement.range.contains(&byte))
+}
+
+/// A fingerprint, where one is taken.
+pub type Fingerprint = Option<(&'static str, Digest)>;
+
+pub fn schema_change(before: Fingerprint, after: Fingerprint) -> Option<SchemaChange> {
+    let algorithm = before.or(after)?.0.to_owned();
+    let digest = |fingerprint: Fingerprint| fingerprint.map(|(_, digest)| digest);
+    Some(SchemaChange { algorithm, before: digest(before), after: digest(after) })
+}
+
+/// What came of statements of greffe's own: how many ended well, the last rows, and the error of the next one.
+pub struct Answer {
+    pub ended: usize,
+    pub row: Option<sqlx::postgres::PgRow>,
+    pub error: Option<sqlx::Error>,
+}
+
+/// Runs statements of greffe's own until one fails.
+pub async fn execute_in_turn(connection: &mut PgConnection, sql: String) -> Answer {
+    let mut results = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).fetch_many(connection);
+    let mut answer = Answer { ended: 0, row: None, error: None };
+    loop {
+        match results.try_next().await {
+            Ok(Some(Either::Left(_))) => answer.ended += 1,
+            Ok(Some(Either::Right(row))) => answer.row = Some(row),
+            Ok(None) => return answer,
+            Err(error) => return Answer { error: Some(error), ..answer },
+        }
+    }
+}
