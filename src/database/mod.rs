@@ -2,6 +2,7 @@
 //! transaction, and tells the fingerprint of its schema. It knows neither archive nor keys.
 
 mod history;
+pub mod mysql;
 mod rows;
 mod schema;
 pub mod sqlite;
@@ -109,6 +110,27 @@ pub enum DatabaseError {
         lock: PathBuf,
         #[source]
         source: std::io::Error,
+    },
+    #[error("another run holds the lock {lock} after {waited:?}{holder}")]
+    LockedBy { lock: String, waited: Duration, holder: String },
+    #[error("cannot take the lock {lock}")]
+    LockFailed {
+        lock: String,
+        #[source]
+        source: Failure,
+    },
+    #[error("the lock {lock} was lost during this run: its connection ended")]
+    LockLost { lock: String },
+    #[error("a message of {length} bytes is longer than the server takes: {limit}")]
+    TooLong { length: usize, limit: usize },
+    #[error(
+        "the connection was lost at statement {statement} of {version}: whether it took effect is not known"
+    )]
+    Interrupted {
+        version: String,
+        statement: u64,
+        #[source]
+        source: Failure,
     },
     #[error("cannot bring greffe's own table up to date")]
     OwnSchema(#[source] Failure),

@@ -1,0 +1,1 @@
+//! The fingerprint: what it sees, what it passes over.
