@@ -16,7 +16,7 @@
 //! event's schedule, for the server takes them from the clock when an event is made.
 //!
 //! A user sees what they have a privilege on. Who reads a fingerprint needs those that a dump needs: `SELECT`,
-//! `SHOW VIEW`, `TRIGGER`, `EVENT`, and to see routines' bodies.
+//! `SHOW VIEW`, `TRIGGER`, `EVENT`, and to see routines' bodies; a body that is hidden is an error.
 
 pub mod access;
 mod text;
@@ -113,7 +113,10 @@ async fn read_once(
         match text::of_routine(line, &parameters) {
             Some((name, text)) => _ = objects.insert(name, text),
             None => {
-                let failure = Failure::Driver("a routine's body cannot be read: a privilege is missing");
+                let failure = Failure::Driver(
+                    "the body of a routine is hidden: its definer may read it, and who may read mysql.proc (MariaDB) \
+                     or has SHOW_ROUTINE (MySQL)",
+                );
                 return Ok(Err(DatabaseError::Schema(failure)));
             }
         }
