@@ -121,7 +121,7 @@ pub enum DatabaseError {
     },
     #[error("the lock {lock} was lost during this run: its connection ended")]
     LockLost { lock: String },
-    #[error("a message of {length} bytes is longer than the server takes: {limit}")]
+    #[error("a message of {length} bytes is longer than the server takes: max_allowed_packet is {limit}")]
     TooLong { length: usize, limit: usize },
     #[error(
         "the connection was lost at statement {statement} of {version}: whether it took effect is not known"

@@ -54,8 +54,8 @@ pub struct Greeting {
 impl Connector {
     /// Reads a URL, which has to name a database.
     pub fn new(url: &str, options: Options) -> Result<Self, DatabaseError> {
-        let rest = url.strip_prefix("mysql:").or_else(|| url.strip_prefix("mariadb:"));
-        let rest = rest.ok_or(DatabaseError::Url("it begins with neither `mysql:` nor `mariadb:`"))?;
+        let rest = url.strip_prefix("mysql://").or_else(|| url.strip_prefix("mariadb://"));
+        let rest = rest.ok_or(DatabaseError::Url("it begins with neither `mysql://` nor `mariadb://`"))?;
         let query = rest.split_once('?').map_or("", |(_, query)| query);
         let query = query.split_once('#').map_or(query, |(query, _)| query);
         let mut keys = query.split('&').filter(|pair| !pair.is_empty());
@@ -64,7 +64,7 @@ impl Connector {
                 "it has a parameter that is not ssl-mode, ssl-ca, ssl-cert, ssl-key or socket",
             ));
         }
-        let connect = MySqlConnectOptions::from_str(&format!("mysql:{rest}"))
+        let connect = MySqlConnectOptions::from_str(&format!("mysql://{rest}"))
             .map_err(|_| DatabaseError::Url("it is not one that the driver reads"))?;
         if connect.get_database().is_none() {
             return Err(DatabaseError::Url("it names no database"));
@@ -177,8 +177,8 @@ mod tests {
             "postgres://u:geheim@h/app",
             "mysql:geheim",
         ] {
-            let error = refusal(wrong).unwrap();
-            assert!(matches!(error, DatabaseError::Url(_)), "{wrong}");
+            let error = refusal(wrong).unwrap_or_else(|| panic!("{wrong}"));
+            assert!(matches!(error, DatabaseError::Url(_)), "{error:?}");
             assert!(!format!("{error} {error:?}").contains("geheim"), "{error:?}");
         }
     }

@@ -45,16 +45,11 @@ pub async fn take(connection: &mut MySqlConnection, lock: &str, wait: Duration) 
 
 /// Whether this connection is alive and has the lock.
 pub async fn require(connection: &mut MySqlConnection, lock: &str) -> Result<(), DatabaseError> {
-    let held = number(connection, format!("SELECT {}", is_held(lock))).await;
+    let held = number(connection, format!("SELECT IS_USED_LOCK('{lock}') = CONNECTION_ID()")).await;
     match held {
         Ok(Some(1)) => Ok(()),
         _ => Err(DatabaseError::LockLost { lock: lock.to_owned() }),
     }
-}
-
-/// The condition that the connection that asks has the lock.
-pub fn is_held(lock: &str) -> String {
-    format!("IS_USED_LOCK('{lock}') = CONNECTION_ID()")
 }
 
 async fn number(connection: &mut MySqlConnection, sql: String) -> Result<Option<i64>, sqlx::Error> {

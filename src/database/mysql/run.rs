@@ -7,6 +7,7 @@
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
+use super::Mysql;
 use super::failure::{NOT_ROLLED_BACK, failure, history_error, is_lost, schema_error};
 use super::outcome::insert_error;
 use super::rows::{self, execute, literal};
@@ -14,7 +15,6 @@ use super::schema::ALGORITHM;
 use super::script::{
     Ended, Failed, add_statement, disturbs, may_have_stayed, only_changes_rows, run_statement, text_of,
 };
-use super::{Mysql, lock};
 use crate::crypto::Digest;
 use crate::database::rows::{Ending, NewRow};
 use crate::database::{DatabaseError, Failure, Record, RowState, Step, StepOutcome, Target as _};
@@ -212,20 +212,16 @@ impl Mysql {
         Ok(executed)
     }
 
-    /// Makes durable that a statement begins, while this run has the lock.
+    /// Makes durable that a statement begins.
     async fn note_reached(&mut self, begun: &Begun<'_>, statement: u64) -> Result<(), DatabaseError> {
-        let mut sql = format!(
+        // The connection that writes this is the one that took the lock, and has it for as long as it lives.
+        let sql = format!(
             "UPDATE {} SET reached = {statement} WHERE position = {} AND id = '{}' AND state = 'started'",
             self.table, begun.position, begun.step.id
         );
-        if let Some(lock) = &self.lock {
-            sql.push_str(" AND ");
-            sql.push_str(&lock::is_held(lock));
-        }
         if execute(&mut self.own, sql).await.map_err(history_error)? == 1 {
             return Ok(());
         }
-        self.require_lock().await?;
         Err(DatabaseError::RowGone)
     }
 

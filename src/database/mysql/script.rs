@@ -117,3 +117,100 @@ pub fn add_statement(statements: &mut Vec<StatementRun>, kind: &str, duration_us
         _ => statements.push(StatementRun { kind: kind.to_owned(), count: 1, duration_us, rows }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::Record;
+    use crate::model::{EventId, EventKind, MigrationName, Timestamp};
+
+    /// A script of statements with their kinds.
+    fn step(statements: &[(&str, &str)]) -> Step {
+        let (mut sql, mut ranges) = (String::new(), Vec::new());
+        for (kind, text) in statements {
+            let start = sql.len();
+            sql.push_str(text);
+            ranges.push(Statement { range: start..sql.len(), kind: (*kind).to_owned() });
+            sql.push_str(";\n");
+        }
+        let now = Timestamp::from_microseconds(0).unwrap();
+        let record: Record = serde_json::from_value(serde_json::json!({
+            "actor": { "pseudonym": crate::model::Pseudonym::generate().to_string(), "role": "a" },
+            "target": { "name": "a", "engine": "mysql", "version": "8" },
+            "executor": { "name": "a", "version": "0" },
+            "run": { "id": EventId::generate(now).to_string(), "ci": null },
+            "migration": null, "statements": [], "schema": null, "error": null, "reverts": null, "hooks": []
+        }))
+        .unwrap();
+        Step {
+            id: EventId::generate(now),
+            event: EventKind::Apply,
+            migration: MigrationName {
+                version: "1".to_owned(),
+                name: None,
+                depends_on: vec![],
+                sectors: vec![],
+                purpose: None,
+                impact: None,
+            },
+            sql,
+            statements: ranges,
+            transaction: true,
+            up: None,
+            down: None,
+            record,
+        }
+    }
+
+    #[test]
+    fn only_what_is_sure_is_one_transaction() {
+        assert!(only_changes_rows(&step(&[
+            ("INSERT", "INSERT INTO a VALUES (1)"),
+            ("DELETE", "DELETE FROM a")
+        ])));
+        for other in [
+            ("CALL", "CALL p()"),
+            ("SELECT", "SELECT f()"),
+            ("CREATE TABLE", "CREATE TABLE b (a int)"),
+            ("INSERT", "INSERT INTO a VALUES (1) /*!50000 , (2) */"),
+            ("OTHER", "WITH x AS (SELECT 1) DELETE FROM a"),
+        ] {
+            assert!(!only_changes_rows(&step(&[("INSERT", "INSERT INTO a VALUES (1)"), other])), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_change_a_session_disturbs() {
+        for calm in ["create table t (a int)", "INSERT INTO t SET a = 1", "ALTER TABLE t ADD b int"] {
+            assert!(!disturbs(&step(&[("OTHER", calm)])), "{calm}");
+        }
+        for loud in [
+            "SET NAMES latin1",
+            "set @a = 1",
+            "USE other",
+            "CREATE TEMPORARY TABLE t (a int)",
+            "INSERT INTO t SELECT @a := 1",
+            "INSERT INTO t SELECT GET_LOCK('a', 1)",
+            "LOCK TABLES t WRITE",
+            "BEGIN",
+            "CALL p()",
+            "/*!40101 SET NAMES latin1 */",
+            "PREPARE s FROM 'SELECT 1'",
+        ] {
+            assert!(disturbs(&step(&[("OTHER", loud)])), "{loud}");
+        }
+    }
+
+    #[test]
+    fn what_a_first_statement_may_leave() {
+        let error = |code: &str| Failure::Server { code: code.to_owned(), hint: None };
+        let stays = |kind, sql, code, undo| may_have_stayed(&step(&[(kind, sql)]), &error(code), undo);
+        assert!(!stays("OTHER", "NONSENSE", "1064/42000", false));
+        assert!(!stays("CREATE TABLE", "CREATE TABLE t (a int)", "1050/42S01", false));
+        assert!(stays("CREATE TABLE", "CREATE OR REPLACE TABLE t (a int)", "1005/HY000", false));
+        assert!(stays("DROP TABLE", "DROP TABLE a, b", "1051/42S02", true));
+        assert!(stays("CALL", "CALL p()", "1062/23000", true));
+        assert!(!stays("INSERT", "INSERT INTO a VALUES (1), (1)", "1062/23000", true));
+        assert!(stays("INSERT", "INSERT INTO a VALUES (1), (1)", "1062/23000", false));
+    }
+}

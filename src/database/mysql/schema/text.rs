@@ -28,25 +28,27 @@ pub fn of_shown(kind: &str, line: &Line) -> String {
 
 /// The statement without the counter and with a fixed order of indexes and constraints; that of columns counts.
 fn of_table(sql: &str) -> String {
-    let Some((body, options)) = sql.split_once("\n) ENGINE=") else { return sql.to_owned() };
+    let Some((body, options)) = sql.split_once("\n) ") else { return sql.to_owned() };
     let mut lines: Vec<&str> = body.split('\n').map(|line| line.strip_suffix(',').unwrap_or(line)).collect();
     // The first line names the table; columns begin with their name in quotes.
-    let first = lines.iter().skip(1).position(|line| !line.starts_with("  `") && line.starts_with("  "));
+    let first = lines.iter().skip(1).position(|line| !line.starts_with("  `"));
     if let Some(first) = first {
         lines[first + 1..].sort_unstable();
     }
-    format!("{}\n) ENGINE={}", lines.join("\n"), without_counter(options))
+    format!("{}\n) {}", lines.join("\n"), without_counter(options))
 }
 
-/// `InnoDB AUTO_INCREMENT=7 …` without the second word.
+/// `ENGINE=InnoDB AUTO_INCREMENT=7 …` without the second word; a tablespace may come first, in a comment.
 fn without_counter(options: &str) -> String {
     const COUNTER: &str = " AUTO_INCREMENT=";
-    let engine = options.find(' ').unwrap_or(options.len());
-    let (engine, rest) = options.split_at(engine);
+    let tablespace = if options.starts_with("/*") { options.find("*/").unwrap_or(0) } else { 0 };
+    let engine = options[tablespace..].find("ENGINE=").map_or(0, |at| tablespace + at);
+    let end = options[engine..].find(' ').map_or(options.len(), |at| engine + at);
+    let (before, rest) = options.split_at(end);
     let rest = rest
         .strip_prefix(COUNTER)
         .map_or(rest, |rest| rest.trim_start_matches(|digit: char| digit.is_ascii_digit()));
-    format!("{engine}{rest}")
+    format!("{before}{rest}")
 }
 
 /// ``CREATE … DEFINER=`u`@`h` SQL SECURITY …`` without the second part.
@@ -104,6 +106,20 @@ mod tests {
             "CREATE TABLE `t` (\n  `a` int(11) NOT NULL AUTO_INCREMENT COMMENT ' AUTO_INCREMENT=7'\n  \
              KEY `b` (`a`)\n  KEY `z` (`a`)\n  PRIMARY KEY (`a`)\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 \
              COMMENT=' AUTO_INCREMENT=8'"
+        );
+    }
+
+    #[test]
+    fn the_counter_goes_behind_a_tablespace() {
+        let table = |counter: &str| {
+            format!(
+                "CREATE TABLE `t` (\n  `a` int\n) /*!50100 TABLESPACE ` AUTO_INCREMENT=1` */ ENGINE=InnoDB{counter} COMMENT='x'"
+            )
+        };
+        assert_eq!(of_table(&table(" AUTO_INCREMENT=9")), table(""));
+        assert_eq!(
+            of_table("CREATE TABLE `t` (\n  `a` int\n) ENGINE=InnoDB"),
+            "CREATE TABLE `t` (\n  `a` int\n) ENGINE=InnoDB"
         );
     }
 
