@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use super::mysql::{self, Mysql};
+use super::postgres::{self, Postgres};
 use super::sqlite::Sqlite;
 use super::{
-    DatabaseError, Declaration, HistoryRow, Options, Place, Schema, Step, StepOutcome, Target,
+    Access, DatabaseError, Declaration, HistoryRow, Options, Place, Schema, Step, StepOutcome, Target,
     TargetIdentity, Unarchived,
 };
 use crate::crypto::Digest;
@@ -13,6 +15,8 @@ use crate::model::{Engine, EventId, Timestamp};
 /// A database of any engine.
 pub enum Database {
     Sqlite(Box<Sqlite>),
+    Postgres(Box<Postgres>),
+    Mysql(Box<Mysql>),
 }
 
 /// The same call on whichever it is.
@@ -20,6 +24,8 @@ macro_rules! each {
     ($self:expr, $database:ident => $call:expr) => {
         match $self {
             Database::Sqlite($database) => $call,
+            Database::Postgres($database) => $call,
+            Database::Mysql($database) => $call,
         }
     };
 }
@@ -28,7 +34,12 @@ impl Database {
     /// The engine that `url` is for, by its scheme; `None` for an unknown one. MariaDB and MySQL share theirs.
     #[must_use]
     pub fn engine(url: &str) -> Option<Engine> {
-        Sqlite::accepts(url).then_some(Engine::Sqlite)
+        let engines = [
+            (Sqlite::accepts(url), Engine::Sqlite),
+            (Postgres::accepts(url), Engine::Postgresql),
+            (Mysql::accepts(url), Engine::Mysql),
+        ];
+        engines.into_iter().find_map(|(accepts, engine)| accepts.then_some(engine))
     }
 
     /// Opens the database at `url`.
@@ -38,9 +49,33 @@ impl Database {
     pub async fn open(url: &str, options: Options) -> Result<Self, DatabaseError> {
         match Self::engine(url) {
             Some(Engine::Sqlite) => Ok(Self::Sqlite(Box::new(Sqlite::open(url, options).await?))),
-            _ => Err(DatabaseError::Url("greffe speaks to no such database")),
+            Some(Engine::Postgresql) => {
+                Ok(Self::Postgres(Box::new(Postgres::open(url, postgres_options(options)).await?)))
+            }
+            Some(Engine::Mysql | Engine::Mariadb) => {
+                Ok(Self::Mysql(Box::new(Mysql::open(url, mysql_options(options)).await?)))
+            }
+            None => Err(DatabaseError::Url("greffe speaks to no such database")),
         }
     }
+}
+
+fn postgres_options(options: Options) -> postgres::Options {
+    let access = match options.access {
+        Access::Read => postgres::Access::Read,
+        Access::Write => postgres::Access::Write,
+    };
+    let Options { lock_timeout, statement_timeout, .. } = options;
+    postgres::Options { access, lock_timeout, statement_timeout }
+}
+
+fn mysql_options(options: Options) -> mysql::Options {
+    let access = match options.access {
+        Access::Read => mysql::Access::Read,
+        Access::Write => mysql::Access::Write,
+    };
+    let Options { lock_timeout, statement_timeout, .. } = options;
+    mysql::Options { access, lock_timeout, statement_timeout }
 }
 
 /// An empty database that scripts can be tried on.
@@ -68,6 +103,14 @@ impl Scratch {
                 }
                 Ok(Self { database: Database::Sqlite(Box::new(database)) })
             }
+            (Engine::Postgresql, Some(url)) if Postgres::accepts(url) => {
+                let database = Postgres::create_scratch(url, postgres_options(options)).await?;
+                Ok(Self { database: Database::Postgres(Box::new(database)) })
+            }
+            (Engine::Mysql | Engine::Mariadb, Some(url)) if Mysql::accepts(url) => {
+                let database = Mysql::create_scratch(url, mysql_options(options)).await?;
+                Ok(Self { database: Database::Mysql(Box::new(database)) })
+            }
             (_, None) => Err(DatabaseError::Url("a server is needed: name one where a database can be made")),
             (_, Some(_)) => Err(DatabaseError::Url("it is of another engine than the chain's database")),
         }
@@ -79,9 +122,13 @@ impl Scratch {
     /// Those of the server.
     pub async fn remove(self) -> Result<(), DatabaseError> {
         match self.database {
-            Database::Sqlite(database) => database.close().await,
+            Database::Sqlite(database) => {
+                database.close().await;
+                Ok(())
+            }
+            Database::Postgres(database) => database.drop_scratch().await,
+            Database::Mysql(database) => database.drop_scratch().await,
         }
-        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod any;
 mod history;
+pub mod mysql;
 pub mod postgres;
 mod rows;
 mod schema;
@@ -144,6 +145,25 @@ pub enum DatabaseError {
         lock: PathBuf,
         #[source]
         source: std::io::Error,
+    },
+    #[error("another run holds the lock {lock} after {waited:?}{holder}")]
+    LockedBy { lock: String, waited: Duration, holder: String },
+    #[error("cannot take the lock {lock}")]
+    LockFailed {
+        lock: String,
+        #[source]
+        source: Failure,
+    },
+    #[error("a message of {length} bytes is longer than the server takes: max_allowed_packet is {limit}")]
+    TooLong { length: usize, limit: usize },
+    #[error(
+        "the connection was lost at statement {statement} of {version}: whether it took effect is not known"
+    )]
+    Interrupted {
+        version: String,
+        statement: u64,
+        #[source]
+        source: Failure,
     },
     #[error("cannot bring greffe's own table up to date")]
     OwnSchema(#[source] Failure),

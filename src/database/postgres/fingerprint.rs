@@ -19,7 +19,7 @@ use super::catalog::{self, Relations, changes};
 use super::failure::{answer, schema_error};
 use super::session::{STATE, State};
 use crate::crypto::Digest;
-use crate::database::{Access, DatabaseError, Failure, ObjectName, Schema, digest_of_digests};
+use crate::database::{DatabaseError, Failure, Grants, ObjectName, Schema, digest_of_digests};
 
 /// What `schema.algorithm` says.
 pub const ALGORITHM: &str = "greffe-postgresql-1";
@@ -133,9 +133,9 @@ impl Known {
     }
 
     /// Object by object.
-    pub fn schema(&self, access: Access) -> Schema {
+    pub fn schema(&self, access: Grants) -> Schema {
         let objects = self.blocks.iter().map(|(name, block)| (name.clone(), block.text.clone())).collect();
-        Schema { algorithm: ALGORITHM, objects, digest: self.digest(), access: Some(access) }
+        Schema { algorithm: ALGORITHM, objects, digest: self.digest(), grants: Some(access) }
     }
 
     /// Reads all; `inside`: a transaction is open and stays as it is.
@@ -157,8 +157,8 @@ impl Known {
     }
 
     /// Owners and grants as they are.
-    pub async fn access(connection: &mut PgConnection) -> Result<Access, DatabaseError> {
-        Ok(Access::new(execute(connection, &catalog::access(), false).await?.texts))
+    pub async fn access(connection: &mut PgConnection) -> Result<Grants, DatabaseError> {
+        Ok(Grants::new(execute(connection, &catalog::access(), false).await?.texts))
     }
 
     /// Brings what was known when the transaction was at `since` to what it is now. `None` where that takes a

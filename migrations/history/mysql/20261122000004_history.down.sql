@@ -1,0 +1,1 @@
+DROP TABLE greffe_history;

@@ -1,0 +1,282 @@
+//! Running one script.
+//!
+//! The history row goes in first, as `started`, and is durable. A script that only changes rows is one transaction
+//! with the end of its row. Any other runs statement by statement, each of which may commit by itself; which one
+//! was begun last is durable before it runs.
+
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+
+use super::Mysql;
+use super::failure::{NOT_ROLLED_BACK, failure, history_error, is_lost, schema_error};
+use super::outcome::insert_error;
+use super::rows::{self, execute, literal};
+use super::schema::ALGORITHM;
+use super::script::{
+    Ended, Failed, add_statement, disturbs, may_have_stayed, only_changes_rows, run_statement, text_of,
+};
+use crate::crypto::Digest;
+use crate::database::rows::{Ending, NewRow};
+use crate::database::{DatabaseError, Failure, Record, RowState, Step, StepOutcome, Target as _};
+use crate::model::{ErrorCode, EventKind, SchemaChange, StatementRun, Timestamp};
+
+/// What came of a script's statements.
+#[derive(Default)]
+struct Executed {
+    statements: Vec<StatementRun>,
+    failed: Option<Failed>,
+    /// Of a script that failed: whether something of it stays.
+    stays: bool,
+    /// Whether the row was ended in the script's own transaction.
+    is_recorded: bool,
+}
+
+impl Executed {
+    fn fail(&mut self, failure: Failure, statement: u64) {
+        self.failed = Some(Failed { failure, statement });
+    }
+}
+
+/// A run that has begun.
+struct Begun<'a> {
+    step: &'a Step,
+    position: i64,
+    started_at: Timestamp,
+    clock: &'a dyn Fn() -> Timestamp,
+    before: Option<Digest>,
+}
+
+impl Begun<'_> {
+    /// A script's end is never before its start, whatever the clock does.
+    fn finished_at(&self) -> Timestamp {
+        (self.clock)().max(self.started_at)
+    }
+
+    fn ending<'a>(&self, event: EventKind, state: RowState, record: &'a Record) -> Ending<'a> {
+        Ending { position: self.position, event, state, finished_at: self.finished_at(), record }
+    }
+
+    fn interrupted(&self, statement: u64, source: Failure) -> DatabaseError {
+        DatabaseError::Interrupted { version: self.step.migration.version.clone(), statement, source }
+    }
+
+    fn record(&self, executed: &mut Executed, after: Option<Digest>) -> Record {
+        let mut record = self.step.record.clone();
+        record.statements = std::mem::take(&mut executed.statements);
+        record.schema = schema_change(self.before, after);
+        record.error = executed.failed.as_ref().map(error_code);
+        record
+    }
+}
+
+impl Mysql {
+    pub(super) async fn run_step(
+        &mut self,
+        step: &Step,
+        clock: &dyn Fn() -> Timestamp,
+    ) -> Result<StepOutcome, DatabaseError> {
+        self.require_lock().await?;
+        let mut scripts = match self.scripts.take() {
+            Some(scripts) => scripts,
+            None => self.connector.scripts(self.identity.engine).await?,
+        };
+        let begun = self.begin(step, clock).await?;
+        let rows_alone = only_changes_rows(step);
+        let mut executed = if step.transaction && rows_alone && !step.statements.is_empty() {
+            self.run_as_one(&begun, &mut scripts).await?
+        } else {
+            self.run_singly(&begun, &mut scripts).await?
+        };
+        // What the script left open or locked ends with its connection.
+        if executed.failed.is_some() || disturbs(step) {
+            scripts.close().await.ok();
+        } else {
+            self.scripts = Some(scripts);
+        }
+        let after = if rows_alone { begun.before } else { self.fingerprint_if(step).await? };
+        self.left = after;
+        if let Some(failed) = executed.failed.clone() {
+            let partial = executed.stays || begun.before != after;
+            let record = begun.record(&mut executed, after);
+            let state = if partial { RowState::Partial } else { RowState::Done };
+            self.write_outcome(&begun.ending(EventKind::Fail, state, &record), step.id).await?;
+            return Ok(StepOutcome::Failed {
+                failure: failed.failure,
+                statement: failed.statement,
+                partial,
+                leftovers: Vec::new(),
+            });
+        }
+        if !executed.is_recorded {
+            let record = begun.record(&mut executed, after);
+            self.write_outcome(&begun.ending(step.event, RowState::Done, &record), step.id).await?;
+        }
+        Ok(StepOutcome::Done)
+    }
+
+    /// Writes the row of the step, after all that can be known to be in the way.
+    async fn begin<'a>(
+        &mut self,
+        step: &'a Step,
+        clock: &'a dyn Fn() -> Timestamp,
+    ) -> Result<Begun<'a>, DatabaseError> {
+        let position = self.next_position().await?;
+        let before = match self.left.take() {
+            Some(left) if step.record.schema.is_some() => Some(left),
+            _ => self.fingerprint_if(step).await?,
+        };
+        let mut first = step.clone();
+        first.record.schema = schema_change(before, None);
+        let begun = Begun { step, position, started_at: clock(), clock, before };
+        let insert = NewRow::of_step(&first, position, begun.started_at).insert(&self.table, literal);
+        let longest = step.statements.iter().map(|statement| statement.range.len()).max();
+        self.require_fits(longest.unwrap_or(0).max(insert.len()))?;
+        execute(&mut self.own, insert).await.map_err(insert_error)?;
+        self.last_position = Some(position);
+        Ok(begun)
+    }
+
+    /// Runs a script of which each statement may commit by itself.
+    async fn run_singly(
+        &mut self,
+        begun: &Begun<'_>,
+        scripts: &mut MySqlConnection,
+    ) -> Result<Executed, DatabaseError> {
+        let mut executed = Executed::default();
+        let mut nth = 0;
+        for statement in &begun.step.statements {
+            nth += 1;
+            if nth > 1 {
+                self.note_reached(begun, nth).await?;
+            }
+            match run_statement(scripts, text_of(begun.step, statement)).await {
+                Ended::Well { duration_us, rows } => {
+                    add_statement(&mut executed.statements, &statement.kind, duration_us, rows);
+                }
+                Ended::Badly(failure) => {
+                    executed.stays = nth > 1 || self.first_may_have_stayed(begun.step, &failure).await?;
+                    executed.fail(failure, nth);
+                    return Ok(executed);
+                }
+                Ended::Unknown(failure) => return Err(begun.interrupted(nth, failure)),
+            }
+        }
+        if disturbs(begun.step) && left_open(scripts).await.map_err(|error| begun.interrupted(nth, error))? {
+            executed.stays = true;
+            executed.fail(Failure::Driver("the script left a transaction open, which was rolled back"), nth);
+        }
+        Ok(executed)
+    }
+
+    /// Runs a script as one transaction, with the end of its row.
+    async fn run_as_one(
+        &mut self,
+        begun: &Begun<'_>,
+        scripts: &mut MySqlConnection,
+    ) -> Result<Executed, DatabaseError> {
+        let mut executed = Executed::default();
+        let mut nth = 1;
+        let lost = |error: sqlx::Error, nth| begun.interrupted(nth, failure(&error));
+        execute(scripts, "START TRANSACTION".to_owned()).await.map_err(|error| lost(error, nth))?;
+        for (index, statement) in begun.step.statements.iter().enumerate() {
+            nth = index as u64 + 1;
+            match run_statement(scripts, text_of(begun.step, statement)).await {
+                Ended::Well { duration_us, rows } => {
+                    add_statement(&mut executed.statements, &statement.kind, duration_us, rows);
+                }
+                Ended::Badly(failure) => {
+                    executed.stays = roll_back(scripts).await.map_err(|error| lost(error, nth))?;
+                    executed.fail(failure, nth);
+                    return Ok(executed);
+                }
+                Ended::Unknown(failure) => return Err(begun.interrupted(nth, failure)),
+            }
+        }
+        let record = begun.record(&mut executed, begun.before);
+        let ending = begun.ending(begun.step.event, RowState::Done, &record);
+        let update = self.update(&ending, begun.step.id);
+        if execute(scripts, update).await.map_err(|error| lost(error, nth))? != 1 {
+            roll_back(scripts).await.map_err(history_error)?;
+            return Err(DatabaseError::RowGone);
+        }
+        match execute(scripts, "COMMIT".to_owned()).await {
+            Ok(_) => {}
+            Err(error) if is_lost(&error) => {
+                if self.is_still_started(begun.position, begun.step.id).await? {
+                    return Err(lost(error, nth));
+                }
+            }
+            Err(error) => {
+                executed.statements = record.statements;
+                executed.stays = roll_back(scripts).await.map_err(|error| lost(error, nth))?;
+                executed.fail(failure(&error), nth);
+                return Ok(executed);
+            }
+        }
+        executed.is_recorded = true;
+        Ok(executed)
+    }
+
+    /// Makes durable that a statement begins.
+    async fn note_reached(&mut self, begun: &Begun<'_>, statement: u64) -> Result<(), DatabaseError> {
+        // The connection that writes this is the one that took the lock, and has it for as long as it lives.
+        let sql = format!(
+            "UPDATE {} SET reached = {statement} WHERE position = {} AND id = '{}' AND state = 'started'",
+            self.table, begun.position, begun.step.id
+        );
+        if execute(&mut self.own, sql).await.map_err(history_error)? == 1 {
+            return Ok(());
+        }
+        Err(DatabaseError::RowGone)
+    }
+
+    async fn first_may_have_stayed(&mut self, step: &Step, failure: &Failure) -> Result<bool, DatabaseError> {
+        let sql = format!(
+            "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} \
+             AND TABLE_TYPE = 'BASE TABLE' AND ENGINE <> 'InnoDB'",
+            rows::text(&self.database)
+        );
+        let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut self.own).await.map_err(schema_error)?;
+        let others: i64 = row.try_get(0).map_err(schema_error)?;
+        Ok(may_have_stayed(step, failure, others == 0))
+    }
+
+    async fn fingerprint_if(&mut self, step: &Step) -> Result<Option<Digest>, DatabaseError> {
+        if step.record.schema.is_none() {
+            return Ok(None);
+        }
+        self.fingerprint().await.map(|(_, digest)| Some(digest))
+    }
+}
+
+/// Rolls back; whether something stays that could not be.
+async fn roll_back(scripts: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
+    execute(scripts, "ROLLBACK".to_owned()).await?;
+    let warnings = sqlx::raw_sql("SHOW WARNINGS").fetch_all(scripts).await?;
+    let codes = warnings.iter().map(|warning| warning.try_get_unchecked::<&str, _>("Code"));
+    Ok(codes.into_iter().any(|code| code.is_ok_and(|code| code == NOT_ROLLED_BACK)))
+}
+
+/// Ends a transaction that a script left open; whether there was one. The driver knows it from the server's answer
+/// to any statement, and tells it of one that is said to begin a transaction.
+async fn left_open(scripts: &mut MySqlConnection) -> Result<bool, Failure> {
+    match scripts.begin_with("DO 0").await {
+        Ok(transaction) => transaction.rollback().await.map(|()| true).map_err(|error| failure(&error)),
+        Err(sqlx::Error::BeginFailed) => Ok(false),
+        Err(error) => Err(failure(&error)),
+    }
+}
+
+fn schema_change(before: Option<Digest>, after: Option<Digest>) -> Option<SchemaChange> {
+    before.or(after)?;
+    Some(SchemaChange { algorithm: ALGORITHM.to_owned(), before, after })
+}
+
+fn error_code(Failed { failure, statement }: &Failed) -> ErrorCode {
+    let code = match failure {
+        Failure::Server { code, .. } => code.clone(),
+        Failure::Connection(_) => "connection".to_owned(),
+        Failure::Driver(_) => "driver".to_owned(),
+    };
+    ErrorCode { code, statement: *statement }
+}

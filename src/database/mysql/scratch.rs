@@ -1,0 +1,78 @@
+//! Databases that are made to run scripts in and dropped again.
+
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+
+use super::connect::Connector;
+use super::failure::{failure, schema_error};
+use super::rows::{execute, identifier, text};
+use super::{Mysql, Options};
+use crate::database::{DatabaseError, Failure};
+
+const PREFIX: &str = "greffe_replay_";
+
+impl Mysql {
+    /// Makes an empty database with a random name on the server that `url` names, with the character set and
+    /// collation of the database there, and connects to it. The user needs the right to make and drop databases.
+    ///
+    /// # Errors
+    /// As [`Mysql::open`].
+    pub async fn create_scratch(url: &str, options: Options) -> Result<Self, DatabaseError> {
+        let connector = Connector::new(url, options)?;
+        let mut bytes = [0; 8];
+        crate::crypto::fill_random(&mut bytes);
+        let name = format!("{PREFIX}{}", data_encoding::HEXLOWER.encode(&bytes));
+        let mut model = Self::connect(Connector::new(url, options)?).await?;
+        let open_error = |error: sqlx::Error| DatabaseError::Open(failure(&error));
+        let row = sqlx::raw_sql("SELECT @@character_set_database, @@collation_database");
+        let row = row.fetch_one(&mut model.own).await.map_err(open_error)?;
+        let [character_set, collation] =
+            [row.try_get::<String, _>(0), row.try_get(1)].map(|name| name.map_err(open_error));
+        let create = format!(
+            "CREATE DATABASE {} CHARACTER SET {} COLLATE {}",
+            identifier(&name),
+            identifier(&character_set?),
+            identifier(&collation?)
+        );
+        execute(&mut model.own, create).await.map_err(open_error)?;
+        match Self::connect(connector.with_database(&name)).await {
+            Ok(scratch) => Ok(scratch),
+            Err(error) => {
+                execute(&mut model.own, format!("DROP DATABASE {}", identifier(&name))).await.ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Drops a database that [`Mysql::create_scratch`] made; any other is left alone.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Open`].
+    pub async fn drop_scratch(mut self) -> Result<(), DatabaseError> {
+        if !self.database.starts_with(PREFIX) {
+            return Err(DatabaseError::Open(Failure::Driver("it is no database that greffe made")));
+        }
+        if let Some(scripts) = self.scripts.take() {
+            scripts.close().await.ok();
+        }
+        let drop = format!("DROP DATABASE {}", identifier(&self.database));
+        execute(&mut self.own, drop).await.map_err(|error| DatabaseError::Open(failure(&error)))?;
+        self.own.close().await.ok();
+        Ok(())
+    }
+
+    /// Whether the database has no objects but greffe's own, as far as this user may see.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Schema`].
+    pub async fn is_empty(&mut self) -> Result<bool, DatabaseError> {
+        let database = text(&self.database);
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {database} \
+                 AND TABLE_NAME NOT IN ('greffe_history', 'greffe_migrations')) \
+             OR EXISTS (SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = {database}) \
+             OR EXISTS (SELECT 1 FROM information_schema.EVENTS WHERE EVENT_SCHEMA = {database})"
+        );
+        let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut self.own).await.map_err(schema_error)?;
+        row.try_get_unchecked::<i64, _>(0).map(|found| found == 0).map_err(schema_error)
+    }
+}
