@@ -3,6 +3,7 @@
 mod apply;
 mod concurrency;
 mod damage;
+mod engines;
 mod exchange;
 mod faults;
 mod guards;
