@@ -128,11 +128,7 @@ impl Case {
     /// A run that has come to `statement` on the server.
     fn start(&self, arguments: &[&str], statement: &str) -> Child {
         let child = self.project.command(arguments).spawn().unwrap();
-        assert!(
-            poll(LIMIT, || self.is_running(statement)),
-            "{:?}: {statement} was not reached",
-            self.engine
-        );
+        assert!(poll(LIMIT, || self.is_running(statement)), "{:?}: {statement} was not reached", self.engine);
         child
     }
 
@@ -260,7 +256,9 @@ fn a_script_that_fails_in_its_third_statement(engine: Engine) {
 fn a_script_that_ends_its_own_transaction_is_refused(engine: Engine) {
     let case = Case::with(engine, "commit", &THREE);
     case.project.ok(["apply"]);
-    for text in ["CREATE TABLE a (id INTEGER);\nCOMMIT;\n", "BEGIN;\nCREATE TABLE a (id INTEGER);\nROLLBACK;\n"] {
+    for text in
+        ["CREATE TABLE a (id INTEGER);\nCOMMIT;\n", "BEGIN;\nCREATE TABLE a (id INTEGER);\nROLLBACK;\n"]
+    {
         case.project.script("4_own.sql", text);
         case.project.ends(1, ["apply"]).says(&["4_own.sql"]);
         case.project.script("4_own.sql", format!("-- no-transaction\n{text}"));
@@ -382,7 +380,9 @@ fn drift_is_found(engine: Engine) {
     assert_eq!(run.object()["established"]["live"], false);
     case.project.script("4_more.sql", "CREATE TABLE more (id INTEGER);\n");
     case.project.ok(["apply"]);
-    case.project.ends(1, ["verify", &case.project.head()]).prints(&["entry 4", "changed outside the archive"]);
+    case.project
+        .ends(1, ["verify", &case.project.head()])
+        .prints(&["entry 4", "changed outside the archive"]);
 }
 
 fn a_dump_restored_elsewhere_has_the_same_schema(engine: Engine) {
@@ -391,7 +391,8 @@ fn a_dump_restored_elsewhere_has_the_same_schema(engine: Engine) {
     let elsewhere = engine.shared().database("restored");
     elsewhere.restore(&case.database.dump(Dump::Full));
     let schema = |url: &str| {
-        let shown = case.project.command(["schema", "show", "--json"]).env("DATABASE_URL", url).output().unwrap();
+        let shown =
+            case.project.command(["schema", "show", "--json"]).env("DATABASE_URL", url).output().unwrap();
         case.project.judge(shown).object()
     };
     let (here, there) = (schema(&case.database.url()), schema(&elsewhere.url()));
@@ -405,7 +406,8 @@ fn rows_of_people_never_come_with_an_error(engine: Engine) {
     let address = "ann@example.org";
     case.project.script("1_people.sql", "CREATE TABLE people (address VARCHAR(80) PRIMARY KEY);\n");
     case.project.ok(["apply"]);
-    let twice = format!("INSERT INTO people VALUES ('{address}');\nINSERT INTO people VALUES ('{address}');\n");
+    let twice =
+        format!("INSERT INTO people VALUES ('{address}');\nINSERT INTO people VALUES ('{address}');\n");
     case.project.script("2_twice.sql", twice);
     for arguments in [&["apply"][..], &["log", "--json"]] {
         let run = case.project.run(arguments);
@@ -475,7 +477,10 @@ fn postgres_statements_that_need_no_transaction_run_one_by_one() {
     case.project.ends(1, ["apply"]).says(&["-- no-transaction"]);
     // A unique index over rows that are not unique stays behind, invalid.
     case.database.sql("UPDATE authors SET name = 'Ada'");
-    case.project.script("5_index.sql", "-- no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY names ON authors (name);\n");
+    case.project.script(
+        "5_index.sql",
+        "-- no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY names ON authors (name);\n",
+    );
     case.project.ends(3, ["apply"]).says(&["names", "invalid"]);
     case.database.sql("DROP INDEX names");
     case.project.ok(["repair", "5", "--rolled-back"]);
@@ -485,7 +490,11 @@ fn postgres_statements_that_need_no_transaction_run_one_by_one() {
 #[test]
 fn postgres_data_lines_and_client_commands_are_refused() {
     let case = Case::new(Pg, "copy");
-    for text in ["COPY people FROM stdin;\n1\tann\n\\.\n", "\\connect other\n", "CREATE TABLE a (b text DEFAULT 'x);\n"] {
+    for text in [
+        "COPY people FROM stdin;\n1\tann\n\\.\n",
+        "\\connect other\n",
+        "CREATE TABLE a (b text DEFAULT 'x);\n",
+    ] {
         case.project.script("1_refused.sql", text);
         case.project.ends(1, ["apply"]).says(&["1_refused.sql", "line 1"]);
     }
@@ -502,7 +511,10 @@ fn mariadb_routines_and_triggers_are_written_with_delimiters() {
          CREATE TRIGGER shout BEFORE INSERT ON authors FOR EACH ROW\nBEGIN\n  SET NEW.name = UPPER(NEW.name);\nEND//\n\
          DELIMITER ;\nCALL add_author(9, 'grace');\n",
     );
-    case.project.script("4_routines.down.sql", "DROP TRIGGER shout;\nDROP PROCEDURE add_author;\nDELETE FROM authors WHERE id = 9;\n");
+    case.project.script(
+        "4_routines.down.sql",
+        "DROP TRIGGER shout;\nDROP PROCEDURE add_author;\nDELETE FROM authors WHERE id = 9;\n",
+    );
     case.project.ok(["apply"]);
     assert_eq!(case.database.sql("SELECT name FROM authors WHERE id = 9").trim(), "GRACE");
     case.project.ok(["rollback", "--steps", "1"]);

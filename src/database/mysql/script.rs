@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn what_a_first_statement_may_leave() {
-        let error = |code: &str| Failure::Server { code: code.to_owned(), hint: None };
+        let error =
+            |code: &str| Failure::Server { code: code.to_owned(), hint: None, object: None, position: None };
         let stays = |kind, sql, code, undo| may_have_stayed(&step(&[(kind, sql)]), &error(code), undo);
         assert!(!stays("OTHER", "NONSENSE", "1064/42000", false));
         assert!(!stays("CREATE TABLE", "CREATE TABLE t (a int)", "1050/42S01", false));

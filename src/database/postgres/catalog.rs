@@ -65,6 +65,16 @@ locked AS MATERIALIZED (
     UNION SELECT stxrelid FROM dependent JOIN pg_statistic_ext AS x ON x.oid = objid WHERE classid = 'pg_statistic_ext'::regclass
 ), ";
 
+/// Dependents that [`TOUCHED`] follows to their relation.
+const READ_ANEW: &str = "classid IN ('pg_class'::regclass, 'pg_rewrite'::regclass, 'pg_constraint'::regclass, \
+    'pg_attrdef'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_statistic_ext'::regclass)";
+
+/// Comments that are as young as this transaction, on objects that it has no lock of changes on.
+const NEW_COMMENTS: &str = "SELECT FROM pg_description
+    WHERE (objoid >= 16384 OR objoid IN (SELECT oid FROM pg_namespace UNION SELECT oid FROM pg_extension))
+      AND classoid NOT IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)
+      AND age(xmin) <= age(pg_current_xact_id()::xid)";
+
 /// Tables, views, sequences, indexes and composite types, with all that hangs on them. `version`: the
 /// server's, such as 150004.
 pub fn relations(which: Relations, version: u32) -> String {
@@ -95,11 +105,13 @@ pub fn relations(which: Relations, version: u32) -> String {
     );
     if which == Relations::Touched {
         // Which numbers were read anew: whatever was known of them is no more.
-        sql.push_str("SELECT 'r' AS class, oid, NULL AS kind, NULL AS name, 0 AS place, NULL AS lines FROM touched \
-             UNION ALL SELECT 'd', 0, NULL, NULL, 0, NULL WHERE EXISTS (SELECT FROM dependent WHERE NOT (\
-             classid IN ('pg_class'::regclass, 'pg_rewrite'::regclass, 'pg_constraint'::regclass, 'pg_attrdef'::regclass, \
-             'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_statistic_ext'::regclass) \
-             OR classid = 'pg_type'::regclass AND objid IN (SELECT oid FROM referred))) UNION ALL\n");
+        sql.push_str(&format!(
+            "SELECT 'r' AS class, oid, NULL AS kind, NULL AS name, 0 AS place, NULL AS lines FROM touched \
+             UNION ALL SELECT 'd', 0, NULL, NULL, 0, NULL WHERE EXISTS (SELECT FROM dependent WHERE NOT ({READ_ANEW} \
+             OR classid = 'pg_type'::regclass AND objid IN (SELECT oid FROM referred))) \
+             OR {} > $1 AND EXISTS ({NEW_COMMENTS}) UNION ALL\n",
+            changes(&RELATION_CATALOGS)
+        ));
     }
     let parts = [
         headers(),
@@ -119,7 +131,7 @@ pub fn relations(which: Relations, version: u32) -> String {
             "tgrelid",
             "tgname",
             "NOT x.tgisinternal AND x.tgparentid = 0",
-            "'trigger ' || pg_get_triggerdef(x.oid) || CASE x.tgenabled WHEN 'O' THEN '' ELSE ' enabled ' || x.tgenabled END",
+            "'trigger ' || pg_get_triggerdef(x.oid) || CASE x.tgenabled WHEN 'O' THEN '' ELSE ' enabled ' || x.tgenabled::text END",
             5,
         ),
         of_tables(
@@ -127,7 +139,7 @@ pub fn relations(which: Relations, version: u32) -> String {
             "ev_class",
             "rulename",
             "x.rulename <> '_RETURN'",
-            "'rule ' || pg_get_ruledef(x.oid) || CASE x.ev_enabled WHEN 'O' THEN '' ELSE ' enabled ' || x.ev_enabled END",
+            "'rule ' || pg_get_ruledef(x.oid) || CASE x.ev_enabled WHEN 'O' THEN '' ELSE ' enabled ' || x.ev_enabled::text END",
             6,
         ),
         of_tables("pg_policy", "polrelid", "polname", "true", POLICY, 7),
@@ -145,7 +157,7 @@ pub fn relations(which: Relations, version: u32) -> String {
     sql
 }
 
-const POLICY: &str = "'policy ' || quote_ident(x.polname) || ' for ' || x.polcmd \
+const POLICY: &str = "'policy ' || quote_ident(x.polname) || ' for ' || x.polcmd::text \
     || CASE WHEN x.polpermissive THEN '' ELSE ' restrictive' END || ' to ' \
     || (SELECT string_agg(CASE r WHEN 0 THEN 'public' ELSE quote_ident(pg_get_userbyid(r)) END, ', ' \
         ORDER BY CASE r WHEN 0 THEN 'public' ELSE pg_get_userbyid(r)::text END COLLATE \"C\") FROM unnest(x.polroles) AS r) \
@@ -172,7 +184,7 @@ fn headers() -> String {
         sorted_options("f.ftoptions")
     );
     let details = lines(&[
-        "CASE rels.relpersistence WHEN 'p' THEN NULL ELSE 'persistence ' || rels.relpersistence END",
+        "CASE rels.relpersistence WHEN 'p' THEN NULL ELSE 'persistence ' || rels.relpersistence::text END",
         "CASE WHEN rels.relkind = 'p' THEN 'partition by ' || pg_get_partkeydef(rels.oid) END",
         "CASE WHEN rels.relispartition AND rels.relkind NOT IN ('i', 'I') \
          THEN 'partition ' || pg_get_expr(rels.relpartbound, rels.oid) END",
@@ -186,7 +198,7 @@ fn headers() -> String {
         "CASE WHEN rels.relrowsecurity THEN 'row security' END",
         "CASE WHEN rels.relforcerowsecurity THEN 'row security forced' END",
         "CASE WHEN rels.relreplident IN ('f', 'n', 'i') AND rels.relkind IN ('r', 'p', 'm') \
-         THEN 'replica identity ' || rels.relreplident END",
+         THEN 'replica identity ' || rels.relreplident::text END",
         "'comment ' || obj_description(rels.oid, 'pg_class')",
     ]);
     format!("{PART} 0 AS place, {details} AS lines FROM rels")
@@ -194,7 +206,7 @@ fn headers() -> String {
 
 fn columns(version: u32) -> String {
     let compression = if version >= 140_000 {
-        "|| CASE a.attcompression WHEN '' THEN '' ELSE ' compression ' || a.attcompression END"
+        "|| CASE a.attcompression WHEN '' THEN '' ELSE ' compression ' || a.attcompression::text END"
     } else {
         ""
     };
@@ -208,10 +220,10 @@ fn columns(version: u32) -> String {
                  JOIN pg_namespace AS cn ON cn.oid = l.collnamespace WHERE l.oid = a.attcollation) ELSE '' END
             || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
             || CASE a.attidentity WHEN '' THEN '' WHEN 'a' THEN ' identity always' ELSE ' identity by default' END
-            || CASE WHEN NOT a.atthasdef THEN '' WHEN a.attgenerated <> '' THEN ' generated ' || a.attgenerated || ' ' ELSE ' default ' END
+            || CASE WHEN NOT a.atthasdef THEN '' WHEN a.attgenerated <> '' THEN ' generated ' || a.attgenerated::text || ' ' ELSE ' default ' END
             || CASE WHEN a.atthasdef THEN (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef AS d
                 WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) ELSE '' END
-            || CASE WHEN a.attstorage <> y.typstorage THEN ' storage ' || a.attstorage ELSE '' END {compression}
+            || CASE WHEN a.attstorage <> y.typstorage THEN ' storage ' || a.attstorage::text ELSE '' END {compression}
             || coalesce(' statistics ' || nullif(a.attstattarget, -1), '')
             || CASE WHEN a.attoptions IS NULL THEN '' ELSE ' with ' || {options} END
             || CASE WHEN a.attfdwoptions IS NULL THEN '' ELSE ' options ' || {foreign} END,
@@ -312,7 +324,7 @@ pub fn types(condition: &str) -> String {
     let range = format!(
         "(SELECT 'subtype ' || format_type(r.rngsubtype, NULL) || coalesce({}, '') || ' class ' \
          || (SELECT quote_ident(k.opcname) FROM pg_opclass AS k WHERE k.oid = r.rngsubopc) \
-         || ' canonical ' || r.rngcanonical::regproc || ' difference ' || r.rngsubdiff::regproc \
+         || ' canonical ' || r.rngcanonical::regproc::text || ' difference ' || r.rngsubdiff::regproc::text \
          FROM pg_range AS r WHERE r.rngtypid = y.oid)",
         collation.replace('%', "r.rngcollation")
     );
@@ -383,7 +395,7 @@ pub fn others(version: u32) -> Vec<String> {
             "event trigger",
             "quote_ident(x.evtname)",
             &[
-                "'on ' || x.evtevent || ' execute ' || x.evtfoid::regproc || ' enabled ' || x.evtenabled",
+                "'on ' || x.evtevent::text || ' execute ' || x.evtfoid::regproc::text || ' enabled ' || x.evtenabled::text",
                 "'tags ' || (SELECT string_agg(g, ', ' ORDER BY g COLLATE \"C\") FROM unnest(x.evttags) AS g)",
             ],
             "true",
@@ -393,7 +405,10 @@ pub fn others(version: u32) -> Vec<String> {
             "",
             "foreign data wrapper",
             "quote_ident(x.fdwname)",
-            &["'handler ' || x.fdwhandler::regproc || ' validator ' || x.fdwvalidator::regproc", &wrapper],
+            &[
+                "'handler ' || x.fdwhandler::regproc::text || ' validator ' || x.fdwvalidator::regproc::text",
+                &wrapper,
+            ],
             "true",
         ),
         other(
@@ -428,7 +443,7 @@ fn publication(other: Other<'_>, version: u32) -> String {
         ("", "NULL")
     };
     let tables = format!(
-        "(SELECT 'tables ' || string_agg(r.prrelid::regclass {columns}, ', ' ORDER BY r.prrelid::regclass::text COLLATE \"C\") \
+        "(SELECT 'tables ' || string_agg(r.prrelid::regclass::text {columns}, ', ' ORDER BY r.prrelid::regclass::text COLLATE \"C\") \
          FROM pg_publication_rel AS r WHERE r.prpubid = x.oid)"
     );
     let flags = "concat_ws(' ', 'publishes', x.puballtables, x.pubinsert, x.pubupdate, x.pubdelete, x.pubtruncate, x.pubviaroot)";
@@ -505,7 +520,7 @@ fn language_objects(other: Other<'_>) -> Vec<String> {
 }
 
 /// Catalogs whose rows make the text of relations.
-pub const RELATION_CATALOGS: [&str; 14] = [
+pub const RELATION_CATALOGS: [&str; 13] = [
     "pg_class",
     "pg_attribute",
     "pg_attrdef",
@@ -517,15 +532,15 @@ pub const RELATION_CATALOGS: [&str; 14] = [
     "pg_inherits",
     "pg_partitioned_table",
     "pg_sequence",
-    "pg_statistic_ext",
     "pg_description",
     "pg_foreign_table",
 ];
 pub const FUNCTION_CATALOGS: [&str; 3] = ["pg_proc", "pg_aggregate", "pg_description"];
 pub const TYPE_CATALOGS: [&str; 5] = ["pg_type", "pg_enum", "pg_range", "pg_constraint", "pg_description"];
 /// Catalogs after whose change everything is read.
-pub const OTHER_CATALOGS: [&str; 27] = [
+pub const OTHER_CATALOGS: [&str; 28] = [
     "pg_namespace",
+    "pg_statistic_ext",
     "pg_extension",
     "pg_event_trigger",
     "pg_foreign_data_wrapper",
@@ -563,6 +578,9 @@ pub fn changes(catalogs: &[&str]) -> String {
         names.join(", ")
     )
 }
+
+/// How many comments it has removed: whose they were cannot be told any more.
+pub const REMOVED_COMMENTS: &str = "pg_stat_get_xact_tuples_deleted('pg_catalog.pg_description'::regclass)";
 
 /// Owners and grants, a line each.
 pub const ACCESS: &str = "

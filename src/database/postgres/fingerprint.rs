@@ -57,8 +57,9 @@ pub fn prepare(version: u32) -> String {
     let mark = format!(
         "SELECT pg_catalog.json_build_object('transaction', pg_catalog.pg_current_xact_id_if_assigned()::text, \
          'tracked', pg_catalog.current_setting('track_counts')::bool, \
-         'counts', pg_catalog.json_build_array({}), 'state', {STATE})::text",
-        counts.join(", ")
+         'counts', pg_catalog.json_build_array({} + {}), 'state', {STATE})::text",
+        counts.join(", "),
+        catalog::REMOVED_COMMENTS
     );
     let changed = |catalogs: &[&str]| format!("(SELECT {}) > $1", changes(catalogs));
     let gated = |class: char, catalogs: &[&str], query: String| {

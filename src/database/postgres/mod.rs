@@ -97,8 +97,13 @@ impl Postgres {
         Self::connect(connect_options(url, options)?).await
     }
 
-    async fn connect(connect: PgConnectOptions) -> Result<Self, DatabaseError> {
-        let (connection, session) = Session::connect(&connect).await?;
+    async fn connect(mut connect: PgConnectOptions) -> Result<Self, DatabaseError> {
+        let (mut connection, mut session) = Session::connect(&connect).await?;
+        if let Some(path) = session.path_without_own_schema() {
+            connect = connect.options([("search_path", path)]);
+            connection.close().await.ok();
+            (connection, session) = Session::connect(&connect).await?;
+        }
         if session.version_number < 130_000 {
             return Err(DatabaseError::Open(Failure::Driver("the server is older than PostgreSQL 13")));
         }

@@ -73,12 +73,24 @@ impl Session {
         fetch_json(connection, sql).await
     }
 
+    /// A path without `"$user"`, where that is greffe's own schema: a user of this name would create there what
+    /// belongs to nobody but greffe. `None` where the path can stay.
+    pub fn path_without_own_schema(&self) -> Option<String> {
+        let parts = || self.state.search_path.split(',').map(str::trim);
+        if self.state.user != super::OWN_SCHEMA || !parts().any(|part| part == USER_IN_PATH) {
+            return None;
+        }
+        Some(parts().filter(|part| *part != USER_IN_PATH).collect::<Vec<_>>().join(", "))
+    }
+
     /// Makes a connection that a script used what it was at first; outside a transaction.
     pub async fn reset(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         sqlx::raw_sql("DISCARD ALL").execute(&mut *connection).await?;
         Self::read(connection).await.map(drop)
     }
 }
+
+const USER_IN_PATH: &str = "\"$user\"";
 
 /// The value of `synchronous_commit` that greffe's rows ask for: at least this server's own disk.
 pub const DURABLE: &str = "CASE pg_catalog.current_setting('synchronous_commit') WHEN 'off' THEN 'local' \

@@ -1,0 +1,392 @@
+//! The contract of [`Target`], held by every adapter.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use greffe::database::sqlite::{self, Sqlite};
+use greffe::database::{
+    DatabaseError, Failure, History, HistoryRow, Place, RowState, StepOutcome, Target, postgres,
+};
+use greffe::model::{Cid, Codec, EventKind};
+
+use crate::servers::{self, Database};
+use crate::steps::{bare, clock, declaration, step};
+
+/// A database of one adapter.
+pub trait Adapter: Sized {
+    type Target: Target;
+    const HISTORY: &'static str;
+    /// An empty database.
+    fn new(hint: &str) -> Self;
+    async fn open(&self) -> Self::Target;
+    async fn open_to_read(&self) -> Option<Self::Target>;
+    /// Runs a statement beside greffe.
+    async fn sql(&self, sql: &str) -> Result<(), String>;
+
+    /// A target as a run has it.
+    async fn ready(&self) -> Self::Target {
+        let mut target = self.open().await;
+        target.lock(Duration::ZERO).await.unwrap();
+        target.prepare().await.unwrap();
+        target
+    }
+}
+
+pub struct OnSqlite(tempfile::TempDir);
+
+impl OnSqlite {
+    fn path(&self) -> PathBuf {
+        self.0.path().join("app.db")
+    }
+
+    fn options(access: sqlite::Access) -> sqlite::Options {
+        sqlite::Options { access, foreign_keys: true, busy_timeout: Duration::from_secs(5) }
+    }
+}
+
+impl Adapter for OnSqlite {
+    type Target = Sqlite;
+    const HISTORY: &'static str = "greffe_history";
+
+    fn new(_hint: &str) -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    async fn open(&self) -> Sqlite {
+        Sqlite::open(&self.path(), Self::options(sqlite::Access::Write)).await.unwrap()
+    }
+
+    async fn open_to_read(&self) -> Option<Sqlite> {
+        Sqlite::open(&self.path(), Self::options(sqlite::Access::Read)).await.ok()
+    }
+
+    async fn sql(&self, sql: &str) -> Result<(), String> {
+        use sqlx::{ConnectOptions as _, Connection as _};
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path()).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await;
+        connection.close().await.unwrap();
+        done.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+pub struct OnPostgres(pub Database);
+
+impl OnPostgres {
+    pub fn options(access: postgres::Access) -> postgres::Options {
+        postgres::Options { access, lock_timeout: None, statement_timeout: None }
+    }
+}
+
+impl Adapter for OnPostgres {
+    type Target = postgres::Postgres;
+    const HISTORY: &'static str = "greffe.history";
+
+    fn new(hint: &str) -> Self {
+        Self(servers::Postgres::shared().database(hint))
+    }
+
+    async fn open(&self) -> postgres::Postgres {
+        postgres::Postgres::open(&self.0.url(), Self::options(postgres::Access::Write)).await.unwrap()
+    }
+
+    async fn open_to_read(&self) -> Option<postgres::Postgres> {
+        postgres::Postgres::open(&self.0.url(), Self::options(postgres::Access::Read)).await.ok()
+    }
+
+    async fn sql(&self, sql: &str) -> Result<(), String> {
+        self.0.sql_as(self.0.user(), sql).map(drop)
+    }
+}
+
+/// Runs each contract on each adapter.
+macro_rules! contracts {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test] async fn $name() { super::$name::<super::OnSqlite>().await; })+
+        }
+        mod on_postgres {
+            $(#[tokio::test] async fn $name() { super::$name::<super::OnPostgres>().await; })+
+        }
+    };
+}
+
+contracts!(
+    script_and_row_are_one_transaction,
+    steps_follow_each_other,
+    a_step_that_was_begun_ahead_can_stay_away,
+    a_deferred_constraint_is_the_scripts_failure,
+    outside_a_transaction_the_row_is_there_first,
+    a_row_that_a_crash_left_is_closed,
+    rows_are_archived,
+    declarations_are_all_or_none,
+    the_lock_excludes_and_is_given_back,
+    reading_creates_nothing,
+    what_a_script_sets_for_itself_ends_with_it,
+    a_script_cannot_remove_its_row,
+    others_who_write_the_history_are_noticed,
+    fingerprints_follow_the_schema,
+);
+
+async fn rows(target: &mut impl Target) -> Vec<HistoryRow> {
+    target.history().await.unwrap()
+}
+
+async fn done(target: &mut impl Target, step: &greffe::database::Step) {
+    let outcome = target.run(step, None, &clock).await.unwrap();
+    assert_eq!(outcome, StepOutcome::Done, "{}", step.sql);
+}
+
+async fn script_and_row_are_one_transaction<A: Adapter>() {
+    let database = A::new("atomic");
+    let mut target = database.ready().await;
+    let first = step("1", &["CREATE TABLE a (x integer PRIMARY KEY)", "INSERT INTO a VALUES (1), (2)"]);
+    done(&mut target, &first).await;
+    let failing =
+        step("2", &["CREATE TABLE b (x integer)", "INSERT INTO a VALUES (1)", "CREATE TABLE c (x integer)"]);
+    let outcome = target.run(&failing, None, &clock).await.unwrap();
+    let StepOutcome::Failed { failure: Failure::Server { code, .. }, statement: 2, partial: false, .. } =
+        outcome
+    else {
+        panic!("{outcome:?}")
+    };
+    assert!(database.sql("INSERT INTO b VALUES (1)").await.is_err());
+    let rows = rows(&mut target).await;
+    let events: Vec<_> = rows.iter().map(|row| (row.position, row.event, row.state, row.id)).collect();
+    assert_eq!(
+        events,
+        [(1, EventKind::Apply, RowState::Done, first.id), (2, EventKind::Fail, RowState::Done, failing.id)]
+    );
+    let unarchived = target.unarchived(0, 10).await.unwrap();
+    let [ok, failed] = &unarchived[..] else { panic!("{unarchived:?}") };
+    let (record, row) = (ok.record.as_ref().unwrap(), &ok.row);
+    let counts: Vec<_> =
+        record.statements.iter().map(|run| (run.kind.as_str(), run.count, run.rows)).collect();
+    assert_eq!(counts, [("CREATE TABLE", 1, None), ("INSERT", 1, Some(2))]);
+    assert_eq!((ok.up.as_ref(), ok.down.as_ref()), (first.up.as_ref(), first.down.as_ref()));
+    assert_eq!((row.version.as_str(), row.name.as_deref()), ("1", Some("it's a \\ nämé")));
+    assert_eq!(record.actor, first.record.actor);
+    assert!(row.finished_at.unwrap() > row.started_at);
+    let error = failed.record.as_ref().unwrap().error.as_ref().unwrap();
+    assert_eq!((&error.code, error.statement), (&code, 2));
+    let (before, after) =
+        (record.schema.as_ref().unwrap(), failed.record.as_ref().unwrap().schema.as_ref().unwrap());
+    assert_eq!((before.after, before.after), (after.before, after.after));
+    assert_ne!(before.before, before.after);
+}
+
+async fn steps_follow_each_other<A: Adapter>() {
+    let database = A::new("following");
+    let mut target = database.ready().await;
+    let steps: Vec<_> =
+        (1..=5).map(|n| step(&n.to_string(), &[&format!("CREATE TABLE t{n} (x integer)")])).collect();
+    for (index, step) in steps.iter().enumerate() {
+        let outcome = target.run(step, steps.get(index + 1), &clock).await.unwrap();
+        assert_eq!(outcome, StepOutcome::Done);
+    }
+    let rows = rows(&mut target).await;
+    assert_eq!(
+        rows.iter().map(|row| row.id).collect::<Vec<_>>(),
+        steps.iter().map(|step| step.id).collect::<Vec<_>>()
+    );
+    assert!(rows.iter().all(|row| row.state == RowState::Done));
+    let fresh = database.open_to_read().await.unwrap().fingerprint().await.unwrap();
+    assert_eq!(History::of(&rows).schema.unwrap().1, fresh.1);
+}
+
+async fn a_step_that_was_begun_ahead_can_stay_away<A: Adapter>() {
+    let database = A::new("ahead");
+    let mut target = database.ready().await;
+    let [first, second, other] =
+        ["1", "2", "3"].map(|n| step(n, &[&format!("CREATE TABLE t{n} (x integer)")]));
+    target.run(&first, Some(&second), &clock).await.unwrap();
+    assert_eq!(rows(&mut target).await.len(), 1);
+    target.run(&other, Some(&second), &clock).await.unwrap();
+    assert_eq!(rows(&mut target).await.len(), 2);
+    let bare = bare("4", &["CREATE TABLE t4 (x integer)"]);
+    done(&mut target, &bare).await;
+    let ids: Vec<_> = rows(&mut target).await.iter().map(|row| row.id).collect();
+    assert_eq!(ids, [first.id, other.id, bare.id]);
+}
+
+async fn a_deferred_constraint_is_the_scripts_failure<A: Adapter>() {
+    let database = A::new("deferred");
+    let mut target = database.ready().await;
+    done(
+        &mut target,
+        &step(
+            "1",
+            &[
+                "CREATE TABLE a (x integer PRIMARY KEY)",
+                "CREATE TABLE b (x integer REFERENCES a (x) DEFERRABLE INITIALLY DEFERRED)",
+            ],
+        ),
+    )
+    .await;
+    let broken = step("2", &["INSERT INTO b VALUES (7)", "CREATE TABLE c (x integer)"]);
+    let outcome = target.run(&broken, None, &clock).await.unwrap();
+    assert!(matches!(outcome, StepOutcome::Failed { statement: 2, partial: false, .. }), "{outcome:?}");
+    assert!(database.sql("INSERT INTO c VALUES (1)").await.is_err());
+    assert_eq!(rows(&mut target).await[1].event, EventKind::Fail);
+    done(&mut target, &step("3", &["INSERT INTO a VALUES (7)", "INSERT INTO b VALUES (7)"])).await;
+}
+
+async fn outside_a_transaction_the_row_is_there_first<A: Adapter>() {
+    let database = A::new("bare");
+    let mut target = database.ready().await;
+    // What a statement sees is what a crash would leave.
+    let seen = format!("INSERT INTO seen SELECT state FROM {}", A::HISTORY);
+    done(&mut target, &bare("1", &["CREATE TABLE seen (state text NOT NULL UNIQUE)", &seen])).await;
+    database.sql("INSERT INTO seen VALUES ('done')").await.unwrap();
+    assert!(database.sql("INSERT INTO seen VALUES ('started')").await.is_err());
+    let failing = bare(
+        "2",
+        &["CREATE TABLE kept (x integer)", "INSERT INTO seen VALUES (NULL)", "CREATE TABLE c (x integer)"],
+    );
+    let outcome = target.run(&failing, None, &clock).await.unwrap();
+    assert!(matches!(outcome, StepOutcome::Failed { statement: 2, partial: true, .. }), "{outcome:?}");
+    database.sql("INSERT INTO kept VALUES (1)").await.unwrap();
+    let whole = bare("3", &["INSERT INTO seen VALUES (NULL)"]);
+    let outcome = target.run(&whole, None, &clock).await.unwrap();
+    assert!(matches!(outcome, StepOutcome::Failed { statement: 1, partial: false, .. }), "{outcome:?}");
+    let open = bare("4", &["BEGIN", "CREATE TABLE gone (x integer)"]);
+    let outcome = target.run(&open, None, &clock).await.unwrap();
+    assert!(matches!(outcome, StepOutcome::Failed { .. }), "{outcome:?}");
+    assert!(database.sql("INSERT INTO gone VALUES (1)").await.is_err());
+    let states: Vec<_> = rows(&mut target).await.iter().map(|row| row.state).collect();
+    assert_eq!(states, [RowState::Done, RowState::Partial, RowState::Done, RowState::Partial]);
+}
+
+async fn a_row_that_a_crash_left_is_closed<A: Adapter>() {
+    let database = A::new("started");
+    let mut target = database.ready().await;
+    let step = bare("1", &["CREATE TABLE a (x integer)"]);
+    done(&mut target, &step).await;
+    let crashed = format!("UPDATE {} SET state = 'started', finished_at = NULL", A::HISTORY);
+    database.sql(&crashed).await.unwrap();
+    assert_eq!(target.unarchived(0, 10).await.unwrap().len(), 0);
+    target.close_started(step.id, clock()).await.unwrap();
+    let row = rows(&mut target).await.remove(0);
+    assert_eq!((row.event, row.state), (EventKind::Fail, RowState::Partial));
+    assert_eq!(row.schema.unwrap().1, Some(target.fingerprint().await.unwrap().1));
+}
+
+async fn rows_are_archived<A: Adapter>() {
+    let database = A::new("archived");
+    let mut target = database.ready().await;
+    let declarations: Vec<_> = (1..=3).map(|n| declaration(&n.to_string())).collect();
+    target.declare(&declarations, clock()).await.unwrap();
+    let batch = target.unarchived(1, 1).await.unwrap();
+    assert_eq!(batch[0].row.id, declarations[1].id);
+    let cid = |text: &[u8]| Cid::of(Codec::DagCbor, text);
+    let places: Vec<_> = declarations[..2]
+        .iter()
+        .zip(5..)
+        .map(|(declaration, seq)| Place { id: declaration.id, seq, manifest: cid(b"m"), trust: cid(b"t") })
+        .collect();
+    target.mark_archived(&places).await.unwrap();
+    let left = target.unarchived(0, 10).await.unwrap();
+    assert_eq!(left.iter().map(|left| left.row.id).collect::<Vec<_>>(), [declarations[2].id]);
+    let rows = rows(&mut target).await;
+    assert_eq!((rows[1].archived, rows[1].trust), (Some((6, cid(b"m"))), Some(cid(b"t"))));
+}
+
+async fn declarations_are_all_or_none<A: Adapter>() {
+    let database = A::new("declared");
+    let mut target = database.ready().await;
+    let (first, second) = (declaration("1"), declaration("2"));
+    target.declare(std::slice::from_ref(&first), clock()).await.unwrap();
+    target.declare(&[second.clone(), first], clock()).await.unwrap_err();
+    assert_eq!(rows(&mut target).await.len(), 1);
+    target.declare(&[second, declaration("")], clock()).await.unwrap();
+    let rows = rows(&mut target).await;
+    assert_eq!(rows.iter().map(|row| row.position).collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+async fn the_lock_excludes_and_is_given_back<A: Adapter>() {
+    let database = A::new("lock");
+    let first = database.ready().await;
+    let mut second = database.open().await;
+    let error = second.lock(Duration::from_millis(60)).await.unwrap_err();
+    assert!(matches!(error, DatabaseError::Locked { .. } | DatabaseError::Held { .. }), "{error:?}");
+    first.close().await;
+    second.lock(Duration::from_secs(20)).await.unwrap();
+    let mut third = database.open().await;
+    third.lock(Duration::ZERO).await.unwrap_err();
+    drop(second);
+    third.lock(Duration::from_secs(20)).await.unwrap();
+}
+
+async fn reading_creates_nothing<A: Adapter>() {
+    let database = A::new("read");
+    // A file without anything is no database yet.
+    database.sql("CREATE TABLE a (x integer)").await.unwrap();
+    let mut target = database.open_to_read().await.unwrap();
+    assert_eq!(rows(&mut target).await, []);
+    let schema = target.schema().await.unwrap();
+    assert_eq!(target.fingerprint().await.unwrap(), (schema.algorithm, schema.digest));
+    assert!(schema.objects.keys().any(|name| name.name.ends_with('a') && name.kind == "table"));
+    assert!(target.prepare().await.is_err());
+    assert!(target.declare(&[declaration("1")], clock()).await.is_err());
+    drop(target);
+    let history = format!("SELECT 1 FROM {}", A::HISTORY);
+    assert!(database.sql(&history).await.is_err());
+    assert_eq!(database.open().await.schema().await.unwrap().digest, schema.digest);
+}
+
+async fn what_a_script_sets_for_itself_ends_with_it<A: Adapter>() {
+    let database = A::new("session");
+    let mut target = database.ready().await;
+    let steps = [
+        step("1", &["CREATE TEMP TABLE hidden (x integer)", "INSERT INTO hidden VALUES (1)"]),
+        step("2", &["CREATE TABLE hidden (x integer, y integer)"]),
+        step("3", &["INSERT INTO hidden VALUES (1, 2)"]),
+    ];
+    for (index, step) in steps.iter().enumerate() {
+        assert_eq!(target.run(step, steps.get(index + 1), &clock).await.unwrap(), StepOutcome::Done);
+    }
+    database.sql("INSERT INTO hidden VALUES (3, 4)").await.unwrap();
+}
+
+async fn a_script_cannot_remove_its_row<A: Adapter>() {
+    let database = A::new("removed");
+    let mut target = database.ready().await;
+    let delete = format!("DELETE FROM {}", A::HISTORY);
+    let error = target.run(&step("1", &["CREATE TABLE a (x integer)", &delete]), None, &clock).await;
+    assert!(matches!(error, Err(DatabaseError::RowGone) | Ok(StepOutcome::Failed { .. })), "{error:?}");
+    assert!(database.sql("INSERT INTO a VALUES (1)").await.is_err());
+    let error = target.run(&bare("2", &["CREATE TABLE a (x integer)", &delete]), None, &clock).await;
+    assert!(matches!(error, Err(DatabaseError::RowGone)), "{error:?}");
+}
+
+async fn others_who_write_the_history_are_noticed<A: Adapter>() {
+    let database = A::new("concurrent");
+    let mut target = database.ready().await;
+    rows(&mut target).await;
+    let mut other = database.open().await;
+    other.declare(&[declaration("0")], clock()).await.unwrap();
+    let error = target.run(&step("1", &["CREATE TABLE a (x integer)"]), None, &clock).await.unwrap_err();
+    assert!(matches!(error, DatabaseError::Concurrent), "{error:?}");
+    assert!(database.sql("INSERT INTO a VALUES (1)").await.is_err());
+}
+
+async fn fingerprints_follow_the_schema<A: Adapter>() {
+    let database = A::new("fingerprint");
+    let mut target = database.ready().await;
+    let empty = target.fingerprint().await.unwrap();
+    done(&mut target, &step("1", &["CREATE TABLE a (x integer)"])).await;
+    done(&mut target, &step("2", &["INSERT INTO a VALUES (1)"])).await;
+    done(&mut target, &step("3", &["DROP TABLE a"])).await;
+    let changes: Vec<_> = target
+        .unarchived(0, 10)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|row| row.record.unwrap().schema.unwrap())
+        .collect();
+    assert_eq!(changes[0].before, Some(empty.1));
+    assert_ne!(changes[0].after, changes[0].before);
+    assert_eq!((changes[1].before, changes[1].after), (changes[0].after, changes[0].after));
+    assert_eq!((changes[2].before, changes[2].after), (changes[0].after, Some(empty.1)));
+    assert!(changes.iter().all(|change| change.algorithm == empty.0));
+}

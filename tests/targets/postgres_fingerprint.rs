@@ -1,0 +1,209 @@
+//! The fingerprint of a PostgreSQL schema.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use greffe::database::postgres::{Access, Postgres};
+use greffe::database::{ObjectName, Schema, StepOutcome, Target};
+
+use crate::contract::{Adapter, OnPostgres};
+use crate::servers::{Database, Dump};
+use crate::steps::{clock, step};
+
+/// Statements that each change the schema. A part after `@` is run first and need not change it.
+const CHANGES: &str = include_str!("postgres_changes.sql");
+
+async fn schema(database: &Database) -> Schema {
+    let mut target = Postgres::open(&database.url(), OnPostgres::options(Access::Read)).await.unwrap();
+    let schema = target.schema().await.unwrap();
+    target.close().await;
+    schema
+}
+
+/// What differs, to be read.
+fn difference(a: &Schema, b: &Schema) -> String {
+    let lines = |objects: &BTreeMap<ObjectName, String>| {
+        let mut lines: Vec<String> = Vec::new();
+        for text in objects.values() {
+            let first = text.lines().next().unwrap_or_default();
+            lines.extend(text.lines().map(|line| format!("{first}: {line}")));
+        }
+        lines
+    };
+    let (a, b) = (lines(&a.objects), lines(&b.objects));
+    let only = |some: &[String], others: &[String], sign: &str| {
+        some.iter()
+            .filter(|line| !others.contains(line))
+            .map(|line| format!("{sign} {line}\n"))
+            .collect::<String>()
+    };
+    only(&a, &b, "-") + &only(&b, &a, "+")
+}
+
+fn same(a: &Schema, b: &Schema) {
+    assert!(a.digest == b.digest && a.objects == b.objects, "\n{}", difference(a, b));
+}
+
+/// The statements of a file, one a line that ends with a semicolon.
+fn statements() -> Vec<String> {
+    let text: String =
+        CHANGES.lines().filter(|line| !line.starts_with("--")).map(|line| format!("{line}\n")).collect();
+    text.split(";\n")
+        .map(|statement| statement.trim().to_owned())
+        .filter(|statement| !statement.is_empty())
+        .collect()
+}
+
+/// A target of the administrator, whose changes need no permission.
+async fn administrator(database: &Database) -> Postgres {
+    let url = database.url_as(database.administrator());
+    let mut target = Postgres::open(&url, OnPostgres::options(Access::Write)).await.unwrap();
+    target.lock(Duration::ZERO).await.unwrap();
+    target.prepare().await.unwrap();
+    target
+}
+
+#[tokio::test]
+async fn every_change_is_seen_and_read_as_a_whole_reading_reads_it() {
+    let database = OnPostgres::new("changes").0;
+    let mut target = administrator(&database).await;
+    let mut full = Postgres::open(&database.url(), OnPostgres::options(Access::Read)).await.unwrap();
+    let (mut before, mut wrong) = (full.schema().await.unwrap(), Vec::new());
+    for (index, statement) in statements().iter().enumerate() {
+        let step = step(&index.to_string(), &[statement]);
+        let outcome = target.run(&step, None, &clock).await.unwrap();
+        assert_eq!(outcome, StepOutcome::Done, "{statement}");
+        let last = target.unarchived(index as i64, 1).await.unwrap().remove(0);
+        let change = last.record.unwrap().schema.unwrap();
+        let now = full.schema().await.unwrap();
+        assert_eq!(change.before, Some(before.digest), "{statement}");
+        if change.after != Some(now.digest) {
+            wrong.push(format!("{statement}\nread as a whole it has\n{}", difference(&before, &now)));
+            target.fingerprint().await.unwrap();
+        }
+        if before.digest == now.digest {
+            wrong.push(format!("unseen: {statement}"));
+        }
+        before = now;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_restored_dump_has_the_same_fingerprint() {
+    let source = OnPostgres::new("source").0;
+    let everything: String =
+        statements().iter().filter(|s| !s.starts_with("DROP")).map(|s| format!("{s};\n")).collect();
+    source.sql_as(source.administrator(), &everything).unwrap();
+    let of_source = schema(&source).await;
+    for dump in [Dump::Schema, Dump::Custom] {
+        let restored = OnPostgres::new("restored").0;
+        restored.restore(&source.dump(dump));
+        let of_restored = schema(&restored).await;
+        same(&of_source, &of_restored);
+        let again = OnPostgres::new("again").0;
+        again.restore(&restored.dump(dump));
+        same(&of_source, &schema(&again).await);
+    }
+}
+
+async fn made(parts: &[&str]) -> Schema {
+    let database = OnPostgres::new("order").0;
+    database.sql(&parts.concat());
+    schema(&database).await
+}
+
+#[tokio::test]
+async fn the_order_of_creation_does_not_show_and_the_order_of_columns_does() {
+    let parts = [
+        "CREATE TABLE a (x integer PRIMARY KEY, y text);",
+        "CREATE TABLE b (x integer, y varchar(5));",
+        "CREATE TYPE m AS ENUM ('a', 'b');",
+        "CREATE FUNCTION f(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';",
+        "CREATE INDEX i ON a (y); CREATE INDEX h ON a (y, x);",
+    ];
+    let first = made(&parts).await;
+    same(&first, &made(&[parts[3], parts[2], parts[1], parts[0], parts[4]]).await);
+    let dropped = made(&[&parts[..], &["ALTER TABLE a ADD z integer; ALTER TABLE a DROP z;"]].concat()).await;
+    same(&first, &dropped);
+    let moved = made(&[&parts[..], &["ALTER TABLE b DROP x; ALTER TABLE b ADD x integer;"]].concat()).await;
+    assert_ne!(first.digest, moved.digest);
+}
+
+#[tokio::test]
+async fn owners_and_grants_have_a_digest_of_their_own() {
+    let database = OnPostgres::new("access").0;
+    database.sql("CREATE TABLE a (x integer); CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1'; CREATE SEQUENCE s");
+    let mut before = schema(&database).await;
+    let grants = [
+        "GRANT SELECT ON a TO PUBLIC",
+        "GRANT UPDATE (x) ON a TO PUBLIC",
+        "REVOKE EXECUTE ON FUNCTION f() FROM PUBLIC",
+        "GRANT USAGE ON SEQUENCE s TO PUBLIC",
+        "ALTER TABLE a OWNER TO postgres",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC",
+    ];
+    for grant in grants {
+        database.sql_as(database.administrator(), grant).unwrap();
+        let after = schema(&database).await;
+        same(&before, &after);
+        assert_ne!(before.access.unwrap().digest, after.access.as_ref().unwrap().digest, "{grant}");
+        before = after;
+    }
+}
+
+/// Prints what the fingerprint costs; `cargo test --release` with `--ignored --nocapture`.
+#[tokio::test]
+#[ignore = "it measures"]
+async fn costs() {
+    let database = OnPostgres::new("large").0;
+    database.sql(&tables(2000));
+    let mut target = Postgres::open(&database.url(), OnPostgres::options(Access::Read)).await.unwrap();
+    for _ in 0..4 {
+        let begin = Instant::now();
+        target.fingerprint().await.unwrap();
+        println!("2,000 tables of 10 columns: {:?}", begin.elapsed());
+    }
+    let database = OnPostgres::new("small");
+    database.0.sql(&tables(150));
+    let mut target = database.ready().await;
+    for round in 0..4 {
+        for fingerprint in [true, false] {
+            let steps: Vec<_> = (0..200)
+                .map(|n| {
+                    let table = format!("r{round}{fingerprint}{n}");
+                    let mut step = step(
+                        &format!("{round}.{fingerprint}.{n}"),
+                        &[
+                            &format!("CREATE TABLE {table} (x integer PRIMARY KEY, y text NOT NULL, z timestamptz DEFAULT now())"),
+                            &format!("CREATE INDEX ON {table} (y)"),
+                            &format!("DROP TABLE {table}"),
+                            &format!("ALTER TABLE t{} ADD COLUMN {table} integer", n % 150),
+                        ],
+                    );
+                    step.record.schema = step.record.schema.filter(|_| fingerprint);
+                    step
+                })
+                .collect();
+            let begin = Instant::now();
+            for (index, step) in steps.iter().enumerate() {
+                let outcome = target.run(step, steps.get(index + 1), &clock).await.unwrap();
+                assert_eq!(outcome, StepOutcome::Done);
+            }
+            println!("150 tables, fingerprint {fingerprint}: {:?} a migration", begin.elapsed() / 200);
+        }
+    }
+}
+
+/// Tables of ten columns, each with a key, an index and a check.
+fn tables(count: usize) -> String {
+    let table = |n: usize| {
+        format!(
+            "CREATE TABLE t{n} (id bigint PRIMARY KEY, a text NOT NULL, b varchar(20) DEFAULT 'x', c integer CHECK (c > 0), \
+             d timestamptz DEFAULT now(), e numeric(10, 2), f boolean NOT NULL DEFAULT false, g uuid, h jsonb, i date); \
+             CREATE INDEX ON t{n} (a, c);\n"
+        )
+    };
+    // One transaction syncs once.
+    format!("BEGIN;\n{}COMMIT;", (0..count).map(table).collect::<String>())
+}
