@@ -51,6 +51,15 @@ pub struct Options {
     pub statement_timeout: Option<Duration>,
 }
 
+impl Options {
+    /// What holds unless something else is asked for.
+    #[must_use]
+    pub const fn new(access: Access) -> Self {
+        let busy_timeout = Duration::from_secs(5);
+        Self { access, foreign_keys: true, busy_timeout, lock_timeout: None, statement_timeout: None }
+    }
+}
+
 /// One statement of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use greffe::database::sqlite::{self, Sqlite};
+use greffe::database::sqlite::Sqlite;
 use greffe::database::{
-    DatabaseError, Failure, History, HistoryRow, Place, RowState, StepOutcome, Target, postgres,
+    Access, DatabaseError, Failure, History, HistoryRow, Options, Place, RowState, StepOutcome, Target,
+    postgres,
 };
 use greffe::model::{Cid, Codec, EventKind};
 
@@ -38,10 +39,6 @@ impl OnSqlite {
     fn path(&self) -> PathBuf {
         self.0.path().join("app.db")
     }
-
-    fn options(access: sqlite::Access) -> sqlite::Options {
-        sqlite::Options { access, foreign_keys: true, busy_timeout: Duration::from_secs(5) }
-    }
 }
 
 impl Adapter for OnSqlite {
@@ -53,11 +50,11 @@ impl Adapter for OnSqlite {
     }
 
     async fn open(&self) -> Sqlite {
-        Sqlite::open(&self.path(), Self::options(sqlite::Access::Write)).await.unwrap()
+        Sqlite::open_file(&self.path(), Options::new(Access::Write)).await.unwrap()
     }
 
     async fn open_to_read(&self) -> Option<Sqlite> {
-        Sqlite::open(&self.path(), Self::options(sqlite::Access::Read)).await.ok()
+        Sqlite::open_file(&self.path(), Options::new(Access::Read)).await.ok()
     }
 
     async fn sql(&self, sql: &str) -> Result<(), String> {

@@ -107,7 +107,7 @@ async fn a_script_that_only_changes_rows_is_all_or_nothing() {
         "INSERT INTO t VALUES (1, 'a');\nINSERT INTO t VALUES (2, 'b');\nINSERT INTO t VALUES (1, 'geheim');\n",
     );
     let outcome = run(&mut target, &failing).await;
-    let StepOutcome::Failed { failure, statement: 3, partial: false } = outcome else {
+    let StepOutcome::Failed { failure, statement: 3, partial: false, .. } = outcome else {
         panic!("{outcome:?}")
     };
     assert!(matches!(&failure, Failure::Server { code, .. } if code == "1062/23000"));

@@ -157,7 +157,7 @@ async fn a_dump_that_is_restored_has_the_same_fingerprint() {
     to.restore(&from.dump(Dump::Full));
     let [before, after] = [schema(&from).await, schema(&to).await];
     assert_eq!(before.objects, after.objects);
-    assert_eq!((before.digest, before.access), (after.digest, after.access.clone()));
+    assert_eq!((before.digest, before.grants), (after.digest, after.grants.clone()));
     let kinds: BTreeSet<&str> = before.objects.keys().map(|name| name.kind.as_str()).collect();
     let all = ["event", "function", "procedure", "sequence", "table", "trigger", "view"];
     assert_eq!(kinds, BTreeSet::from(all));
@@ -233,12 +233,12 @@ async fn counters_rows_statistics_definers_and_grants_do_not_show() {
         create(&database, [change.as_str()]);
         let after = schema(&database).await;
         assert_eq!(after.digest, before.digest, "{change}");
-        assert_ne!(after.access.unwrap().digest, known.access.unwrap().digest, "{change}");
+        assert_ne!(after.grants.unwrap().digest, known.grants.unwrap().digest, "{change}");
     }
     // Who may not read the system's tables sees less, and still something.
     database.sql("DROP PROCEDURE fill; DROP FUNCTION twice");
     let mut target = Mysql::open(&database.url(), READ).await.unwrap();
-    assert!(!target.schema().await.unwrap().access.unwrap().lines.is_empty());
+    assert!(!target.schema().await.unwrap().grants.unwrap().lines.is_empty());
 }
 
 #[tokio::test]

@@ -37,13 +37,18 @@ async fn the_next_script_finds_the_session_as_it_was() {
 }
 
 fn missing(statement: u64) -> StepOutcome {
-    let failure = Failure::Server { code: "1146/42S02".to_owned(), hint: Some("there is no such table") };
-    StepOutcome::Failed { failure, statement, partial: true }
+    let failure = Failure::Server {
+        code: "1146/42S02".to_owned(),
+        hint: Some("there is no such table"),
+        object: None,
+        position: None,
+    };
+    StepOutcome::Failed { failure, statement, partial: true, leftovers: Vec::new() }
 }
 
 fn unknown_statement() -> StepOutcome {
-    let failure = Failure::Server { code: "1243/HY000".to_owned(), hint: None };
-    StepOutcome::Failed { failure, statement: 1, partial: true }
+    let failure = Failure::Server { code: "1243/HY000".to_owned(), hint: None, object: None, position: None };
+    StepOutcome::Failed { failure, statement: 1, partial: true, leftovers: Vec::new() }
 }
 
 #[tokio::test]
@@ -61,7 +66,7 @@ async fn a_transaction_that_a_script_left_open_is_rolled_back_and_said() {
         assert!(
             matches!(
                 outcome,
-                StepOutcome::Failed { failure: Failure::Driver(_), statement: 2, partial: true }
+                StepOutcome::Failed { failure: Failure::Driver(_), statement: 2, partial: true, .. }
             ),
             "{outcome:?}"
         );

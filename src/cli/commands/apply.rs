@@ -115,8 +115,9 @@ fn failure_text(failed: &FailedScript) -> String {
     } else {
         "nothing of it was kept; mend the script and run the command again".to_owned()
     };
+    let left: String = failed.leftovers.iter().map(|left| format!("\n  left behind: {left}")).collect();
     format!(
-        "error: script `{}` failed in statement {} ({})\n  {}\nhint: {hint}",
+        "error: script `{}` failed in statement {} ({})\n  {}{left}\nhint: {hint}",
         failed.file, failed.statement, failed.kind, failed.failure
     )
 }
