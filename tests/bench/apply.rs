@@ -1,6 +1,7 @@
 //! Applying small migrations against `sqlx migrate run` on the same files; starting; the size of the program.
 
 mod measure;
+mod migrations;
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,10 +11,10 @@ use std::time::Duration;
 
 use greffe::crypto::{PrivateKey, encode_encrypted_pem, encode_pem};
 use measure::{alternate, at_most, figure, greffe, greffe_path, headline, milliseconds, timed_process};
+use migrations::{TABLES, write_migrations};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-const TABLES: usize = 100;
 const ROUNDS: usize = 9;
 const STARTS: usize = 60;
 
@@ -22,7 +23,7 @@ fn main() {
     let Some(sqlx) = std::env::var_os("SQLX_BIN") else {
         println!(
             "\\nSQLX_BIN is not set. Get the peer by `cargo install sqlx-cli --version 0.9.0 --no-default-features \\
-             --features sqlite,rustls --locked --root DIRECTORY`, then set SQLX_BIN=DIRECTORY/bin/sqlx."
+             --features sqlite,postgres,rustls --locked --root DIRECTORY`, then set SQLX_BIN=DIRECTORY/bin/sqlx."
         );
         return;
     };
@@ -129,27 +130,6 @@ fn make_template(path: &Path) {
         let connection = options.journal_mode(SqliteJournalMode::Wal).connect().await.expect("a database");
         connection.close().await.expect("a closed database");
     });
-}
-
-/// One CREATE TABLE, two ALTER TABLE and two CREATE INDEX for each table.
-fn write_migrations(folder: &Path) {
-    fs::create_dir(folder).expect("a folder");
-    for table in 0..TABLES {
-        let scripts = [
-            format!(
-                "CREATE TABLE table_{table} (\n    id INTEGER PRIMARY KEY,\n    name TEXT NOT NULL,\n    \
-                 created_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP\n);\n"
-            ),
-            format!("ALTER TABLE table_{table} ADD COLUMN email TEXT;\n"),
-            format!("ALTER TABLE table_{table} ADD COLUMN amount INTEGER NOT NULL DEFAULT 0;\n"),
-            format!("CREATE INDEX table_{table}_name ON table_{table} (name);\n"),
-            format!("CREATE INDEX table_{table}_email ON table_{table} (email, amount);\n"),
-        ];
-        for (step, script) in scripts.iter().enumerate() {
-            let version = 20_260_101_000_000 + table * 5 + step;
-            fs::write(folder.join(format!("{version}_table_{table}_{step}.sql")), script).expect("a script");
-        }
-    }
 }
 
 fn start() {

@@ -74,7 +74,7 @@ fn baseline(folder: &str, engine: Engine, migration: &Migration) -> (Event, Vec<
         digests.insert(script.file_name.clone(), FileDigests::of(&script.bytes));
         files.push(NewFile { name: script.file_name.parse().unwrap(), role, bytes: script.bytes.clone() });
     }
-    let kinds = statements(Dialect::Sqlite, migration.up.text().unwrap())
+    let kinds = statements(Dialect::from(engine), migration.up.text().unwrap())
         .into_iter()
         .map(|statement| StatementRun { kind: statement.kind, count: 1, duration_us: 0, rows: None });
     let details = Details::Migration(Box::new(MigrationDetails {
@@ -107,7 +107,12 @@ fn baseline(folder: &str, engine: Engine, migration: &Migration) -> (Event, Vec<
 /// All of greffe's own migrations in the order of their versions.
 fn own_migrations() -> Vec<(Event, Vec<NewFile>)> {
     let mut all = Vec::new();
-    for (folder, engine) in [("history/sqlite", Engine::Sqlite)] {
+    let folders = [
+        ("history/mysql", Engine::Mysql),
+        ("history/postgres", Engine::Postgresql),
+        ("history/sqlite", Engine::Sqlite),
+    ];
+    for (folder, engine) in folders {
         for migration in read_folder(&root("migrations").join(folder)).unwrap() {
             all.push((migration.version.clone(), folder, engine, migration));
         }

@@ -147,7 +147,7 @@ async fn owners_and_grants_have_a_digest_of_their_own() {
         database.sql_as(database.administrator(), grant).unwrap();
         let after = schema(&database).await;
         same(&before, &after);
-        assert_ne!(before.access.unwrap().digest, after.access.as_ref().unwrap().digest, "{grant}");
+        assert_ne!(before.grants.unwrap().digest, after.grants.as_ref().unwrap().digest, "{grant}");
         before = after;
     }
 }
