@@ -16,6 +16,7 @@ mod quickstart;
 mod repair;
 mod replay;
 mod rollback;
+mod server_faults;
 mod servers;
 mod servers_test;
 mod settings;
