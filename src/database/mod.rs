@@ -174,8 +174,8 @@ pub enum StepOutcome {
 /// A database that scripts run on.
 ///
 /// Contract:
-/// - [`Target::run`] and the row that tells of it are one transaction, unless the step asks for none: then
-///   a row `started` is durable before the first statement runs.
+/// - [`Target::run`] and the row that tells of it are one transaction, unless the step asks for none or the
+///   engine's definitions commit by themselves: then a row `started` is durable before the first statement runs.
 /// - A row is durable when the call that wrote it returned.
 /// - [`Target::lock`] is held until the target is dropped or the process ends; no call releases another's.
 /// - Calls that only read create nothing: neither a file nor a table.

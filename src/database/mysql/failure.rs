@@ -17,9 +17,10 @@ pub fn number(error: &sqlx::Error) -> Option<u16> {
     error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
 }
 
-/// Whether the connection is gone. What was sent last may have been done or not.
+/// Whether the connection is gone or of no more use. What was sent last may have been done or not: the server did
+/// not say.
 pub fn is_lost(error: &sqlx::Error) -> bool {
-    matches!(failure(error), Failure::Connection(_))
+    !matches!(failure(error), Failure::Server { .. })
 }
 
 pub fn history_error(error: sqlx::Error) -> DatabaseError {

@@ -32,7 +32,7 @@ use super::{
 use crate::crypto::Digest;
 use crate::database::rows::NewRow;
 use crate::model::{EventId, Timestamp};
-use connect::Connector;
+use connect::{Connector, ScriptSession};
 use failure::{NO_SUCH_TABLE, failure, history_error};
 
 /// Where sqlx notes which of greffe's own migrations it ran; `_sqlx_migrations` may be the user's.
@@ -71,7 +71,7 @@ pub struct Mysql {
     /// Greffe's own connection.
     own: MySqlConnection,
     /// The connection that scripts run on, as a script may find it.
-    scripts: Option<MySqlConnection>,
+    scripts: Option<ScriptSession>,
     identity: TargetIdentity,
     database: String,
     /// Greffe's table with its database.
@@ -272,7 +272,7 @@ impl Target for Mysql {
     async fn close(self) {
         // The lock goes with greffe's own connection, last.
         if let Some(scripts) = self.scripts {
-            scripts.close().await.ok();
+            scripts.connection.close().await.ok();
         }
         self.own.close().await.ok();
     }

@@ -52,7 +52,7 @@ impl Mysql {
             return Err(DatabaseError::Open(Failure::Driver("it is no database that greffe made")));
         }
         if let Some(scripts) = self.scripts.take() {
-            scripts.close().await.ok();
+            scripts.connection.close().await.ok();
         }
         let drop = format!("DROP DATABASE {}", identifier(&self.database));
         execute(&mut self.own, drop).await.map_err(|error| DatabaseError::Open(failure(&error)))?;
