@@ -82,6 +82,7 @@ async fn a_script_whose_connection_is_killed_says_where() {
     let script = step("1", "CREATE TABLE t (a int);\nSELECT SLEEP(20);\nCREATE TABLE u (a int);\n");
     let killing = async {
         until_runs(&database, "SELECT SLEEP(20)").await;
+        assert_eq!(database.sql("SELECT state, reached FROM greffe_history"), "started|2");
         kill(&database, "KILL", "COMMAND = 'Query'");
     };
     let (outcome, ()) = tokio::join!(target.run(&script, None, &now), killing);

@@ -38,6 +38,10 @@ pub fn failure(error: &sqlx::Error) -> Failure {
             Some(error) => server_failure(error.number(), error.code().unwrap_or("HY000")),
             None => Failure::Driver("an error of another driver"),
         },
+        // What the TLS library says of a certificate.
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Failure::Driver("no encrypted connection could be made: is the certificate the right one?")
+        }
         sqlx::Error::Io(error) => Failure::Connection(error.kind().to_string()),
         sqlx::Error::Tls(_) => Failure::Driver("no encrypted connection could be made"),
         sqlx::Error::Configuration(_) => Failure::Driver(
