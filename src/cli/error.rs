@@ -172,6 +172,19 @@ fn database_hint(error: &DatabaseError) -> Option<String> {
         DatabaseError::Locked { .. } => {
             "wait for the other run, or wait longer with `--lock-wait 5m`".to_owned()
         }
+        DatabaseError::Held { .. } => {
+            "wait for that run, give `--lock-wait` more time, or end its session on the server".to_owned()
+        }
+        DatabaseError::LockLost(_) | DatabaseError::Lost(_) => {
+            "run the command again: it looks at what was done before it goes on".to_owned()
+        }
+        DatabaseError::Interrupted { .. } => {
+            "run `greffe status`: it says how to go on with a script that was cut short".to_owned()
+        }
+        DatabaseError::TooLong { .. } => {
+            "split the script, or raise max_allowed_packet on the server".to_owned()
+        }
+        DatabaseError::NotEmpty => "name a database that has nothing in it".to_owned(),
         DatabaseError::Concurrent => "run the command again: it reads the history anew".to_owned(),
         DatabaseError::TransactionEnded => {
             "remove BEGIN, COMMIT and ROLLBACK from the script; `greffe status` shows what came of it"

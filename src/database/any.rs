@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::mysql::{self, Mysql};
+use super::mysql::Mysql;
 use super::postgres::{self, Postgres};
 use super::sqlite::Sqlite;
 use super::{
@@ -53,7 +53,7 @@ impl Database {
                 Ok(Self::Postgres(Box::new(Postgres::open(url, postgres_options(options)).await?)))
             }
             Some(Engine::Mysql | Engine::Mariadb) => {
-                Ok(Self::Mysql(Box::new(Mysql::open(url, mysql_options(options)).await?)))
+                Ok(Self::Mysql(Box::new(Mysql::open(url, options).await?)))
             }
             None => Err(DatabaseError::Url("greffe speaks to no such database")),
         }
@@ -67,15 +67,6 @@ fn postgres_options(options: Options) -> postgres::Options {
     };
     let Options { lock_timeout, statement_timeout, .. } = options;
     postgres::Options { access, lock_timeout, statement_timeout }
-}
-
-fn mysql_options(options: Options) -> mysql::Options {
-    let access = match options.access {
-        Access::Read => mysql::Access::Read,
-        Access::Write => mysql::Access::Write,
-    };
-    let Options { lock_timeout, statement_timeout, .. } = options;
-    mysql::Options { access, lock_timeout, statement_timeout }
 }
 
 /// An empty database that scripts can be tried on.
@@ -108,7 +99,7 @@ impl Scratch {
                 Ok(Self { database: Database::Postgres(Box::new(database)) })
             }
             (Engine::Mysql | Engine::Mariadb, Some(url)) if Mysql::accepts(url) => {
-                let database = Mysql::create_scratch(url, mysql_options(options)).await?;
+                let database = Mysql::create_scratch(url, options).await?;
                 Ok(Self { database: Database::Mysql(Box::new(database)) })
             }
             (_, None) => Err(DatabaseError::Url("a server is needed: name one where a database can be made")),
@@ -164,6 +155,10 @@ impl Target for Database {
         clock: &dyn Fn() -> Timestamp,
     ) -> Result<StepOutcome, DatabaseError> {
         each!(self, database => database.run(step, following, clock).await)
+    }
+
+    async fn reached(&mut self, id: EventId) -> Result<Option<u64>, DatabaseError> {
+        each!(self, database => database.reached(id).await)
     }
 
     async fn close_started(&mut self, id: EventId, now: Timestamp) -> Result<(), DatabaseError> {

@@ -145,7 +145,7 @@ pub enum DatabaseError {
     Locked { lock: PathBuf, waited: Duration },
     #[error("another run holds the lock of this database after {waited:?}{}", held_by(holder.as_ref()))]
     Held { waited: Duration, holder: Option<LockHolder> },
-    #[error("the connection that held this run's lock is gone")]
+    #[error("this run's lock on the database cannot be held")]
     LockLost(#[source] Failure),
     #[error("the connection was lost while a script ran")]
     Lost(#[source] Failure),
@@ -154,14 +154,6 @@ pub enum DatabaseError {
         lock: PathBuf,
         #[source]
         source: std::io::Error,
-    },
-    #[error("another run holds the lock {lock} after {waited:?}{holder}")]
-    LockedBy { lock: String, waited: Duration, holder: String },
-    #[error("cannot take the lock {lock}")]
-    LockFailed {
-        lock: String,
-        #[source]
-        source: Failure,
     },
     #[error("a message of {length} bytes is longer than the server takes: max_allowed_packet is {limit}")]
     TooLong { length: usize, limit: usize },
@@ -250,8 +242,8 @@ pub enum StepOutcome {
 /// A database that scripts run on.
 ///
 /// Contract:
-/// - [`Target::run`] and the row that tells of it are one transaction, unless the step asks for none: then
-///   a row `started` is durable before the first statement runs.
+/// - [`Target::run`] and the row that tells of it are one transaction, unless the step asks for none or the
+///   engine's definitions commit by themselves: then a row `started` is durable before the first statement runs.
 /// - A row is durable when the call that wrote it returned.
 /// - Nothing is written before [`Target::lock`]. The lock is held until the target is dropped or the process
 ///   ends; no call releases another's.
@@ -288,6 +280,12 @@ pub trait Target {
         following: Option<&Step>,
         clock: &dyn Fn() -> Timestamp,
     ) -> impl Future<Output = Result<StepOutcome, DatabaseError>>;
+
+    /// The statement that a row which a crash left as `started` had come to, from 1, where the history tells: it may
+    /// have run or not, those before it did.
+    fn reached(&mut self, _id: EventId) -> impl Future<Output = Result<Option<u64>, DatabaseError>> {
+        async { Ok(None) }
+    }
 
     /// Ends a row that a crash left as `started`: it becomes `fail`, `partial`.
     fn close_started(

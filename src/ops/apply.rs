@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::event::migration_name;
 use super::outbox::{Archived, archive_problems, require_same_database};
-use super::plan::{Pending, Plan, Problem, Wanted, plan};
+use super::plan::{Pending, Plan, Problem, Wanted, add_progress, plan};
 use super::session::{Session, require_same_chain};
 use super::{ChainReader, OpenKey, OpsError, Progress, Project};
 use crate::database::{Failure, History, HistoryRow, ScriptFile, Step, StepOutcome, Target};
@@ -149,7 +149,8 @@ pub async fn apply<T: Target>(
     if let Some(outcome) = up_to_date(project, &plan, &rows)? {
         return Ok(outcome);
     }
-    let Plan { pending, problems } = plan;
+    let Plan { pending, mut problems } = plan;
+    add_progress(&mut problems, &History::of(&rows), target).await?;
     let mut session = Session::open(project, target, &rows, open_key).await?;
     let recovered = session.archive(target, &rows, progress).await?;
     let (stopping, notes): (Vec<Problem>, Vec<Problem>) = problems.into_iter().partition(Problem::stops);

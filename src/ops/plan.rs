@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::crypto::Digest;
-use crate::database::{Applied, History, RowState};
+use crate::database::{Applied, DatabaseError, History, RowState, Target};
 use crate::model::{Cid, FileDigests};
 use crate::scripts::{Dialect, Migration, Reason, Refusal, Script, Version, refusal};
 
@@ -23,8 +23,16 @@ pub enum Problem {
     Missing { version: String, seq: Option<u64> },
     #[error("migration {version} is pending and older than {newest}, which is applied")]
     OutOfOrder { version: String, newest: String },
-    #[error("migration {version} was cut short outside a transaction: it is neither applied nor not")]
-    HalfApplied { version: String, failed: bool },
+    #[error(
+        "migration {version} was cut short outside a transaction{}: it is neither applied nor not",
+        statement.map(|statement| format!(", at statement {statement}")).unwrap_or_default()
+    )]
+    HalfApplied {
+        version: String,
+        failed: bool,
+        /// The statement that it had come to, from 1, where the database tells.
+        statement: Option<u64>,
+    },
     #[error(
         "script `{file}` ends or begins a transaction in line {line}: each script runs in one of greffe's own"
     )]
@@ -66,6 +74,22 @@ pub struct Pending {
     pub migration: Migration,
 }
 
+/// Asks `target` how far the scripts came that were cut short.
+pub async fn add_progress<T: Target>(
+    problems: &mut [Problem],
+    history: &History,
+    target: &mut T,
+) -> Result<(), DatabaseError> {
+    for problem in problems {
+        if let Problem::HalfApplied { version, failed: false, statement } = problem
+            && let Some(row) = history.half_applied.get(version)
+        {
+            *statement = target.reached(row.id).await?;
+        }
+    }
+    Ok(())
+}
+
 /// What is to be done.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
@@ -101,7 +125,7 @@ pub fn plan(dialect: Dialect, folder: &[Migration], history: &History, wanted: &
     }
     for (version, row) in &history.half_applied {
         let failed = row.state == RowState::Partial;
-        plan.problems.push(Problem::HalfApplied { version: version.clone(), failed });
+        plan.problems.push(Problem::HalfApplied { version: version.clone(), failed, statement: None });
     }
     for migration in folder {
         let version = migration.version.to_string();

@@ -2,7 +2,7 @@
 
 use super::apply::{FailedScript, Outcome, failed_script, file_of};
 use super::chain::Entry;
-use super::plan::{Problem, refused_script};
+use super::plan::{Problem, add_progress, refused_script};
 use super::session::Session;
 use super::{ChainReader, OpenKey, OpsError, Progress, Project};
 use crate::chain::Fault;
@@ -50,8 +50,11 @@ pub async fn rollback<T: Target>(
         let problem = |(version, row): (&String, &crate::database::HistoryRow)| Problem::HalfApplied {
             version: version.clone(),
             failed: row.state == crate::database::RowState::Partial,
+            statement: None,
         };
-        return Err(OpsError::Problems(half.map(problem).collect()));
+        let mut problems: Vec<Problem> = half.map(problem).collect();
+        add_progress(&mut problems, &history, target).await?;
+        return Err(OpsError::Problems(problems));
     }
     let undos = select(&history, extent)?
         .into_iter()

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::outbox::archive_problems;
-use super::plan::{Plan, Problem, Wanted, plan};
+use super::plan::{Plan, Problem, Wanted, add_progress, plan};
 use super::{ChainReader, OpsError, Project};
 use crate::database::{History, Target};
 use crate::model::{Cid, Timestamp};
@@ -52,16 +52,20 @@ pub enum State {
 /// Those of folder, database and archive.
 pub async fn status<T: Target>(project: &Project, target: Option<&mut T>) -> Result<Status, OpsError> {
     let folder = read_folder(&project.migrations)?;
-    let (rows, schema) = match target {
-        Some(target) => {
-            let rows = target.history().await?;
-            let schema = if rows.is_empty() { None } else { Some(target.fingerprint().await?) };
-            (rows, schema)
-        }
-        None => (Vec::new(), None),
+    let mut target = target;
+    let rows = match &mut target {
+        Some(target) => target.history().await?,
+        None => Vec::new(),
     };
     let history = History::of(&rows);
     let Plan { mut problems, .. } = plan(project.dialect, &folder, &history, &Wanted::default());
+    let schema = match target {
+        Some(target) if !rows.is_empty() => {
+            add_progress(&mut problems, &history, target).await?;
+            Some(target.fingerprint().await?)
+        }
+        _ => None,
+    };
     if let (Some((algorithm, expected)), Some((current, found))) = (&history.schema, schema)
         && algorithm == current
         && *expected != found

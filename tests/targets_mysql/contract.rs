@@ -7,6 +7,7 @@ use greffe::database::{
 use greffe::model::{Cid, Codec, Direction, Engine, EventId, EventKind};
 use greffe::ops::now;
 
+use crate::servers::MariaDb;
 use crate::steps::{READ, WRITE, apply, database, open, record, run, step};
 
 const TABLE: &str = "CREATE TABLE t (a int PRIMARY KEY, b varchar(20));\n";
@@ -83,7 +84,8 @@ async fn rows_records_and_scripts_come_back_as_they_were() {
 
 #[tokio::test]
 async fn text_is_read_as_it_was_written_under_any_mode_of_the_server() {
-    let database = database("modes");
+    let server = MariaDb::own();
+    let database = server.database("modes");
     for mode in ["NO_BACKSLASH_ESCAPES,ANSI_QUOTES,PIPES_AS_CONCAT", "ORACLE", ""] {
         database.sql_as(database.administrator(), &format!("SET GLOBAL sql_mode = '{mode}'")).unwrap();
         let mut target = open(&database).await;
@@ -94,7 +96,6 @@ async fn text_is_read_as_it_was_written_under_any_mode_of_the_server() {
         assert_eq!(target.history().await.unwrap().last().unwrap().version, version);
         assert_eq!(target.unarchived(0, 9).await.unwrap().last().unwrap().up, step.up);
     }
-    database.sql_as(database.administrator(), "SET GLOBAL sql_mode = DEFAULT").unwrap();
 }
 
 #[tokio::test]
@@ -200,14 +201,15 @@ async fn routines_and_triggers_are_made_and_used() {
 
 #[tokio::test]
 async fn a_script_longer_than_a_message_is_refused_before_anything_runs() {
-    let database = database("packet");
-    let server = |value: &str| {
+    let server = MariaDb::own();
+    let database = server.database("packet");
+    let limit = |value: &str| {
         let set = format!("SET GLOBAL max_allowed_packet = {value}");
         database.sql_as(database.administrator(), &set).unwrap();
     };
-    server("1048576");
+    limit("1048576");
     let mut target = open(&database).await;
-    server("16777216");
+    limit("16777216");
     let sql = format!("CREATE TABLE t (a longtext);\nINSERT INTO t VALUES ('{}');\n", "x".repeat(1 << 20));
     let error = target.run(&step("1", &sql), None, &now).await.unwrap_err();
     assert!(matches!(error, DatabaseError::TooLong { limit: 1_048_576, .. }), "{error:?}");

@@ -1,5 +1,6 @@
 //! Connections and servers that end in the middle.
 
+use greffe::database::mysql::Mysql;
 use greffe::database::{DatabaseError, Failure, RowState, StepOutcome, Target};
 use greffe::model::EventKind;
 use greffe::ops::now;
@@ -7,7 +8,7 @@ use greffe::ops::now;
 use crate::locks::{kill, until_runs};
 use crate::proxy::{Cut, Proxy};
 use crate::servers::{Database, MariaDb};
-use crate::steps::{apply, database, open_locked, run, step};
+use crate::steps::{WRITE, apply, database, open_locked, run, step};
 
 const TABLES: &str = "CREATE TABLE t (a int);\nCREATE TABLE u (a int);\n";
 const ROWS: &str = "INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\n";
@@ -81,6 +82,7 @@ async fn a_script_whose_connection_is_killed_says_where() {
     let script = step("1", "CREATE TABLE t (a int);\nSELECT SLEEP(20);\nCREATE TABLE u (a int);\n");
     let killing = async {
         until_runs(&database, "SELECT SLEEP(20)").await;
+        assert_eq!(database.sql("SELECT state, reached FROM greffe_history"), "started|2");
         kill(&database, "KILL", "COMMAND = 'Query'");
     };
     let (outcome, ()) = tokio::join!(target.run(&script, None, &now), killing);
@@ -140,6 +142,52 @@ async fn a_server_that_is_killed_in_the_middle_keeps_the_row_and_what_was_reache
     assert_eq!((row.id, row.state), (script.id, RowState::Started));
     assert_eq!(target.reached(script.id).await.unwrap(), Some(3));
     assert_eq!(database.sql("SELECT a FROM t; SHOW TABLES LIKE 'u'"), "1");
+}
+
+#[tokio::test]
+async fn a_schema_that_cannot_be_read_afterwards_costs_no_outcome() {
+    let database = database("unread");
+    let proxy = Proxy::to(MariaDb::shared().port());
+    let mut target = open_locked(&through(&proxy, &database)).await;
+    proxy.cut("SHOW CREATE TABLE", Cut::Before);
+    apply(&mut target, "1", TABLES).await;
+    assert!(proxy.has_cut());
+    let record = target.unarchived(0, 9).await.unwrap().remove(0).record.unwrap();
+    assert_eq!(record.schema.unwrap().after, Some(target.fingerprint().await.unwrap().1));
+
+    let hidden = "CREATE PROCEDURE p() SELECT 1";
+    let mut target = open_locked(&database.url()).await;
+    let mut script = step("2", "CREATE TABLE v (a int);\nSELECT SLEEP(3);\n");
+    script.transaction = false;
+    let hiding = async {
+        until_runs(&database, "SELECT SLEEP(3)").await;
+        database.sql_as(database.administrator(), hidden).unwrap();
+    };
+    let (outcome, ()) = tokio::join!(target.run(&script, None, &now), hiding);
+    assert!(matches!(outcome, Err(DatabaseError::Schema(Failure::Driver(_)))), "{outcome:?}");
+    let row = target.history().await.unwrap().pop().unwrap();
+    assert_eq!((row.event, row.state), (EventKind::Apply, RowState::Done));
+    assert_eq!(row.schema, Some(("greffe-mysql-1".to_owned(), None)));
+}
+
+#[tokio::test]
+async fn scripts_go_on_when_their_connection_ended_between_them() {
+    let database = database("between");
+    let mut target = open_locked(&database.url()).await;
+    apply(&mut target, "1", TABLES).await;
+    let own = lock_holder(&database).await;
+    kill(&database, "KILL", &format!("ID <> {own}"));
+    apply(&mut target, "2", ROWS).await;
+    assert_eq!(database.sql("SELECT COUNT(*) FROM t"), "2");
+}
+
+/// The session that has the run lock, which who does not get it is told.
+async fn lock_holder(database: &Database) -> i64 {
+    let mut other = Mysql::open(&database.url(), WRITE).await.unwrap();
+    match other.lock(std::time::Duration::ZERO).await {
+        Err(DatabaseError::Held { holder: Some(holder), .. }) => holder.session,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

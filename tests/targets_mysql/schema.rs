@@ -304,4 +304,16 @@ async fn many_tables_are_read_in_time() {
         target.fingerprint().await.unwrap();
         println!("2000 tables of 10 columns: {:?}", begin.elapsed());
     }
+    for (hint, sql) in
+        [("definition", "CREATE TABLE x{n} (a int);\n"), ("rows", "INSERT INTO x0 VALUES (1);\n")]
+    {
+        let few = crate::steps::database("few");
+        let mut small = open_locked(&few.url()).await;
+        apply(&mut small, "0", "CREATE TABLE x0 (a int);\n").await;
+        let begin = std::time::Instant::now();
+        for n in 1..=100 {
+            apply(&mut small, &n.to_string(), &sql.replace("{n}", &n.to_string())).await;
+        }
+        println!("100 scripts of one {hint} each, few tables: {:?}", begin.elapsed());
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use greffe::database::mysql::{Mysql, Options};
+use greffe::database::Options;
+use greffe::database::mysql::Mysql;
 use greffe::database::{Failure, StepOutcome, Target};
 
 use crate::locks::until_runs;

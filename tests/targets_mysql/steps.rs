@@ -1,15 +1,15 @@
 //! Targets and steps for tests.
 
-use greffe::database::mysql::{Access, Mysql, Options};
-use greffe::database::{Record, ScriptFile, Statement, Step, StepOutcome, Target};
+use greffe::database::mysql::Mysql;
+use greffe::database::{Access, Options, Record, ScriptFile, Statement, Step, StepOutcome, Target};
 use greffe::model::{EventId, EventKind, MigrationName, Pseudonym};
 use greffe::ops::now;
 use serde_json::json;
 
 use crate::servers::{Database, MariaDb};
 
-pub const WRITE: Options = Options { access: Access::Write, lock_timeout: None, statement_timeout: None };
-pub const READ: Options = Options { access: Access::Read, ..WRITE };
+pub const WRITE: Options = Options::new(Access::Write);
+pub const READ: Options = Options::new(Access::Read);
 
 pub fn database(hint: &str) -> Database {
     MariaDb::shared().database(hint)

@@ -111,7 +111,7 @@ fn notes(problems: &[Problem]) {
 /// What to say of a script that failed.
 fn failure_text(failed: &FailedScript) -> String {
     let hint = if failed.partial {
-        problem_hint(&Problem::HalfApplied { version: failed.version.clone(), failed: true })
+        problem_hint(&Problem::HalfApplied { version: failed.version.clone(), failed: true, statement: None })
     } else {
         "nothing of it was kept; mend the script and run the command again".to_owned()
     };

@@ -16,7 +16,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{ConnectOptions as _, Row as _};
 
 use super::failure::failure;
-use super::{Access, Options};
+use crate::database::{Access, Options};
 use crate::database::{DatabaseError, Failure, TargetIdentity};
 use crate::model::Engine;
 
@@ -49,6 +49,13 @@ pub struct Greeting {
     pub database: String,
     /// The longest message that it takes, in bytes.
     pub max_packet: usize,
+}
+
+/// A connection that scripts run on.
+pub struct ScriptSession {
+    pub connection: MySqlConnection,
+    /// What the server calls it.
+    pub id: u64,
 }
 
 impl Connector {
@@ -100,7 +107,7 @@ impl Connector {
     }
 
     /// A connection for scripts.
-    pub async fn scripts(&self, engine: Engine) -> Result<MySqlConnection, DatabaseError> {
+    pub async fn scripts(&self, engine: Engine) -> Result<ScriptSession, DatabaseError> {
         let seconds = |wait: Duration| wait.as_millis().div_ceil(1000).clamp(1, IDLE.into());
         let mut sql = match self.options.lock_timeout {
             Some(wait) => session(seconds(wait), seconds(wait)),
@@ -116,8 +123,10 @@ impl Connector {
             (None, _) => {}
         }
         let mut connection = self.connect().await?;
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.map_err(open_error)?;
-        Ok(connection)
+        sql.push_str("; SELECT CONNECTION_ID()");
+        let row = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).fetch_one(&mut connection).await;
+        let id = row.and_then(|row| row.try_get_unchecked(0)).map_err(open_error)?;
+        Ok(ScriptSession { connection, id })
     }
 
     async fn connect(&self) -> Result<MySqlConnection, DatabaseError> {
@@ -160,7 +169,7 @@ mod tests {
     use super::*;
 
     fn refusal(url: &str) -> Option<DatabaseError> {
-        let options = Options { access: Access::Read, lock_timeout: None, statement_timeout: None };
+        let options = Options::new(Access::Read);
         Connector::new(url, options).err()
     }
 

@@ -17,9 +17,10 @@ pub fn number(error: &sqlx::Error) -> Option<u16> {
     error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
 }
 
-/// Whether the connection is gone. What was sent last may have been done or not.
+/// Whether the connection is gone or of no more use. What was sent last may have been done or not: the server did
+/// not say.
 pub fn is_lost(error: &sqlx::Error) -> bool {
-    matches!(failure(error), Failure::Connection(_))
+    !matches!(failure(error), Failure::Server { .. })
 }
 
 pub fn history_error(error: sqlx::Error) -> DatabaseError {
@@ -37,6 +38,10 @@ pub fn failure(error: &sqlx::Error) -> Failure {
             Some(error) => server_failure(error.number(), error.code().unwrap_or("HY000")),
             None => Failure::Driver("an error of another driver"),
         },
+        // What the TLS library says of a certificate.
+        sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Failure::Driver("no encrypted connection could be made: is the certificate the right one?")
+        }
         sqlx::Error::Io(error) => Failure::Connection(error.kind().to_string()),
         sqlx::Error::Tls(_) => Failure::Driver("no encrypted connection could be made"),
         sqlx::Error::Configuration(_) => Failure::Driver(

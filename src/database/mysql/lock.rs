@@ -9,7 +9,7 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::failure::failure;
-use crate::database::{DatabaseError, Failure};
+use crate::database::{DatabaseError, Failure, LockHolder};
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -22,8 +22,7 @@ pub fn name_of(database: &str) -> String {
 
 /// Takes the lock, asking again until `wait` is over.
 pub async fn take(connection: &mut MySqlConnection, lock: &str, wait: Duration) -> Result<(), DatabaseError> {
-    let failed =
-        |error: sqlx::Error| DatabaseError::LockFailed { lock: lock.to_owned(), source: failure(&error) };
+    let failed = |error: sqlx::Error| DatabaseError::LockLost(failure(&error));
     let begin = Instant::now();
     loop {
         let taken =
@@ -32,12 +31,11 @@ pub async fn take(connection: &mut MySqlConnection, lock: &str, wait: Duration) 
             Some(1) => return Ok(()),
             Some(_) if begin.elapsed() < wait => tokio::time::sleep(POLL.min(wait)).await,
             Some(_) => {
-                let holder = holder(connection, lock).await.unwrap_or_default();
-                return Err(DatabaseError::LockedBy { lock: lock.to_owned(), waited: wait, holder });
+                let holder = holder(connection, lock).await;
+                return Err(DatabaseError::Held { waited: wait, holder });
             }
             None => {
-                let source = Failure::Driver("the server gives no locks by name");
-                return Err(DatabaseError::LockFailed { lock: lock.to_owned(), source });
+                return Err(DatabaseError::LockLost(Failure::Driver("the server gives no locks by name")));
             }
         }
     }
@@ -57,16 +55,12 @@ async fn number(connection: &mut MySqlConnection, sql: String) -> Result<Option<
 }
 
 /// Who has the lock, as far as this user may see: others' connections show to who may see processes.
-async fn holder(connection: &mut MySqlConnection, lock: &str) -> Option<String> {
-    let id = number(&mut *connection, format!("SELECT IS_USED_LOCK('{lock}')")).await.ok()??;
-    let sql =
-        format!("SELECT CONCAT(USER, ' at ', HOST) FROM information_schema.PROCESSLIST WHERE ID = {id}");
+async fn holder(connection: &mut MySqlConnection, lock: &str) -> Option<LockHolder> {
+    let session = number(&mut *connection, format!("SELECT IS_USED_LOCK('{lock}')")).await.ok()??;
+    let sql = format!("SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = {session}");
     let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_optional(connection).await.ok().flatten();
-    let user = row.and_then(|row| row.try_get_unchecked::<String, _>(0).ok());
-    Some(match user {
-        Some(user) => format!(": connection {id}, {user}"),
-        None => format!(": connection {id}"),
-    })
+    let address = row.and_then(|row| row.try_get_unchecked::<String, _>(0).ok());
+    Some(LockHolder { session, program: None, address, since: None })
 }
 
 #[cfg(test)]

@@ -26,13 +26,13 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{
-    DatabaseError, Declaration, Failure, HistoryRow, Place, Schema, Step, StepOutcome, Target,
+    DatabaseError, Declaration, Failure, HistoryRow, Options, Place, Schema, Step, StepOutcome, Target,
     TargetIdentity, Unarchived,
 };
 use crate::crypto::Digest;
 use crate::database::rows::NewRow;
 use crate::model::{EventId, Timestamp};
-use connect::Connector;
+use connect::{Connector, ScriptSession};
 use failure::{NO_SUCH_TABLE, failure, history_error};
 
 /// Where sqlx notes which of greffe's own migrations it ran; `_sqlx_migrations` may be the user's.
@@ -45,33 +45,13 @@ fn own_migrations() -> Migrator {
     migrator
 }
 
-/// What a connection may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Nothing is created or changed; the server holds the session to it.
-    Read,
-    /// Scripts run.
-    Write,
-}
-
-/// How to open a database.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    pub access: Access,
-    /// For how long a statement of a script waits for a lock on rows or tables; `None`: as long as the server says.
-    pub lock_timeout: Option<Duration>,
-    /// How long a statement of a script may take; `None`: as long as the server says. MariaDB holds every
-    /// statement to it, MySQL only `SELECT`.
-    pub statement_timeout: Option<Duration>,
-}
-
 /// A database of a MySQL or MariaDB server.
 pub struct Mysql {
     connector: Connector,
     /// Greffe's own connection.
     own: MySqlConnection,
     /// The connection that scripts run on, as a script may find it.
-    scripts: Option<MySqlConnection>,
+    scripts: Option<ScriptSession>,
     identity: TargetIdentity,
     database: String,
     /// Greffe's table with its database.
@@ -115,16 +95,6 @@ impl Mysql {
             last_position: None,
             left: None,
         })
-    }
-
-    /// The statement that a row of a crashed run was at, from 1: it may have run or not, those before it did.
-    /// `None` for a row that is not `started`.
-    ///
-    /// # Errors
-    /// [`DatabaseError::History`] and [`DatabaseError::HistoryDamaged`].
-    pub async fn reached(&mut self, id: EventId) -> Result<Option<u64>, DatabaseError> {
-        let started = rows::read_started(&mut self.own, &self.table, id).await?;
-        Ok(started.map(|(_, _, reached)| reached.unwrap_or(1)))
     }
 
     /// Fails unless the lock that was taken is still held.
@@ -236,6 +206,11 @@ impl Target for Mysql {
         self.run_step(step, clock).await
     }
 
+    async fn reached(&mut self, id: EventId) -> Result<Option<u64>, DatabaseError> {
+        let started = rows::read_started(&mut self.own, &self.table, id).await?;
+        Ok(started.map(|(_, _, reached)| reached.unwrap_or(1)))
+    }
+
     async fn close_started(&mut self, id: EventId, now: Timestamp) -> Result<(), DatabaseError> {
         self.require_lock().await?;
         self.end_started(id, now).await
@@ -272,7 +247,7 @@ impl Target for Mysql {
     async fn close(self) {
         // The lock goes with greffe's own connection, last.
         if let Some(scripts) = self.scripts {
-            scripts.close().await.ok();
+            scripts.connection.close().await.ok();
         }
         self.own.close().await.ok();
     }

@@ -8,6 +8,7 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use super::Mysql;
+use super::connect::ScriptSession;
 use super::failure::{NOT_ROLLED_BACK, failure, history_error, is_lost, schema_error};
 use super::outcome::insert_error;
 use super::rows::{self, execute, literal};
@@ -76,42 +77,67 @@ impl Mysql {
         clock: &dyn Fn() -> Timestamp,
     ) -> Result<StepOutcome, DatabaseError> {
         self.require_lock().await?;
-        let mut scripts = match self.scripts.take() {
-            Some(scripts) => scripts,
-            None => self.connector.scripts(self.identity.engine).await?,
-        };
+        let mut scripts = self.script_session().await?;
         let begun = self.begin(step, clock).await?;
         let rows_alone = only_changes_rows(step);
-        let mut executed = if step.transaction && rows_alone && !step.statements.is_empty() {
-            self.run_as_one(&begun, &mut scripts).await?
+        let executed = if step.transaction && rows_alone && !step.statements.is_empty() {
+            self.run_as_one(&begun, &mut scripts.connection).await
         } else {
-            self.run_singly(&begun, &mut scripts).await?
+            self.run_singly(&begun, &mut scripts.connection).await
         };
+        if matches!(executed, Err(DatabaseError::Interrupted { .. })) {
+            // A statement whose client is gone is not to go on while people look at what it did.
+            execute(&mut self.own, format!("KILL {}", scripts.id)).await.ok();
+        }
+        let executed = executed?;
         // What the script left open or locked ends with its connection.
         if executed.failed.is_some() || disturbs(step) {
-            scripts.close().await.ok();
+            scripts.connection.close().await.ok();
         } else {
             self.scripts = Some(scripts);
         }
-        let after = if rows_alone { begun.before } else { self.fingerprint_if(step).await? };
+        let (after, unread) = match begun.before {
+            before if rows_alone => (before, None),
+            _ => match self.fingerprint_after(&begun).await {
+                Ok(after) => (after, None),
+                Err(error) => (None, Some(error)),
+            },
+        };
         self.left = after;
-        if let Some(failed) = executed.failed.clone() {
+        let outcome = self.end(&begun, executed, after).await?;
+        // The script's end is in the history all the same.
+        unread.map_or(Ok(outcome), Err)
+    }
+
+    async fn end(
+        &mut self,
+        begun: &Begun<'_>,
+        mut executed: Executed,
+        after: Option<Digest>,
+    ) -> Result<StepOutcome, DatabaseError> {
+        let step = begun.step;
+        if let Some(Failed { failure, statement }) = executed.failed.clone() {
             let partial = executed.stays || begun.before != after;
             let record = begun.record(&mut executed, after);
             let state = if partial { RowState::Partial } else { RowState::Done };
             self.write_outcome(&begun.ending(EventKind::Fail, state, &record), step.id).await?;
-            return Ok(StepOutcome::Failed {
-                failure: failed.failure,
-                statement: failed.statement,
-                partial,
-                leftovers: Vec::new(),
-            });
+            return Ok(StepOutcome::Failed { failure, statement, partial, leftovers: Vec::new() });
         }
         if !executed.is_recorded {
             let record = begun.record(&mut executed, after);
             self.write_outcome(&begun.ending(step.event, RowState::Done, &record), step.id).await?;
         }
         Ok(StepOutcome::Done)
+    }
+
+    /// The connection of the scripts before, if it is still there.
+    async fn script_session(&mut self) -> Result<ScriptSession, DatabaseError> {
+        if let Some(mut scripts) = self.scripts.take()
+            && execute(&mut scripts.connection, "DO 0".to_owned()).await.is_ok()
+        {
+            return Ok(scripts);
+        }
+        self.connector.scripts(self.identity.engine).await
     }
 
     /// Writes the row of the step, after all that can be known to be in the way.
@@ -239,6 +265,17 @@ impl Mysql {
         let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut self.own).await.map_err(schema_error)?;
         let others: i64 = row.try_get(0).map_err(schema_error)?;
         Ok(may_have_stayed(step, failure, others == 0))
+    }
+
+    /// Reads the schema that a script left; once more where the connection is lost.
+    async fn fingerprint_after(&mut self, begun: &Begun<'_>) -> Result<Option<Digest>, DatabaseError> {
+        match self.fingerprint_if(begun.step).await {
+            Err(DatabaseError::Schema(Failure::Connection(_))) => {
+                self.is_still_started(begun.position, begun.step.id).await?;
+                self.fingerprint_if(begun.step).await
+            }
+            read => read,
+        }
     }
 
     async fn fingerprint_if(&mut self, step: &Step) -> Result<Option<Digest>, DatabaseError> {

@@ -2,10 +2,11 @@
 
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
+use super::Mysql;
 use super::connect::Connector;
 use super::failure::{failure, schema_error};
 use super::rows::{execute, identifier, text};
-use super::{Mysql, Options};
+use crate::database::Options;
 use crate::database::{DatabaseError, Failure};
 
 const PREFIX: &str = "greffe_replay_";
@@ -52,7 +53,7 @@ impl Mysql {
             return Err(DatabaseError::Open(Failure::Driver("it is no database that greffe made")));
         }
         if let Some(scripts) = self.scripts.take() {
-            scripts.close().await.ok();
+            scripts.connection.close().await.ok();
         }
         let drop = format!("DROP DATABASE {}", identifier(&self.database));
         execute(&mut self.own, drop).await.map_err(|error| DatabaseError::Open(failure(&error)))?;

@@ -101,6 +101,7 @@ impl Engine for Family {
         home.write("users.sql", &text);
         let mut options = vec!["--no-defaults".to_owned()];
         options.push(format!("--datadir={}", home.path("data").display()));
+        // A server that starts removes what it takes for leftovers of its own in the folder for temporary files.
         options.push(format!("--tmpdir={}", home.path("").display()));
         if self.is_mysql() {
             options.push("--initialize-insecure".to_owned());
