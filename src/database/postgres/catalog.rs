@@ -31,7 +31,7 @@ fn comment(catalog: &str, number: &str) -> String {
 pub enum Relations {
     All,
     /// Those in the transaction's own locks and those that depend on them; none unless its changes of
-    /// catalogs exceed `$1`.
+    /// catalogs exceed `$1`; `$2`: the same of comments.
     Touched,
 }
 
@@ -56,6 +56,7 @@ locked AS MATERIALIZED (
     JOIN pg_depend AS d ON d.refclassid = r.catalog AND d.refobjid = r.oid
 ), touched AS MATERIALIZED (
     SELECT oid FROM named
+    UNION SELECT i.indexrelid FROM named JOIN pg_index AS i ON i.indrelid = named.oid
     UNION SELECT objid FROM dependent WHERE classid = 'pg_class'::regclass
     UNION SELECT ev_class FROM dependent JOIN pg_rewrite AS x ON x.oid = objid WHERE classid = 'pg_rewrite'::regclass
     UNION SELECT conrelid FROM dependent JOIN pg_constraint AS x ON x.oid = objid WHERE classid = 'pg_constraint'::regclass
@@ -109,8 +110,8 @@ pub fn relations(which: Relations, version: u32) -> String {
             "SELECT 'r' AS class, oid, NULL AS kind, NULL AS name, 0 AS place, NULL AS lines FROM touched \
              UNION ALL SELECT 'd', 0, NULL, NULL, 0, NULL WHERE EXISTS (SELECT FROM dependent WHERE NOT ({READ_ANEW} \
              OR classid = 'pg_type'::regclass AND objid IN (SELECT oid FROM referred))) \
-             OR {} > $1 AND EXISTS ({NEW_COMMENTS}) UNION ALL\n",
-            changes(&RELATION_CATALOGS)
+             OR {} > $2 AND EXISTS ({NEW_COMMENTS}) UNION ALL\n",
+            changes(&COMMENT_CATALOGS)
         ));
     }
     let parts = [
@@ -349,8 +350,8 @@ pub fn types(condition: &str) -> String {
             concat_ws(E'\\n', nullif({details}, ''), (SELECT string_agg({constraint}, E'\\n' ORDER BY k.conname COLLATE \"C\")
                 FROM pg_constraint AS k WHERE k.contypid = y.oid AND k.contype <> 'n')) AS lines
          FROM pg_type AS y JOIN pg_namespace AS n ON n.oid = y.typnamespace
-         WHERE {condition} AND y.oid >= 16384 AND y.typtype IN ('b', 'd', 'e', 'r') AND y.typrelid = 0 AND {USER_SCHEMA}
-           AND NOT EXISTS (SELECT FROM pg_type AS e WHERE e.typarray = y.oid) AND {}",
+         WHERE {condition} AND y.oid >= 16384 AND y.typtype IN ('b', 'd', 'e', 'r') AND y.typrelid = 0
+           AND y.typinput <> 'array_in'::regproc AND {USER_SCHEMA} AND {}",
         not_of_extension("pg_type", "y.oid")
     )
 }
@@ -537,6 +538,7 @@ pub const RELATION_CATALOGS: [&str; 13] = [
 ];
 pub const FUNCTION_CATALOGS: [&str; 3] = ["pg_proc", "pg_aggregate", "pg_description"];
 pub const TYPE_CATALOGS: [&str; 5] = ["pg_type", "pg_enum", "pg_range", "pg_constraint", "pg_description"];
+pub const COMMENT_CATALOGS: [&str; 1] = ["pg_description"];
 /// Catalogs after whose change everything is read.
 pub const OTHER_CATALOGS: [&str; 28] = [
     "pg_namespace",
