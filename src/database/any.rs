@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::mysql::Mysql;
-use super::postgres::{self, Postgres};
+use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{
-    Access, DatabaseError, Declaration, HistoryRow, Options, Place, Schema, Step, StepOutcome, Target,
+    DatabaseError, Declaration, HistoryRow, Options, Place, Schema, Step, StepOutcome, Target,
     TargetIdentity, Unarchived,
 };
 use crate::crypto::Digest;
@@ -49,24 +49,13 @@ impl Database {
     pub async fn open(url: &str, options: Options) -> Result<Self, DatabaseError> {
         match Self::engine(url) {
             Some(Engine::Sqlite) => Ok(Self::Sqlite(Box::new(Sqlite::open(url, options).await?))),
-            Some(Engine::Postgresql) => {
-                Ok(Self::Postgres(Box::new(Postgres::open(url, postgres_options(options)).await?)))
-            }
+            Some(Engine::Postgresql) => Ok(Self::Postgres(Box::new(Postgres::open(url, options).await?))),
             Some(Engine::Mysql | Engine::Mariadb) => {
                 Ok(Self::Mysql(Box::new(Mysql::open(url, options).await?)))
             }
             None => Err(DatabaseError::Url("greffe speaks to no such database")),
         }
     }
-}
-
-fn postgres_options(options: Options) -> postgres::Options {
-    let access = match options.access {
-        Access::Read => postgres::Access::Read,
-        Access::Write => postgres::Access::Write,
-    };
-    let Options { lock_timeout, statement_timeout, .. } = options;
-    postgres::Options { access, lock_timeout, statement_timeout }
 }
 
 /// An empty database that scripts can be tried on.
@@ -95,7 +84,7 @@ impl Scratch {
                 Ok(Self { database: Database::Sqlite(Box::new(database)) })
             }
             (Engine::Postgresql, Some(url)) if Postgres::accepts(url) => {
-                let database = Postgres::create_scratch(url, postgres_options(options)).await?;
+                let database = Postgres::create_scratch(url, options).await?;
                 Ok(Self { database: Database::Postgres(Box::new(database)) })
             }
             (Engine::Mysql | Engine::Mariadb, Some(url)) if Mysql::accepts(url) => {

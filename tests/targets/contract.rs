@@ -70,8 +70,8 @@ impl Adapter for OnSqlite {
 pub struct OnPostgres(pub Database);
 
 impl OnPostgres {
-    pub fn options(access: postgres::Access) -> postgres::Options {
-        postgres::Options { access, lock_timeout: None, statement_timeout: None }
+    pub fn options(access: Access) -> Options {
+        Options::new(access)
     }
 }
 
@@ -84,11 +84,11 @@ impl Adapter for OnPostgres {
     }
 
     async fn open(&self) -> postgres::Postgres {
-        postgres::Postgres::open(&self.0.url(), Self::options(postgres::Access::Write)).await.unwrap()
+        postgres::Postgres::open(&self.0.url(), Self::options(Access::Write)).await.unwrap()
     }
 
     async fn open_to_read(&self) -> Option<postgres::Postgres> {
-        postgres::Postgres::open(&self.0.url(), Self::options(postgres::Access::Read)).await.ok()
+        postgres::Postgres::open(&self.0.url(), Self::options(Access::Read)).await.ok()
     }
 
     async fn sql(&self, sql: &str) -> Result<(), String> {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use greffe::database::postgres::{Access, Options, Postgres};
+use greffe::database::postgres::Postgres;
+use greffe::database::{Access, Options};
 use greffe::database::{DatabaseError, Failure, RowState, StepOutcome, Target};
 
 use crate::contract::{Adapter, OnPostgres};

@@ -40,8 +40,8 @@ pub struct Mark {
     pub transaction: Option<String>,
     /// Whether the server counts at all.
     tracked: bool,
-    /// Rows written so far: to catalogs of relations, of functions, of types, and to others.
-    counts: [i64; 4],
+    /// Rows written so far: to catalogs of relations, of functions, of types, of comments, and to others.
+    counts: [i64; 5],
     pub state: State,
 }
 
@@ -51,6 +51,7 @@ pub fn prepare(version: u32) -> String {
         &catalog::RELATION_CATALOGS[..],
         &catalog::FUNCTION_CATALOGS,
         &catalog::TYPE_CATALOGS,
+        &catalog::COMMENT_CATALOGS,
         &catalog::OTHER_CATALOGS,
     ]
     .map(changes);
@@ -73,7 +74,7 @@ pub fn prepare(version: u32) -> String {
     let types = &catalog::TYPE_CATALOGS;
     format!(
         "BEGIN; SET LOCAL search_path = pg_catalog; PREPARE greffe_mark AS {mark}; \
-         PREPARE greffe_relations (int8) AS {}; PREPARE greffe_functions (int8) AS {}; \
+         PREPARE greffe_relations (int8, int8) AS {}; PREPARE greffe_functions (int8) AS {}; \
          PREPARE greffe_types (int8) AS {}; COMMIT",
         catalog::relations(Relations::Touched, version),
         gated('f', functions, catalog::functions(&changed(functions))),
@@ -169,9 +170,9 @@ impl Known {
         connection: &mut PgConnection,
         since: &Mark,
     ) -> Result<(Option<Self>, Option<Mark>), DatabaseError> {
-        let [relations, functions, types, others] = since.counts;
+        let [relations, functions, types, comments, others] = since.counts;
         let sql = format!(
-            "SAVEPOINT greffe; {MARK}; {SETTINGS}; {SETTINGS_FOR_LITTLE}; EXECUTE greffe_relations ({relations}); \
+            "SAVEPOINT greffe; {MARK}; {SETTINGS}; {SETTINGS_FOR_LITTLE}; EXECUTE greffe_relations ({relations}, {comments}); \
              EXECUTE greffe_functions ({functions}); EXECUTE greffe_types ({types}); \
              ROLLBACK TO SAVEPOINT greffe; RELEASE SAVEPOINT greffe"
         );
@@ -179,7 +180,7 @@ impl Known {
         let Some(mark) = answer.mark else {
             return Err(DatabaseError::Schema(Failure::Driver("the server told nothing of its transaction")));
         };
-        let sure = since.tracked && mark.tracked && mark.counts[3] == others && self.replace(answer.lines);
+        let sure = since.tracked && mark.tracked && mark.counts[4] == others && self.replace(answer.lines);
         Ok((sure.then_some(self), Some(mark)))
     }
 

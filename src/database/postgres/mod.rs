@@ -21,7 +21,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use super::rows::{Ending, NewRow};
 use super::{
-    DatabaseError, Declaration, Failure, HistoryRow, Place, Schema, Step, StepOutcome, Target,
+    DatabaseError, Declaration, Failure, HistoryRow, Options, Place, Schema, Step, StepOutcome, Target,
     TargetIdentity, Unarchived,
 };
 use crate::crypto::Digest;
@@ -44,24 +44,6 @@ fn own_migrations() -> Migrator {
     migrator.create_schema(OWN_SCHEMA);
     migrator.set_locking(false);
     migrator
-}
-
-/// What a connection may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Nothing is created or changed.
-    Read,
-    Write,
-}
-
-/// How to open a database.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    pub access: Access,
-    /// How long a statement of a script waits for a lock; `None`: as the server is set.
-    pub lock_timeout: Option<Duration>,
-    /// How long a statement of a script may take; `None`: as the server is set.
-    pub statement_timeout: Option<Duration>,
 }
 
 /// A database of a PostgreSQL server.

@@ -212,7 +212,7 @@ impl Postgres {
                     self.ahead = Some(Ahead { id: step.id, position, started_at, mark });
                 }
                 // What kept it from beginning shows when it begins by itself.
-                _ if begins => drop(self.rollback().await),
+                _ if begins => self.rollback().await,
                 _ => {}
             }
             if disturbs {

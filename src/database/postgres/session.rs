@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Row as _};
 
 use super::failure::failure;
-use super::{Access, Options};
+use crate::database::{Access, Options};
 use crate::database::{DatabaseError, Step};
 
 /// How connections to this database are made. The URL goes to the driver alone; its errors may quote it.

@@ -270,6 +270,7 @@ impl Sqlite {
         step: &Step,
         clock: &dyn Fn() -> Timestamp,
     ) -> Result<StepOutcome, DatabaseError> {
+        self.abandon_ahead().await;
         let position = self.next_position().await?;
         let before = self.fingerprint_if(step).await?;
         let mut first = step.clone();

@@ -1,0 +1,131 @@
+//! The queries that read a schema from PostgreSQL's catalogs. Each answers rows of five columns: class and number
+//! of the object (which are no part of the text), its kind, its name, and a place and text of lines that
+//! describe it.
+//!
+//! They are read with `search_path = pg_catalog`, so that every other name is written with its schema.
+
+mod others;
+mod relations;
+
+pub use others::{functions, others, types};
+pub use relations::{Relations, relations};
+
+/// Joins details, each of which is one line; a line feed inside one is followed by a tab.
+fn lines(details: &[&str]) -> String {
+    let details: Vec<String> =
+        details.iter().map(|detail| format!("replace({detail}, E'\\n', E'\\n\\t')")).collect();
+    format!("concat_ws(E'\\n', {})", details.join(", "))
+}
+
+/// Schemas that are not the system's, nor anyone's temporary tables, nor greffe's.
+const USER_SCHEMA: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'greffe') AND n.nspname !~ '^pg_(toast_)?temp_'";
+
+/// Not part of an extension: the extension's version stands for those.
+fn not_of_extension(catalog: &str, number: &str) -> String {
+    format!(
+        "NOT EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = '{catalog}'::regclass AND e.objid = {number} \
+         AND e.deptype = 'e')"
+    )
+}
+
+fn comment(catalog: &str, number: &str) -> String {
+    format!("'comment ' || obj_description({number}, '{catalog}')")
+}
+
+fn sorted_options(options: &str) -> String {
+    format!("(SELECT string_agg(o, ', ' ORDER BY o COLLATE \"C\") FROM unnest({options}) AS o)")
+}
+
+/// Catalogs whose rows make the text of relations.
+pub const RELATION_CATALOGS: [&str; 13] = [
+    "pg_class",
+    "pg_attribute",
+    "pg_attrdef",
+    "pg_constraint",
+    "pg_index",
+    "pg_trigger",
+    "pg_rewrite",
+    "pg_policy",
+    "pg_inherits",
+    "pg_partitioned_table",
+    "pg_sequence",
+    "pg_description",
+    "pg_foreign_table",
+];
+pub const FUNCTION_CATALOGS: [&str; 3] = ["pg_proc", "pg_aggregate", "pg_description"];
+pub const TYPE_CATALOGS: [&str; 5] = ["pg_type", "pg_enum", "pg_range", "pg_constraint", "pg_description"];
+pub const COMMENT_CATALOGS: [&str; 1] = ["pg_description"];
+/// Catalogs after whose change everything is read.
+pub const OTHER_CATALOGS: [&str; 28] = [
+    "pg_namespace",
+    "pg_statistic_ext",
+    "pg_extension",
+    "pg_event_trigger",
+    "pg_foreign_data_wrapper",
+    "pg_foreign_server",
+    "pg_publication",
+    "pg_publication_rel",
+    "pg_cast",
+    "pg_collation",
+    "pg_conversion",
+    "pg_operator",
+    "pg_opclass",
+    "pg_opfamily",
+    "pg_amop",
+    "pg_amproc",
+    "pg_ts_config",
+    "pg_ts_config_map",
+    "pg_ts_dict",
+    "pg_ts_parser",
+    "pg_ts_template",
+    "pg_transform",
+    "pg_language",
+    "pg_am",
+    "pg_init_privs",
+    "pg_database",
+    "pg_authid",
+    "pg_subscription",
+];
+
+/// How many rows of these catalogs the open transaction has written, as an expression.
+pub fn changes(catalogs: &[&str]) -> String {
+    let names: Vec<String> = catalogs.iter().map(|name| format!("'pg_catalog.{name}'::regclass")).collect();
+    format!(
+        "(SELECT coalesce(sum(pg_stat_get_xact_tuples_inserted(o) + pg_stat_get_xact_tuples_updated(o) \
+         + pg_stat_get_xact_tuples_deleted(o)), 0)::int8 FROM unnest(ARRAY[{}]) AS o)",
+        names.join(", ")
+    )
+}
+
+/// How many comments it has removed: whose they were cannot be told any more.
+pub const REMOVED_COMMENTS: &str = "pg_stat_get_xact_tuples_deleted('pg_catalog.pg_description'::regclass)";
+
+/// Owners and grants, a line each.
+const ACCESS: &str = "
+SELECT concat_ws(' ', o.type, o.identity, 'owner', quote_ident(pg_get_userbyid(a.owner)), 'grants', (
+    SELECT string_agg(i::text, ', ' ORDER BY i::text COLLATE \"C\") FROM unnest(a.acl) AS i))
+FROM (
+    SELECT 'pg_class'::regclass AS catalog, c.oid, 0 AS part, relowner AS owner, relacl AS acl, relnamespace AS schema
+        FROM pg_class AS c WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    UNION ALL SELECT 'pg_class'::regclass, c.oid, a.attnum, relowner, a.attacl, relnamespace
+        FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND a.attnum > 0
+    UNION ALL SELECT 'pg_proc'::regclass, oid, 0, proowner, proacl, pronamespace FROM pg_proc
+    UNION ALL SELECT 'pg_type'::regclass, t.oid, 0, typowner, typacl, typnamespace FROM pg_type AS t
+        WHERE typtype IN ('b', 'd', 'e', 'r') AND NOT EXISTS (SELECT FROM pg_type AS e WHERE e.typarray = t.oid)
+        OR typtype = 'c' AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = t.typrelid AND c.relkind = 'c')
+    UNION ALL SELECT 'pg_namespace'::regclass, oid, 0, nspowner, nspacl, oid FROM pg_namespace
+    UNION ALL SELECT 'pg_default_acl'::regclass, oid, 0, defaclrole, defaclacl, NULL FROM pg_default_acl
+    UNION ALL SELECT 'pg_foreign_server'::regclass, oid, 0, srvowner, srvacl, NULL FROM pg_foreign_server
+    UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid, 0, fdwowner, fdwacl, NULL FROM pg_foreign_data_wrapper
+    UNION ALL SELECT 'pg_language'::regclass, oid, 0, lanowner, lanacl, NULL FROM pg_language WHERE oid >= 16384
+    UNION ALL SELECT 'pg_event_trigger'::regclass, oid, 0, evtowner, NULL, NULL FROM pg_event_trigger
+    UNION ALL SELECT 'pg_publication'::regclass, oid, 0, pubowner, NULL, NULL FROM pg_publication
+) AS a
+LEFT JOIN pg_namespace AS n ON n.oid = a.schema
+CROSS JOIN LATERAL pg_identify_object(a.catalog, a.oid, a.part) AS o
+WHERE (n.nspname IS NULL OR USER_SCHEMA)
+  AND NOT EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = a.catalog AND e.objid = a.oid AND e.deptype = 'e')";
+
+pub fn access() -> String {
+    ACCESS.replace("USER_SCHEMA", USER_SCHEMA)
+}
