@@ -288,11 +288,12 @@ pub fn problem_hint(problem: &Problem) -> String {
         }
         Problem::Comments { seq, .. } => format!("`greffe show {} --script` prints what ran", shown(seq)),
         Problem::NotAsRecorded { .. } => {
-            "compare with `greffe audit` what the archive has, and put that script back".to_owned()
+            "the history was changed by hand: `greffe log` lists what was signed; restore it from a backup"
+                .to_owned()
         }
-        Problem::Reordered { version, .. } => format!(
-            "with `allow_out_of_order` this is no finding; else give the script of {version} a higher version in the next \
-             project, and look at `greffe log` for who applied it"
+        Problem::Reordered { seq, .. } => format!(
+            "`greffe show {seq} --json` says who applied it and when; where it was meant, run \
+             `greffe audit --allow-out-of-order`"
         ),
         Problem::AppliedDiffers { seq, .. } => format!(
             "`greffe show {} --json` prints what was signed; restore the history from a backup where it was changed by \

@@ -1,6 +1,7 @@
 //! The program as people and scripts meet it: the real binary, real databases, no terminal.
 
 mod apply;
+mod audit;
 mod concurrency;
 mod damage;
 mod exchange;
@@ -13,6 +14,7 @@ mod output;
 mod project;
 mod quickstart;
 mod repair;
+mod restored;
 mod rollback;
 mod servers;
 mod servers_test;

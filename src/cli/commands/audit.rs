@@ -50,9 +50,10 @@ pub fn run(context: &Context, arguments: &Audit) -> CommandResult {
     Ok(Reply::new(Shown { command: "audit", recorded, found }, show).with_exit(exit))
 }
 
-/// A database that does not exist is not made for it.
+/// A database that does not exist is not made for it. One that a crash left cannot be looked at; opened to write, it
+/// is mended.
 async fn record(settings: &Settings, project: &Project) -> Result<Vec<Archived>, CliError> {
-    if look_at_database(settings).await?.is_none() {
+    if let Ok(None) = look_at_database(settings).await {
         return Ok(Vec::new());
     }
     let mut database = open_database(settings).await?;

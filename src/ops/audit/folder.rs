@@ -125,8 +125,9 @@ pub fn compare_with_history(
         Problem::Edited { version, .. }
         | Problem::Cosmetic { version, .. }
         | Problem::DownEdited { version, .. }
-        | Problem::Missing { version, .. } => !told.applied.contains_key(version),
-        Problem::OutOfOrder { .. } | Problem::HalfApplied { .. } => true,
+        | Problem::Missing { version, .. }
+        | Problem::OutOfOrder { version, .. } => !told.applied.contains_key(version),
+        Problem::HalfApplied { .. } => true,
         // Pending scripts that greffe will not run are no difference: `status` tells of them.
         _ => false,
     };
