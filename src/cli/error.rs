@@ -111,7 +111,8 @@ impl From<OpsError> for CliError {
 }
 
 const HISTORY_BEHIND: &str = "the database was restored from an older backup, or is another one: restore its newest \
-                              backup, or name the archive that belongs to it with `--archive PATH`";
+                              backup, record what it lost with `greffe repair --restored`, or name the archive that \
+                              belongs to it with `--archive PATH`";
 
 fn hint(error: &OpsError) -> Option<String> {
     Some(match error {
@@ -223,23 +224,32 @@ fn of_problems(problems: Vec<Problem>) -> CliError {
         return CliError::new(Exit::Findings, "something stands in the way");
     };
     let mut error = CliError::new(Exit::Findings, first.to_string());
-    error.causes.extend(details(first));
+    error.causes.extend(problem_details(first));
     for problem in rest {
         error.causes.push(format!("also: {problem}"));
-        error.causes.extend(details(problem));
+        error.causes.extend(problem_details(problem));
     }
     error.hint = Some(problem_hint(first));
     error.problems = problems;
     error
 }
 
-fn details(problem: &Problem) -> Vec<String> {
+/// What differs in a problem, both values.
+pub fn problem_details(problem: &Problem) -> Vec<String> {
     match problem {
         Problem::Edited { archived, on_disk, .. } => {
             vec![format!("archived: sha256:{archived}"), format!("on disk:  sha256:{on_disk}")]
         }
         Problem::Drifted { expected, found } => {
             vec![format!("recorded: sha256:{expected}"), format!("found:    sha256:{found}")]
+        }
+        Problem::RowDiffers { history, archive, .. } => {
+            let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+            vec![format!("archive: {}", shown(archive)), format!("history: {}", shown(history))]
+        }
+        Problem::NotInArchive { expected, found, .. } => {
+            let found = found.map_or_else(|| "nothing".to_owned(), |found| found.to_string());
+            vec![format!("archive: {found}"), format!("history: {expected}")]
         }
         _ => Vec::new(),
     }
@@ -285,8 +295,37 @@ pub fn problem_hint(problem: &Problem) -> String {
             "take it out of the script; `greffe repair VERSION` records what a version counts as".to_owned()
         }
         Problem::Drifted { .. } => {
-            "find out who changed the schema; the next `greffe verify` reports it where it happened"
+            "find out who changed the schema; `greffe audit --record` records it as a signed event, and without it \
+             `greffe verify` reports it where it happened"
                 .to_owned()
         }
+        Problem::Comments { seq, .. } => format!("`greffe show {} --script` prints what ran", shown(seq)),
+        Problem::NotAsRecorded { .. } => {
+            "the history was changed by hand: `greffe log` lists what was signed; restore it from a backup"
+                .to_owned()
+        }
+        Problem::Reordered { seq, .. } => format!(
+            "`greffe show {seq} --json` says who applied it and when; where it was meant, run \
+             `greffe audit --allow-out-of-order`"
+        ),
+        Problem::AppliedDiffers { seq, .. } => format!(
+            "`greffe show {} --json` prints what was signed; restore the history from a backup where it was changed by \
+             hand, or record the restored database with `greffe repair --restored`",
+            shown(seq)
+        ),
+        Problem::RowDiffers { seq, .. } | Problem::RowTwice { seq, .. } | Problem::RowReordered { seq, .. } => {
+            format!(
+                "the history was changed by hand: `greffe show {seq} --json` prints what was signed; restore it from a \
+                 backup"
+            )
+        }
+        Problem::PositionGap { .. } => {
+            "a row was removed by hand: `greffe log` lists what was signed; restore the history from a backup"
+                .to_owned()
+        }
+        Problem::NoRow { seq, .. } => format!(
+            "its row was removed by hand: `greffe show {seq} --json` prints what was signed; restore the history from a \
+             backup"
+        ),
     }
 }

@@ -127,6 +127,8 @@ impl History {
         }
         match (row.event, row.direction) {
             (EventKind::Fail | EventKind::Drift, _) => {}
+            // A repair that is about the database as a whole.
+            _ if row.version.is_empty() => {}
             (_, Direction::Up) => {
                 self.half_applied.remove(&row.version);
                 self.applied.insert(row.version.clone(), Applied::of(row));

@@ -99,6 +99,7 @@ pub fn of_row(row: Unarchived, newest: Option<Cid>) -> Result<(Event, Vec<NewFil
     }
     let details = match (row.event, record.migration) {
         (EventKind::Repair, migration) => {
+            let newest = newest.filter(|_| migration.is_some());
             let about = newest.into_iter().chain(record.about).collect();
             Details::Repair { migration, direction: row.direction, about, schema: record.schema }
         }

@@ -2,6 +2,7 @@
 //! line, no printing, no environment; keys, waits and clocks are handed in.
 
 pub mod apply;
+pub mod audit;
 mod chain;
 pub mod compact;
 mod error;
@@ -15,11 +16,13 @@ mod outbox;
 mod plan;
 pub mod repair;
 pub mod replay;
+pub mod restored;
 pub mod rollback;
 mod session;
 pub mod show;
 pub mod source;
 pub mod status;
+mod told;
 pub mod verify;
 
 use std::path::PathBuf;

@@ -3,11 +3,11 @@
 //! The row is durable before its event is signed, and learns its place after the event is durable. A
 //! crash between the two is mended by the event's `id`: what the archive already has is only noted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::chain::OpenChain;
+use super::chain::{Entry, OpenChain};
 use super::event::of_row;
 use super::plan::Problem;
 use super::session::require_same_chain;
@@ -31,7 +31,10 @@ pub struct Archived {
     pub manifest: Cid,
 }
 
-/// Archives all finished rows that are not archived yet.
+/// Manifests of events that the database has lost and that repairs, which wait in it, are about.
+pub type Explained = HashSet<Cid>;
+
+/// Archives all finished rows that are not archived yet. `explained`: lost events that are no reason to stop.
 ///
 /// # Errors
 /// When archive and history do not belong together, and those of database and archive.
@@ -39,10 +42,11 @@ pub async fn archive_outstanding<T: Target>(
     target: &mut T,
     chain: &mut OpenChain,
     rows: &[HistoryRow],
+    explained: &Explained,
     key: &PrivateKey,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Archived>, OpsError> {
-    let mut known = events_of_both(&chain.reader, rows)?;
+    let mut known = events_of_both(&chain.reader, rows, explained)?;
     let mut latest: HashMap<String, Cid> = HashMap::new();
     for row in rows {
         if let Some((_, cid)) = row.archived {
@@ -80,25 +84,61 @@ pub async fn archive_outstanding<T: Target>(
     }
 }
 
+/// Whether the history of a database has a row for each event of this kind.
+#[must_use]
+pub fn has_row(kind: EventKind) -> bool {
+    kind.is_of_migration() || matches!(kind, EventKind::Repair | EventKind::Drift)
+}
+
 /// Events that are in the archive though the history does not know it yet.
 fn events_of_both(
     reader: &ChainReader,
     rows: &[HistoryRow],
+    explained: &Explained,
 ) -> Result<HashMap<EventId, (u64, Cid)>, OpsError> {
-    let history = History::of(rows);
-    let since = reader.events_since(history.newest_archived)?;
-    let waiting: HashMap<EventId, ()> =
-        rows.iter().filter(|row| row.archived.is_none()).map(|row| (row.id, ())).collect();
-    let of_database = since.values().filter(|entry| {
-        let kind = entry.statement.event.event;
-        kind.is_of_migration() || kind == EventKind::Repair
-    });
-    let unknown = of_database.filter(|entry| !waiting.contains_key(&entry.statement.event.id));
-    let seqs: Vec<u64> = unknown.map(|entry| entry.manifest.seq).collect();
+    let since = reader.events_since(History::of(rows).newest_archived)?;
+    let unexplained = lost_of(&since, rows).into_iter().filter(|entry| !explained.contains(&entry.cid));
+    let seqs: Vec<u64> = unexplained.map(|entry| entry.manifest.seq).collect();
     if let (Some(first), Some(last)) = (seqs.iter().min(), seqs.iter().max()) {
         return Err(OpsError::HistoryBehind { first: *first, last: *last });
     }
     Ok(since.into_iter().map(|(id, entry)| (id, (entry.manifest.seq, entry.cid))).collect())
+}
+
+fn lost_of<'a>(since: &'a HashMap<EventId, Entry>, rows: &[HistoryRow]) -> Vec<&'a Entry> {
+    let waiting: HashSet<EventId> =
+        rows.iter().filter(|row| row.archived.is_none()).map(|row| row.id).collect();
+    since
+        .values()
+        .filter(|entry| has_row(entry.statement.event.event) && !waiting.contains(&entry.statement.event.id))
+        .collect()
+}
+
+/// Events of this database that the archive holds and the history does not know, in their order.
+///
+/// # Errors
+/// Those of the archive, and when history and archive are not of one database.
+pub fn lost_events(reader: &ChainReader, rows: &[HistoryRow]) -> Result<Vec<Entry>, OpsError> {
+    let since = reader.events_since(History::of(rows).newest_archived)?;
+    let mut lost: Vec<Entry> = lost_of(&since, rows).into_iter().cloned().collect();
+    lost.sort_by_key(|entry| entry.manifest.seq);
+    Ok(lost)
+}
+
+/// What repairs that wait to be archived are about.
+///
+/// # Errors
+/// Those of the database.
+pub async fn explained<T: Target>(target: &mut T) -> Result<Explained, OpsError> {
+    let mut explained = Explained::new();
+    let mut after = 0;
+    loop {
+        let batch = target.unarchived(after, BATCH).await?;
+        let Some(last) = batch.last() else { return Ok(explained) };
+        after = last.row.position;
+        let repairs = batch.into_iter().filter(|waiting| waiting.row.event == EventKind::Repair);
+        explained.extend(repairs.filter_map(|waiting| waiting.record).flat_map(|record| record.about));
+    }
 }
 
 /// Whether history and archive belong together, looked at without writing.
@@ -106,7 +146,7 @@ fn events_of_both(
 /// # Errors
 /// As [`archive_outstanding`].
 pub fn require_same_database(reader: &ChainReader, rows: &[HistoryRow]) -> Result<(), OpsError> {
-    events_of_both(reader, rows).map(drop)
+    events_of_both(reader, rows, &Explained::new()).map(drop)
 }
 
 /// What is wrong between history and archive, for those who only look; none without an archive and without

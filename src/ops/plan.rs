@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::crypto::Digest;
 use crate::database::{Applied, DatabaseError, History, RowState, Target};
-use crate::model::{Cid, FileDigests};
+use crate::model::{Cid, EventKind, FileDigests};
 use crate::scripts::{Dialect, Migration, Reason, Refusal, Script, Version, refusal};
 
 /// Something that is not as it should be. Some problems stop a run, all are findings of `status`.
@@ -53,6 +53,44 @@ pub enum Problem {
     OwnTable { version: String, file: String, table: &'static str },
     #[error("the schema changed outside the archive")]
     Drifted { expected: Digest, found: Digest },
+    #[error(
+        "script `{file}` differs from its archived copy only in comments or white space: its SQL is the same"
+    )]
+    Comments { version: String, file: String, seq: Option<u64> },
+    #[error("script `{file}` is not the one whose digest row {position} of the history has")]
+    NotAsRecorded { version: String, file: String, position: i64 },
+    #[error("migration {version} was applied after {newest}, which comes behind it in the folder")]
+    Reordered { version: String, seq: u64, newest: String },
+    #[error(
+        "migration {version} counts as {} by the archive and as {} by the history",
+        applied_or_not(*archive), applied_or_not(!*archive)
+    )]
+    AppliedDiffers { version: String, seq: Option<u64>, archive: bool },
+    #[error(
+        "row {position} of the history differs from entry {seq} of the archive, which it tells of, in its {member}"
+    )]
+    RowDiffers {
+        version: String,
+        position: i64,
+        seq: u64,
+        member: &'static str,
+        history: Option<String>,
+        archive: Option<String>,
+    },
+    #[error("row {position} of the history tells of entry {seq} of the archive, as row {first} does")]
+    RowTwice { position: i64, seq: u64, first: i64 },
+    #[error(
+        "row {position} of the history tells of entry {seq} of the archive, behind a row of entry {newest}"
+    )]
+    RowReordered { position: i64, seq: u64, newest: u64 },
+    #[error("the history goes on with row {found} where row {expected} is due")]
+    PositionGap { expected: i64, found: i64 },
+    #[error("entry {seq} of the archive ({event} {version}) has no row in the history")]
+    NoRow { seq: u64, event: EventKind, version: String },
+}
+
+fn applied_or_not(applied: bool) -> &'static str {
+    if applied { "applied" } else { "not applied" }
 }
 
 /// A reason is written as what it says.
@@ -61,10 +99,32 @@ fn as_text<S: serde::Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok
 }
 
 impl Problem {
-    /// Whether nothing may be applied while it stands.
+    /// Whether nothing may be applied while it stands. What only an audit looks for stops nothing.
     #[must_use]
     pub fn stops(&self) -> bool {
-        !matches!(self, Self::Cosmetic { .. } | Self::DownEdited { .. } | Self::Drifted { .. })
+        match self {
+            Self::Edited { .. }
+            | Self::Missing { .. }
+            | Self::OutOfOrder { .. }
+            | Self::HalfApplied { .. }
+            | Self::TransactionControl { .. }
+            | Self::NotInArchive { .. }
+            | Self::HistoryBehind { .. }
+            | Self::RefusedStatement { .. }
+            | Self::OwnTable { .. } => true,
+            Self::Cosmetic { .. }
+            | Self::DownEdited { .. }
+            | Self::Drifted { .. }
+            | Self::Comments { .. }
+            | Self::NotAsRecorded { .. }
+            | Self::Reordered { .. }
+            | Self::AppliedDiffers { .. }
+            | Self::RowDiffers { .. }
+            | Self::RowTwice { .. }
+            | Self::RowReordered { .. }
+            | Self::PositionGap { .. }
+            | Self::NoRow { .. } => false,
+        }
     }
 }
 

@@ -82,7 +82,8 @@ fn earlier_name(
     Ok(session.chain.reader.entry(&manifest)?.statement.event.migration().cloned())
 }
 
-fn unknown(version: &str) -> MigrationName {
+/// The name of a version of which nothing else is known.
+pub(super) fn unknown(version: &str) -> MigrationName {
     MigrationName {
         version: version.to_owned(),
         name: None,

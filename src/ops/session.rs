@@ -6,9 +6,9 @@ use std::cell::Cell;
 use super::apply::{FailedScript, Outcome};
 use super::chain::OpenChain;
 use super::event::record;
-use super::outbox::{Archived, archive_outstanding, require_same_database};
+use super::outbox::{Archived, Explained, archive_outstanding, require_same_database};
 use super::plan::Problem;
-use super::{KeyUnavailable, OpenKey, OpsError, Progress, Project, now};
+use super::{ChainReader, KeyUnavailable, OpenKey, OpsError, Progress, Project, now};
 use crate::crypto::PrivateKey;
 use crate::database::{History, HistoryRow, Record, Statement, Step, Target};
 use crate::model::{Actor, Cid, EventId, EventKind, MigrationName, Target as TargetName, Timestamp};
@@ -42,6 +42,8 @@ impl Clock {
 pub struct Session {
     pub chain: OpenChain,
     pub clock: Clock,
+    /// Lost events that are no reason to stop; none but in a database that is being repaired as restored.
+    pub explained: Explained,
     key: PrivateKey,
     run: EventId,
     target: TargetName,
@@ -60,12 +62,27 @@ impl Session {
         rows: &[HistoryRow],
         open_key: OpenKey,
     ) -> Result<Self, OpsError> {
+        let require = |reader: &ChainReader| require_same_database(reader, rows);
+        Self::open_where(project, target, rows, open_key, require).await
+    }
+
+    /// The same, where `require` says whether history and archive belong together.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn open_where<T: Target>(
+        project: &Project,
+        target: &mut T,
+        rows: &[HistoryRow],
+        open_key: OpenKey,
+        require: impl FnOnce(&ChainReader) -> Result<(), OpsError>,
+    ) -> Result<Self, OpsError> {
         // Deriving a key from a passphrase takes as long as many migrations; it goes beside the rest.
         let key = std::thread::spawn(open_key);
         let known = History::of(rows).trust;
         let chain = OpenChain::open(&project.archive, &project.name, project.lock_wait, known)?;
         require_same_chain(project, chain.reader.root())?;
-        require_same_database(&chain.reader, rows)?;
+        require(&chain.reader)?;
         let (newest, _) = chain.reader.newest()?;
         let clock = Clock::after(chain.reader.entry(&newest)?.statement.event.finished_at)?;
         let key = key.join().map_err(|_| KeyUnavailable {
@@ -79,6 +96,7 @@ impl Session {
         let (name, engine, version) = (project.database_name.clone(), identity.engine, identity.version);
         Ok(Self {
             chain,
+            explained: Explained::new(),
             key,
             run: EventId::generate(clock.now()),
             clock,
@@ -98,7 +116,7 @@ impl Session {
         rows: &[HistoryRow],
         progress: &mut Progress<'_>,
     ) -> Result<Vec<Archived>, OpsError> {
-        archive_outstanding(target, &mut self.chain, rows, &self.key, progress).await
+        archive_outstanding(target, &mut self.chain, rows, &self.explained, &self.key, progress).await
     }
 
     /// What the run did.

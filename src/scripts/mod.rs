@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::sqlx::{FolderError, SCRIPT_LIMIT, read_folder};
 pub use dialect::Dialect;
-pub use difference::{Difference, difference};
+pub use difference::{Difference, difference, explained_difference};
 pub use header::Header;
 pub use refusal::{Piece, Reason, Refusal, refusal};
 pub use statement::{Control, Statement, statements};

@@ -58,6 +58,15 @@ pub fn statements(dialect: Dialect, sql: &str) -> Vec<Statement> {
     }
 }
 
+/// Where the tokens of one statement stand in it: all that is neither white space nor comment.
+pub(super) fn tokens(dialect: Dialect, statement: &str) -> Vec<Range<usize>> {
+    match dialect {
+        Dialect::Sqlite => sqlite::tokens(statement),
+        Dialect::Postgresql => postgresql::tokens(statement),
+        Dialect::Mysql => mysql::tokens(statement),
+    }
+}
+
 /// The kind of what is not known.
 pub(super) const OTHER: &str = "OTHER";
 

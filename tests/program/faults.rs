@@ -235,6 +235,59 @@ fn rollback_can_be_cut_short_anywhere() {
     Scenario { name: "rollback", start: Project::applied(), arguments, check }.run_all();
 }
 
+/// The command once more; then the story is this one and each event of the rows is archived.
+fn tells(project: &Project, case: &Case, arguments: &[&str], expected: &[&str]) {
+    let run = project.run(arguments);
+    assert_eq!(run.code, 0, "{case:?}: {run:#?}");
+    assert_eq!(project.story(), expected, "{case:?}");
+    assert_eq!(project.sql("SELECT count(*) FROM greffe_history WHERE seq IS NULL"), "0", "{case:?}");
+    let run = project.run(["audit"]);
+    assert_eq!(run.code, 0, "{case:?}: {run:#?}");
+    project.verify();
+}
+
+#[test]
+fn the_repair_of_a_restored_database_can_be_cut_short_anywhere() {
+    let start = Project::applied();
+    let backup = start.read("app.db");
+    start.script("4_more.up.sql", "CREATE TABLE more (id);");
+    start.script("4_more.down.sql", "DROP TABLE more;");
+    start.ok(["apply"]);
+    start.ok(["rollback", "--steps", "2"]);
+    start.script("5_other.sql", "CREATE TABLE other (id);");
+    start.script("3_seed.up.sql", "INSERT INTO authors (name) VALUES ('Grace');");
+    start.ok(["apply"]);
+    start.write("app.db", backup);
+    start.script("3_seed.up.sql", THREE[4].1);
+    let check = |project: &Project, case: &Case| {
+        let waiting = "SELECT count(*) FROM greffe_history WHERE event = 'repair' AND seq IS NULL";
+        if project.sql(waiting) != "0" {
+            let archive = project.read("archive/demo.car");
+            let run = project.run(["apply"]);
+            assert_eq!(run.code, 1, "{case:?}: {run:#?}");
+            assert!(archive.starts_with(&project.read("archive/demo.car")), "{case:?}");
+        }
+        let mut story =
+            vec!["genesis", "apply 1", "apply 2", "apply 3", "apply 4", "rollback 4", "rollback 3"];
+        story.extend(["apply 3", "apply 4", "apply 5", "repair 4", "repair 5", "repair 3"]);
+        tells(project, case, &["repair", "--restored"], &story);
+        project.ok(["apply"]);
+        project.verify();
+    };
+    Scenario { name: "repair --restored", start, arguments: &["repair", "--restored"], check }.run_all();
+}
+
+#[test]
+fn the_record_of_a_drift_can_be_cut_short_anywhere() {
+    let start = Project::applied();
+    start.sql("CREATE TABLE by_hand (id)");
+    let check = |project: &Project, case: &Case| {
+        let story = ["genesis", "apply 1", "apply 2", "apply 3", "drift"];
+        tells(project, case, &["audit", "--record"], &story);
+    };
+    Scenario { name: "audit --record", start, arguments: &["audit", "--record"], check }.run_all();
+}
+
 #[test]
 fn init_can_be_cut_short_anywhere() {
     let mut start = Project::empty();

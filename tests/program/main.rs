@@ -1,6 +1,7 @@
 //! The program as people and scripts meet it: the real binary, real databases, no terminal.
 
 mod apply;
+mod audit;
 mod concurrency;
 mod damage;
 mod engines;
@@ -15,6 +16,7 @@ mod project;
 mod quickstart;
 mod repair;
 mod replay;
+mod restored;
 mod rollback;
 mod server_faults;
 mod servers;

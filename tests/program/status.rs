@@ -77,6 +77,8 @@ fn reading_commands_create_nothing() {
         project.unchanged(|| {
             for arguments in [
                 vec!["status"],
+                vec!["audit"],
+                vec!["audit", "--record"],
                 vec!["log"],
                 vec!["log", "--oneline"],
                 vec!["show", "0"],
@@ -109,6 +111,8 @@ fn without_a_project_nothing_is_created_either() {
     project.unchanged(|| {
         for arguments in [
             vec!["status"],
+            vec!["audit"],
+            vec!["audit", "--record"],
             vec!["log"],
             vec!["show", "0"],
             vec!["head"],
@@ -118,6 +122,7 @@ fn without_a_project_nothing_is_created_either() {
             vec!["export", "--out", "x.car"],
             vec!["compact"],
             vec!["repair", "1", "--applied"],
+            vec!["repair", "--restored"],
         ] {
             project.ends(2, &arguments).says(&["hint:"]);
         }

@@ -158,7 +158,11 @@ fn show_outcome(shown: &Done, out: &mut dyn Write) -> io::Result<()> {
 
 /// One line for an event that was archived.
 pub fn show_archived(archived: &Archived, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{} {} as entry {}", past(archived), Clean(&archived.version), archived.seq)
+    let what = match archived.version.as_str() {
+        "" => "the database",
+        version => version,
+    };
+    writeln!(out, "{} {} as entry {}", past(archived), Clean(what), archived.seq)
 }
 
 fn past(archived: &Archived) -> &'static str {
@@ -168,6 +172,7 @@ fn past(archived: &Archived) -> &'static str {
         EventKind::Rollback => "rolled back",
         EventKind::Fail => "failed",
         EventKind::Repair => "repaired",
+        EventKind::Drift => "recorded the drift of",
         _ => "archived",
     }
 }

@@ -1,6 +1,7 @@
 //! One command a file; the doc comment of its arguments is its help.
 
 mod apply;
+mod audit;
 mod compact;
 mod completions;
 mod export;
@@ -145,6 +146,7 @@ pub enum Command {
     Apply(apply::Apply),
     Rollback(rollback::Rollback),
     Status(status::Status),
+    Audit(audit::Audit),
     Log(log::Log),
     Show(show::Show),
     Head(head::Head),
@@ -168,6 +170,7 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
         Command::Apply(command) => apply::run(context, &command),
         Command::Rollback(command) => rollback::run(context, &command),
         Command::Status(command) => status::run(context, &command),
+        Command::Audit(command) => audit::run(context, &command),
         Command::Log(command) => log::run(context, &command),
         Command::Show(command) => show::run(context, &command),
         Command::Head(command) => head::run(context, &command),

@@ -7,3 +7,8 @@ mod statement;
 
 pub use refusal::refusal;
 pub use statement::statements;
+
+/// Where the tokens of one statement stand in it.
+pub fn tokens(statement: &str) -> Vec<std::ops::Range<usize>> {
+    lexer::Lexer::new(statement).map(|token| token.range).collect()
+}

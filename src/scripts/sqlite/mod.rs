@@ -4,3 +4,8 @@ mod lexer;
 mod statement;
 
 pub use statement::{refusal, statements};
+
+/// Where the tokens of one statement stand in it.
+pub fn tokens(statement: &str) -> Vec<std::ops::Range<usize>> {
+    lexer::Lexer::new(statement).map(|token| token.range).collect()
+}

@@ -1,0 +1,113 @@
+use std::io::{self, Write};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::apply::show_archived;
+use crate::cli::context::{Context, block_on, key, look_at_database, open_database, project};
+use crate::cli::error::{CliError, problem_details, problem_hint};
+use crate::cli::output::{Clean, Reply};
+use crate::cli::settings::Settings;
+use crate::cli::{CommandResult, Exit};
+use crate::database::Target as _;
+use crate::ops::audit::{Audit as Found, Finding, Part, audit, record_drift};
+use crate::ops::{Archived, Project, Wanted};
+use crate::scripts::Difference;
+
+/// Compare archive, folder and database with one another, and say what differs
+///
+/// Finds scripts that were edited, are missing or were applied in another order, rows of the history that are
+/// not what was signed, and a schema that was changed by hand. Changes nothing, unless it is told to record.
+/// Exits with 1 when something differs.
+#[derive(Args)]
+pub struct Audit {
+    /// Record a schema that was changed by hand as a signed event
+    #[arg(long)]
+    record: bool,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    command: &'static str,
+    /// What `--record` archived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<Vec<Archived>>,
+    #[serde(flatten)]
+    found: Found,
+}
+
+pub fn run(context: &Context, arguments: &Audit) -> CommandResult {
+    let settings = context.settings()?;
+    let project = project(&settings)?;
+    let wanted = Wanted { to: None, allow_out_of_order: settings.allow_out_of_order };
+    let (recorded, found) = block_on(async {
+        let recorded = if arguments.record { Some(record(&settings, &project).await?) } else { None };
+        let mut database = look_at_database(&settings).await?;
+        let found = audit(&project, database.as_mut(), &wanted).await?;
+        Ok::<_, CliError>((recorded, found))
+    })??;
+    let exit = if found.findings.is_empty() { Exit::Done } else { Exit::Findings };
+    Ok(Reply::new(Shown { command: "audit", recorded, found }, show).with_exit(exit))
+}
+
+/// A database that does not exist is not made for it. One that a crash left cannot be looked at; opened to write, it
+/// is mended.
+async fn record(settings: &Settings, project: &Project) -> Result<Vec<Archived>, CliError> {
+    if let Ok(None) = look_at_database(settings).await {
+        return Ok(Vec::new());
+    }
+    let mut database = open_database(settings).await?;
+    let result = record_drift(project, &mut database, key(settings), &mut |_, _, _| ()).await;
+    database.close().await;
+    Ok(result?)
+}
+
+fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(recorded) = &shown.recorded {
+        for archived in recorded {
+            show_archived(archived, out)?;
+        }
+        if recorded.is_empty() {
+            writeln!(out, "nothing to record: the schema is the one that was signed")?;
+        }
+    }
+    let found = &shown.found;
+    match (found.head, found.entries) {
+        (Some(head), Some(entries)) => writeln!(out, "chain {}, {entries} entries, head {head}", found.name)?,
+        _ => writeln!(out, "chain {}, no archive yet", found.name)?,
+    }
+    if !found.database {
+        writeln!(out, "there is no database yet")?;
+    }
+    for version in &found.pending {
+        writeln!(out, "pending: {}", Clean(version))?;
+    }
+    if found.unarchived > 0 {
+        writeln!(out, "{} event(s) wait to be archived by the next run", found.unarchived)?;
+    }
+    for finding in &found.findings {
+        show_finding(finding, out)?;
+    }
+    match found.findings.len() {
+        0 => writeln!(out, "no difference"),
+        differences => writeln!(out, "{differences} difference(s)"),
+    }
+}
+
+fn show_finding(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    let [one, other] = finding.between.map(|part| match part {
+        Part::Archive => "archive",
+        Part::Folder => "folder",
+        Part::Database => "database",
+    });
+    writeln!(out, "{one} and {other} differ: {}", Clean(&finding.problem.to_string()))?;
+    let what = match finding.difference {
+        Some(Difference::Comments) => Some("only comments or white space changed; its SQL is the same"),
+        Some(Difference::Edited) => Some("its SQL changed"),
+        _ => None,
+    };
+    for detail in what.map(str::to_owned).into_iter().chain(problem_details(&finding.problem)) {
+        writeln!(out, "  {}", Clean(&detail))?;
+    }
+    writeln!(out, "  hint: {}", Clean(&problem_hint(&finding.problem)))
+}

@@ -1,0 +1,221 @@
+//! The history, against the archive: every row and every event has its counterpart, in the same order.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::{Finding, Part};
+use crate::crypto::Digest;
+use crate::database::{History, HistoryRow, RowState};
+use crate::model::{Cid, EventId, EventKind, FileDigests};
+use crate::ops::Problem;
+use crate::ops::outbox::has_row;
+use crate::ops::told::{ArchivedScript, Recorded, Told, by_id};
+
+/// What came of it.
+pub struct Compared {
+    pub findings: Vec<Finding>,
+    /// Whether each row is archived, and the archive has no event behind the newest row.
+    pub in_step: bool,
+}
+
+/// Compares `rows`, from which `history` follows, with what the archive tells; `told`: `None` without an archive.
+/// `exists`: whether there is a database.
+pub fn compare(rows: &[HistoryRow], history: &History, told: Option<&Told>, exists: bool) -> Compared {
+    let Some(told) = told else { return without_archive(history) };
+    let mut comparison = Comparison::new(&told.entries);
+    for row in rows {
+        comparison.take(row);
+    }
+    let in_step = !comparison.end() && comparison.waiting.is_empty();
+    if exists {
+        comparison.compare_states(history, told);
+    }
+    let between = |problem| Finding::new([Part::Archive, Part::Database], problem);
+    Compared { findings: comparison.problems.into_iter().map(between).collect(), in_step }
+}
+
+fn without_archive(history: &History) -> Compared {
+    let lost = history.newest_archived.map(|(seq, expected)| {
+        let problem = Problem::NotInArchive { seq, expected, found: None };
+        Finding::new([Part::Archive, Part::Database], problem)
+    });
+    Compared { findings: lost.into_iter().collect(), in_step: false }
+}
+
+struct Comparison<'a> {
+    entries: &'a [Recorded],
+    places: HashMap<EventId, usize>,
+    /// Positions of rows, by the place of the entry that they tell of.
+    claimed: HashMap<usize, i64>,
+    /// The newest entry that a row tells of.
+    newest: Option<u64>,
+    next_position: i64,
+    /// Versions of rows that are not archived.
+    waiting: HashSet<String>,
+    /// Rows that lack their place in the archive, and the place.
+    unmarked: Vec<(i64, usize)>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(entries: &'a [Recorded]) -> Self {
+        Self {
+            entries,
+            places: by_id(entries),
+            claimed: HashMap::new(),
+            newest: None,
+            next_position: 1,
+            waiting: HashSet::new(),
+            unmarked: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, row: &HistoryRow) {
+        let expected = std::mem::replace(&mut self.next_position, row.position.saturating_add(1));
+        if row.position != expected {
+            self.problems.push(Problem::PositionGap { expected, found: row.position });
+        }
+        let Some(place) = self.place_of(row) else { return };
+        let entry = &self.entries[place];
+        if let Some(first) = self.claimed.insert(place, row.position) {
+            self.problems.push(Problem::RowTwice { position: row.position, seq: entry.seq, first });
+        }
+        match self.newest {
+            Some(newest) if newest > entry.seq => {
+                self.problems.push(Problem::RowReordered { position: row.position, seq: entry.seq, newest });
+            }
+            _ => self.newest = Some(entry.seq),
+        }
+        self.problems.extend(differences(row, entry));
+    }
+
+    /// The place of the entry that a row tells of, where there is such an entry.
+    fn place_of(&mut self, row: &HistoryRow) -> Option<usize> {
+        let by_id = self.places.get(&row.id).copied();
+        let Some((seq, expected)) = row.archived else {
+            self.waiting.insert(row.version.clone());
+            // A crash between archive and database leaves this at the end; the next run notes the place.
+            let place = by_id.filter(|_| row.finished_at.is_some());
+            self.unmarked.extend(place.map(|place| (row.position, place)));
+            return place;
+        };
+        for (position, place) in std::mem::take(&mut self.unmarked) {
+            let Recorded { seq, version, .. } = &self.entries[place];
+            let (version, seq, archive) = (version.clone(), *seq, Some(seq.to_string()));
+            let member = "seq";
+            self.problems.push(Problem::RowDiffers {
+                version,
+                position,
+                seq,
+                member,
+                history: None,
+                archive,
+            });
+        }
+        let place = usize::try_from(seq).ok();
+        let found = place.and_then(|place| Some((place, self.entries.get(place)?.manifest)));
+        match found {
+            Some((place, manifest)) if manifest == expected => Some(place),
+            _ => {
+                let found = found.map(|(_, manifest)| manifest);
+                self.problems.push(Problem::NotInArchive { seq, expected, found });
+                by_id
+            }
+        }
+    }
+
+    /// Tells which events have no row; true when some of them are newer than all that have one.
+    fn end(&mut self) -> bool {
+        let about: HashSet<Cid> = self.entries.iter().flat_map(|entry| entry.about.iter().copied()).collect();
+        let mut behind: Option<(u64, u64)> = None;
+        for (place, entry) in self.entries.iter().enumerate() {
+            // What a repair is about may be lost: that is what the repair is for.
+            let expected = has_row(entry.event) && !about.contains(&entry.manifest);
+            if !expected || self.claimed.contains_key(&place) {
+                continue;
+            }
+            if self.newest.is_none_or(|newest| newest < entry.seq) {
+                behind = Some((behind.map_or(entry.seq, |(first, _)| first), entry.seq));
+                continue;
+            }
+            let (seq, event, version) = (entry.seq, entry.event, entry.version.clone());
+            self.problems.push(Problem::NoRow { seq, event, version });
+        }
+        self.problems.extend(behind.map(|(first, last)| Problem::HistoryBehind { first, last }));
+        behind.is_some()
+    }
+
+    /// Which versions count as applied by one and not by the other. A row that waits to be archived is ahead of the
+    /// archive, and one that is half applied is told as that.
+    fn compare_states(&mut self, history: &History, told: &Told) {
+        let versions: BTreeSet<&String> = told.applied.keys().chain(history.applied.keys()).collect();
+        for version in versions {
+            let (archived, applied) = (told.applied.get(version), history.applied.get(version));
+            let excused = self.waiting.contains(version) || history.half_applied.contains_key(version);
+            if archived.is_some() == applied.is_some() || excused {
+                continue;
+            }
+            let place = applied.and_then(|applied| applied.archived).map(|(seq, _)| seq);
+            self.problems.push(Problem::AppliedDiffers {
+                version: version.clone(),
+                seq: archived.map(|standing| standing.seq).or(place),
+                archive: archived.is_some(),
+            });
+        }
+    }
+}
+
+/// What a row says otherwise than the entry that it tells of.
+fn differences(row: &HistoryRow, entry: &Recorded) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut compare = |member: &'static str, history: Option<String>, archive: Option<String>| {
+        if history != archive {
+            let (version, position, seq) = (entry.version.clone(), row.position, entry.seq);
+            problems.push(Problem::RowDiffers { version, position, seq, member, history, archive });
+        }
+    };
+    compare("id", Some(row.id.to_string()), Some(entry.id.to_string()));
+    compare("event", Some(row.event.to_string()), Some(entry.event.to_string()));
+    compare("direction", word(&row.direction), word(&entry.direction));
+    compare("version", Some(row.version.clone()), Some(entry.version.clone()));
+    compare("name", row.name.clone(), entry.name.clone());
+    compare("started_at", Some(row.started_at.to_string()), Some(entry.started_at.to_string()));
+    compare("finished_at", row.finished_at.map(|at| at.to_string()), Some(entry.finished_at.to_string()));
+    for (member, digests, script) in
+        [("up_digests", &row.up, &entry.up), ("down_digests", &row.down, &entry.down)]
+    {
+        compare(member, of_digests(digests.as_ref(), script.as_ref()), of_script(script.as_ref()));
+    }
+    // Nothing known is the same, whether an event says so or not.
+    let left = row.schema.as_ref().and_then(|(algorithm, after)| Some((algorithm.clone(), (*after)?)));
+    compare("schema_after", of_schema(left.as_ref()), of_schema(entry.schema.iter().flatten().next()));
+    // An archive does not say whether what failed was kept.
+    if row.event != EventKind::Fail {
+        compare("state", word(&row.state), word(&RowState::Done));
+    }
+    problems
+}
+
+fn word<T: serde::Serialize>(value: &T) -> Option<String> {
+    serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
+}
+
+fn of_digests(digests: Option<&FileDigests>, script: Option<&ArchivedScript>) -> Option<String> {
+    let digests = digests?;
+    // Not every entry says the second one.
+    let lf = script.is_none_or(|script| script.lf.is_some()).then_some(digests.lf);
+    Some(written(digests.raw, lf))
+}
+
+fn of_script(script: Option<&ArchivedScript>) -> Option<String> {
+    script.map(|script| written(script.raw, script.lf))
+}
+
+fn written(raw: Digest, lf: Option<Digest>) -> String {
+    let lf = lf.filter(|lf| *lf != raw).map(|lf| format!(" ({} with plain line ends)", lf.to_prefixed()));
+    raw.to_prefixed() + &lf.unwrap_or_default()
+}
+
+fn of_schema(schema: Option<&(String, Digest)>) -> Option<String> {
+    schema.map(|(algorithm, digest)| format!("{algorithm} {}", digest.to_prefixed()))
+}

@@ -1,0 +1,181 @@
+//! The story as the archive tells it: each entry in short, and what follows from all of them. What entries say
+//! is taken as it stands; whether they are signed and whole is verification's work.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::chain::Entry;
+use super::{ChainReader, OpsError};
+use crate::crypto::Digest;
+use crate::model::{
+    Cid, Details, Direction, EventId, EventKind, FileDigests, Role, SchemaChange, Subject, Timestamp,
+};
+
+/// Algorithm and fingerprint of a schema, where one was taken.
+pub type SchemaLeft = Option<(String, Digest)>;
+
+/// All entries of an archive.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// In their order, so that the entry `seq` stands at that place.
+    pub entries: Vec<Recorded>,
+    /// Versions that count as applied.
+    pub applied: BTreeMap<String, Standing>,
+    /// The newest fingerprint that an entry recorded.
+    pub schema: SchemaLeft,
+}
+
+/// One entry in short.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    pub seq: u64,
+    pub manifest: Cid,
+    pub id: EventId,
+    pub event: EventKind,
+    pub direction: Direction,
+    /// Empty where the event is about no migration.
+    pub version: String,
+    pub name: Option<String>,
+    pub started_at: Timestamp,
+    pub finished_at: Timestamp,
+    pub up: Option<ArchivedScript>,
+    pub down: Option<ArchivedScript>,
+    /// `None` where the event says nothing of the schema.
+    pub schema: Option<SchemaLeft>,
+    /// Manifests that a repair is about.
+    pub about: Vec<Cid>,
+}
+
+/// A script in the archive.
+#[derive(Clone, Debug)]
+pub struct ArchivedScript {
+    pub name: String,
+    pub cid: Cid,
+    pub raw: Digest,
+    /// With line ends and byte order mark made alike, where the entry says it.
+    pub lf: Option<Digest>,
+}
+
+/// Why a version counts as applied.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub seq: u64,
+    /// What made it so.
+    pub event: EventKind,
+    pub up: Option<ArchivedScript>,
+    pub down: Option<ArchivedScript>,
+}
+
+impl Told {
+    /// Reads the whole archive once, from its newest entry back to the first.
+    ///
+    /// # Errors
+    /// When a block is missing or malformed.
+    pub fn read(reader: &ChainReader) -> Result<Self, OpsError> {
+        let mut entries = Vec::new();
+        let mut next = Some(reader.newest()?.0);
+        while let Some(cid) = next {
+            let entry = reader.entry(&cid)?;
+            next = entry.manifest.prev;
+            entries.push(Recorded::of(&entry));
+        }
+        entries.reverse();
+        let mut told = Self::default();
+        for entry in &entries {
+            told.add(entry);
+        }
+        Ok(Self { entries, ..told })
+    }
+
+    fn add(&mut self, entry: &Recorded) {
+        if let Some(schema) = &entry.schema {
+            self.schema.clone_from(schema);
+        }
+        if entry.version.is_empty() || matches!(entry.event, EventKind::Fail | EventKind::Plan) {
+            return;
+        }
+        let earlier = self.applied.remove(&entry.version);
+        if entry.direction == Direction::Up {
+            let (up, down) = match (&entry.up, earlier) {
+                (None, Some(earlier)) => (earlier.up, earlier.down),
+                (up, _) => (up.clone(), entry.down.clone()),
+            };
+            let standing = Standing { seq: entry.seq, event: entry.event, up, down };
+            self.applied.insert(entry.version.clone(), standing);
+        }
+    }
+}
+
+/// The newest fingerprint that an entry recorded, found from the archive's end.
+///
+/// # Errors
+/// When a block is missing or malformed.
+pub fn newest_schema(reader: &ChainReader) -> Result<SchemaLeft, OpsError> {
+    let mut next = Some(reader.newest()?.0);
+    while let Some(cid) = next {
+        let entry = reader.entry(&cid)?;
+        if let Some(schema) = entry.statement.event.schema() {
+            return Ok(left(schema));
+        }
+        next = entry.manifest.prev;
+    }
+    Ok(None)
+}
+
+fn left(schema: &SchemaChange) -> SchemaLeft {
+    schema.after.map(|after| (schema.algorithm.clone(), after))
+}
+
+impl Recorded {
+    fn of(entry: &Entry) -> Self {
+        let event = &entry.statement.event;
+        let no_digests = BTreeMap::new();
+        let (digests, direction, about) = match &event.details {
+            Details::Migration(details) => {
+                let undone = details.reverts.is_some() || event.event == EventKind::Rollback;
+                let direction = if undone { Direction::Down } else { Direction::Up };
+                (&details.digests, details.direction.unwrap_or(direction), Vec::new())
+            }
+            Details::Repair { direction, about, .. } => (&no_digests, *direction, about.clone()),
+            _ => (&no_digests, Direction::Up, Vec::new()),
+        };
+        let migration = event.migration();
+        let script = |role| script(entry, role, digests);
+        Self {
+            seq: entry.manifest.seq,
+            manifest: entry.cid,
+            id: event.id,
+            event: event.event,
+            direction,
+            version: migration.map(|migration| migration.version.clone()).unwrap_or_default(),
+            name: migration.and_then(|migration| migration.name.clone()),
+            started_at: event.started_at,
+            finished_at: event.finished_at,
+            up: script(Role::Up),
+            down: script(Role::Down),
+            schema: event.schema().map(left),
+            about,
+        }
+    }
+}
+
+/// The file of a role, unless it is sealed.
+fn script(entry: &Entry, wanted: Role, digests: &BTreeMap<String, FileDigests>) -> Option<ArchivedScript> {
+    entry.statement.subjects.iter().zip(&entry.manifest.files).find_map(|(subject, file)| match subject {
+        Subject::File { name, cid, digest, role } if *role == wanted && !file.sealed => {
+            let name = name.to_string();
+            let lf = digests.get(&name).map(|digests| digests.lf);
+            Some(ArchivedScript { name, cid: *cid, raw: *digest, lf })
+        }
+        _ => None,
+    })
+}
+
+/// Where entries stand, by the id of their event; the first one where an id stands twice.
+#[must_use]
+pub fn by_id(entries: &[Recorded]) -> HashMap<EventId, usize> {
+    let mut places = HashMap::with_capacity(entries.len());
+    for (place, entry) in entries.iter().enumerate() {
+        places.entry(entry.id).or_insert(place);
+    }
+    places
+}
