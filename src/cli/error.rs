@@ -185,6 +185,11 @@ fn database_hint(error: &DatabaseError) -> Option<String> {
         DatabaseError::TooLong { .. } => {
             "split the script, or raise max_allowed_packet on the server".to_owned()
         }
+        DatabaseError::TooPowerful { .. } => {
+            "name a role that can only make databases: on PostgreSQL `CREATE ROLE replay LOGIN CREATEDB`, on MariaDB \
+             and MySQL a user with ``GRANT ALL ON `greffe\\_replay\\_%`.*``"
+                .to_owned()
+        }
         DatabaseError::NotEmpty => "name a database that has nothing in it".to_owned(),
         DatabaseError::Concurrent => "run the command again: it reads the history anew".to_owned(),
         DatabaseError::TransactionEnded => {

@@ -139,6 +139,8 @@ pub enum DatabaseError {
     Missing(PathBuf),
     #[error("the database is not empty")]
     NotEmpty,
+    #[error("scripts of others are not run by a role that {may}")]
+    TooPowerful { may: &'static str },
     #[error("cannot open the database")]
     Open(#[source] Failure),
     #[error("another run holds the lock {lock} after {waited:?}")]

@@ -1,8 +1,9 @@
 //! Executes the archived scripts again, in order and from nothing, and compares the schema after each event with
 //! the one that was signed.
 //!
-//! Only scripts of a chain that was verified are run: what a script may do is up to the role that the scratch
-//! database is reached with.
+//! Only scripts of a chain that was verified are run. That says who signed them, not that they mean well: on SQLite
+//! they stay in memory, within limits of time and space; on a server the role that runs them may do nothing
+//! outside of the databases that it makes.
 
 use serde::Serialize;
 
@@ -16,7 +17,7 @@ use crate::database::{Failure, Schema, SchemaDifference, Statement, Step, StepOu
 use crate::model::{
     Cid, Details, Engine, ErrorCode, EventId, EventKind, MigrationDetails, Role, SchemaChange,
 };
-use crate::scripts::{Dialect, Script, statements};
+use crate::scripts::{Dialect, Script, reaches_outside, statements};
 
 /// What a replay came to.
 #[derive(Debug, Default, Serialize)]
@@ -71,6 +72,8 @@ pub enum Reason {
         #[serde(serialize_with = "as_text")]
         failure: Failure,
     },
+    #[error("its script reaches outside of its database, in line {line}")]
+    ReachesOutside { line: usize },
     #[error("its script cannot run: {detail}")]
     NotText { detail: String },
 }
@@ -291,6 +294,9 @@ fn step_of(
         Ok(text) => text.to_owned(),
         Err(error) => return Ok(Err(Reason::NotText { detail: error.to_string() })),
     };
+    if let Some(line) = reaches_outside(Dialect::from(target.engine), &sql) {
+        return Ok(Err(Reason::ReachesOutside { line }));
+    }
     let mut found = statements(Dialect::from(target.engine), &sql);
     let transaction = script.transaction && !matches!(part, Part::First(_));
     let mut end = sql.len();

@@ -37,6 +37,25 @@ pub use header::Header;
 pub use refusal::{Piece, Reason, Refusal, refusal};
 pub use statement::{Control, Statement, statements};
 
+/// The first statement, with its line from 1, that reads or writes files which are not the database that it runs in.
+/// Servers keep that to roles; SQLite lets every script do it.
+#[must_use]
+pub fn reaches_outside(dialect: Dialect, sql: &str) -> Option<usize> {
+    if dialect != Dialect::Sqlite {
+        return None;
+    }
+    let reaches = |statement: &Statement| {
+        let text = sql.get(statement.range.clone()).unwrap_or_default();
+        match statement.kind.as_str() {
+            "ATTACH" => true,
+            "VACUUM" => text.to_ascii_lowercase().contains("into"),
+            _ => false,
+        }
+    };
+    let found = statements(dialect, sql).into_iter().find(reaches)?;
+    Some(1 + sql.get(..found.range.start).unwrap_or_default().matches('\n').count())
+}
+
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// The version of a migration: the integer prefix of its file name.

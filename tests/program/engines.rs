@@ -5,7 +5,7 @@ use std::process::Child;
 use std::time::Duration;
 
 use crate::project::Project;
-use crate::servers::{Database, Dump, LIMIT, MariaDb, Postgres, Server, poll};
+use crate::servers::{Database, Dump, LIMIT, Login, MariaDb, Postgres, Server, poll};
 
 /// A kind of server, and the SQL that only it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,24 @@ impl Engine {
             Pg => format!("SELECT pg_sleep({seconds});"),
             Maria => format!("SELECT SLEEP({seconds});"),
         }
+    }
+
+    /// A user who may make databases for a replay, and nothing elsewhere.
+    fn replayer(self, database: &Database) -> Login {
+        let login = Login { user: "replayer".to_owned(), password: "geheim-replayer".to_owned() };
+        let create = match self {
+            Pg => "DO $$ BEGIN CREATE ROLE replayer LOGIN CREATEDB PASSWORD 'geheim-replayer'; \
+                   EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+                .to_owned(),
+            Maria => format!(
+                "CREATE USER IF NOT EXISTS replayer@localhost IDENTIFIED BY 'geheim-replayer'; \
+                 GRANT ALL ON `greffe\\_replay\\_%`.* TO replayer@localhost; \
+                 GRANT SELECT ON `{}`.* TO replayer@localhost",
+                database.name()
+            ),
+        };
+        database.sql_as(database.administrator(), &create).unwrap();
+        login
     }
 
     /// Tables of the user, comma between.
@@ -97,6 +115,9 @@ impl Case {
         let mut project = Project::empty();
         project.variables.push(("DATABASE_URL".to_owned(), database.url()));
         project.variables.push(("ADMIN_URL".to_owned(), database.url_as(database.administrator())));
+        let replayer = engine.replayer(&database);
+        project.variables.push(("REPLAY_URL".to_owned(), database.url_as(&replayer)));
+        project.secrets.push(replayer.password);
         project.secrets.push(database.user().password.clone());
         project.secrets.push(database.administrator().password.clone());
         project.ok(["init", "--name", "demo", "--database", "env:DATABASE_URL"]);
@@ -114,7 +135,7 @@ impl Case {
     }
 
     fn replay(&self) {
-        let replayed = self.project.json(&["replay", &self.project.head(), "--on", "env:ADMIN_URL"]);
+        let replayed = self.project.json(&["replay", &self.project.head(), "--on", "env:REPLAY_URL"]);
         assert_eq!(replayed["holds"], true, "{:?}: {replayed:#}", self.engine);
     }
 
@@ -181,6 +202,7 @@ on_both!(
     a_lock_that_is_held_by_others_is_not_waited_for_longer_than_allowed,
     drift_is_found,
     a_dump_restored_elsewhere_has_the_same_schema,
+    scripts_of_others_are_not_run_by_a_mighty_role,
     rows_of_people_never_come_with_an_error,
     a_hundred_migrations_and_their_rollbacks_are_replayed,
 );
@@ -281,7 +303,7 @@ fn a_run_that_does_not_wait_is_told_who_holds_the_lock(engine: Engine) {
     // Another machine has another folder and another archive lock; the database's lock is what both meet.
     let other = case.project.copy();
     let run = other.ends(3, ["apply", "--lock-wait", "0s"]);
-    run.says(&["another run holds the lock", "greffe"]);
+    run.says(&["another run holds the lock", "session "]);
     assert_eq!(case.project.judge(child.wait_with_output().unwrap()).code, 0);
     assert_eq!(case.project.story(), ["genesis", "apply 1"]);
 }
@@ -393,6 +415,13 @@ fn a_dump_restored_elsewhere_has_the_same_schema(engine: Engine) {
     assert_eq!(here["objects"], there["objects"]);
     assert_eq!(here["digest"], there["digest"]);
     assert!(here["objects"].as_array().unwrap().len() >= 2, "{here:#}");
+}
+
+fn scripts_of_others_are_not_run_by_a_mighty_role(engine: Engine) {
+    let case = Case::with(engine, "mighty", &THREE);
+    case.project.ok(["apply"]);
+    let run = case.project.ends(3, ["replay", &case.project.head(), "--on", "env:ADMIN_URL"]);
+    run.says(&["scripts of others are not run by a role that", "hint:"]);
 }
 
 fn rows_of_people_never_come_with_an_error(engine: Engine) {

@@ -159,3 +159,26 @@ fn three_hundred_migrations_and_their_rollbacks_are_replayed() {
     assert_eq!(replayed["holds"], true, "{replayed:#}");
     assert_eq!(replayed["executed"], 400);
 }
+
+/// Whoever signs a chain need not mean well by those who audit it.
+#[test]
+fn scripts_stay_in_their_database_and_within_limits() {
+    for (script, code) in [
+        ("ATTACH DATABASE 'stolen.db' AS s;\nCREATE TABLE s.t (x);\n", "reaches-outside"),
+        ("-- no-transaction\nVACUUM INTO 'stolen.db';\n", "reaches-outside"),
+    ] {
+        let project = Project::with(&THREE);
+        project.script("4_out.sql", script);
+        project.ok(["apply"]);
+        let file = exported(&project);
+        let auditor = Project::empty();
+        let run = auditor.unchanged(|| auditor.ends(1, ["replay", &file, "--json"]));
+        assert_eq!(run.object()["stopped"]["code"], code);
+    }
+    let endless = "CREATE TABLE t AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) \
+                   SELECT max(i) AS i FROM n;";
+    let project = Project::with(&[("1_long.sql", endless)]);
+    project.ok(["apply"]);
+    let run = project.ends(1, ["replay", &project.head(), "--statement-timeout", "50ms", "--json"]);
+    assert_eq!(run.object()["stopped"]["code"], "failed", "{run:#?}");
+}

@@ -85,14 +85,14 @@ fn settings_that_cannot_be_read_are_named() {
 }
 
 #[test]
-fn databases_that_this_version_does_not_speak_to_are_refused_without_their_passwords() {
+fn databases_that_greffe_does_not_speak_to_are_refused_without_their_passwords() {
     let mut project = Project::with(&THREE);
     project.secrets.push("hunter2".to_owned());
     for url in [
-        "postgres://ann:hunter2@host/db",
+        "oracle://ann:hunter2@host/db",
         "sqlite::memory:",
         "sqlite://?mode=memory&password=hunter2",
-        "mysql://x",
+        "mssql://x",
     ] {
         project.unchanged(|| {
             project.ends(if url.starts_with("sqlite") { 3 } else { 2 }, ["apply", "--database", url])

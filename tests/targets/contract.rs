@@ -360,8 +360,12 @@ async fn others_who_write_the_history_are_noticed<A: Adapter>() {
     let database = A::new("concurrent");
     let mut target = database.ready().await;
     rows(&mut target).await;
-    let mut other = database.open().await;
-    other.declare(&[declaration("0")], clock()).await.unwrap();
+    let row = format!(
+        "INSERT INTO {} (position, id, event, direction, state, version, started_at) \
+         VALUES (1, 'x', 'repair', 'up', 'done', '0', 'x')",
+        A::HISTORY
+    );
+    database.sql(&row).await.unwrap();
     let error = target.run(&step("1", &["CREATE TABLE a (x integer)"]), None, &clock).await.unwrap_err();
     assert!(matches!(error, DatabaseError::Concurrent), "{error:?}");
     assert!(database.sql("INSERT INTO a VALUES (1)").await.is_err());

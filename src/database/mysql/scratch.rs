@@ -16,7 +16,7 @@ impl Mysql {
     /// collation of the database there, and connects to it. The user needs the right to make and drop databases.
     ///
     /// # Errors
-    /// As [`Mysql::open`].
+    /// As [`Mysql::open`]; [`DatabaseError::TooPowerful`].
     pub async fn create_scratch(url: &str, options: Options) -> Result<Self, DatabaseError> {
         let connector = Connector::new(url, options)?;
         let mut bytes = [0; 8];
@@ -24,6 +24,13 @@ impl Mysql {
         let name = format!("{PREFIX}{}", data_encoding::HEXLOWER.encode(&bytes));
         let mut model = Self::connect(Connector::new(url, options)?).await?;
         let open_error = |error: sqlx::Error| DatabaseError::Open(failure(&error));
+        // What is granted on every database would let a script reach those of others, and files of the server.
+        let sql = "SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE NOT IN \
+                   ('USAGE', 'CREATE', 'PROCESS', 'SHOW DATABASES')";
+        let row = sqlx::raw_sql(sql).fetch_one(&mut model.own).await.map_err(open_error)?;
+        if row.try_get_unchecked::<i64, _>(0).map_err(open_error)? > 0 {
+            return Err(DatabaseError::TooPowerful { may: "has privileges on every database of the server" });
+        }
         let row = sqlx::raw_sql("SELECT @@character_set_database, @@collation_database");
         let row = row.fetch_one(&mut model.own).await.map_err(open_error)?;
         let [character_set, collation] =

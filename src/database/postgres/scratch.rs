@@ -16,7 +16,7 @@ impl Postgres {
     /// that it names, and opens it.
     ///
     /// # Errors
-    /// As [`Postgres::open`]; also when this user may create none.
+    /// As [`Postgres::open`]; [`DatabaseError::TooPowerful`]; also when this user may create none.
     pub async fn create_scratch(url: &str, options: Options) -> Result<Self, DatabaseError> {
         let mut beside = connect_options(url, options)?;
         let opened = |error: sqlx::Error| DatabaseError::Open(failure(&error));
@@ -27,6 +27,7 @@ impl Postgres {
             }
             connection => connection.map_err(opened)?,
         };
+        require_modest(&mut connection).await?;
         let mut bytes = [0; 8];
         getrandom::fill(&mut bytes)
             .map_err(|_| DatabaseError::Open(Failure::Driver("there is no randomness for a name")))?;
@@ -81,6 +82,20 @@ impl Postgres {
         );
         let empty = fetch_text(&mut self.connection, sql).await.map_err(|error| schema_error(&error))?;
         Ok(empty.as_deref() == Some("t"))
+    }
+}
+
+/// Fails for a role whose scripts could reach more than their database: files and programs of the server, other
+/// roles.
+async fn require_modest(connection: &mut PgConnection) -> Result<(), DatabaseError> {
+    let sql = "SELECT bool_or(rolsuper OR rolcreaterole OR rolreplication OR rolbypassrls OR rolname IN \
+               ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files', 'pg_read_all_data', \
+                'pg_write_all_data', 'pg_signal_backend')) FROM pg_catalog.pg_roles \
+               WHERE pg_catalog.pg_has_role(current_user, oid, 'MEMBER')";
+    let powerful = fetch_text(connection, sql.to_owned()).await;
+    match powerful.map_err(|error| DatabaseError::Open(failure(&error)))?.as_deref() {
+        Some("f") => Ok(()),
+        _ => Err(DatabaseError::TooPowerful { may: "is a superuser or may act beyond its own databases" }),
     }
 }
 

@@ -8,7 +8,8 @@ mod run;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
@@ -51,6 +52,8 @@ pub struct Sqlite {
     last_position: Option<i64>,
     /// A step whose transaction is open already, with its row in it.
     ahead: Option<Ahead>,
+    /// How long a script may run, where it is one of others.
+    limit: Option<TimeLimit>,
 }
 
 impl Sqlite {
@@ -89,7 +92,21 @@ impl Sqlite {
             .map_err(|error| DatabaseError::Open(failure(&error)))?
             .foreign_keys(options.foreign_keys)
             .disable_statement_logging();
-        Self::connect(Path::new(""), &connect, options).await
+        let mut opened = Self::connect(Path::new(""), &connect, options).await?;
+        opened.limit = Some(TimeLimit::new(options.statement_timeout.unwrap_or(TIME_LIMIT)));
+        opened.set_limits().await?;
+        Ok(opened)
+    }
+
+    /// Holds the connection to the limits of scripts of others, where there are any.
+    async fn set_limits(&mut self) -> Result<(), DatabaseError> {
+        let Some(limit) = self.limit.clone() else { return Ok(()) };
+        let failed = |error: sqlx::Error| DatabaseError::Open(failure(&error));
+        // SQLite lets nobody raise it again.
+        sqlx::raw_sql(HEAP_LIMIT).execute(&mut self.connection).await.map_err(failed)?;
+        let mut handle = self.connection.lock_handle().await.map_err(failed)?;
+        handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || limit.is_kept());
+        Ok(())
     }
 
     /// Whether there is no object but greffe's own.
@@ -162,6 +179,7 @@ impl Sqlite {
             known: None,
             last_position: None,
             ahead: None,
+            limit: None,
         })
     }
 
@@ -170,6 +188,7 @@ impl Sqlite {
         let fresh = SqliteConnection::connect_with(&self.connect).await;
         let fresh = fresh.map_err(|error| DatabaseError::Open(failure(&error)))?;
         let used = std::mem::replace(&mut self.connection, fresh);
+        self.set_limits().await?;
         self.known = None;
         used.close().await.map_err(|error| DatabaseError::Open(failure(&error)))
     }
@@ -248,6 +267,9 @@ impl Target for Sqlite {
         following: Option<&Step>,
         clock: &dyn Fn() -> Timestamp,
     ) -> Result<StepOutcome, DatabaseError> {
+        if let Some(limit) = &self.limit {
+            limit.begin();
+        }
         if step.transaction {
             self.run_in_transaction(step, following, clock).await
         } else {
@@ -283,6 +305,36 @@ impl Target for Sqlite {
         let Self { connection, lock, .. } = self;
         connection.close().await.ok();
         drop(lock);
+    }
+}
+
+/// How long a script of others may run.
+const TIME_LIMIT: Duration = Duration::from_secs(600);
+/// Memory for scripts of others: 1 GiB.
+const HEAP_LIMIT: &str = "PRAGMA hard_heap_limit = 1073741824";
+/// Steps of SQLite's virtual machine after which it is asked whether to go on.
+const STEPS_BETWEEN_LOOKS: i32 = 100_000;
+
+/// When a script has to end.
+#[derive(Clone)]
+struct TimeLimit {
+    length: Duration,
+    end: Arc<Mutex<Instant>>,
+}
+
+impl TimeLimit {
+    fn new(length: Duration) -> Self {
+        Self { length, end: Arc::new(Mutex::new(Instant::now() + length)) }
+    }
+
+    fn begin(&self) {
+        if let Ok(mut end) = self.end.lock() {
+            *end = Instant::now() + self.length;
+        }
+    }
+
+    fn is_kept(&self) -> bool {
+        self.end.lock().is_ok_and(|end| Instant::now() < *end)
     }
 }
 
