@@ -1,11 +1,13 @@
 //! The program against PostgreSQL and MariaDB: the promises of SQLite, kept on servers. Each test runs on both
 //! unless it is about one of them.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::process::Child;
 use std::time::Duration;
 
 use crate::project::Project;
 use crate::servers::{Database, Dump, LIMIT, Login, MariaDb, Postgres, Server, poll};
+use crate::tools::{output_of, tool};
 
 /// A kind of server, and the SQL that only it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,6 +202,7 @@ on_both!(
     a_server_that_is_killed_in_the_middle,
     a_connection_that_is_cut_in_the_middle,
     a_lock_that_is_held_by_others_is_not_waited_for_longer_than_allowed,
+    a_disk_that_is_full_is_told_and_nothing_is_lost,
     drift_is_found,
     a_dump_restored_elsewhere_has_the_same_schema,
     scripts_of_others_are_not_run_by_a_mighty_role,
@@ -383,6 +386,77 @@ fn a_lock_that_is_held_by_others_is_not_waited_for_longer_than_allowed(engine: E
     });
     let fails = case.project.story().iter().filter(|event| *event == "fail 4").count();
     assert_eq!(fails, 1);
+    case.project.ok(["apply"]);
+    case.project.verify();
+}
+
+/// PostgreSQL can make no file longer than 40 MB, as on a disk that is full; MariaDB, which ends at such a limit, has
+/// no more room in a table.
+fn a_disk_that_is_full_is_told_and_nothing_is_lost(engine: Engine) {
+    let server = engine.own();
+    let case = Case::on(engine, &server, "full");
+    case.project.scripts(&THREE);
+    case.project.ok(["apply"]);
+    let big = match engine {
+        Pg => {
+            "CREATE TABLE big (t TEXT);\nALTER TABLE big ALTER t SET STORAGE PLAIN;\n\
+             INSERT INTO big SELECT repeat('x', 1500) FROM generate_series(1, 100000);\n"
+        }
+        Maria => {
+            "CREATE TABLE big (t VARCHAR(1500)) ENGINE = MEMORY;\n\
+             INSERT INTO big SELECT REPEAT('x', 1500) FROM seq_1_to_100000;\n"
+        }
+    };
+    case.project.script("4_big.sql", big);
+    if engine == Pg {
+        limit_files(&server, "40000000");
+    }
+    let run = case.project.ends(3, ["apply", "--json"]);
+    assert_eq!(run.object()["failed"]["kind"], "INSERT", "{run:#?}");
+    assert_eq!(case.project.story().last().unwrap(), "fail 4");
+    if engine == Pg {
+        limit_files(&server, "unlimited");
+    } else {
+        let failure = run.object()["failed"]["failure"].to_string();
+        assert!(failure.contains("1114") && failure.contains("out of space"), "{failure}");
+        case.database.sql("DROP TABLE big");
+        case.project.ok(["repair", "4", "--rolled-back"]);
+        case.project.script("4_big.sql", big.replace("MEMORY", "InnoDB"));
+    }
+    case.project.ok(["apply"]);
+    assert_eq!(case.database.sql("SELECT count(*) FROM big").trim(), "100000");
+    case.project.verify();
+}
+
+/// Holds what the server starts from now on to files of so many bytes.
+fn limit_files(server: &Server, bytes: &str) {
+    // Only the account that the server runs as may limit it.
+    let account = std::fs::metadata(format!("/proc/{}", server.pid())).unwrap();
+    let mut limited = tool("setpriv");
+    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+        let [user, group] = [account.uid(), account.gid()];
+        limited.args([format!("--reuid={user}"), format!("--regid={group}"), "--clear-groups".to_owned()]);
+    }
+    limited.args(["prlimit", "--pid", &server.pid().to_string(), &format!("--fsize={bytes}:unlimited")]);
+    output_of(&mut limited);
+}
+
+/// The server ends one of two transactions that wait for each other; here the script's.
+#[test]
+fn postgres_deadlocks_end_a_script_that_can_run_again() {
+    let case = Case::with(Pg, "deadlock", &THREE);
+    case.project.ok(["apply"]);
+    case.project.script("4_locks.sql", "LOCK TABLE authors;\nSELECT pg_sleep(1);\nLOCK TABLE books;\n");
+    let run = std::thread::scope(|scope| {
+        let child = case.start(&["apply", "--json"], "LOCK TABLE books");
+        // It waits for longer than the script, whose wait is looked at first.
+        let holder = "BEGIN; LOCK TABLE books IN SHARE MODE; SELECT pg_sleep(1.5); LOCK TABLE authors IN SHARE MODE; COMMIT;";
+        scope.spawn(|| case.database.sql_as(case.database.user(), holder));
+        case.project.judge(child.wait_with_output().unwrap())
+    });
+    assert_eq!(run.code, 3, "{run:#?}");
+    let failure = run.object()["failed"]["failure"].as_str().unwrap().to_owned();
+    assert!(failure.contains("40P01"), "{failure}");
     case.project.ok(["apply"]);
     case.project.verify();
 }
