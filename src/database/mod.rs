@@ -2,6 +2,7 @@
 //! transaction, and tells the fingerprint of its schema. It knows neither archive nor keys.
 
 mod any;
+mod executed;
 mod history;
 pub mod mysql;
 pub mod postgres;

@@ -13,13 +13,12 @@ use super::failure::{NOT_ROLLED_BACK, failure, history_error, is_lost, schema_er
 use super::outcome::insert_error;
 use super::rows::{self, execute, literal};
 use super::schema::ALGORITHM;
-use super::script::{
-    Ended, Failed, add_statement, disturbs, may_have_stayed, only_changes_rows, run_statement, text_of,
-};
+use super::script::{Ended, disturbs, may_have_stayed, only_changes_rows, rows_of, run_statement, text_of};
 use crate::crypto::Digest;
+use crate::database::executed::{Failed, Fingerprint, add_statement, schema_change};
 use crate::database::rows::{Ending, NewRow};
 use crate::database::{DatabaseError, Failure, Record, RowState, Step, StepOutcome, Target as _};
-use crate::model::{ErrorCode, EventKind, SchemaChange, StatementRun, Timestamp};
+use crate::model::{EventKind, StatementRun, Timestamp};
 
 /// What came of a script's statements.
 #[derive(Default)]
@@ -64,8 +63,8 @@ impl Begun<'_> {
     fn record(&self, executed: &mut Executed, after: Option<Digest>) -> Record {
         let mut record = self.step.record.clone();
         record.statements = std::mem::take(&mut executed.statements);
-        record.schema = schema_change(self.before, after);
-        record.error = executed.failed.as_ref().map(error_code);
+        record.schema = schema_change(named(self.before), named(after));
+        record.error = executed.failed.as_ref().map(Failed::code);
         record
     }
 }
@@ -152,7 +151,7 @@ impl Mysql {
             _ => self.fingerprint_if(step).await?,
         };
         let mut first = step.clone();
-        first.record.schema = schema_change(before, None);
+        first.record.schema = schema_change(named(before), None);
         let begun = Begun { step, position, started_at: clock(), clock, before };
         let insert = NewRow::of_step(&first, position, begun.started_at).insert(&self.table, literal);
         let longest = step.statements.iter().map(|statement| statement.range.len()).max();
@@ -177,6 +176,7 @@ impl Mysql {
             }
             match run_statement(scripts, text_of(begun.step, statement)).await {
                 Ended::Well { duration_us, rows } => {
+                    let rows = rows_of(&statement.kind, rows);
                     add_statement(&mut executed.statements, &statement.kind, duration_us, rows);
                 }
                 Ended::Badly(failure) => {
@@ -208,6 +208,7 @@ impl Mysql {
             nth = index as u64 + 1;
             match run_statement(scripts, text_of(begun.step, statement)).await {
                 Ended::Well { duration_us, rows } => {
+                    let rows = rows_of(&statement.kind, rows);
                     add_statement(&mut executed.statements, &statement.kind, duration_us, rows);
                 }
                 Ended::Badly(failure) => {
@@ -304,16 +305,6 @@ async fn left_open(scripts: &mut MySqlConnection) -> Result<bool, Failure> {
     }
 }
 
-fn schema_change(before: Option<Digest>, after: Option<Digest>) -> Option<SchemaChange> {
-    before.or(after)?;
-    Some(SchemaChange { algorithm: ALGORITHM.to_owned(), before, after })
-}
-
-fn error_code(Failed { failure, statement }: &Failed) -> ErrorCode {
-    let code = match failure {
-        Failure::Server { code, .. } => code.clone(),
-        Failure::Connection(_) => "connection".to_owned(),
-        Failure::Driver(_) => "driver".to_owned(),
-    };
-    ErrorCode { code, statement: *statement }
+fn named(digest: Option<Digest>) -> Fingerprint {
+    digest.map(|digest| (ALGORITHM, digest))
 }

@@ -7,14 +7,6 @@ use sqlx::mysql::MySqlConnection;
 use super::failure::{INTERRUPTED, failure, is_lost, number};
 use super::rows;
 use crate::database::{Failure, Statement, Step};
-use crate::model::StatementRun;
-
-/// The error that a script ended with, and the statement that it belongs to, from 1.
-#[derive(Clone, Debug)]
-pub struct Failed {
-    pub failure: Failure,
-    pub statement: u64,
-}
 
 /// How one statement ended.
 pub enum Ended {
@@ -105,17 +97,9 @@ pub async fn run_statement(connection: &mut MySqlConnection, sql: &str) -> Ended
     }
 }
 
-/// Neighbours of one kind are one entry (FORMAT §3).
-pub fn add_statement(statements: &mut Vec<StatementRun>, kind: &str, duration_us: u64, rows: u64) {
-    let rows = CHANGES_ROWS.contains(&kind).then_some(rows);
-    match statements.last_mut() {
-        Some(last) if last.kind == kind => {
-            last.count += 1;
-            last.duration_us = last.duration_us.saturating_add(duration_us);
-            last.rows = last.rows.zip(rows).map(|(sum, rows)| sum.saturating_add(rows));
-        }
-        _ => statements.push(StatementRun { kind: kind.to_owned(), count: 1, duration_us, rows }),
-    }
+/// How many rows a statement of this kind changed.
+pub fn rows_of(kind: &str, rows: u64) -> Option<u64> {
+    CHANGES_ROWS.contains(&kind).then_some(rows)
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use sqlx::postgres::PgConnection;
 
 use super::failure::{answer, failure_in_use, schema_error};
-use super::outcome::{Executed, Failed, Fingerprint, schema_change};
+use super::outcome::Executed;
 use super::run::{Begun, insert_error};
 use super::session::fetch_json;
 use super::{Postgres, rows};
+use crate::database::executed::{Failed, Fingerprint, schema_change};
 use crate::database::rows::{Ending, NewRow};
 use crate::database::{DatabaseError, Failure, RowState, Step, StepOutcome, Target as _};
 use crate::model::{EventKind, Timestamp};

@@ -7,9 +7,9 @@ use sqlx::Either;
 use sqlx::postgres::{PgConnection, PgErrorPosition};
 
 use super::failure::{answer, failure, failure_in_use};
-use crate::crypto::Digest;
+use crate::database::executed::{Failed, add_statement};
 use crate::database::{DatabaseError, Failure, Step};
-use crate::model::{ErrorCode, SchemaChange, StatementRun};
+use crate::model::StatementRun;
 
 /// What came of a script's statements.
 #[derive(Default)]
@@ -20,24 +20,6 @@ pub struct Executed {
     pub broken: bool,
     /// Statements that ended well.
     count: usize,
-}
-
-/// The error that a script ended with, and the statement that it belongs to, from 1.
-#[derive(Clone)]
-pub struct Failed {
-    pub failure: Failure,
-    pub statement: u64,
-}
-
-impl Failed {
-    pub fn code(&self) -> ErrorCode {
-        let code = match &self.failure {
-            Failure::Server { code, .. } => code.clone(),
-            Failure::Connection(_) => "connection".to_owned(),
-            Failure::Driver(_) => "driver".to_owned(),
-        };
-        ErrorCode { code, statement: self.statement }
-    }
 }
 
 impl Executed {
@@ -61,7 +43,7 @@ impl Executed {
                     let kind = step.statements.get(self.count);
                     let kind = kind.map_or("OTHER", |statement| statement.kind.as_str());
                     let rows = COUNTED.contains(&kind).then(|| result.rows_affected());
-                    self.add(kind, duration_us, rows);
+                    add_statement(&mut self.statements, kind, duration_us, rows);
                     self.count += 1;
                     begin = Instant::now();
                 }
@@ -92,18 +74,6 @@ impl Executed {
         self.failed = Some(Failed { failure, statement: statement as u64 + 1 });
         Ok(())
     }
-
-    /// Neighbours of one kind are one entry (FORMAT §3).
-    fn add(&mut self, kind: &str, duration_us: u64, rows: Option<u64>) {
-        match self.statements.last_mut() {
-            Some(last) if last.kind == kind => {
-                last.count += 1;
-                last.duration_us = last.duration_us.saturating_add(duration_us);
-                last.rows = last.rows.zip(rows).map(|(sum, rows)| sum.saturating_add(rows));
-            }
-            _ => self.statements.push(StatementRun { kind: kind.to_owned(), count: 1, duration_us, rows }),
-        }
-    }
 }
 
 /// Kinds of statements that change rows.
@@ -113,15 +83,6 @@ const COUNTED: [&str; 4] = ["INSERT", "UPDATE", "DELETE", "MERGE"];
 fn statement_at(step: &Step, position: usize) -> Option<usize> {
     let (byte, _) = step.sql.char_indices().nth(position.checked_sub(1)?)?;
     step.statements.iter().position(|statement| statement.range.contains(&byte))
-}
-
-/// A fingerprint, where one is taken.
-pub type Fingerprint = Option<(&'static str, Digest)>;
-
-pub fn schema_change(before: Fingerprint, after: Fingerprint) -> Option<SchemaChange> {
-    let algorithm = before.or(after)?.0.to_owned();
-    let digest = |fingerprint: Fingerprint| fingerprint.map(|(_, digest)| digest);
-    Some(SchemaChange { algorithm, before: digest(before), after: digest(after) })
 }
 
 /// What came of statements of greffe's own: how many ended well, the last rows, and the error of the next one.

@@ -1,10 +1,12 @@
 //! SQLite, through sqlx. Script and history row are one transaction; the run lock is a lock of the
 //! operating system on a file beside the database, which ends with the process.
 
+mod bare;
 mod fingerprint;
 mod lock;
 mod rows;
 mod run;
+mod script;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;

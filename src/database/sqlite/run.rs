@@ -3,21 +3,19 @@
 //! The history row goes in first, as `started`, and is finished in the same transaction. Should a script
 //! end the transaction after all, the row that tells so is durable with it; nothing is applied unseen.
 
-use std::ops::Range;
-use std::time::Instant;
-
 use futures_util::TryStreamExt as _;
-use sqlx::sqlite::SqliteConnection;
 use sqlx::{Either, Row as _};
 
 use super::fingerprint::ALGORITHM;
 use super::rows::{self, TABLE, literal};
+use super::script::execute_script;
 use super::{Sqlite, failure};
+use crate::database::executed::{Failed, Fingerprint, schema_change};
 use crate::database::rows::{Ending, NewRow};
 use crate::database::{
-    DatabaseError, Declaration, Failure, Record, RowState, Statement, Step, StepOutcome, Target as _,
+    DatabaseError, Declaration, Failure, Record, RowState, Step, StepOutcome, Target as _,
 };
-use crate::model::{ErrorCode, EventId, EventKind, SchemaChange, StatementRun, Timestamp};
+use crate::model::{EventId, EventKind, StatementRun, Timestamp};
 
 /// What came of statements of greffe's own: how many ended well, the last value that they told, and the error
 /// of the next one.
@@ -25,19 +23,6 @@ struct Answer {
     ended: usize,
     value: Option<i64>,
     error: Option<sqlx::Error>,
-}
-
-/// What came of a script's statements.
-struct Executed {
-    statements: Vec<StatementRun>,
-    failed: Option<Failed>,
-}
-
-/// The error that a script ended with, and the statement that it belongs to, from 1.
-#[derive(Clone)]
-struct Failed {
-    failure: Failure,
-    statement: u64,
 }
 
 /// A step whose transaction was opened by the message that ended the one before.
@@ -50,21 +35,21 @@ pub struct Ahead {
 }
 
 /// A run that has begun.
-struct Begun<'a> {
-    step: &'a Step,
-    position: i64,
-    started_at: Timestamp,
-    clock: &'a dyn Fn() -> Timestamp,
+pub struct Begun<'a> {
+    pub step: &'a Step,
+    pub position: i64,
+    pub started_at: Timestamp,
+    pub clock: &'a dyn Fn() -> Timestamp,
 }
 
 impl Begun<'_> {
     /// A script's end is never before its start, whatever the clock does.
-    fn finished_at(&self) -> Timestamp {
+    pub fn finished_at(&self) -> Timestamp {
         (self.clock)().max(self.started_at)
     }
 
     /// A failure that shows after the last statement.
-    fn failed_at_end(&self, failure: Failure) -> Failed {
+    pub fn failed_at_end(&self, failure: Failure) -> Failed {
         Failed { failure, statement: self.step.statements.len() as u64 }
     }
 }
@@ -247,7 +232,7 @@ impl Sqlite {
         let mut record = begun.step.record.clone();
         record.statements = statements;
         record.schema = schema_change(schema, schema);
-        record.error = Some(error_code(&failed));
+        record.error = Some(failed.code());
         let row = NewRow {
             event: EventKind::Fail,
             state: RowState::Done,
@@ -265,64 +250,8 @@ impl Sqlite {
         })
     }
 
-    pub(super) async fn run_bare(
-        &mut self,
-        step: &Step,
-        clock: &dyn Fn() -> Timestamp,
-    ) -> Result<StepOutcome, DatabaseError> {
-        self.abandon_ahead().await;
-        let position = self.next_position().await?;
-        let before = self.fingerprint_if(step).await?;
-        let mut first = step.clone();
-        first.record.schema = schema_change(before, None);
-        let begun = Begun { step, position, started_at: clock(), clock };
-        rows::insert(&mut self.connection, &NewRow::of_step(&first, position, begun.started_at))
-            .await
-            .map_err(|error| history_error(&error))?;
-        self.last_position = Some(position);
-        let changes = self.total_changes().await?;
-        let mut executed = execute_script(&mut self.connection, step).await;
-        // A transaction that the script left open falls here, and must not take the row with it.
-        if self.rollback().await && executed.failed.is_none() {
-            let failure = Failure::Driver("the script left a transaction open, which was rolled back");
-            executed.failed = Some(begun.failed_at_end(failure));
-        }
-        // A first statement that was told to keep what it did before it failed (`OR FAIL`) shows in the count.
-        let kept_rows = self.total_changes().await? != changes;
-        self.reconnect().await?;
-        let after = self.fingerprint_if(step).await?;
-        let mut record = step.record.clone();
-        record.statements = executed.statements;
-        record.schema = schema_change(before, after);
-        record.error = executed.failed.as_ref().map(error_code);
-        let partial = executed.failed.as_ref().is_some_and(|failed| failed.statement > 1 || kept_rows);
-        let (event, state) = match &executed.failed {
-            None => (step.event, RowState::Done),
-            Some(_) if partial => (EventKind::Fail, RowState::Partial),
-            Some(_) => (EventKind::Fail, RowState::Done),
-        };
-        let ending = Ending { position, event, state, finished_at: begun.finished_at(), record: &record };
-        let finished =
-            rows::update(&mut self.connection, &ending).await.map_err(|error| history_error(&error))?;
-        if !finished {
-            return Err(DatabaseError::RowGone);
-        }
-        Ok(match executed.failed {
-            None => StepOutcome::Done,
-            Some(Failed { failure, statement }) => {
-                StepOutcome::Failed { failure, statement, partial, leftovers: Vec::new() }
-            }
-        })
-    }
-
-    async fn fingerprint_if(&mut self, step: &Step) -> Result<Fingerprint, DatabaseError> {
+    pub(super) async fn fingerprint_if(&mut self, step: &Step) -> Result<Fingerprint, DatabaseError> {
         if step.record.schema.is_some() { self.fingerprint().await.map(Some) } else { Ok(None) }
-    }
-
-    /// Rows that this connection has changed so far.
-    async fn total_changes(&mut self) -> Result<i64, DatabaseError> {
-        let counted = sqlx::query("SELECT total_changes()").fetch_one(&mut self.connection).await;
-        counted.and_then(|row| row.try_get(0)).map_err(|error| history_error(&error))
     }
 
     /// References to rows that are not there; counted only where foreign keys are not enforced.
@@ -357,7 +286,7 @@ impl Sqlite {
     }
 
     /// Rolls back, and says whether a transaction was open; where none was, there was nothing to undo.
-    async fn rollback(&mut self) -> bool {
+    pub(super) async fn rollback(&mut self) -> bool {
         self.known = None;
         sqlx::raw_sql("ROLLBACK").execute(&mut self.connection).await.is_ok()
     }
@@ -385,7 +314,7 @@ fn begin_with(row: &NewRow<'_>) -> String {
     format!("BEGIN IMMEDIATE; {insert}; SELECT schema_version FROM pragma_schema_version")
 }
 
-fn history_error(error: &sqlx::Error) -> DatabaseError {
+pub fn history_error(error: &sqlx::Error) -> DatabaseError {
     DatabaseError::History(failure(error))
 }
 
@@ -393,109 +322,4 @@ fn history_error(error: &sqlx::Error) -> DatabaseError {
 fn disturbs(step: &Step) -> bool {
     let sql = step.sql.to_ascii_lowercase();
     ["pragma", "attach", "temp"].iter().any(|word| sql.contains(word))
-}
-
-type Fingerprint = Option<(&'static str, crate::crypto::Digest)>;
-
-fn schema_change(before: Fingerprint, after: Fingerprint) -> Option<SchemaChange> {
-    let algorithm = before.or(after)?.0.to_owned();
-    Some(SchemaChange {
-        algorithm,
-        before: before.map(|(_, digest)| digest),
-        after: after.map(|(_, digest)| digest),
-    })
-}
-
-fn error_code(Failed { failure, statement }: &Failed) -> ErrorCode {
-    let code = match failure {
-        Failure::Server { code, .. } => code.clone(),
-        Failure::Connection(_) => "connection".to_owned(),
-        Failure::Driver(_) => "driver".to_owned(),
-    };
-    ErrorCode { code, statement: *statement }
-}
-
-/// Sends the script, a long one in parts; SQLite itself says where a statement ends.
-async fn execute_script(connection: &mut SqliteConnection, step: &Step) -> Executed {
-    let mut executed = Executed { statements: Vec::new(), failed: None };
-    let mut count = 0;
-    for part in parts(&step.sql, &step.statements) {
-        let sql = step.sql.get(part).unwrap_or_default();
-        let mut results = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute_many(&mut *connection);
-        let mut begin = Instant::now();
-        loop {
-            match results.try_next().await {
-                Ok(None) => break,
-                Ok(Some(result)) => {
-                    let duration_us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
-                    let kind =
-                        step.statements.get(count).map_or("OTHER", |statement| statement.kind.as_str());
-                    let rows = matches!(kind, "INSERT" | "UPDATE" | "DELETE").then(|| result.rows_affected());
-                    add_statement(&mut executed.statements, kind, duration_us, rows);
-                    count += 1;
-                    begin = Instant::now();
-                }
-                Err(error) => {
-                    executed.failed = Some(Failed { failure: failure(&error), statement: count as u64 + 1 });
-                    return executed;
-                }
-            }
-        }
-    }
-    executed
-}
-
-/// Neighbours of one kind are one entry (FORMAT §3).
-fn add_statement(statements: &mut Vec<StatementRun>, kind: &str, duration_us: u64, rows: Option<u64>) {
-    match statements.last_mut() {
-        Some(last) if last.kind == kind => {
-            last.count += 1;
-            last.duration_us = last.duration_us.saturating_add(duration_us);
-            last.rows = last.rows.zip(rows).map(|(sum, rows)| sum.saturating_add(rows));
-        }
-        _ => statements.push(StatementRun { kind: kind.to_owned(), count: 1, duration_us, rows }),
-    }
-}
-
-/// A script is sent in parts of about so many bytes: the driver's time grows with the square of a part.
-const PART: usize = 64 << 10;
-
-/// The whole of a short script; a long one cut where a statement begins.
-fn parts(sql: &str, statements: &[Statement]) -> Vec<Range<usize>> {
-    let mut parts = Vec::new();
-    let mut start = 0;
-    for statement in statements {
-        if statement.range.start >= start + PART {
-            parts.push(start..statement.range.start);
-            start = statement.range.start;
-        }
-    }
-    parts.push(start..sql.len());
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_cover_a_script_and_end_where_statements_do() {
-        let line = "INSERT INTO t VALUES ('a;b');\n";
-        for count in [0, 1, 3, PART / line.len() + 10, 4 * PART / line.len()] {
-            let sql = line.repeat(count);
-            let statement = |index: usize| Statement {
-                range: index * line.len()..(index + 1) * line.len() - 1,
-                kind: "INSERT".to_owned(),
-            };
-            let parts = parts(&sql, &(0..count).map(statement).collect::<Vec<_>>());
-            let joined: String = parts.iter().map(|part| &sql[part.clone()]).collect();
-            assert_eq!(joined, sql);
-            assert!(
-                parts
-                    .iter()
-                    .all(|part| sql[part.clone()].is_empty() || sql[part.clone()].starts_with("INSERT"))
-            );
-            assert_eq!(parts.len() > 1, sql.len() > PART + line.len(), "{count}");
-        }
-    }
 }
