@@ -143,6 +143,14 @@ pub async fn scratch(settings: &Settings, engine: Engine, on: Option<&Secret>) -
             CliError::usage("`--on` is not a database URL (not shown here)")
                 .hint("write it like `postgres://user@host/name`, or `env:NAME`, or `file:PATH`")
         })?;
+        if let DatabaseSource::Url(url) = &source
+            && url.has_password()
+        {
+            return Err(CliError::usage(
+                "`--on` holds a password, which every user of this machine could read",
+            )
+            .hint("write `--on env:NAME` and set that variable"));
+        }
         let mut other = settings.clone();
         other.database_url = Some(source);
         Ok::<_, CliError>(other.database_url()?)

@@ -191,6 +191,13 @@ fn database_hint(error: &DatabaseError) -> Option<String> {
                 .to_owned()
         }
         DatabaseError::NotEmpty => "name a database that has nothing in it".to_owned(),
+        DatabaseError::RowDiffers { .. } => {
+            "nothing was signed of it: find what changed greffe's own table, then run `greffe audit`".to_owned()
+        }
+        DatabaseError::HistoryDamaged { .. } => {
+            "greffe's own table was changed by something else: restore it from a backup, then run `greffe audit`"
+                .to_owned()
+        }
         DatabaseError::Concurrent => "run the command again: it reads the history anew".to_owned(),
         DatabaseError::TransactionEnded => {
             "remove BEGIN, COMMIT and ROLLBACK from the script; `greffe status` shows what came of it"
@@ -199,7 +206,9 @@ fn database_hint(error: &DatabaseError) -> Option<String> {
         DatabaseError::RowGone => {
             "restore the database from a backup: its history was written by a script".to_owned()
         }
-        DatabaseError::Url(_) => "write it like `sqlite:app.db`".to_owned(),
+        DatabaseError::Url(_) => "write it like `sqlite:app.db`, `postgres://user@host/name` or `mysql://user@host/name`; \
+                                  a replay takes `--on` of the chain's own engine"
+            .to_owned(),
         _ => return None,
     })
 }

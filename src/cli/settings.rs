@@ -84,7 +84,7 @@ pub struct Overrides {
     pub name: Option<String>,
     pub chain: Option<String>,
     pub migrations: Option<PathBuf>,
-    /// A URL (with a password, even), `env:NAME` or `file:PATH`.
+    /// A URL without a password, `env:NAME` or `file:PATH`.
     pub database_url: Option<Secret>,
     pub database_name: Option<String>,
     pub foreign_keys: Option<bool>,

@@ -175,6 +175,8 @@ pub enum DatabaseError {
     History(#[source] Failure),
     #[error("row {position} of the history is not what greffe writes: {detail}")]
     HistoryDamaged { position: i64, detail: String },
+    #[error("the history does not say of {version} what was run: a script or someone else changed its row")]
+    RowDiffers { version: String },
     #[error("someone else wrote the history during this run")]
     Concurrent,
     #[error("the script's row in greffe's history is gone: the script removed it")]

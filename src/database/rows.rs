@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DatabaseError, Declaration, HistoryRow, Record, RowState, ScriptFile, Step};
 use crate::crypto::Digest;
-use crate::model::{Cid, Direction, EventId, EventKind, FileDigests, SchemaChange, Timestamp};
+use crate::model::{Cid, Direction, ErrorCode, EventId, EventKind, FileDigests, SchemaChange, Timestamp};
 
 /// What every start reads of a row: the columns of [`Columns`], in that order.
 pub const COLUMNS: &str = "position, id, event, direction, state, version, name, started_at, finished_at, \
@@ -259,8 +259,16 @@ pub struct Ending<'a> {
 }
 
 impl<'a> Ending<'a> {
-    /// A row that a crash left: it failed, and what had run by then stays.
-    pub fn of_started(row: &HistoryRow, record: &'a mut Record, now: Timestamp, schema: Schema) -> Self {
+    /// A row that a crash left: it failed at the statement that it had come to, and what had run by then stays.
+    pub fn of_started(
+        row: &HistoryRow,
+        record: &'a mut Record,
+        now: Timestamp,
+        schema: Schema,
+        reached: Option<u64>,
+    ) -> Self {
+        let statement = reached.unwrap_or(1);
+        record.error = Some(ErrorCode { code: "interrupted".to_owned(), statement });
         if let (Some(change), Some((algorithm, after))) = (&mut record.schema, schema) {
             *change =
                 SchemaChange { algorithm: algorithm.to_owned(), before: change.before, after: Some(after) };

@@ -8,7 +8,7 @@ use crate::chain::{AppendError, RestoreError};
 use crate::codec::dag_cbor::DagCborError;
 use crate::codec::dsse::EnvelopeError;
 use crate::codec::statement::StatementError;
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, Failure};
 use crate::model::{Cid, Engine, NameError, Timestamp};
 use crate::scripts::FolderError;
 use crate::store::{ArchiveError, ReadError, WriteError};
@@ -66,6 +66,8 @@ pub enum OpsError {
     WayDownDiffers { version: String, detail: String },
     #[error("only {applied} migrations are applied, {asked} cannot be rolled back")]
     TooManySteps { asked: usize, applied: usize },
+    #[error("the replay could not go on here: {version} failed in statement {statement}: {failure}")]
+    ReplayStopped { version: String, statement: u64, failure: Failure },
     #[error("the chain tells of a {first:?} database and of a {other:?} database; a replay is of one")]
     SeveralEngines { first: Engine, other: Engine },
     #[error("{} already exists", .0.display())]

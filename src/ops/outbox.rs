@@ -13,8 +13,8 @@ use super::plan::Problem;
 use super::session::require_same_chain;
 use super::{ChainReader, OpsError, Progress, Project};
 use crate::crypto::PrivateKey;
-use crate::database::{History, HistoryRow, Place, Target};
-use crate::model::{Cid, EventId, EventKind};
+use crate::database::{DatabaseError, History, HistoryRow, Place, ScriptFile, Target, Unarchived};
+use crate::model::{Cid, EventId, EventKind, FileDigests};
 use crate::store::ArchiveError;
 
 /// Rows that are held in memory at once.
@@ -34,7 +34,41 @@ pub struct Archived {
 /// Manifests of events that the database has lost and that repairs, which wait in it, are about.
 pub type Explained = HashSet<Cid>;
 
-/// Archives all finished rows that are not archived yet. `explained`: lost events that are no reason to stop.
+/// What a step that ran was: a script can reach the row that tells of it.
+pub struct Sent {
+    pub version: String,
+    pub up: Option<FileDigests>,
+    pub down: Option<FileDigests>,
+}
+
+/// Who signs rows, and what is known of them besides.
+pub struct Writer<'a> {
+    pub key: &'a PrivateKey,
+    /// Lost events that are no reason to stop.
+    pub explained: &'a Explained,
+    /// What ran in this run.
+    pub sent: &'a HashMap<EventId, Sent>,
+}
+
+impl Writer<'_> {
+    /// Whether a row has the scripts that its digests name and, where its step ran here, tells of that step.
+    fn require_truth(&self, unarchived: &Unarchived) -> Result<(), DatabaseError> {
+        let row = &unarchived.row;
+        let whole = |script: &Option<ScriptFile>, digests: &Option<FileDigests>| {
+            script.as_ref().is_none_or(|script| Some(FileDigests::of(&script.bytes)) == *digests)
+        };
+        let told = |sent: &Sent| (&sent.version, &sent.up, &sent.down) == (&row.version, &row.up, &row.down);
+        if whole(&unarchived.up, &row.up)
+            && whole(&unarchived.down, &row.down)
+            && self.sent.get(&row.id).is_none_or(told)
+        {
+            return Ok(());
+        }
+        Err(DatabaseError::RowDiffers { version: row.version.clone() })
+    }
+}
+
+/// Archives all finished rows that are not archived yet.
 ///
 /// # Errors
 /// When archive and history do not belong together, and those of database and archive.
@@ -42,11 +76,10 @@ pub async fn archive_outstanding<T: Target>(
     target: &mut T,
     chain: &mut OpenChain,
     rows: &[HistoryRow],
-    explained: &Explained,
-    key: &PrivateKey,
+    writer: &Writer<'_>,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Archived>, OpsError> {
-    let mut known = events_of_both(&chain.reader, rows, explained)?;
+    let mut known = events_of_both(&chain.reader, rows, writer.explained)?;
     let mut latest: HashMap<String, Cid> = HashMap::new();
     for row in rows {
         if let Some((_, cid)) = row.archived {
@@ -61,6 +94,7 @@ pub async fn archive_outstanding<T: Target>(
         after = last.row.position;
         let (mut blocks, mut places) = (Vec::new(), Vec::new());
         for unarchived in batch {
+            writer.require_truth(&unarchived)?;
             let (id, event, version) =
                 (unarchived.row.id, unarchived.row.event, unarchived.row.version.clone());
             let (seq, manifest) = match known.remove(&id) {
@@ -68,7 +102,12 @@ pub async fn archive_outstanding<T: Target>(
                 None => {
                     let (draft, files) = of_row(unarchived, latest.get(&version).copied())?;
                     let seq = chain.appender.size();
-                    (seq, chain.appender.append(draft, files, &[key], &mut |block| blocks.push(block))?)
+                    (
+                        seq,
+                        chain
+                            .appender
+                            .append(draft, files, &[writer.key], &mut |block| blocks.push(block))?,
+                    )
                 }
             };
             latest.insert(version.clone(), manifest);
@@ -78,7 +117,7 @@ pub async fn archive_outstanding<T: Target>(
             progress("archiving", archived.len() as u64, None);
         }
         if !blocks.is_empty() {
-            chain.store(blocks, key)?;
+            chain.store(blocks, writer.key)?;
         }
         target.mark_archived(&places).await?;
     }

@@ -238,6 +238,17 @@ fn own_tables(dialect: Dialect) -> &'static [&'static str] {
     }
 }
 
+/// Whether `text` has `word` where no longer name has it.
+fn has_word(text: &str, word: &str) -> bool {
+    let is_part =
+        |character: Option<char>| character.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$');
+    text.match_indices(word).any(|(start, _)| {
+        let before = text.get(..start).and_then(|text| text.chars().next_back());
+        let after = text.get(start + word.len()..).and_then(|text| text.chars().next());
+        !is_part(before) && !is_part(after)
+    })
+}
+
 /// A script that would write greffe's own tables, end the transaction that it runs in, or do what `dialect` does
 /// not do from a script.
 #[must_use]
@@ -245,7 +256,7 @@ pub fn refused_script(dialect: Dialect, version: &str, script: &Script) -> Optio
     let text = script.text().ok()?;
     let lower = text.to_ascii_lowercase();
     let (version, file) = (version.to_owned(), script.file_name.clone());
-    if let Some(table) = own_tables(dialect).iter().find(|table| lower.contains(**table)) {
+    if let Some(table) = own_tables(dialect).iter().find(|table| has_word(&lower, table)) {
         return Some(Problem::OwnTable { version, file, table });
     }
     let Refusal { line, reason } = refusal(dialect, text, script.transaction)?;

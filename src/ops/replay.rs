@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::chain::Entry;
 use super::event::record;
+use super::plan::refused_script;
 use super::source::Source;
 use super::{OpsError, Progress, now};
 use crate::chain::{Fault, Finding, Report};
@@ -74,6 +75,8 @@ pub enum Reason {
     },
     #[error("its script reaches outside of its database, in line {line}")]
     ReachesOutside { line: usize },
+    #[error("it is no script that greffe runs: {detail}")]
+    Refused { detail: String },
     #[error("its script cannot run: {detail}")]
     NotText { detail: String },
 }
@@ -217,6 +220,10 @@ async fn replay_entry<T: Target>(
             Err(reason) => return Ok(Some(reason)),
         };
         if let StepOutcome::Failed { failure, statement, .. } = target.run(&step, None, &now).await? {
+            if is_of_this_place(&failure) {
+                let version = details.migration.version.clone();
+                return Err(OpsError::ReplayStopped { version, statement, failure });
+            }
             return Ok(Some(Reason::Failed { statement, failure }));
         }
         replayed.executed += 1;
@@ -239,6 +246,34 @@ async fn replay_entry<T: Target>(
         None => {
             replayed.uncompared += u64::from(part != Part::Nothing);
             Ok(None)
+        }
+    }
+}
+
+/// Whether a script failed for want of something here, which says nothing of the chain: rights, room, time, locks,
+/// the connection.
+fn is_of_this_place(failure: &Failure) -> bool {
+    match failure {
+        Failure::Connection(_) => true,
+        Failure::Driver(_) => false,
+        Failure::Server { code, .. } => {
+            let number = code.split('/').next().unwrap_or_default();
+            ["53", "55", "57", "58"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+                || code == "42501"
+                || matches!(
+                    number,
+                    "7" | "9"
+                        | "13"
+                        | "1021"
+                        | "1041"
+                        | "1044"
+                        | "1114"
+                        | "1142"
+                        | "1205"
+                        | "1227"
+                        | "1969"
+                        | "3024"
+                )
         }
     }
 }
@@ -296,6 +331,9 @@ fn step_of(
     };
     if let Some(line) = reaches_outside(Dialect::from(target.engine), &sql) {
         return Ok(Err(Reason::ReachesOutside { line }));
+    }
+    if let Some(problem) = refused_script(Dialect::from(target.engine), &details.migration.version, &script) {
+        return Ok(Err(Reason::Refused { detail: problem.to_string() }));
     }
     let mut found = statements(Dialect::from(target.engine), &sql);
     let transaction = script.transaction && !matches!(part, Part::First(_));

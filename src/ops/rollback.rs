@@ -75,7 +75,7 @@ pub async fn rollback<T: Target>(
     while let Some(step) = steps.next().transpose()? {
         progress("rolling back", done, Some(total));
         let following = steps.peek().and_then(|following| following.as_ref().ok());
-        let outcome = target.run(&step, following, &|| session.clock.now()).await?;
+        let outcome = session.run(target, &step, following).await?;
         if let StepOutcome::Failed { failure, statement, partial, leftovers } = outcome {
             failed = Some(FailedScript { leftovers, ..failed_script(&step, failure, statement, partial) });
             break;

@@ -1,17 +1,22 @@
 //! One run that changes something: the archive is open and locked, the key is at hand, time does not run
 //! backwards.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 use super::apply::{FailedScript, Outcome};
 use super::chain::OpenChain;
 use super::event::record;
-use super::outbox::{Archived, Explained, archive_outstanding, require_same_database};
+use super::outbox::{Archived, Explained, Sent, Writer, archive_outstanding, require_same_database};
 use super::plan::Problem;
 use super::{ChainReader, KeyUnavailable, OpenKey, OpsError, Progress, Project, now};
 use crate::crypto::PrivateKey;
-use crate::database::{History, HistoryRow, Record, Statement, Step, Target};
-use crate::model::{Actor, Cid, EventId, EventKind, MigrationName, Target as TargetName, Timestamp};
+use crate::database::{
+    DatabaseError, History, HistoryRow, Record, ScriptFile, Statement, Step, StepOutcome, Target,
+};
+use crate::model::{
+    Actor, Cid, EventId, EventKind, FileDigests, MigrationName, Target as TargetName, Timestamp,
+};
 use crate::scripts::{Dialect, Script, TextError, statements};
 
 /// By how much this machine's clock may be behind the newest entry: what verification tolerates (FORMAT §9).
@@ -49,6 +54,8 @@ pub struct Session {
     target: TargetName,
     actor: Actor,
     fingerprint: bool,
+    /// What ran and is not archived yet, by event.
+    sent: RefCell<HashMap<EventId, Sent>>,
 }
 
 impl Session {
@@ -103,6 +110,7 @@ impl Session {
             target: TargetName { name, engine, version },
             actor: project.actor.clone(),
             fingerprint: project.fingerprint,
+            sent: RefCell::default(),
         })
     }
 
@@ -116,7 +124,32 @@ impl Session {
         rows: &[HistoryRow],
         progress: &mut Progress<'_>,
     ) -> Result<Vec<Archived>, OpsError> {
-        archive_outstanding(target, &mut self.chain, rows, &self.explained, &self.key, progress).await
+        let sent = self.sent.take();
+        let writer = Writer { key: &self.key, explained: &self.explained, sent: &sent };
+        let archived = archive_outstanding(target, &mut self.chain, rows, &writer, progress).await?;
+        let is_archived = |id: &EventId| archived.iter().any(|done| done.id == *id);
+        match sent.iter().find(|(id, _)| !is_archived(id)) {
+            Some((_, sent)) => Err(DatabaseError::RowDiffers { version: sent.version.clone() }.into()),
+            None => Ok(archived),
+        }
+    }
+
+    /// Runs a step; what it is stays known until its row is archived.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn run<T: Target>(
+        &self,
+        target: &mut T,
+        step: &Step,
+        following: Option<&Step>,
+    ) -> Result<StepOutcome, OpsError> {
+        let outcome = target.run(step, following, &|| self.clock.now()).await?;
+        let digests = |file: &Option<ScriptFile>| file.as_ref().map(|file| FileDigests::of(&file.bytes));
+        let version = step.migration.version.clone();
+        let sent = Sent { version, up: digests(&step.up), down: digests(&step.down) };
+        self.sent.borrow_mut().insert(step.id, sent);
+        Ok(outcome)
     }
 
     /// What the run did.

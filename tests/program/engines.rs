@@ -6,7 +6,7 @@ use std::process::Child;
 use std::time::Duration;
 
 use crate::project::Project;
-use crate::servers::{Database, Dump, LIMIT, Login, MariaDb, Postgres, Server, poll};
+use crate::servers::{Database, Dump, LIMIT, MariaDb, Postgres, Server, poll};
 use crate::tools::{output_of, tool};
 
 /// A kind of server, and the SQL that only it reads.
@@ -39,24 +39,6 @@ impl Engine {
             Pg => format!("SELECT pg_sleep({seconds});"),
             Maria => format!("SELECT SLEEP({seconds});"),
         }
-    }
-
-    /// A user who may make databases for a replay, and nothing elsewhere.
-    fn replayer(self, database: &Database) -> Login {
-        let login = Login { user: "replayer".to_owned(), password: "geheim-replayer".to_owned() };
-        let create = match self {
-            Pg => "DO $$ BEGIN CREATE ROLE replayer LOGIN CREATEDB PASSWORD 'geheim-replayer'; \
-                   EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-                .to_owned(),
-            Maria => format!(
-                "CREATE USER IF NOT EXISTS replayer@localhost IDENTIFIED BY 'geheim-replayer'; \
-                 GRANT ALL ON `greffe\\_replay\\_%`.* TO replayer@localhost; \
-                 GRANT SELECT ON `{}`.* TO replayer@localhost",
-                database.name()
-            ),
-        };
-        database.sql_as(database.administrator(), &create).unwrap();
-        login
     }
 
     /// Tables of the user, comma between.
@@ -117,7 +99,7 @@ impl Case {
         let mut project = Project::empty();
         project.variables.push(("DATABASE_URL".to_owned(), database.url()));
         project.variables.push(("ADMIN_URL".to_owned(), database.url_as(database.administrator())));
-        let replayer = engine.replayer(&database);
+        let replayer = database.replayer();
         project.variables.push(("REPLAY_URL".to_owned(), database.url_as(&replayer)));
         project.secrets.push(replayer.password);
         project.secrets.push(database.user().password.clone());

@@ -142,3 +142,18 @@ fn hints_of_a_new_key_name_the_flag_that_there_is() {
     assert_eq!(run.code, 2);
     run.says(&["--plain-key"]);
 }
+
+/// A trigger that an earlier script left reaches rows of later ones, past what a look at their text can see.
+#[test]
+fn what_ran_is_what_is_signed() {
+    let project = Project::with(&THREE);
+    project.ok(["apply"]);
+    let lie = "CREATE TRIGGER lie AFTER INSERT ON greffe_history BEGIN \
+               UPDATE greffe_history SET up_script = CAST('SELECT 1;' AS BLOB) WHERE position = NEW.position; END;";
+    project.sql(lie);
+    let archive = project.read("archive/demo.car");
+    project.script("4_more.sql", "CREATE TABLE more (id);\n");
+    project.ends(3, ["apply"]).says(&["does not say of 4 what was run"]);
+    assert!(project.read("archive/demo.car") == archive);
+    project.ends(3, ["apply"]).says(&["does not say of 4 what was run"]);
+}

@@ -89,7 +89,8 @@ fn databases_that_greffe_does_not_speak_to_are_refused_without_their_passwords()
     let mut project = Project::with(&THREE);
     project.secrets.push("hunter2".to_owned());
     for url in [
-        "oracle://ann:hunter2@host/db",
+        "oracle://ann@host/db",
+        "postgres://ann:hunter2@host/db",
         "sqlite::memory:",
         "sqlite://?mode=memory&password=hunter2",
         "mssql://x",

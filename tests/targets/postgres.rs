@@ -266,7 +266,10 @@ async fn timeouts_hold_for_scripts() {
 #[tokio::test]
 async fn a_scratch_database_comes_and_goes() {
     let database = OnPostgres::new("scratch");
-    let url = database.0.url_as(database.0.administrator());
+    let mighty = database.0.url_as(database.0.administrator());
+    let refused = Postgres::create_scratch(&mighty, options()).await;
+    assert!(matches!(refused, Err(DatabaseError::TooPowerful { .. })));
+    let url = database.0.url_as(&database.0.replayer());
     let count = "SELECT count(*) FROM pg_database WHERE datname LIKE 'greffe_replay%'";
     let mut scratch = Postgres::create_scratch(&url, options()).await.unwrap();
     assert!(scratch.is_empty().await.unwrap());

@@ -1,7 +1,7 @@
 //! Databases for replay.
 
-use greffe::database::Target;
 use greffe::database::mysql::Mysql;
+use greffe::database::{DatabaseError, Target};
 
 use crate::steps::{READ, WRITE, apply, database};
 
@@ -9,7 +9,10 @@ use crate::steps::{READ, WRITE, apply, database};
 async fn a_scratch_database_is_made_used_and_dropped() {
     let database = database("scratch");
     database.sql("ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_bin");
-    let url = database.url_as(database.administrator());
+    let mighty = database.url_as(database.administrator());
+    let refused = Mysql::create_scratch(&mighty, WRITE).await;
+    assert!(matches!(refused, Err(DatabaseError::TooPowerful { .. })));
+    let url = database.url_as(&database.replayer());
     let mut scratch = Mysql::create_scratch(&url, WRITE).await.unwrap();
     scratch.prepare().await.unwrap();
     assert!(scratch.is_empty().await.unwrap());

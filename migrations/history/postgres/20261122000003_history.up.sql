@@ -24,6 +24,8 @@ CREATE TABLE greffe.history (
     -- The rest of the event and its scripts, until they are archived.
     record       text,
     files        text,
+    -- The statement that a script without a transaction has come to, from 1.
+    reached      bigint,
     up_script    bytea,
     down_script  bytea
 );

@@ -78,13 +78,6 @@ pub fn replay_and_look(
     progress: &mut dyn FnMut(&str, u64, Option<u64>),
     looked: &mut dyn FnMut(u64, &Schema),
 ) -> Result<Replayed, CliError> {
-    if !may_run(report) {
-        return Err(CliError::new(
-            Exit::Findings,
-            "the chain is not intact, so its scripts are not run".to_owned(),
-        )
-        .hint("run `greffe verify` without `--replay` to see what is wrong"));
-    }
     let manifests = source.manifests(report.root)?;
     let Some(engine) = engine_of(source, &manifests)? else {
         return Ok(Replayed { entries: manifests.len() as u64, ..Replayed::default() });
@@ -92,8 +85,10 @@ pub fn replay_and_look(
     block_on(async {
         let mut scratch = scratch(settings, engine, on).await?;
         let result = replay(source, &manifests, &mut scratch.database, progress, looked).await;
-        scratch.remove().await.map_err(OpsError::from)?;
-        Ok::<_, CliError>(result?)
+        let removed = scratch.remove().await.map_err(OpsError::from);
+        let replayed = result?;
+        removed?;
+        Ok::<_, CliError>(replayed)
     })?
 }
 
@@ -116,7 +111,9 @@ fn show(done: &Done, out: &mut dyn Write) -> io::Result<()> {
         Clean(version),
         Clean(&stopped.reason.to_string())
     )?;
-    if let Reason::Different { changes, .. } = &stopped.reason {
+    if let Reason::Different { changes, .. } = &stopped.reason
+        && !changes.is_empty()
+    {
         writeln!(out, "what it changes here:")?;
         write_differences(changes, out)?;
     }

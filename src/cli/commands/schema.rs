@@ -14,6 +14,7 @@ use crate::cli::settings::{Secret, Settings};
 use crate::cli::{CommandResult, Exit};
 use crate::crypto::Digest;
 use crate::database::{ObjectName, Schema, SchemaDifference, Target as _};
+use crate::ops::replay::may_run;
 use crate::ops::show::find;
 use crate::ops::source::Source;
 use crate::ops::{ChainReader, OpsError};
@@ -139,7 +140,7 @@ fn schemas<const N: usize>(
     let schemas: Option<Vec<Schema>> = names.iter().map(|name| found.get(name).cloned()).collect();
     schemas.and_then(|schemas| schemas.try_into().ok()).ok_or_else(|| {
         CliError::new(Exit::Unfinished, "the scripts do not lead to that entry".to_owned())
-            .hint("run `greffe replay` to see where they stop")
+            .hint("name an entry after the first script; `greffe replay` says where they stop")
     })
 }
 
@@ -174,6 +175,13 @@ fn of_events<'a>(
     let reader = ChainReader::open(&settings.archive_directory, settings.name()?)?;
     let mut source = Source::Archive { reader: Box::new(reader), root };
     let report = source.verify(verify_options(settings, &[]), threads(None), &mut show)?;
+    if !may_run(&report) {
+        return Err(CliError::new(
+            Exit::Findings,
+            "the chain is not intact, so its scripts are not run".to_owned(),
+        )
+        .hint("run `greffe verify` to see what is wrong"));
+    }
     let mut found = Vec::new();
     replay_and_look(settings, &mut source, &report, on, &mut show, &mut |seq, schema| {
         let named = wanted.iter().filter(|(_, wanted, _)| *wanted == seq);

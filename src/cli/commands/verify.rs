@@ -13,7 +13,7 @@ use crate::cli::settings::{Anchor, Secret, Settings};
 use crate::cli::{CommandResult, Exit};
 use crate::database::Target as _;
 use crate::model::Cid;
-use crate::ops::replay::{add_live, add_replay};
+use crate::ops::replay::{add_live, add_replay, may_run};
 use crate::ops::source::Source;
 use crate::ops::{ChainReader, OpsError};
 
@@ -59,7 +59,7 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     let mut show = |what: &str, done, total| progress.show(what, done, total);
     let mut source = source(&settings, &arguments.target)?;
     let mut report = source.verify(options, threads(arguments.threads), &mut show)?;
-    if arguments.replay || arguments.on.is_some() {
+    if (arguments.replay || arguments.on.is_some()) && may_run(&report) {
         let replayed = replay_verified(&settings, &mut source, &report, arguments.on.as_ref(), &mut show)?;
         add_replay(&mut report, &replayed);
     }

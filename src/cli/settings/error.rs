@@ -91,6 +91,11 @@ pub enum Reason {
         "holds a password, which must not stand in this file: write `url = \"env:DATABASE_URL\"` and set that variable"
     )]
     PasswordInFile,
+    #[error(
+        "holds a password, which every user of this machine could read there: write `env:DATABASE_URL` and set that \
+         variable"
+    )]
+    PasswordInArguments,
     #[error("is relative to a folder whose name is not Unicode: write an absolute path")]
     FolderNotUnicode,
 }

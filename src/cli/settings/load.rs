@@ -111,7 +111,9 @@ impl<'a> Loader<'a> {
     fn read_flags(&mut self, overrides: &Overrides) {
         for key in &KEYS {
             let Some(given) = overrides.given(key.id) else { continue };
-            let read = self.assign(key, &given, Path::new(""));
+            let password = key.id == Id::DatabaseUrl && has_password(&given);
+            let allowed = if password { Err(Reason::PasswordInArguments) } else { Ok(()) };
+            let read = allowed.and_then(|()| self.assign(key, &given, Path::new("")));
             self.note(Place::Flag(key.flag), read);
         }
     }

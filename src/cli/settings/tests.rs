@@ -92,7 +92,7 @@ fn every_variable_and_every_flag_is_read() {
         name: text("b"),
         chain: text(&cid),
         migrations: Some("m".into()),
-        database_url: secret("postgres://ann:hunter2@host/db"),
+        database_url: secret("postgres://ann@host/db"),
         database_name: text("d"),
         foreign_keys: Some(false),
         lock_timeout: text("5s"),
@@ -113,7 +113,7 @@ fn every_variable_and_every_flag_is_read() {
         .set("GREFFE_NAME", "b")
         .set("GREFFE_CHAIN", &cid)
         .set("GREFFE_MIGRATIONS", "m")
-        .set("GREFFE_DATABASE_URL", "postgres://ann:hunter2@host/db")
+        .set("GREFFE_DATABASE_URL", "postgres://ann@host/db")
         .set("GREFFE_DATABASE_NAME", "d")
         .set("GREFFE_FOREIGN_KEYS", "false")
         .set("GREFFE_LOCK_TIMEOUT", "5s")
@@ -179,7 +179,7 @@ fn all_problems_of_all_layers_are_listed_also_of_replaced_values() {
 }
 
 #[test]
-fn a_password_may_stand_anywhere_but_in_the_file() {
+fn a_password_may_stand_neither_in_the_file_nor_on_the_command_line() {
     let url = "postgres://ann:hunter2@host/db";
     let case = Case::of(format!("[database]\nurl = '{url}'\n"));
     assert_eq!(
@@ -196,6 +196,9 @@ fn a_password_may_stand_anywhere_but_in_the_file() {
     fs::write(case.path("url.txt"), "sqlite:app.db\n").unwrap();
     assert_eq!(read(&case), format!("sqlite:{}/app.db", case.folder.path().display()));
     assert_eq!(read(&Case::of("").set("GREFFE_DATABASE_URL", url)), url);
+    let flag = Overrides { database_url: Some(url.into()), ..Overrides::default() };
+    let problems = Case::of("").flags(flag).problems();
+    assert!(problems[0].starts_with("command line: `--database` holds a password"), "{problems:?}");
 }
 
 #[test]

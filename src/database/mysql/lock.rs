@@ -20,6 +20,32 @@ pub fn name_of(database: &str) -> String {
     format!("greffe:{}", data_encoding::HEXLOWER.encode(&digest[..16]))
 }
 
+/// The name of the lock that the session of the scripts holds: a run that was killed gives its own back at once,
+/// while the server may go on with its statement for as long as that takes.
+pub fn name_for_scripts(database: &str) -> String {
+    name_of(database).replace("greffe:", "greffe-script:")
+}
+
+/// Returns when nobody has the lock, or `wait` is over.
+pub async fn until_free(
+    connection: &mut MySqlConnection,
+    lock: &str,
+    wait: Duration,
+) -> Result<(), DatabaseError> {
+    let begin = Instant::now();
+    loop {
+        let free = number(&mut *connection, format!("SELECT IS_FREE_LOCK('{lock}')")).await;
+        if free.map_err(|error| DatabaseError::LockLost(failure(&error)))? == Some(1) {
+            return Ok(());
+        }
+        if begin.elapsed() >= wait {
+            let holder = holder(connection, lock).await;
+            return Err(DatabaseError::Held { waited: wait, holder });
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
 /// Takes the lock, asking again until `wait` is over.
 pub async fn take(connection: &mut MySqlConnection, lock: &str, wait: Duration) -> Result<(), DatabaseError> {
     let failed = |error: sqlx::Error| DatabaseError::LockLost(failure(&error));

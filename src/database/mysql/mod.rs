@@ -164,7 +164,7 @@ impl Target for Mysql {
         let lock = lock::name_of(&self.database);
         lock::take(&mut self.own, &lock, wait).await?;
         self.lock = Some(lock);
-        Ok(())
+        lock::until_free(&mut self.own, &lock::name_for_scripts(&self.database), wait).await
     }
 
     async fn prepare(&mut self) -> Result<(), DatabaseError> {

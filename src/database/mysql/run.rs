@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use super::Mysql;
 use super::connect::ScriptSession;
 use super::failure::{NOT_ROLLED_BACK, failure, history_error, is_lost, schema_error};
+use super::lock;
 use super::outcome::insert_error;
 use super::rows::{self, execute, literal};
 use super::schema::ALGORITHM;
@@ -68,6 +69,9 @@ impl Begun<'_> {
         record
     }
 }
+
+/// For how long the session before this one may need to end.
+const AGAIN: std::time::Duration = std::time::Duration::from_secs(30);
 
 impl Mysql {
     pub(super) async fn run_step(
@@ -136,7 +140,10 @@ impl Mysql {
         {
             return Ok(scripts);
         }
-        self.connector.scripts(self.identity.engine).await
+        let mut scripts = self.connector.scripts(self.identity.engine).await?;
+        let name = lock::name_for_scripts(&self.database);
+        lock::take(&mut scripts.connection, &name, AGAIN).await?;
+        Ok(scripts)
     }
 
     /// Writes the row of the step, after all that can be known to be in the way.

@@ -31,6 +31,14 @@ impl Mysql {
         if row.try_get_unchecked::<i64, _>(0).map_err(open_error)? > 0 {
             return Err(DatabaseError::TooPowerful { may: "has privileges on every database of the server" });
         }
+        let sql = "SELECT COUNT(*) FROM (SELECT TABLE_SCHEMA, PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES \
+                   UNION ALL SELECT TABLE_SCHEMA, PRIVILEGE_TYPE FROM information_schema.TABLE_PRIVILEGES) AS p \
+                   WHERE PRIVILEGE_TYPE NOT IN ('USAGE', 'SELECT', 'SHOW VIEW') \
+                   AND REPLACE(TABLE_SCHEMA, CHAR(92), '') NOT LIKE 'greffe|_replay|_%' ESCAPE '|'";
+        let row = sqlx::raw_sql(sql).fetch_one(&mut model.own).await.map_err(open_error)?;
+        if row.try_get_unchecked::<i64, _>(0).map_err(open_error)? > 0 {
+            return Err(DatabaseError::TooPowerful { may: "may change other databases of the server" });
+        }
         let row = sqlx::raw_sql("SELECT @@character_set_database, @@collation_database");
         let row = row.fetch_one(&mut model.own).await.map_err(open_error)?;
         let [character_set, collation] =

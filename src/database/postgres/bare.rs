@@ -81,15 +81,13 @@ impl Postgres {
     /// Several statements in one message would be one transaction.
     async fn send_one_by_one(&mut self, step: &Step, position: i64) -> Result<Executed, DatabaseError> {
         let mut executed = Executed::default();
-        let mut record = step.record.clone();
         for (index, statement) in step.statements.iter().enumerate() {
             let sql = step.sql.get(statement.range.clone()).unwrap_or_default();
             executed.send(&mut self.connection, step, (sql, statement.range.start)).await?;
             if executed.failed.is_some() || index + 1 == step.statements.len() {
                 break;
             }
-            record.statements.clone_from(&executed.statements);
-            let noted = rows::note_progress(self.journal(), position, &record).await;
+            let noted = rows::note_reached(self.journal(), position, index + 2).await;
             if !noted.map_err(|error| insert_error(&error))? {
                 return Err(DatabaseError::RowGone);
             }

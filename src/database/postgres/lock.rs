@@ -22,6 +22,31 @@ const OF_KEY: &str = "locktype = 'advisory' AND classid = 1735550310 AND objid =
                       AND granted AND database = (SELECT oid FROM pg_catalog.pg_database \
                       WHERE datname = pg_catalog.current_database())";
 
+/// What the session that scripts run in holds besides: a run that was killed gives [`KEY`] back at once, while the
+/// server may go on with its statement for as long as that takes.
+const SCRIPTS: i64 = KEY + 1;
+
+/// Takes the lock of the session that scripts run in, once no statement of an earlier run goes on.
+pub async fn take_for_scripts(connection: &mut PgConnection, wait: Duration) -> Result<(), DatabaseError> {
+    let begin = Instant::now();
+    loop {
+        let taken =
+            fetch_text(connection, format!("SELECT pg_catalog.pg_try_advisory_lock({SCRIPTS})")).await;
+        if taken.map_err(|error| DatabaseError::LockLost(failure_in_use(&error)))?.as_deref() == Some("t") {
+            return Ok(());
+        }
+        if begin.elapsed() >= wait {
+            let of_scripts = OF_KEY.replace(OBJECT, OBJECT_OF_SCRIPTS);
+            let holder = holder(connection, &of_scripts).await;
+            return Err(DatabaseError::Held { waited: wait, holder });
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+const OBJECT: &str = "objid = 1717895168";
+const OBJECT_OF_SCRIPTS: &str = "objid = 1717895169";
+
 /// A held lock. The server gives it back when the connection ends, however it ends.
 pub struct RunLock {
     connection: PgConnection,
@@ -46,7 +71,7 @@ impl RunLock {
                 return Ok(Self { connection, seen: Instant::now() });
             }
             if begin.elapsed() >= wait {
-                let holder = holder(&mut connection).await;
+                let holder = holder(&mut connection, OF_KEY).await;
                 connection.close().await.ok();
                 return Err(DatabaseError::Held { waited: wait, holder });
             }
@@ -85,10 +110,10 @@ impl RunLock {
     }
 }
 
-async fn holder(connection: &mut PgConnection) -> Option<LockHolder> {
+async fn holder(connection: &mut PgConnection, of_key: &str) -> Option<LockHolder> {
     let sql = format!(
         "SELECT pg_catalog.json_build_array(a.pid, a.application_name, a.client_addr, a.backend_start) \
-         FROM pg_catalog.pg_locks JOIN pg_catalog.pg_stat_activity AS a USING (pid) WHERE {OF_KEY} LIMIT 1"
+         FROM pg_catalog.pg_locks JOIN pg_catalog.pg_stat_activity AS a USING (pid) WHERE {of_key} LIMIT 1"
     );
     let (session, program, address, since) = fetch_json(connection, sql).await.ok()?;
     Some(LockHolder { session, program, address, since })

@@ -28,7 +28,7 @@ use crate::crypto::Digest;
 use crate::model::{Engine, EventId, Timestamp};
 use failure::{failure_in_use, history_error};
 use fingerprint::{ALGORITHM, Known};
-use lock::RunLock;
+use lock::{RunLock, take_for_scripts};
 use rows::{TABLE, literal};
 use run::Ahead;
 use session::{Session, connect_options, fetch_json, fetch_text};
@@ -37,6 +37,9 @@ use session::{Session, connect_options, fetch_json, fetch_text};
 const OWN_SCHEMA: &str = "greffe";
 /// Where sqlx notes which of greffe's own migrations it ran.
 const OWN_MIGRATIONS: &str = "greffe.migrations";
+
+/// For how long the session before this one may need to end.
+const AGAIN: Duration = Duration::from_secs(30);
 
 fn own_migrations() -> Migrator {
     let mut migrator = sqlx::migrate!("migrations/history/postgres");
@@ -106,14 +109,23 @@ impl Postgres {
     async fn reconnect(&mut self) -> Result<(), DatabaseError> {
         (self.connection, self.session) = Session::connect(&self.connect).await?;
         self.prepared = false;
-        Ok(())
+        self.take_again().await
     }
 
     /// What a script set or created for itself is gone.
     async fn reset(&mut self) -> Result<(), DatabaseError> {
         self.prepared = false;
         let reset = self.session.reset(&mut self.connection).await;
-        reset.map_err(|error| DatabaseError::Open(failure_in_use(&error)))
+        reset.map_err(|error| DatabaseError::Open(failure_in_use(&error)))?;
+        self.take_again().await
+    }
+
+    /// The lock of the session that scripts run in, which its end or its reset gave back.
+    async fn take_again(&mut self) -> Result<(), DatabaseError> {
+        match self.lock {
+            Some(_) => take_for_scripts(&mut self.connection, AGAIN).await,
+            None => Ok(()),
+        }
     }
 
     async fn own_schema_is_current(&mut self) -> Result<bool, sqlx::Error> {
@@ -141,7 +153,7 @@ impl Target for Postgres {
 
     async fn lock(&mut self, wait: Duration) -> Result<(), DatabaseError> {
         self.lock = Some(RunLock::take(&self.connect, wait).await?);
-        Ok(())
+        take_for_scripts(&mut self.connection, wait).await
     }
 
     async fn prepare(&mut self) -> Result<(), DatabaseError> {
@@ -194,12 +206,17 @@ impl Target for Postgres {
         }
     }
 
+    async fn reached(&mut self, id: EventId) -> Result<Option<u64>, DatabaseError> {
+        rows::read_reached(&mut self.connection, id).await
+    }
+
     async fn close_started(&mut self, id: EventId, now: Timestamp) -> Result<(), DatabaseError> {
         let schema = self.fingerprint().await?;
         let rows = self.history().await?;
         let Some(row) = rows.iter().find(|row| row.id == id) else { return Ok(()) };
         let mut record = rows::read_record(&mut self.connection, row.position).await?;
-        let ending = Ending::of_started(row, &mut record, now, Some(schema));
+        let reached = rows::read_reached(&mut self.connection, id).await?;
+        let ending = Ending::of_started(row, &mut record, now, Some(schema), reached);
         let ended = rows::update(&mut self.connection, &ending).await;
         ended.map(drop).map_err(|error| history_error(&error))
     }

@@ -9,6 +9,7 @@ use crate::database::rows::{
     self, COLUMNS, Value, damaged, parse_record, parse_rows, parse_scripts, to_json,
 };
 use crate::database::{DatabaseError, HistoryRow, Place, Record, Unarchived};
+use crate::model::EventId;
 
 /// The table, wherever a script's own tables are.
 pub const TABLE: &str = "greffe.history";
@@ -47,7 +48,7 @@ pub async fn read_all(connection: &mut PgConnection) -> Result<Vec<HistoryRow>, 
         let after = rows.last().map_or(i64::MIN, |row| row.position);
         let sql = format!(
             "SELECT pg_catalog.json_agg(pg_catalog.json_build_array({COLUMNS}) ORDER BY position) FROM \
-             (SELECT * FROM {TABLE} WHERE position > {after} ORDER BY position LIMIT {ROWS_AT_ONCE}) AS rows"
+             (SELECT * FROM {TABLE} WHERE position OPERATOR(pg_catalog.>) {after} ORDER BY position LIMIT {ROWS_AT_ONCE}) AS rows"
         );
         let json = fetch_text(connection, sql).await.map_err(|error| history_error(&error))?;
         let read = json.map_or(Ok(Vec::new()), |json| parse_rows(&json, after))?;
@@ -68,7 +69,7 @@ pub async fn read_unarchived(
     let sql = sqlx::AssertSqlSafe(format!(
         "SELECT pg_catalog.json_build_array(pg_catalog.json_build_array({COLUMNS}))::text, record, files, \
          up_script, down_script FROM {TABLE} \
-         WHERE seq IS NULL AND state <> 'started' AND position > $1 ORDER BY position LIMIT $2"
+         WHERE seq IS NULL AND state OPERATOR(pg_catalog.<>) 'started' AND position OPERATOR(pg_catalog.>) $1 ORDER BY position LIMIT $2"
     ));
     let query = sqlx::query(sql).persistent(false).bind(after).bind(i64::from(limit));
     let rows = query.fetch_all(connection).await.map_err(|error| history_error(&error))?;
@@ -94,6 +95,16 @@ pub async fn read_record(connection: &mut PgConnection, position: i64) -> Result
     parse_record(position, record.as_deref())
 }
 
+/// The statement that a `started` row has come to.
+pub async fn read_reached(connection: &mut PgConnection, id: EventId) -> Result<Option<u64>, DatabaseError> {
+    let sql = format!(
+        "SELECT coalesce(pg_catalog.max(reached), 1)::pg_catalog.text FROM {TABLE} \
+         WHERE id OPERATOR(pg_catalog.=) '{id}' AND state OPERATOR(pg_catalog.=) 'started'"
+    );
+    let reached = fetch_text(connection, sql).await.map_err(|error| history_error(&error))?;
+    Ok(reached.and_then(|reached| reached.parse().ok()))
+}
+
 /// Adds a row.
 pub async fn insert(connection: &mut PgConnection, row: &rows::NewRow<'_>) -> Result<(), sqlx::Error> {
     let sql = sqlx::AssertSqlSafe(row.insert(TABLE, literal));
@@ -107,13 +118,12 @@ pub async fn update(connection: &mut PgConnection, ending: &rows::Ending<'_>) ->
 }
 
 /// Notes how far a script has come.
-pub async fn note_progress(
+pub async fn note_reached(
     connection: &mut PgConnection,
     position: i64,
-    record: &Record,
+    statement: usize,
 ) -> Result<bool, sqlx::Error> {
-    let record = text_literal(to_json(record));
-    let sql = format!("UPDATE {TABLE} SET record = {record} WHERE position = {position}");
+    let sql = format!("UPDATE {TABLE} SET reached = {statement} WHERE position = {position}");
     Ok(sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(connection).await?.rows_affected() == 1)
 }
 

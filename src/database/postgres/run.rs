@@ -76,6 +76,11 @@ impl Postgres {
         let after = match self.read_after(step, &mark).await {
             Ok(Some(after)) => after,
             Ok(None) => return Err(self.transaction_ended(&begun).await),
+            // What the script set or replaced keeps its own end from being read.
+            Err(DatabaseError::Schema(failure @ Failure::Server { .. })) => {
+                let failed = begun.failed_at_end(failure);
+                return self.record_failure(&begun, executed.statements, failed).await;
+            }
             Err(error) => {
                 self.rollback().await;
                 return Err(error);

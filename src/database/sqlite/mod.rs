@@ -111,12 +111,15 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Whether there is no object but greffe's own.
+    /// Whether there is nothing at all, greffe's own tables included.
     ///
     /// # Errors
     /// [`DatabaseError::Schema`].
     pub async fn is_empty(&mut self) -> Result<bool, DatabaseError> {
-        Ok(self.read_schema().await?.schema().objects.is_empty())
+        let count =
+            sqlx::query("SELECT count(*) FROM main.sqlite_schema").fetch_one(&mut self.connection).await;
+        let count: Result<i64, _> = count.and_then(|row| row.try_get(0));
+        count.map(|count| count == 0).map_err(|error| DatabaseError::Schema(failure(&error)))
     }
 
     /// Opens the database file that `url` names.
@@ -284,7 +287,7 @@ impl Target for Sqlite {
         let rows = self.history().await?;
         let Some(row) = rows.iter().find(|row| row.id == id) else { return Ok(()) };
         let mut record = rows::read_record(&mut self.connection, row.position).await?;
-        let ending = Ending::of_started(row, &mut record, now, Some(schema));
+        let ending = Ending::of_started(row, &mut record, now, Some(schema), None);
         let ended = rows::update(&mut self.connection, &ending).await;
         ended.map(drop).map_err(|error| DatabaseError::History(failure(&error)))
     }

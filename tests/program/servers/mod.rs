@@ -178,6 +178,24 @@ impl Database {
         &self.clients.administrator
     }
 
+    /// A user who may make databases for a replay, look at this one, and nothing else.
+    pub fn replayer(&self) -> Login {
+        let login = Login { user: "replayer".to_owned(), password: "geheim-replayer".to_owned() };
+        let create = match self.clients.engine.scheme() {
+            "postgres" => "DO $$ BEGIN CREATE ROLE replayer LOGIN CREATEDB PASSWORD 'geheim-replayer'; \
+                           EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+                .to_owned(),
+            _ => format!(
+                "CREATE USER IF NOT EXISTS replayer@localhost IDENTIFIED BY 'geheim-replayer'; \
+                 GRANT ALL ON `greffe\\_replay\\_%`.* TO replayer@localhost; \
+                 GRANT SELECT ON `{}`.* TO replayer@localhost",
+                self.name
+            ),
+        };
+        self.sql_as(self.administrator(), &create).unwrap();
+        login
+    }
+
     /// The address with the user's password.
     pub fn url(&self) -> String {
         self.url_as(self.user())
