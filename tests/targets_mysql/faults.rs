@@ -155,6 +155,7 @@ async fn a_schema_that_cannot_be_read_afterwards_costs_no_outcome() {
     let record = target.unarchived(0, 9).await.unwrap().remove(0).record.unwrap();
     assert_eq!(record.schema.unwrap().after, Some(target.fingerprint().await.unwrap().1));
 
+    target.close().await;
     let hidden = "CREATE PROCEDURE p() SELECT 1";
     let mut target = open_locked(&database.url()).await;
     let mut script = step("2", "CREATE TABLE v (a int);\nSELECT SLEEP(3);\n");

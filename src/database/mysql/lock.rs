@@ -12,6 +12,8 @@ use super::failure::failure;
 use crate::database::{DatabaseError, Failure, LockHolder};
 
 const POLL: Duration = Duration::from_millis(50);
+/// What the session of a run that has ended may need to end too.
+pub const GRACE: Duration = Duration::from_secs(2);
 
 /// `greffe:` and the beginning of the SHA-256 of the database's name: names of locks have at most 64 characters,
 /// and all databases of a server share them.

@@ -164,7 +164,8 @@ impl Target for Mysql {
         let lock = lock::name_of(&self.database);
         lock::take(&mut self.own, &lock, wait).await?;
         self.lock = Some(lock);
-        lock::until_free(&mut self.own, &lock::name_for_scripts(&self.database), wait).await
+        let scripts = lock::name_for_scripts(&self.database);
+        lock::until_free(&mut self.own, &scripts, wait.max(lock::GRACE)).await
     }
 
     async fn prepare(&mut self) -> Result<(), DatabaseError> {

@@ -141,8 +141,10 @@ impl Mysql {
             return Ok(scripts);
         }
         let mut scripts = self.connector.scripts(self.identity.engine).await?;
-        let name = lock::name_for_scripts(&self.database);
-        lock::take(&mut scripts.connection, &name, AGAIN).await?;
+        if self.lock.is_some() {
+            let name = lock::name_for_scripts(&self.database);
+            lock::take(&mut scripts.connection, &name, AGAIN).await?;
+        }
         Ok(scripts)
     }
 

@@ -12,6 +12,8 @@ use super::session::{fetch_json, fetch_text};
 use crate::database::{DatabaseError, LockHolder};
 
 const POLL: Duration = Duration::from_millis(50);
+/// What the session of a run that has ended may need to end too.
+pub const GRACE: Duration = Duration::from_secs(2);
 /// For how long a lock that was seen is believed to be held.
 const FRESH: Duration = Duration::from_secs(1);
 

@@ -153,7 +153,7 @@ impl Target for Postgres {
 
     async fn lock(&mut self, wait: Duration) -> Result<(), DatabaseError> {
         self.lock = Some(RunLock::take(&self.connect, wait).await?);
-        take_for_scripts(&mut self.connection, wait).await
+        take_for_scripts(&mut self.connection, wait.max(lock::GRACE)).await
     }
 
     async fn prepare(&mut self) -> Result<(), DatabaseError> {
