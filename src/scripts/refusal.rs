@@ -43,7 +43,7 @@ pub enum Reason {
     )]
     TextMeaning(&'static str),
     /// A statement that takes back what greffe set up on its connection.
-    #[error("{0} takes back settings that greffe's connection needs: reset one setting by its name")]
+    #[error("{0} takes back what greffe's connection needs: remove it, or reset one setting by its name")]
     SessionReset(&'static str),
     /// `LOAD DATA LOCAL`.
     #[error("{0} reads a file of the machine that greffe runs on: use INSERT, or a file of the server")]

@@ -285,6 +285,28 @@ async fn a_scratch_database_comes_and_goes() {
     assert_eq!(database.0.sql(count), "0");
 }
 
+#[tokio::test]
+async fn operators_of_others_do_not_hide_rows() {
+    let database = OnPostgres::new("operators");
+    let mut target = database.ready().await;
+    done(&mut target, &step("1", &["CREATE TABLE a (x integer)"])).await;
+    target.close().await;
+    let hide = format!(
+        "CREATE SCHEMA evil; \
+         CREATE FUNCTION evil.never(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT false'; \
+         CREATE OPERATOR evil.<> (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.never); \
+         CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.never); \
+         ALTER DATABASE {} SET search_path = evil, public, pg_catalog",
+        database.0.name()
+    );
+    database.0.sql(&hide);
+    let mut target = database.ready().await;
+    assert_eq!(target.history().await.unwrap().len(), 1);
+    assert_eq!(target.unarchived(0, 9).await.unwrap().len(), 1);
+    done(&mut target, &step("2", &["CREATE TABLE b (x integer)"])).await;
+    assert_eq!(target.unarchived(0, 9).await.unwrap().len(), 2);
+}
+
 /// A way to a server that can swallow what it answers.
 struct Proxy {
     port: u16,

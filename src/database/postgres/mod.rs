@@ -84,7 +84,7 @@ impl Postgres {
 
     async fn connect(mut connect: PgConnectOptions) -> Result<Self, DatabaseError> {
         let (mut connection, mut session) = Session::connect(&connect).await?;
-        if let Some(path) = session.path_without_own_schema() {
+        if let Some(path) = session.safer_path() {
             connect = connect.options([("search_path", path)]);
             connection.close().await.ok();
             (connection, session) = Session::connect(&connect).await?;

@@ -73,14 +73,18 @@ impl Session {
         fetch_json(connection, sql).await
     }
 
-    /// A path without `"$user"`, where that is greffe's own schema: a user of this name would create there what
-    /// belongs to nobody but greffe. `None` where the path can stay.
-    pub fn path_without_own_schema(&self) -> Option<String> {
-        let parts = || self.state.search_path.split(',').map(str::trim);
-        if self.state.user != super::OWN_SCHEMA || !parts().any(|part| part == USER_IN_PATH) {
-            return None;
-        }
-        Some(parts().filter(|part| *part != USER_IN_PATH).collect::<Vec<_>>().join(", "))
+    /// A path for greffe and for scripts, where the one that database or role came with is none: without `"$user"`
+    /// where that is greffe's own schema, for a user of this name would create there what belongs to nobody but
+    /// greffe; and without `pg_catalog`, which then is the first, so that nobody's operators stand for the server's.
+    pub fn safer_path(&self) -> Option<String> {
+        let parts: Vec<&str> = self.state.search_path.split(',').map(str::trim).collect();
+        let is_kept = |part: &&str| {
+            let own = *part == USER_IN_PATH && self.state.user == super::OWN_SCHEMA;
+            !own && part.trim_matches('"') != "pg_catalog"
+        };
+        let kept: Vec<&str> = parts.iter().copied().filter(is_kept).collect();
+        let alone = parts.len() == 1 && parts.iter().any(|part| part.trim_matches('"') == "pg_catalog");
+        (kept.len() < parts.len() && !alone).then(|| kept.join(", "))
     }
 
     /// Makes a connection that a script used what it was at first; outside a transaction.

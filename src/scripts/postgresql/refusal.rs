@@ -45,6 +45,8 @@ fn session(words: &[&str]) -> Option<Reason> {
     match words {
         ["DISCARD", "ALL", ..] => Some(Reason::SessionReset("DISCARD ALL")),
         ["RESET", "ALL", ..] => Some(Reason::SessionReset("RESET ALL")),
+        // What greffe prepared there is how it reads what the script did.
+        ["DEALLOCATE", ..] => Some(Reason::SessionReset("DEALLOCATE")),
         _ => None,
     }
 }
@@ -169,6 +171,7 @@ mod tests {
             ("SELECT pg_catalog.set_config('client_encoding', 'sjis', false)", setting("client_encoding")),
             ("DISCARD ALL", Reason::SessionReset("DISCARD ALL")),
             ("RESET ALL", Reason::SessionReset("RESET ALL")),
+            ("deallocate prepare greffe_mark", Reason::SessionReset("DEALLOCATE")),
             ("SELECT 'a", Reason::Unterminated(Piece::Literal)),
             ("SELECT 1 /* a", Reason::Unterminated(Piece::Comment)),
             ("/* a", Reason::Unterminated(Piece::Comment)),
