@@ -39,6 +39,8 @@ struct Proxy {
 struct Shared {
     upstream: u16,
     messages: AtomicUsize,
+    /// Connections that are not at their end.
+    open: AtomicUsize,
     /// The message at which it happens, from 1.
     at: usize,
     fault: Fault,
@@ -55,6 +57,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             upstream,
             messages: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
             at,
             fault,
             server: server.clone(),
@@ -65,7 +68,11 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let shared = accepting.clone();
-                thread::spawn(move || shared.pass(client));
+                shared.open.fetch_add(1, Ordering::SeqCst);
+                thread::spawn(move || {
+                    shared.pass(client);
+                    shared.open.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
         Self { port, shared }
@@ -149,6 +156,8 @@ fn disturbed(server: &Arc<Mutex<Server>>, fault: Fault, at: usize) -> Option<Out
     *proxy.shared.program.lock().unwrap() = Some(child.id());
     let output = child.wait_with_output().unwrap();
     let first = output.status.code();
+    // Its last message may still be on the way.
+    assert!(poll(LIMIT, || proxy.shared.open.load(Ordering::SeqCst) == 0));
     if fault == Fault::ServerKilled && proxy.shared.messages.load(Ordering::SeqCst) >= at {
         server.lock().unwrap().restart();
     }
