@@ -46,7 +46,11 @@ fn session(words: &[&str]) -> Option<Reason> {
         ["DISCARD", "ALL", ..] => Some(Reason::SessionReset("DISCARD ALL")),
         ["RESET", "ALL", ..] => Some(Reason::SessionReset("RESET ALL")),
         // What greffe prepared there is how it reads what the script did.
-        ["DEALLOCATE", ..] => Some(Reason::SessionReset("DEALLOCATE")),
+        ["DEALLOCATE", name] | ["DEALLOCATE", "PREPARE", name]
+            if *name == "ALL" || name.starts_with("GREFFE_") =>
+        {
+            Some(Reason::SessionReset("DEALLOCATE"))
+        }
         _ => None,
     }
 }
@@ -172,6 +176,7 @@ mod tests {
             ("DISCARD ALL", Reason::SessionReset("DISCARD ALL")),
             ("RESET ALL", Reason::SessionReset("RESET ALL")),
             ("deallocate prepare greffe_mark", Reason::SessionReset("DEALLOCATE")),
+            ("DEALLOCATE ALL;", Reason::SessionReset("DEALLOCATE")),
             ("SELECT 'a", Reason::Unterminated(Piece::Literal)),
             ("SELECT 1 /* a", Reason::Unterminated(Piece::Comment)),
             ("/* a", Reason::Unterminated(Piece::Comment)),
