@@ -84,11 +84,19 @@ impl Scratch {
                 Ok(Self { database: Database::Sqlite(Box::new(database)) })
             }
             (Engine::Postgresql, Some(url)) if Postgres::accepts(url) => {
-                let database = Postgres::create_scratch(url, options).await?;
+                let mut database = Postgres::create_scratch(url, options).await?;
+                if !database.is_empty().await? {
+                    database.drop_scratch().await?;
+                    return Err(DatabaseError::NotEmpty);
+                }
                 Ok(Self { database: Database::Postgres(Box::new(database)) })
             }
             (Engine::Mysql | Engine::Mariadb, Some(url)) if Mysql::accepts(url) => {
-                let database = Mysql::create_scratch(url, options).await?;
+                let mut database = Mysql::create_scratch(url, options).await?;
+                if !database.is_empty().await? {
+                    database.drop_scratch().await?;
+                    return Err(DatabaseError::NotEmpty);
+                }
                 Ok(Self { database: Database::Mysql(Box::new(database)) })
             }
             (_, None) => Err(DatabaseError::Url("a server is needed: name one where a database can be made")),

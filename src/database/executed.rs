@@ -1,8 +1,30 @@
 //! What came of a script's statements, and what a row says of it; the same on every engine.
 
+use sqlx::migrate::MigrateError;
+
 use crate::crypto::Digest;
-use crate::database::Failure;
-use crate::model::{ErrorCode, SchemaChange, StatementRun};
+use crate::database::{DatabaseError, Failure, Step};
+use crate::model::{ErrorCode, SchemaChange, StatementRun, Timestamp};
+
+/// A run that has begun.
+pub struct Begun<'a> {
+    pub step: &'a Step,
+    pub position: i64,
+    pub started_at: Timestamp,
+    pub clock: &'a dyn Fn() -> Timestamp,
+}
+
+impl Begun<'_> {
+    /// A script's end is never before its start, whatever the clock does.
+    pub fn finished_at(&self) -> Timestamp {
+        (self.clock)().max(self.started_at)
+    }
+
+    /// A failure that shows after the last statement.
+    pub fn failed_at_end(&self, failure: Failure) -> Failed {
+        Failed { failure, statement: self.step.statements.len() as u64 }
+    }
+}
 
 /// The error that a script ended with, and the statement that it belongs to, from 1.
 #[derive(Clone)]
@@ -43,4 +65,13 @@ pub fn schema_change(before: Fingerprint, after: Fingerprint) -> Option<SchemaCh
     let algorithm = before.or(after)?.0.to_owned();
     let digest = |fingerprint: Fingerprint| fingerprint.map(|(_, digest)| digest);
     Some(SchemaChange { algorithm, before: digest(before), after: digest(after) })
+}
+
+/// What to say when greffe's own table could not be brought up to date; `failure` reads an error of the driver.
+pub fn own_schema_error(error: MigrateError, failure: impl FnOnce(&sqlx::Error) -> Failure) -> DatabaseError {
+    DatabaseError::OwnSchema(match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failure(&error),
+        MigrateError::VersionMissing(_) => Failure::Driver("the table was made by a newer greffe"),
+        _ => Failure::Driver("the table is not as this greffe made it"),
+    })
 }

@@ -1,7 +1,7 @@
 //! The fingerprint of a PostgreSQL schema.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use greffe::database::Access;
 use greffe::database::postgres::Postgres;
@@ -151,66 +151,4 @@ async fn owners_and_grants_have_a_digest_of_their_own() {
         assert_ne!(before.grants.unwrap().digest, after.grants.as_ref().unwrap().digest, "{grant}");
         before = after;
     }
-}
-
-/// Prints what the fingerprint costs; `cargo test --release` with `--ignored --nocapture`.
-#[tokio::test]
-#[ignore = "it measures"]
-async fn costs() {
-    let database = OnPostgres::new("large").0;
-    database.sql(&tables(2000));
-    let mut target = Postgres::open(&database.url(), OnPostgres::options(Access::Read)).await.unwrap();
-    for _ in 0..4 {
-        let begin = Instant::now();
-        target.fingerprint().await.unwrap();
-        println!("2,000 tables of 10 columns: {:?}", begin.elapsed());
-    }
-    let mut sides = Vec::new();
-    for fingerprint in [true, false] {
-        let database = OnPostgres::new("small");
-        database.0.sql(&tables(150));
-        sides.push((database.ready().await, Vec::new(), fingerprint));
-        std::mem::forget(database);
-    }
-    // Alternately, so that both meet the same machine.
-    for n in 0..600 {
-        for (target, times, fingerprint) in &mut sides {
-            let mut step = step(
-                &n.to_string(),
-                &[
-                    &format!(
-                        "CREATE TABLE r{n} (x integer PRIMARY KEY, y text NOT NULL, z timestamptz DEFAULT now())"
-                    ),
-                    &format!("CREATE INDEX ON r{n} (y)"),
-                    &format!("DROP TABLE r{n}"),
-                    &format!("ALTER TABLE t{} ADD COLUMN r{n} integer", n % 150),
-                ],
-            );
-            step.record.schema = step.record.schema.filter(|_| *fingerprint);
-            let begin = Instant::now();
-            assert_eq!(target.run(&step, None, &clock).await.unwrap(), StepOutcome::Done);
-            times.push(begin.elapsed());
-        }
-    }
-    for (_, mut times, fingerprint) in sides {
-        times.sort_unstable();
-        let [low, median] = [times[60], times[300]];
-        println!(
-            "150 tables, fingerprint {fingerprint}: a migration takes {median:?}, the 10th percentile {low:?}"
-        );
-    }
-}
-
-/// Tables of ten columns, each with a key, an index and a check.
-fn tables(count: usize) -> String {
-    let table = |n: usize| {
-        format!(
-            "CREATE TABLE t{n} (id bigint PRIMARY KEY, a text NOT NULL, b varchar(20) DEFAULT 'x', c integer CHECK (c > 0), \
-             d timestamptz DEFAULT now(), e numeric(10, 2), f boolean NOT NULL DEFAULT false, g uuid, h jsonb, i date); \
-             CREATE INDEX ON t{n} (a, c);\n"
-        )
-    };
-    // A transaction syncs once, and locks what it creates.
-    let tables: Vec<String> = (0..count).map(table).collect();
-    tables.chunks(100).map(|tables| format!("BEGIN;\n{}COMMIT;\n", tables.concat())).collect()
 }

@@ -288,32 +288,3 @@ async fn a_step_says_what_the_schema_was_before_and_after() {
     let changes: Vec<_> = changes.map(|change| (change.before.unwrap(), change.after.unwrap())).collect();
     assert_eq!(changes, [(empty, one), (one, one), (one, two)]);
 }
-
-/// Measures; `cargo test --release --test targets_mysql -- --ignored --nocapture many_tables`.
-#[tokio::test]
-#[ignore = "it measures"]
-async fn many_tables_are_read_in_time() {
-    let database = database("many");
-    let columns: String = (0..9).map(|n| format!(", c{n} varchar(40) NOT NULL DEFAULT ''")).collect();
-    let tables: String =
-        (0..2000).map(|n| format!("CREATE TABLE t{n} (id int PRIMARY KEY{columns}, KEY (c1));")).collect();
-    database.sql(&tables);
-    let mut target = Mysql::open(&database.url(), READ).await.unwrap();
-    for _ in 0..4 {
-        let begin = std::time::Instant::now();
-        target.fingerprint().await.unwrap();
-        println!("2000 tables of 10 columns: {:?}", begin.elapsed());
-    }
-    for (hint, sql) in
-        [("definition", "CREATE TABLE x{n} (a int);\n"), ("rows", "INSERT INTO x0 VALUES (1);\n")]
-    {
-        let few = crate::steps::database("few");
-        let mut small = open_locked(&few.url()).await;
-        apply(&mut small, "0", "CREATE TABLE x0 (a int);\n").await;
-        let begin = std::time::Instant::now();
-        for n in 1..=100 {
-            apply(&mut small, &n.to_string(), &sql.replace("{n}", &n.to_string())).await;
-        }
-        println!("100 scripts of one {hint} each, few tables: {:?}", begin.elapsed());
-    }
-}

@@ -21,15 +21,16 @@ mod script;
 use std::time::Duration;
 
 use sqlx::Connection as _;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{
-    DatabaseError, Declaration, Failure, HistoryRow, Options, Place, Schema, Step, StepOutcome, Target,
+    DatabaseError, Declaration, HistoryRow, Options, Place, Schema, Step, StepOutcome, Target,
     TargetIdentity, Unarchived,
 };
 use crate::crypto::Digest;
+use crate::database::executed::own_schema_error;
 use crate::database::rows::NewRow;
 use crate::model::{EventId, Timestamp};
 use connect::{Connector, ScriptSession};
@@ -173,13 +174,7 @@ impl Target for Mysql {
             return Ok(());
         }
         self.forget_unfinished_migrations().await?;
-        own_migrations().run(&mut self.own).await.map_err(|error| {
-            DatabaseError::OwnSchema(match error {
-                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failure(&error),
-                MigrateError::VersionMissing(_) => Failure::Driver("the table was made by a newer greffe"),
-                _ => Failure::Driver("the table is not as this greffe made it"),
-            })
-        })
+        own_migrations().run(&mut self.own).await.map_err(|error| own_schema_error(error, failure))
     }
 
     async fn history(&mut self) -> Result<Vec<HistoryRow>, DatabaseError> {

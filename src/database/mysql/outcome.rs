@@ -8,8 +8,8 @@ use super::Mysql;
 use super::failure::{history_error, is_lost};
 use super::rows::{self, execute, literal};
 use crate::database::rows::Ending;
-use crate::database::{DatabaseError, RowState, Target as _};
-use crate::model::{ErrorCode, EventId, EventKind, SchemaChange, Timestamp};
+use crate::database::{DatabaseError, Target as _};
+use crate::model::{EventId, Timestamp};
 
 /// For how long a lost connection is made anew: a server that restarts needs seconds.
 const RECONNECT: Duration = Duration::from_secs(20);
@@ -91,23 +91,12 @@ impl Mysql {
 
     /// Ends a row that a crash left: it failed at the statement that it reached, and what had run by then stays.
     pub(super) async fn end_started(&mut self, id: EventId, now: Timestamp) -> Result<(), DatabaseError> {
-        let (algorithm, after) = self.fingerprint().await?;
+        let schema = self.fingerprint().await?;
         let started = rows::read_started(&mut self.own, &self.table, id).await?;
         let Some((position, mut record, reached)) = started else { return Ok(()) };
         let rows = self.history().await?;
         let Some(row) = rows.iter().find(|row| row.position == position) else { return Ok(()) };
-        if let Some(change) = &mut record.schema {
-            *change =
-                SchemaChange { algorithm: algorithm.to_owned(), before: change.before, after: Some(after) };
-        }
-        record.error = Some(ErrorCode { code: "interrupted".to_owned(), statement: reached.unwrap_or(1) });
-        let ending = Ending {
-            position,
-            event: EventKind::Fail,
-            state: RowState::Partial,
-            finished_at: now.max(row.started_at),
-            record: &record,
-        };
+        let ending = Ending::of_started(row, &mut record, now, Some(schema), reached);
         self.write_outcome(&ending, id).await
     }
 }

@@ -9,10 +9,10 @@ use sqlx::postgres::PgConnection;
 
 use super::failure::{answer, failure_in_use, schema_error};
 use super::outcome::Executed;
-use super::run::{Begun, insert_error};
+use super::run::insert_error;
 use super::session::fetch_json;
 use super::{Postgres, rows};
-use crate::database::executed::{Failed, Fingerprint, schema_change};
+use crate::database::executed::{Begun, Failed, Fingerprint, schema_change};
 use crate::database::rows::{Ending, NewRow};
 use crate::database::{DatabaseError, Failure, RowState, Step, StepOutcome, Target as _};
 use crate::model::{EventKind, Timestamp};

@@ -16,7 +16,7 @@ mod session;
 use std::time::Duration;
 
 use sqlx::Connection as _;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use super::rows::{Ending, NewRow};
@@ -25,6 +25,7 @@ use super::{
     TargetIdentity, Unarchived,
 };
 use crate::crypto::Digest;
+use crate::database::executed::own_schema_error;
 use crate::model::{Engine, EventId, Timestamp};
 use failure::{failure_in_use, history_error};
 use fingerprint::{ALGORITHM, Known};
@@ -161,15 +162,10 @@ impl Target for Postgres {
         if current.map_err(|error| DatabaseError::OwnSchema(failure_in_use(&error)))? {
             return Ok(());
         }
-        own_migrations().run(&mut self.connection).await.map_err(|error| {
-            DatabaseError::OwnSchema(match error {
-                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-                    failure_in_use(&error)
-                }
-                MigrateError::VersionMissing(_) => Failure::Driver("the table was made by a newer greffe"),
-                _ => Failure::Driver("the table is not as this greffe made it"),
-            })
-        })
+        own_migrations()
+            .run(&mut self.connection)
+            .await
+            .map_err(|error| own_schema_error(error, failure_in_use))
     }
 
     async fn history(&mut self) -> Result<Vec<HistoryRow>, DatabaseError> {

@@ -11,7 +11,7 @@ use super::fingerprint::{self, ALGORITHM, Known, MARK, Mark, parse_mark};
 use super::outcome::{Executed, execute_in_turn};
 use super::rows::{self, TABLE, literal};
 use super::session::{DURABLE, Session, State, disturbs, fetch_text};
-use crate::database::executed::{Failed, Fingerprint, schema_change};
+use crate::database::executed::{Begun, Failed, Fingerprint, schema_change};
 use crate::database::rows::{Ending, NewRow};
 use crate::database::{DatabaseError, Failure, Record, RowState, Step, StepOutcome, Target as _};
 use crate::model::{EventId, EventKind, StatementRun, Timestamp};
@@ -22,26 +22,6 @@ pub struct Ahead {
     position: i64,
     started_at: Timestamp,
     mark: Mark,
-}
-
-/// A run that has begun.
-pub struct Begun<'a> {
-    pub step: &'a Step,
-    pub position: i64,
-    pub started_at: Timestamp,
-    pub clock: &'a dyn Fn() -> Timestamp,
-}
-
-impl Begun<'_> {
-    /// A script's end is never before its start, whatever the clock does.
-    pub fn finished_at(&self) -> Timestamp {
-        (self.clock)().max(self.started_at)
-    }
-
-    /// A failure that shows after the last statement.
-    pub fn failed_at_end(&self, failure: Failure) -> Failed {
-        Failed { failure, statement: self.step.statements.len() as u64 }
-    }
 }
 
 /// What a transaction is like after its script.

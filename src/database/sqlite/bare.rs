@@ -2,10 +2,10 @@
 
 use sqlx::Row as _;
 
-use super::run::{Begun, history_error};
+use super::run::history_error;
 use super::script::execute_script;
 use super::{Sqlite, rows};
-use crate::database::executed::{Failed, schema_change};
+use crate::database::executed::{Begun, Failed, schema_change};
 use crate::database::rows::{Ending, NewRow};
 use crate::database::{DatabaseError, Failure, RowState, Step, StepOutcome};
 use crate::model::{EventKind, Timestamp};

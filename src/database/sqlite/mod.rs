@@ -22,6 +22,7 @@ use super::{
     Target, TargetIdentity, Unarchived,
 };
 use crate::crypto::Digest;
+use crate::database::executed::own_schema_error;
 use crate::database::rows::Ending;
 use crate::model::{Engine, EventId, Timestamp};
 use fingerprint::Known;
@@ -239,16 +240,7 @@ impl Target for Sqlite {
         if self.own_schema_is_current().await {
             return Ok(());
         }
-        own_migrations().run(&mut self.connection).await.map_err(|error| {
-            DatabaseError::OwnSchema(match error {
-                sqlx::migrate::MigrateError::Execute(error)
-                | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => failure(&error),
-                sqlx::migrate::MigrateError::VersionMissing(_) => {
-                    Failure::Driver("the table was made by a newer greffe")
-                }
-                _ => Failure::Driver("the table is not as this greffe made it"),
-            })
-        })
+        own_migrations().run(&mut self.connection).await.map_err(|error| own_schema_error(error, failure))
     }
 
     async fn history(&mut self) -> Result<Vec<HistoryRow>, DatabaseError> {

@@ -10,7 +10,7 @@ use super::fingerprint::ALGORITHM;
 use super::rows::{self, TABLE, literal};
 use super::script::execute_script;
 use super::{Sqlite, failure};
-use crate::database::executed::{Failed, Fingerprint, schema_change};
+use crate::database::executed::{Begun, Failed, Fingerprint, schema_change};
 use crate::database::rows::{Ending, NewRow};
 use crate::database::{
     DatabaseError, Declaration, Failure, Record, RowState, Step, StepOutcome, Target as _,
@@ -32,26 +32,6 @@ pub struct Ahead {
     started_at: Timestamp,
     /// SQLite's counter of schema changes at that time.
     counter: i64,
-}
-
-/// A run that has begun.
-pub struct Begun<'a> {
-    pub step: &'a Step,
-    pub position: i64,
-    pub started_at: Timestamp,
-    pub clock: &'a dyn Fn() -> Timestamp,
-}
-
-impl Begun<'_> {
-    /// A script's end is never before its start, whatever the clock does.
-    pub fn finished_at(&self) -> Timestamp {
-        (self.clock)().max(self.started_at)
-    }
-
-    /// A failure that shows after the last statement.
-    pub fn failed_at_end(&self, failure: Failure) -> Failed {
-        Failed { failure, statement: self.step.statements.len() as u64 }
-    }
 }
 
 impl Sqlite {
