@@ -29,7 +29,15 @@ fn not_of_extension(catalog: &str, number: &str) -> String {
 }
 
 fn comment(catalog: &str, number: &str) -> String {
-    format!("'comment ' || obj_description({number}, '{catalog}')")
+    format!("'comment ' || {}", description(catalog, number))
+}
+
+/// The comment on an object. The server would plan the body of `obj_description` anew for each query.
+fn description(catalog: &str, number: &str) -> String {
+    format!(
+        "(SELECT d.description FROM pg_description AS d WHERE d.objoid = {number} \
+         AND d.classoid = '{catalog}'::regclass AND d.objsubid = 0)"
+    )
 }
 
 fn sorted_options(options: &str) -> String {

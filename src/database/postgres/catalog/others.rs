@@ -1,6 +1,6 @@
 //! Functions, types, and what else a schema has.
 
-use super::{USER_SCHEMA, comment, lines, not_of_extension, sorted_options};
+use super::{USER_SCHEMA, comment, description, lines, not_of_extension, sorted_options};
 
 /// Functions, procedures and aggregates, under a condition.
 pub fn functions(condition: &str) -> String {
@@ -58,7 +58,7 @@ pub fn types(condition: &str) -> String {
     ]);
     let constraint = lines(&[
         "'constraint ' || quote_ident(k.conname) || ' ' || pg_get_constraintdef(k.oid)",
-        "'comment on it ' || obj_description(k.oid, 'pg_constraint')",
+        &format!("'comment on it ' || {}", description("pg_constraint", "k.oid")),
     ]);
     format!(
         "SELECT 't' AS class, y.oid, CASE y.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' WHEN 'r' THEN 'range' ELSE 'base type' END AS kind,

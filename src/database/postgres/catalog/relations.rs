@@ -1,7 +1,8 @@
 //! Tables, views, sequences, indexes and composite types.
 
 use super::{
-    COMMENT_CATALOGS, RELATION_CATALOGS, USER_SCHEMA, changes, lines, not_of_extension, sorted_options,
+    COMMENT_CATALOGS, RELATION_CATALOGS, USER_SCHEMA, changes, comment, description, lines, not_of_extension,
+    sorted_options,
 };
 
 /// Which relations to read.
@@ -174,7 +175,7 @@ fn headers() -> String {
         "CASE WHEN rels.relforcerowsecurity THEN 'row security forced' END",
         "CASE WHEN rels.relreplident IN ('f', 'n', 'i') AND rels.relkind IN ('r', 'p', 'm') \
          THEN 'replica identity ' || rels.relreplident::text END",
-        "'comment ' || obj_description(rels.oid, 'pg_class')",
+        &comment("pg_class", "rels.oid"),
     ]);
     format!("{PART} 0 AS place, {details} AS lines FROM rels")
 }
@@ -244,7 +245,7 @@ fn sequences() -> String {
 
 /// What hangs on a table, by name.
 fn of_tables(catalog: &str, table: &str, name: &str, condition: &str, text: &str, place: u8) -> String {
-    let details = lines(&[text, &format!("'comment on it ' || obj_description(x.oid, '{catalog}')")]);
+    let details = lines(&[text, &format!("'comment on it ' || {}", description(catalog, "x.oid"))]);
     format!(
         "{PART} {place}, string_agg({details}, E'\\n' ORDER BY x.{name} COLLATE \"C\")
          FROM rels JOIN {catalog} AS x ON x.{table} = rels.oid WHERE {condition} GROUP BY rels.oid, rels.kind, rels.name"
