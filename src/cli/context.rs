@@ -9,13 +9,15 @@ use zeroize::Zeroizing;
 
 use super::error::CliError;
 use super::settings::{
-    Anchor as SettingsAnchor, DatabaseSource, DatabaseUrl, Environment, Overrides, Secret, Settings,
+    Anchor as SettingsAnchor, DatabaseSource, DatabaseUrl, Environment, Overrides, ReplicaSettings, Secret,
+    Settings,
 };
 use crate::chain::{Anchor, Options as VerifyOptions};
 use crate::crypto::{KeyTextError, PrivateKey, parse_private_key};
 use crate::database::{Access, Database, DatabaseError, Options, Scratch};
 use crate::model::{Actor, Engine};
 use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpsError, Project};
+use crate::store::remote::{AnyReplica, NamedReplica, Patience};
 
 /// What every command gets.
 pub struct Context {
@@ -169,6 +171,23 @@ fn options(settings: &Settings, access: Access) -> Options {
         lock_timeout: settings.lock_timeout,
         statement_timeout: settings.statement_timeout,
     }
+}
+
+/// The replicas of the settings; nothing is asked of them yet.
+pub fn replicas(settings: &Settings) -> Result<Vec<NamedReplica>, CliError> {
+    let open = |replica: &ReplicaSettings| {
+        let failed = |error: String| CliError::usage(format!("replica {}: {error}", replica.name));
+        let authorization = replica.authorization(settings).map_err(|error| {
+            let source = replica.authorization.as_ref().map(ToString::to_string).unwrap_or_default();
+            failed(format!("`authorization` is `{source}`, but {error}"))
+                .hint("set it to `bearer:TOKEN` or `basic:USER:PASSWORD`")
+        })?;
+        let patience = Patience { request: replica.timeout, total: settings.replication_deadline };
+        let (name, url) = (replica.name.clone(), replica.url.clone());
+        let replica = AnyReplica::new(&url, authorization, patience);
+        Ok(NamedReplica { name, url, replica: replica.map_err(|error| failed(error.to_string()))? })
+    };
+    settings.replicas.iter().map(open).collect()
 }
 
 /// The signing key, opened when it is needed.

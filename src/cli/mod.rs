@@ -1,7 +1,7 @@
 //! The command line: reads arguments and settings, chooses adapters, talks to people. No rules here.
 //!
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 done or verified,
-//! 1 findings, 2 wrong usage or settings, 3 could not finish, 70 a bug.
+//! 1 findings, 2 wrong usage or settings, 3 could not finish, 4 archived and not yet replicated, 70 a bug.
 
 mod commands;
 mod context;
@@ -28,6 +28,8 @@ pub enum Exit {
     Findings = 1,
     Usage = 2,
     Unfinished = 3,
+    /// Archived, and not yet with the replicas that have to have it.
+    Undelivered = 4,
 }
 
 /// What the process ends with when greffe itself is wrong.

@@ -11,6 +11,7 @@ mod keys;
 mod load;
 mod nearest;
 mod render;
+mod replicas;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use environment::Environment;
 pub use error::{Place, Problem, Reason, SettingsError, SourceError};
 pub use keys::{CONFIG_VARIABLE, DefaultValue, Id, KEY_VARIABLE, KEYS, Key, Kind, OTHER_VARIABLES, TABLES};
 pub use render::{NewSettings, render_new};
+pub use replicas::{FIELDS, ReplicaSettings};
 pub use secret::{ReadError, SIZE_LIMIT, Secret, SecretSource};
 pub use value::{Anchor, LONGEST_DURATION, NotAnchor, parse_duration, render_duration};
 
@@ -74,6 +76,12 @@ pub struct Settings {
     pub trust: Vec<Anchor>,
     /// `verify.time-tolerance`: how far times may run backwards.
     pub time_tolerance: Duration,
+    /// `replication.required`: replicas that must answer before anything is applied.
+    pub replication_required: usize,
+    /// `replication.deadline`: how long a run waits for each replica.
+    pub replication_deadline: Duration,
+    /// `[[replica]]`: where copies are kept.
+    pub replicas: Vec<ReplicaSettings>,
     environment: Environment,
 }
 
@@ -102,6 +110,8 @@ pub struct Overrides {
     pub fingerprint: Option<bool>,
     pub trust: Option<Vec<String>>,
     pub time_tolerance: Option<String>,
+    pub replication_required: Option<String>,
+    pub replication_deadline: Option<String>,
 }
 
 impl Overrides {
@@ -131,6 +141,8 @@ impl Overrides {
                 self.trust.as_ref().map(|trust| Given::List(anchors(trust)))
             }
             Id::TimeTolerance => text(&self.time_tolerance),
+            Id::ReplicationRequired => text(&self.replication_required),
+            Id::ReplicationDeadline => text(&self.replication_deadline),
         }
     }
 }
@@ -184,6 +196,9 @@ impl Settings {
             fingerprint: true,
             trust: Vec::new(),
             time_tolerance: Duration::from_secs(5),
+            replication_required: 0,
+            replication_deadline: Duration::from_secs(60),
+            replicas: Vec::new(),
             environment: environment.clone(),
         }
     }

@@ -13,7 +13,7 @@ use crate::codec::statement::decode_statement;
 use crate::codec::unixfs::decode_file_node;
 use crate::crypto::PrivateKey;
 use crate::model::{ChainName, Cid, Codec, ENTRIES_WIDTH, EventId, Head, Manifest, Statement};
-use crate::store::{Archive, HeadFile, Rewritten, Torn};
+use crate::store::{Archive, ArchiveError, HeadFile, Rewritten, Torn};
 
 /// A file that is put together in memory is no larger.
 const FILE_LIMIT: u64 = 256 << 20;
@@ -98,6 +98,15 @@ impl ChainReader {
     /// [`OpsError::BlockMissing`] when it is not there.
     pub fn block(&self, what: &'static str, cid: &Cid) -> Result<Vec<u8>, OpsError> {
         self.archive.get(cid)?.ok_or(OpsError::BlockMissing { what, cid: *cid })
+    }
+
+    /// A block's bytes, as the archive itself tells of it.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Missing`] when it is not there.
+    pub fn archived(&self, cid: &Cid) -> Result<Vec<u8>, ArchiveError> {
+        let missing = || ArchiveError::Missing { path: self.archive.path().to_owned(), cid: *cid };
+        self.archive.get(cid)?.ok_or_else(missing)
     }
 
     fn head_block(&self) -> Result<Head, OpsError> {

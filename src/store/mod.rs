@@ -5,13 +5,16 @@
 
 mod archive;
 mod car_writer;
+mod deliveries;
 mod durable;
 mod frame_map;
 mod frames;
 mod reader;
+pub mod remote;
 mod spans;
 
 pub use archive::{Archive, ArchiveError, Block, HeadFile, Rewritten, Torn};
 pub use car_writer::{CarWriter, Existing, WriteError};
+pub use deliveries::{Delivered, Deliveries};
 pub use durable::create as create_file;
 pub use reader::{CarReader, Checked, Damage, Next, ReadError};

@@ -16,6 +16,7 @@ mod project;
 mod quickstart;
 mod repair;
 mod replay;
+mod replicas;
 mod restored;
 mod rollback;
 mod server_faults;

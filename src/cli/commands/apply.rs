@@ -26,6 +26,13 @@ pub struct Apply {
     dry_run: bool,
 }
 
+impl Apply {
+    /// Whether nothing is to be run.
+    pub const fn dry_run(&self) -> bool {
+        self.dry_run
+    }
+}
+
 #[derive(Serialize)]
 struct DryRun {
     command: &'static str,

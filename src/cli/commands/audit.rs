@@ -26,6 +26,13 @@ pub struct Audit {
     record: bool,
 }
 
+impl Audit {
+    /// Whether what is found is archived.
+    pub const fn records(&self) -> bool {
+        self.record
+    }
+}
+
 #[derive(Serialize)]
 struct Shown {
     command: &'static str,

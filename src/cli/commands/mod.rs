@@ -14,6 +14,8 @@ mod man;
 mod quickstart;
 mod repair;
 mod replay;
+mod replicas;
+mod replicate;
 mod rollback;
 mod schema;
 mod show;
@@ -110,6 +112,12 @@ pub struct SettingsArguments {
     /// By how much times may run backwards
     #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
     time_tolerance: Option<String>,
+    /// How many replicas must answer before anything is applied
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    required: Option<String>,
+    /// How long a run waits for each replica
+    #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
+    replication_deadline: Option<String>,
 }
 
 impl SettingsArguments {
@@ -134,6 +142,8 @@ impl SettingsArguments {
             fingerprint: self.fingerprint,
             trust: self.trust.clone(),
             time_tolerance: self.time_tolerance.clone(),
+            replication_required: self.required.clone(),
+            replication_deadline: self.replication_deadline.clone(),
         }
     }
 }
@@ -156,14 +166,35 @@ pub enum Command {
     Export(export::Export),
     Import(import::Import),
     Compact(compact::Compact),
+    Replicate(replicate::Replicate),
+    Replicas(replicas::Replicas),
     Repair(repair::Repair),
     Key(key::Key),
     Completions(completions::Completions),
     Man(man::Man),
 }
 
-/// Runs one command.
+/// Runs one command. What it archived goes to the replicas.
 pub fn run(context: &Context, command: Command) -> CommandResult {
+    let (archives, runs_scripts) = match &command {
+        Command::Apply(apply) => (!apply.dry_run(), !apply.dry_run()),
+        Command::Rollback(_) => (true, true),
+        Command::Audit(audit) => (audit.records(), false),
+        Command::Repair(_) => (true, false),
+        _ => (false, false),
+    };
+    if runs_scripts {
+        replicate::require_answers(context)?;
+    }
+    let reply = run_alone(context, command)?;
+    if !archives {
+        return Ok(reply);
+    }
+    let exit = replicate::after_run(context, reply.exit)?;
+    Ok(reply.with_exit(exit))
+}
+
+fn run_alone(context: &Context, command: Command) -> CommandResult {
     match command {
         Command::Quickstart(command) => quickstart::run(context, &command),
         Command::Init(command) => init::run(context, &command),
@@ -180,6 +211,8 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
         Command::Export(command) => export::run(context, &command),
         Command::Import(command) => import::run(context, &command),
         Command::Compact(command) => compact::run(context, &command),
+        Command::Replicate(command) => replicate::run(context, &command),
+        Command::Replicas(command) => replicas::run(context, &command),
         Command::Repair(command) => repair::run(context, &command),
         Command::Key(command) => key::run(context, &command),
         Command::Completions(command) => completions::run(&command),

@@ -3,10 +3,12 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::context::{Context, block_on, look_at_database, project};
+use super::replicate::show_states;
+use crate::cli::context::{Context, block_on, look_at_database, project, replicas};
 use crate::cli::error::{CliError, problem_hint};
 use crate::cli::output::{Clean, Reply};
 use crate::cli::{CommandResult, Exit};
+use crate::ops::replicate::{ReplicaState, known};
 use crate::ops::status::{Line, State, Status as Found, status};
 
 /// Compare folder, database and archive; change nothing
@@ -21,6 +23,8 @@ struct Shown {
     command: &'static str,
     #[serde(flatten)]
     found: Found,
+    /// What is known of the replicas without asking them.
+    replicas: Vec<ReplicaState>,
 }
 
 pub fn run(context: &Context, _: &Status) -> CommandResult {
@@ -30,8 +34,14 @@ pub fn run(context: &Context, _: &Status) -> CommandResult {
         let mut database = look_at_database(&settings).await?;
         Ok::<_, CliError>(status(&project, database.as_mut()).await?)
     })??;
+    let replicas = match found.head {
+        Some(_) if !settings.replicas.is_empty() => {
+            known(&context.reader()?, &project.name, &replicas(&settings)?)?
+        }
+        _ => Vec::new(),
+    };
     let exit = if found.problems.is_empty() { Exit::Done } else { Exit::Findings };
-    Ok(Reply::new(Shown { command: "status", found }, show).with_exit(exit))
+    Ok(Reply::new(Shown { command: "status", found, replicas }, show).with_exit(exit))
 }
 
 fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
@@ -46,6 +56,7 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     if found.unarchived > 0 {
         writeln!(out, "{} event(s) wait to be archived by the next run", found.unarchived)?;
     }
+    show_states(&shown.replicas, out)?;
     for problem in &found.problems {
         writeln!(out, "problem: {}", Clean(&problem.to_string()))?;
         writeln!(out, "  hint: {}", Clean(&problem_hint(problem)))?;

@@ -27,6 +27,8 @@ fn full() -> NewSettings {
         fingerprint: Some(false),
         trust: Some(vec![Anchor::Block(block(b"other")), "ab".repeat(32).parse().unwrap()]),
         time_tolerance: Some(Duration::from_secs(120)),
+        replication_required: Some(2),
+        replication_deadline: Some(Duration::from_secs(5)),
     }
 }
 
@@ -54,6 +56,8 @@ fn a_rendered_file_loads_back_to_the_same_values() {
         (new.lock_timeout, new.statement_timeout)
     );
     assert_eq!(settings.time_tolerance, Duration::from_secs(120));
+    assert_eq!(settings.replication_required, 2);
+    assert_eq!(settings.replication_deadline, Duration::from_secs(5));
     assert_eq!(Some(settings.trust), new.trust);
 }
 
@@ -85,6 +89,8 @@ fn a_rendered_file_shows_every_key_and_a_password_in_none() {
     assert_eq!((all.fingerprint, all.lock_wait), (none.fingerprint, none.lock_wait));
     assert_eq!((all.time_tolerance, all.actor_role), (none.time_tolerance, none.actor_role));
     assert_eq!(all.trust, none.trust);
+    assert_eq!(all.replication_required, none.replication_required);
+    assert_eq!(all.replication_deadline, none.replication_deadline);
     assert_eq!(all.migrations.file_name(), none.migrations.file_name());
     assert_eq!(all.archive_directory.file_name(), none.archive_directory.file_name());
 

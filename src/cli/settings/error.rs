@@ -6,6 +6,7 @@ use super::{
     keys::{Key, Kind},
     secret::ReadError,
 };
+use crate::store::remote::EndpointError;
 
 /// Why there are no settings, or not the one that is needed.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,8 @@ pub enum SourceError {
         "what it holds is not a URL such as `sqlite:app.db` (it is not shown, for it may hold a password)"
     )]
     NotUrl,
+    #[error("what it holds is neither `bearer:TOKEN` nor `basic:USER:PASSWORD` (it is not shown)")]
+    NotAuthorization,
 }
 
 /// One thing that is not allowed, and where it stands.
@@ -96,6 +99,14 @@ pub enum Reason {
          variable"
     )]
     PasswordInArguments,
+    #[error("cannot be used: {0}")]
+    Endpoint(EndpointError),
+    #[error("has no `{0}`")]
+    FieldMissing(&'static str),
+    #[error("has the name of the replica before it")]
+    NameTaken,
+    #[error("is not a list of tables: begin each replica with `[[replica]]`")]
+    NotList,
     #[error("is relative to a folder whose name is not Unicode: write an absolute path")]
     FolderNotUnicode,
 }

@@ -10,7 +10,8 @@ use toml::{
 use super::{
     error::{Place, Problem, Reason, printable},
     keys::{Key, Kind, TABLES},
-    nearest::nearest_key,
+    nearest::{nearest_field, nearest_key},
+    replicas::{self, FIELDS, Written},
     value::Given,
 };
 
@@ -22,9 +23,16 @@ pub(super) struct Entry {
 }
 
 /// Reads the text of the file at `path`; gives what is sound and all that is not.
-pub(super) fn read(path: &Path, text: &str) -> (Vec<Entry>, Vec<Problem>) {
+pub(super) fn read(path: &Path, text: &str) -> (Vec<Entry>, Vec<Written>, Vec<Problem>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader { path, text, lines: Lines::of(text), entries: Vec::new(), problems: Vec::new() };
+    let mut reader = Reader {
+        path,
+        text,
+        lines: Lines::of(text),
+        entries: Vec::new(),
+        replicas: Vec::new(),
+        problems: Vec::new(),
+    };
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         reader.refuse_syntax(error);
@@ -38,7 +46,7 @@ pub(super) fn read(path: &Path, text: &str) -> (Vec<Entry>, Vec<Problem>) {
         matches!(problem.reason, Reason::Syntax(_) | Reason::Duplicate) || !is_broken(&problem.place)
     });
     reader.problems.sort_by_key(|problem| line_of(&problem.place));
-    (reader.entries, reader.problems)
+    (reader.entries, reader.replicas, reader.problems)
 }
 
 fn line_of(place: &Place) -> usize {
@@ -50,6 +58,7 @@ struct Reader<'a> {
     text: &'a str,
     lines: Lines,
     entries: Vec<Entry>,
+    replicas: Vec<Written>,
     problems: Vec<Problem>,
 }
 
@@ -69,6 +78,9 @@ impl Reader<'_> {
             let inner = value.get_ref();
             match (Key::find(table, name), inner) {
                 (Some(key), value) => self.read_value(key, &span, value),
+                (None, value) if table.is_empty() && name == replicas::TABLE => {
+                    self.read_replicas(&span, value)
+                }
                 (None, DeValue::Table(inner)) if is_table(table, name) => self.read_table(name, inner),
                 (None, _) if is_table(table, name) => {
                     self.refuse(&span, Some(name.to_owned()), Reason::NotTable(name.to_owned()));
@@ -79,6 +91,34 @@ impl Reader<'_> {
                     self.refuse(&span, Some(printable(name)), reason);
                 }
             }
+        }
+    }
+
+    fn read_replicas(&mut self, span: &Range<usize>, value: &DeValue<'_>) {
+        let tables = value.as_array().into_iter().flatten();
+        let tables: Option<Vec<_>> =
+            tables.map(|item| Some((item.span(), item.get_ref().as_table()?))).collect();
+        let (Some(tables), true) = (tables, value.is_array()) else {
+            return self.refuse(span, Some(replicas::TABLE.to_owned()), Reason::NotList);
+        };
+        for (span, values) in tables {
+            let mut written =
+                Written { place: self.place(&span, Some(replicas::TABLE.to_owned())), values: Vec::new() };
+            for (name, value) in values {
+                let (span, name) = (name.span(), name.get_ref().as_ref());
+                let Some(field) = FIELDS.iter().find(|field| field.name == name) else {
+                    let nearest = nearest_field(name);
+                    let reason = Reason::UnknownKey { table: replicas::TABLE.to_owned(), nearest };
+                    self.refuse(&span, Some(printable(name)), reason);
+                    continue;
+                };
+                let key = Some(format!("{}.{name}", replicas::TABLE));
+                match given(field.kind, value.get_ref()) {
+                    Ok(given) => written.values.push((field.id, given, self.place(&span, key))),
+                    Err(found) => self.refuse(&span, key, Reason::WrongType { kind: field.kind, found }),
+                }
+            }
+            self.replicas.push(written);
         }
     }
 
@@ -113,7 +153,8 @@ fn given(kind: Kind, value: &DeValue<'_>) -> Result<Given, &'static str> {
     match (kind, value) {
         (Kind::Boolean, DeValue::Boolean(value)) => Ok(Given::Boolean(*value)),
         (Kind::Anchors, DeValue::Array(values)) => given_list(values),
-        (Kind::Boolean | Kind::Anchors, other) => Err(other.type_str()),
+        (Kind::Count, DeValue::Integer(value)) => Ok(Given::Text(value.as_str().into())),
+        (Kind::Boolean | Kind::Anchors | Kind::Count, other) => Err(other.type_str()),
         (_, DeValue::String(text)) => Ok(Given::Text(text.as_ref().into())),
         (_, other) => Err(other.type_str()),
     }
@@ -144,11 +185,11 @@ mod tests {
     use super::*;
 
     fn problems(text: &str) -> Vec<String> {
-        read(Path::new("greffe.toml"), text).1.iter().map(ToString::to_string).collect()
+        read(Path::new("greffe.toml"), text).2.iter().map(ToString::to_string).collect()
     }
 
     fn keys(text: &str) -> Vec<String> {
-        let (entries, problems) = read(Path::new("greffe.toml"), text);
+        let (entries, _, problems) = read(Path::new("greffe.toml"), text);
         assert_eq!(problems, []);
         entries.iter().map(|entry| format!("{}:{}", entry.key.path(), line_of(&entry.place))).collect()
     }
@@ -227,7 +268,7 @@ mod tests {
             let found = problems(text);
             assert!(!found.is_empty() && !found.concat().contains("hunter2"), "{found:#?}");
         }
-        let (entries, _) = read(Path::new("greffe.toml"), "[apply]\nlock-wait = 5s\n");
+        let (entries, ..) = read(Path::new("greffe.toml"), "[apply]\nlock-wait = 5s\n");
         assert_eq!(entries.len(), 0);
     }
 

@@ -22,6 +22,8 @@ pub enum Id {
     Fingerprint,
     VerifyTrust,
     TimeTolerance,
+    ReplicationRequired,
+    ReplicationDeadline,
 }
 
 /// What values a key takes.
@@ -37,6 +39,8 @@ pub enum Kind {
     Pseudonym,
     Duration,
     Anchors,
+    Count,
+    ReplicaUrl,
 }
 
 impl Kind {
@@ -54,6 +58,8 @@ impl Kind {
             Self::Pseudonym => "pseudonym",
             Self::Duration => "duration",
             Self::Anchors => "list of anchors",
+            Self::Count => "number",
+            Self::ReplicaUrl => "replica URL",
         }
     }
 
@@ -77,13 +83,18 @@ impl Kind {
             Self::Anchors => {
                 "key ids (64 lower-case hexadecimal digits) or CIDs of manifests or heads (`bafyrei…`)"
             }
+            Self::Count => "a whole number from 0 to 64, without quotes",
+            Self::ReplicaUrl => {
+                "`kubo:URL`, `cluster:URL`, `pinning:URL`, `archive:FOLDER` or `car:FILE`, for instance \
+                 `kubo:http://127.0.0.1:5001`"
+            }
         }
     }
 
     /// Whether a value of this kind may be a secret, so that no message repeats it.
     #[must_use]
     pub const fn is_confidential(self) -> bool {
-        matches!(self, Self::DatabaseUrl | Self::SecretSource)
+        matches!(self, Self::DatabaseUrl | Self::SecretSource | Self::ReplicaUrl)
     }
 }
 
@@ -137,7 +148,7 @@ impl Key {
 }
 
 /// The tables of `greffe.toml`.
-pub const TABLES: [&str; 6] = ["database", "archive", "key", "actor", "apply", "verify"];
+pub const TABLES: [&str; 7] = ["database", "archive", "key", "actor", "apply", "verify", "replication"];
 
 /// The variable that holds the private key itself.
 pub const KEY_VARIABLE: &str = "GREFFE_KEY";
@@ -165,7 +176,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 18] = [
+pub static KEYS: [Key; 20] = [
     key(
         Id::Name,
         ["", "name"],
@@ -330,6 +341,29 @@ pub static KEYS: [Key; 18] = [
             "GREFFE_TIME_TOLERANCE",
             "--time-tolerance",
             "How far the times of two events may run backwards before verification says so.",
+        ],
+    ),
+    key(
+        Id::ReplicationRequired,
+        ["replication", "required"],
+        Kind::Count,
+        DefaultValue::Value("0"),
+        [
+            "GREFFE_REPLICATION_REQUIRED",
+            "--required",
+            "How many replicas must answer before anything is applied, and have the head for a run to count as replicated; `0`: \
+             none must answer, and all must have it.",
+        ],
+    ),
+    key(
+        Id::ReplicationDeadline,
+        ["replication", "deadline"],
+        Kind::Duration,
+        DefaultValue::Value("\"60s\""),
+        [
+            "GREFFE_REPLICATION_DEADLINE",
+            "--replication-deadline",
+            "How long a run waits for each replica, all of them at the same time; what is not delivered by then stays owed.",
         ],
     ),
 ];

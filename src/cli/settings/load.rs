@@ -12,7 +12,7 @@ use super::{
     error::{Place, Problem, Reason, printable},
     file,
     keys::{CONFIG_VARIABLE, Id, KEY_VARIABLE, KEYS, Key, Kind},
-    nearest,
+    nearest, replicas,
     secret::{ReadError, SecretSource, read_text},
     value::Given,
 };
@@ -75,8 +75,9 @@ impl<'a> Loader<'a> {
     }
 
     fn read_file(&mut self, path: PathBuf, folder: &Path, text: &str) {
-        let (entries, problems) = file::read(&path, text);
+        let (entries, replicas, problems) = file::read(&path, text);
         self.problems = problems;
+        self.settings.replicas = replicas::resolve(replicas, folder, &mut self.named, &mut self.problems);
         for entry in entries {
             let password = entry.key.id == Id::DatabaseUrl && has_password(&entry.given);
             let allowed = if password { Err(Reason::PasswordInFile) } else { Ok(()) };
@@ -157,6 +158,8 @@ impl<'a> Loader<'a> {
             Id::Fingerprint => self.settings.fingerprint = given.boolean(kind)?,
             Id::VerifyTrust => self.settings.trust = given.anchors(kind)?,
             Id::TimeTolerance => self.settings.time_tolerance = given.duration(kind)?,
+            Id::ReplicationRequired => self.settings.replication_required = given.count(kind)?,
+            Id::ReplicationDeadline => self.settings.replication_deadline = given.duration(kind)?,
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! The valid name that someone may have meant by an unknown one.
 
-use super::keys::{KEYS, Key, OTHER_VARIABLES, TABLES};
+use super::{
+    keys::{KEYS, Key, OTHER_VARIABLES, TABLES},
+    replicas::{self, FIELDS},
+};
 
 /// The valid name nearest to an unknown key, with its table, such as `database.url` or `[database]`.
 #[must_use]
@@ -19,6 +22,13 @@ pub fn nearest_key(table: &str, name: &str, is_table: bool) -> Option<String> {
         .into_iter();
     // `min_by_key` keeps the first of equals: the table at hand goes before the others.
     here.chain(elsewhere).min_by_key(|(distance, _)| *distance).map(|(_, path)| path)
+}
+
+/// The key of a replica nearest to an unknown one.
+#[must_use]
+pub fn nearest_field(name: &str) -> Option<String> {
+    let (found, _) = nearest(name, FIELDS.iter().map(|field| field.name))?;
+    Some(format!("{}.{found}", replicas::TABLE))
 }
 
 /// Whether greffe knows this environment variable.

@@ -33,6 +33,8 @@ pub struct NewSettings {
     pub fingerprint: Option<bool>,
     pub trust: Option<Vec<Anchor>>,
     pub time_tolerance: Option<Duration>,
+    pub replication_required: Option<usize>,
+    pub replication_deadline: Option<Duration>,
 }
 
 impl NewSettings {
@@ -58,6 +60,8 @@ impl NewSettings {
             fingerprint: None,
             trust: None,
             time_tolerance: None,
+            replication_required: None,
+            replication_deadline: None,
         }
     }
 
@@ -86,6 +90,8 @@ impl NewSettings {
                 format!("[{}]", anchors.join(", "))
             }),
             Id::TimeTolerance => self.time_tolerance.map(duration),
+            Id::ReplicationRequired => self.replication_required.map(|value| value.to_string()),
+            Id::ReplicationDeadline => self.replication_deadline.map(duration),
         }
     }
 }

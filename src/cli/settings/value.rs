@@ -144,6 +144,10 @@ impl Given {
         }
     }
 
+    pub(super) fn count(&self, kind: Kind) -> Result<usize, Reason> {
+        self.parse_with(kind, |text| text.parse().ok().filter(|count| *count <= 64))
+    }
+
     pub(super) fn anchors(&self, kind: Kind) -> Result<Vec<Anchor>, Reason> {
         let Self::List(given) = self else { return Err(Reason::Invalid { kind, value: None }) };
         let texts = || given.iter().map(Secret::expose);

@@ -180,6 +180,12 @@ impl Archive {
         &self.files.car
     }
 
+    /// The folder that it is in.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.files.car.parent().unwrap_or(Path::new("."))
+    }
+
     /// The archive's blocks in file order, and by CID in about that order.
     ///
     /// # Errors

@@ -1,0 +1,61 @@
+use std::io::{self, Write};
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::context::{Context, block_on, replicas};
+use crate::cli::output::{Clean, Reply};
+use crate::cli::{CommandResult, Exit};
+use crate::model::Cid;
+use crate::ops::replicate::{Look, look, word};
+
+/// Look at what each replica keeps: its head, whether it is pinned, which blocks are missing
+///
+/// Every block that the archive's head needs is fetched from each replica and hashed; nothing is believed. Exits
+/// with 1 when a replica lacks something.
+#[derive(Args)]
+pub struct Replicas {
+    /// Bring missing blocks again and pin the head
+    #[arg(long)]
+    repair: bool,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    command: &'static str,
+    head: Cid,
+    replicas: Vec<Look>,
+}
+
+pub fn run(context: &Context, arguments: &Replicas) -> CommandResult {
+    let settings = context.settings()?;
+    let replicas = replicas(&settings)?;
+    let reader = context.reader()?;
+    let mut progress = context.progress();
+    let mut show_progress = |what: &str, done, total| progress.show(what, done, total);
+    let looking = look(&reader, settings.name()?, &replicas, arguments.repair, &mut show_progress);
+    let replicas = block_on(looking)??;
+    drop(progress);
+    let exit = if replicas.iter().all(Look::is_sound) { Exit::Done } else { Exit::Findings };
+    Ok(Reply::new(Shown { command: "replicas", head: reader.head(), replicas }, show).with_exit(exit))
+}
+
+fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "head {}", shown.head)?;
+    for look in &shown.replicas {
+        let holding = look.holding.map_or("unknown", word);
+        write!(out, "{holding:<8} {} ({})", look.name, Clean(&look.url))?;
+        match look.missing {
+            Some(missing) => write!(out, ", {missing} of {} blocks missing", look.blocks)?,
+            None => write!(out, ", its {} blocks cannot be looked at", look.blocks)?,
+        }
+        if look.repaired > 0 {
+            write!(out, ", {} brought again", look.repaired)?;
+        }
+        if let Some(failure) = &look.failure {
+            write!(out, ": {}", Clean(failure))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! `[[replica]]`: the places that keep copies of the archive. They stand in the file alone.
+
+use std::{path::Path, time::Duration};
+
+use super::{
+    Settings,
+    error::{Place, Problem, Reason, SourceError},
+    keys::Kind,
+    secret::SecretSource,
+    value::Given,
+};
+use crate::store::remote::{Authorization, EndpointError, ReplicaUrl};
+
+/// The table of a replica.
+pub const TABLE: &str = "replica";
+
+/// One replica.
+#[derive(Clone, Debug)]
+pub struct ReplicaSettings {
+    pub name: String,
+    pub url: ReplicaUrl,
+    /// Where `bearer:TOKEN` or `basic:USER:PASSWORD` is.
+    pub authorization: Option<SecretSource>,
+    /// How long one request may take.
+    pub timeout: Duration,
+}
+
+impl ReplicaSettings {
+    /// What the replica is told to let us in.
+    ///
+    /// # Errors
+    /// [`SourceError`] when there is none where it should be.
+    pub fn authorization(&self, settings: &Settings) -> Result<Option<Authorization>, SourceError> {
+        let Some(source) = &self.authorization else { return Ok(None) };
+        let text = settings.secret(source)?;
+        Authorization::parse(text.expose().trim()).map(Some).ok_or(SourceError::NotAuthorization)
+    }
+}
+
+/// Which field of a replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldId {
+    Name,
+    Url,
+    Authorization,
+    Timeout,
+    Insecure,
+}
+
+/// One key of `[[replica]]`.
+pub struct Field {
+    pub id: FieldId,
+    pub name: &'static str,
+    pub kind: Kind,
+    /// What holds when it is not given, as TOML or in words.
+    pub default: &'static str,
+    pub meaning: &'static str,
+}
+
+/// Every key of `[[replica]]`.
+pub static FIELDS: [Field; 5] = [
+    Field {
+        id: FieldId::Name,
+        name: "name",
+        kind: Kind::Name,
+        default: "needed",
+        meaning: "How messages call it; unique.",
+    },
+    Field {
+        id: FieldId::Url,
+        name: "url",
+        kind: Kind::ReplicaUrl,
+        default: "needed",
+        meaning: "What kind of replica it is, and where.",
+    },
+    Field {
+        id: FieldId::Authorization,
+        name: "authorization",
+        kind: Kind::SecretSource,
+        default: "none",
+        meaning: "Where `bearer:TOKEN` or `basic:USER:PASSWORD` is, to be let in.",
+    },
+    Field {
+        id: FieldId::Timeout,
+        name: "timeout",
+        kind: Kind::Duration,
+        default: "`\"30s\"`",
+        meaning: "How long one request, or a silence in its answer, may take.",
+    },
+    Field {
+        id: FieldId::Insecure,
+        name: "insecure",
+        kind: Kind::Boolean,
+        default: "`false`",
+        meaning: "Whether plain `http:` may leave this machine.",
+    },
+];
+
+/// A replica as it stands in the file.
+pub(super) struct Written {
+    pub(super) place: Place,
+    pub(super) values: Vec<(FieldId, Given, Place)>,
+}
+
+impl Written {
+    fn given(&self, id: FieldId) -> Option<(&Given, &Place)> {
+        self.values.iter().find(|(field, ..)| *field == id).map(|(_, given, place)| (given, place))
+    }
+
+    /// The value of a field, or `default` where it is not given.
+    fn read<T>(
+        &self,
+        id: FieldId,
+        default: Result<T, Reason>,
+        read: impl FnOnce(&Given) -> Result<T, Reason>,
+    ) -> Result<T, Problem> {
+        let problem = |place: &Place, reason| Problem { place: place.clone(), reason };
+        match self.given(id) {
+            Some((given, place)) => read(given).map_err(|reason| problem(place, reason)),
+            None => default.map_err(|reason| problem(&self.place, reason)),
+        }
+    }
+}
+
+/// Judges replicas; `named` learns which variables they name.
+pub(super) fn resolve(
+    written: Vec<Written>,
+    base: &Path,
+    named: &mut Vec<String>,
+    problems: &mut Vec<Problem>,
+) -> Vec<ReplicaSettings> {
+    let mut replicas: Vec<ReplicaSettings> = Vec::new();
+    for written in written {
+        match resolve_one(&written, base, &mut Collected { named, problems }) {
+            Some(replica) if replicas.iter().any(|before| before.name == replica.name) => {
+                problems.push(Problem { place: written.place, reason: Reason::NameTaken });
+            }
+            found => replicas.extend(found),
+        }
+    }
+    replicas
+}
+
+struct Collected<'a> {
+    named: &'a mut Vec<String>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Collected<'_> {
+    fn keep<T>(&mut self, read: Result<T, Problem>) -> Option<T> {
+        read.map_err(|problem| self.problems.push(problem)).ok()
+    }
+}
+
+fn resolve_one(written: &Written, base: &Path, collected: &mut Collected<'_>) -> Option<ReplicaSettings> {
+    let needed = |field: &'static str| Reason::FieldMissing(field);
+    let name = written
+        .read(FieldId::Name, Err(needed("name")), |given| given.parse::<crate::model::ChainName>(Kind::Name));
+    let insecure = written.read(FieldId::Insecure, Ok(false), |given| given.boolean(Kind::Boolean));
+    let insecure = collected.keep(insecure);
+    let url = written.read(FieldId::Url, Err(needed("url")), |given| {
+        let parsed = ReplicaUrl::parse(given.text(Kind::ReplicaUrl)?, base, insecure.unwrap_or(true));
+        parsed.map_err(|error| match error {
+            EndpointError::Scheme => Reason::Invalid { kind: Kind::ReplicaUrl, value: None },
+            error => Reason::Endpoint(error),
+        })
+    });
+    let authorization = written.read(FieldId::Authorization, Ok(None), |given| {
+        given.parse_with(Kind::SecretSource, |text| SecretSource::parse(text, base)).map(Some)
+    });
+    let timeout =
+        written.read(FieldId::Timeout, Ok(Duration::from_secs(30)), |given| given.duration(Kind::Duration));
+    let (name, url) = (collected.keep(name), collected.keep(url));
+    let (authorization, timeout) = (collected.keep(authorization), collected.keep(timeout));
+    if let Some(Some(SecretSource::Variable(name))) = &authorization {
+        collected.named.push(name.clone());
+    }
+    Some(ReplicaSettings {
+        name: name?.to_string(),
+        url: url?,
+        authorization: authorization?,
+        timeout: timeout?,
+    })
+}

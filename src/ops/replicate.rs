@@ -1,0 +1,349 @@
+//! Brings the head of an archive to its replicas, and looks at what they keep.
+//!
+//! The archive is the truth; a replica that cannot be reached is owed the head and gets it later.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream;
+use serde::{Serialize, Serializer};
+
+use super::delta::delta;
+use super::{ChainReader, OpsError, Progress, now};
+use crate::model::{ChainName, Cid, Timestamp};
+use crate::store::remote::{Delivery, Holding, NamedReplica, RemoteError, Replica as _, ReplicaError};
+use crate::store::{Delivered, Deliveries};
+
+/// Blocks that are fetched from one replica at the same time.
+const FETCHES: usize = 32;
+
+/// What came of one replica.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplicaState {
+    pub name: String,
+    pub url: String,
+    /// The head that it was given last.
+    pub head: Option<Cid>,
+    /// When that was.
+    pub at: Option<Timestamp>,
+    /// Whether that is the archive's head.
+    pub current: bool,
+    /// Blocks that this run brought.
+    pub delivered: u64,
+    /// Why it does not have the archive's head.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// What came of all replicas.
+#[derive(Debug, Serialize)]
+pub struct Replicated {
+    pub head: Cid,
+    pub replicas: Vec<ReplicaState>,
+}
+
+impl Replicated {
+    /// How many replicas have the archive's head.
+    #[must_use]
+    pub fn current(&self) -> usize {
+        self.replicas.iter().filter(|replica| replica.current).count()
+    }
+}
+
+/// What is known of the replicas without asking them.
+///
+/// # Errors
+/// When the notes cannot be read.
+pub fn known(
+    reader: &ChainReader,
+    name: &ChainName,
+    replicas: &[NamedReplica],
+) -> Result<Vec<ReplicaState>, OpsError> {
+    let deliveries = read_deliveries(reader, name)?;
+    let state = |replica: &NamedReplica| {
+        state_of(replica, deliveries.of(&replica.name, &replica.url.to_string()), reader.head(), 0)
+    };
+    Ok(replicas.iter().map(state).collect())
+}
+
+/// Brings the head to every replica that does not have it yet, to all at the same time, each for at most
+/// `deadline`. A replica that fails is no error.
+///
+/// # Errors
+/// Those of the archive, and of the notes beside it.
+pub async fn replicate(
+    reader: &ChainReader,
+    name: &ChainName,
+    replicas: &[NamedReplica],
+    deadline: Duration,
+    progress: &mut Progress<'_>,
+) -> Result<Replicated, OpsError> {
+    let head = reader.head();
+    let mut deliveries = read_deliveries(reader, name)?;
+    progress("replicating", 0, Some(replicas.len() as u64));
+    let work = replicas.iter().map(|replica| {
+        let before = deliveries.of(&replica.name, &replica.url.to_string());
+        async move {
+            let bringing = bring(reader, name, replica, before.head);
+            let outcome = match tokio::time::timeout(deadline, bringing).await {
+                Ok(outcome) => outcome?,
+                Err(_) => Err(RemoteError::TimedOut(deadline).into()),
+            };
+            let (after, blocks) = match outcome {
+                Ok(0) if before.head == Some(head) => (Delivered { failure: None, ..before }, 0),
+                Ok(blocks) => {
+                    (Delivered { head: Some(head), at: Some(now()), failure: None, ..before }, blocks)
+                }
+                Err(error) => (Delivered { failure: Some(said(&error)), ..before }, 0),
+            };
+            Ok::<_, OpsError>((replica, after, blocks))
+        }
+    });
+    let done = join_all(work).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let notes = done.iter().map(|(replica, after, _)| (replica.name.clone(), after.clone()));
+    deliveries.write(notes.collect()).map_err(|source| notes_error(reader, name, source))?;
+    let replicas = done.into_iter().map(|(replica, after, blocks)| state_of(replica, after, head, blocks));
+    Ok(Replicated { head, replicas: replicas.collect() })
+}
+
+/// How many blocks were brought; the inner error is the replica's.
+async fn bring(
+    reader: &ChainReader,
+    name: &ChainName,
+    replica: &NamedReplica,
+    before: Option<Cid>,
+) -> Result<Result<u64, ReplicaError>, OpsError> {
+    let head = reader.head();
+    // What it was given is asked for before anything is built on it: a node may have been emptied since.
+    let previous = match before {
+        Some(before) => match replica.replica.holding(&before).await {
+            Ok(Holding::Pinned | Holding::Pending) if before == head => return Ok(Ok(0)),
+            Ok(Holding::Pinned | Holding::Pending) => Some(before),
+            Ok(Holding::Unpinned | Holding::Absent) => None,
+            Err(error) => return Ok(Err(error)),
+        },
+        None => None,
+    };
+    let since = if replica.replica.takes_all() { None } else { previous };
+    let blocks = delta(reader, since, head)?;
+    let delivery = Delivery {
+        name,
+        root: reader.root(),
+        head,
+        previous,
+        blocks: &blocks,
+        read: &|cid| reader.archived(cid),
+    };
+    Ok(replica.replica.deliver(&delivery).await.map(|()| blocks.len() as u64))
+}
+
+/// How many replicas answer and let us in.
+pub async fn answering(replicas: &[NamedReplica], deadline: Duration) -> Vec<(String, Option<String>)> {
+    let asked = replicas.iter().map(|replica| async move {
+        let failure = match tokio::time::timeout(deadline, replica.replica.answers()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(said(&error)),
+            Err(_) => Some(RemoteError::TimedOut(deadline).to_string()),
+        };
+        (replica.name.clone(), failure)
+    });
+    join_all(asked).await
+}
+
+/// What a look at one replica found.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Look {
+    pub name: String,
+    pub url: String,
+    /// The head that it was given last, as far as is known here.
+    pub head: Option<Cid>,
+    /// What it says of the archive's head.
+    #[serde(serialize_with = "serialize_holding")]
+    pub holding: Option<Holding>,
+    /// Blocks that the archive's head needs.
+    pub blocks: u64,
+    /// How many of them it did not give back with their hash; `None` where it gives no blocks.
+    pub missing: Option<u64>,
+    /// Blocks that were brought again.
+    pub repaired: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+impl Look {
+    /// Whether the replica keeps the archive's head and all below, as far as can be seen.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.failure.is_none() && self.holding == Some(Holding::Pinned) && self.missing.unwrap_or(0) == 0
+    }
+}
+
+fn serialize_holding<S: Serializer>(holding: &Option<Holding>, serializer: S) -> Result<S::Ok, S::Error> {
+    holding.map(word).serialize(serializer)
+}
+
+/// What is said of a replica's hold on a head.
+#[must_use]
+pub const fn word(holding: Holding) -> &'static str {
+    match holding {
+        Holding::Pinned => "pinned",
+        Holding::Pending => "pending",
+        Holding::Unpinned => "unpinned",
+        Holding::Absent => "absent",
+    }
+}
+
+/// Asks every replica for every block that the archive's head needs and hashes what it gives. `repair`: what is
+/// missing is brought again, and the head pinned.
+///
+/// # Errors
+/// Those of the archive, and of the notes beside it.
+pub async fn look(
+    reader: &ChainReader,
+    name: &ChainName,
+    replicas: &[NamedReplica],
+    repair: bool,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<Look>, OpsError> {
+    let blocks = delta(reader, None, reader.head())?;
+    let mut deliveries = read_deliveries(reader, name)?;
+    let mut notes: BTreeMap<String, Delivered> = BTreeMap::new();
+    let mut looks = Vec::new();
+    for (done, replica) in replicas.iter().enumerate() {
+        progress("looking at replicas", done as u64, Some(replicas.len() as u64));
+        let mut delivered = deliveries.of(&replica.name, &replica.url.to_string());
+        let look = look_at(reader, name, replica, &blocks, delivered.head, repair).await;
+        if look.repaired > 0 || (repair && look.is_sound()) {
+            delivered = Delivered { head: Some(reader.head()), at: Some(now()), failure: None, ..delivered };
+        }
+        notes.insert(replica.name.clone(), delivered);
+        looks.push(look);
+    }
+    if repair {
+        deliveries.write(notes).map_err(|source| notes_error(reader, name, source))?;
+    }
+    Ok(looks)
+}
+
+async fn look_at(
+    reader: &ChainReader,
+    name: &ChainName,
+    replica: &NamedReplica,
+    blocks: &[Cid],
+    known: Option<Cid>,
+    repair: bool,
+) -> Look {
+    let mut look = Look {
+        name: replica.name.clone(),
+        url: replica.url.to_string(),
+        head: known,
+        holding: None,
+        blocks: blocks.len() as u64,
+        missing: None,
+        repaired: 0,
+        failure: None,
+    };
+    if let Err(error) = look_into(reader, name, replica, blocks, known, repair, &mut look).await {
+        look.failure = Some(said(&error));
+    }
+    look
+}
+
+async fn look_into(
+    reader: &ChainReader,
+    name: &ChainName,
+    replica: &NamedReplica,
+    blocks: &[Cid],
+    known: Option<Cid>,
+    repair: bool,
+    look: &mut Look,
+) -> Result<(), ReplicaError> {
+    let head = reader.head();
+    look.holding = Some(replica.replica.holding(&head).await?);
+    let mut lacking = match lacking(replica, blocks).await {
+        Ok(lacking) => {
+            look.missing = Some(lacking.len() as u64);
+            lacking
+        }
+        Err(ReplicaError::Remote(RemoteError::Unsupported(_))) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    if !repair || look.is_sound() {
+        return Ok(());
+    }
+    if replica.replica.takes_all() {
+        lacking = blocks.to_vec();
+    } else if lacking.last() != Some(&head) {
+        lacking.push(head);
+    }
+    let previous = known.filter(|known| *known != head);
+    let delivery = Delivery {
+        name,
+        root: reader.root(),
+        head,
+        previous,
+        blocks: &lacking,
+        read: &|cid| reader.archived(cid),
+    };
+    replica.replica.deliver(&delivery).await?;
+    look.repaired = lacking.len() as u64;
+    look.holding = Some(replica.replica.holding(&head).await?);
+    look.missing = look.missing.map(|_| 0);
+    Ok(())
+}
+
+/// The blocks that a replica does not give back, in order.
+async fn lacking(replica: &NamedReplica, blocks: &[Cid]) -> Result<Vec<Cid>, ReplicaError> {
+    let mut fetches = stream::iter(blocks)
+        .map(|cid| async move {
+            match replica.replica.get(cid).await {
+                Ok(Some(_)) => Ok(None),
+                Ok(None) | Err(ReplicaError::Remote(RemoteError::Lied(_))) => Ok(Some(*cid)),
+                Err(error) => Err(error),
+            }
+        })
+        .buffered(FETCHES);
+    let mut lacking = Vec::new();
+    while let Some(fetched) = fetches.next().await {
+        lacking.extend(fetched?);
+    }
+    Ok(lacking)
+}
+
+fn state_of(replica: &NamedReplica, delivered: Delivered, head: Cid, blocks: u64) -> ReplicaState {
+    let current = delivered.head == Some(head) && delivered.failure.is_none();
+    ReplicaState {
+        name: replica.name.clone(),
+        url: delivered.url,
+        head: delivered.head,
+        at: delivered.at,
+        current,
+        delivered: blocks,
+        failure: delivered.failure,
+    }
+}
+
+/// An error with its causes, on one line.
+fn said(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        text.push_str(&format!(", because {deeper}"));
+        cause = deeper.source();
+    }
+    text
+}
+
+fn read_deliveries(reader: &ChainReader, name: &ChainName) -> Result<Deliveries, OpsError> {
+    let directory = reader.archive().directory();
+    Deliveries::read(directory, name).map_err(|source| notes_error(reader, name, source))
+}
+
+fn notes_error(reader: &ChainReader, name: &ChainName, source: std::io::Error) -> OpsError {
+    let path = reader.archive().directory().join(format!("{name}.replicas"));
+    OpsError::File { path, done: "read or written", source }
+}

@@ -1,0 +1,99 @@
+//! What replicas were given: `<name>.replicas`, JSON beside the archive. Losing it costs time: a replica whose
+//! head is not known is given everything once more.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+
+use super::durable;
+use crate::model::{ChainName, Cid, Timestamp};
+
+/// Larger files are not ours: 1 MiB.
+const LIMIT: u64 = 1 << 20;
+
+/// What is known of one replica.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Delivered {
+    /// Where it was; elsewhere, nothing of this holds.
+    pub url: String,
+    /// The head that it was given last.
+    pub head: Option<Cid>,
+    /// When that was.
+    pub at: Option<Timestamp>,
+    /// Why the newest delivery failed, if it did.
+    pub failure: Option<String>,
+}
+
+/// The replicas of one chain, by name.
+#[derive(Debug)]
+pub struct Deliveries {
+    path: PathBuf,
+    replicas: BTreeMap<String, Delivered>,
+}
+
+impl Deliveries {
+    /// Reads them; none when there is no file, or one that is not ours.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn read(directory: &Path, name: &ChainName) -> io::Result<Self> {
+        let path = directory.join(format!("{name}.replicas"));
+        let text = match fs::metadata(&path) {
+            Ok(metadata) if metadata.len() <= LIMIT => fs::read(&path)?,
+            Ok(_) => Vec::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(Self { path, replicas: serde_json::from_slice(&text).unwrap_or_default() })
+    }
+
+    /// What is known of the replica `name` at `url`.
+    #[must_use]
+    pub fn of(&self, name: &str, url: &str) -> Delivered {
+        match self.replicas.get(name) {
+            Some(delivered) if delivered.url == url => delivered.clone(),
+            _ => Delivered { url: url.to_owned(), ..Delivered::default() },
+        }
+    }
+
+    /// Notes what is known now, for the replicas that there still are.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn write(&mut self, replicas: BTreeMap<String, Delivered>) -> io::Result<()> {
+        if replicas == self.replicas {
+            return Ok(());
+        }
+        let text = serde_json::to_vec_pretty(&replicas).map_err(io::Error::other)?;
+        durable::replace(&self.path, &text)?;
+        self.replicas = replicas;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Codec;
+
+    #[test]
+    fn what_was_written_is_read_and_what_is_not_ours_counts_as_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let name: ChainName = "demo".parse().unwrap();
+        let mut deliveries = Deliveries::read(directory.path(), &name).unwrap();
+        let head = Some(Cid::of(Codec::DagCbor, b"head"));
+        let delivered = Delivered { url: "kubo:http://127.0.0.1:1".into(), head, ..Delivered::default() };
+        deliveries.write([("a".to_owned(), delivered.clone())].into()).unwrap();
+        let again = Deliveries::read(directory.path(), &name).unwrap();
+        assert_eq!(again.of("a", &delivered.url), delivered);
+        assert_eq!(again.of("a", "kubo:http://127.0.0.1:2").head, None);
+        for text in [&b"{"[..], b"[]", b"{\"a\":{\"url\":1}}", &vec![b' '; 2 << 20]] {
+            fs::write(directory.path().join("demo.replicas"), text).unwrap();
+            let broken = Deliveries::read(directory.path(), &name).unwrap();
+            assert_eq!(broken.of("a", &delivered.url).head, None);
+        }
+    }
+}

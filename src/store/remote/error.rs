@@ -1,0 +1,71 @@
+//! What can go wrong with a node or service elsewhere.
+
+use std::time::Duration;
+
+use crate::model::Cid;
+
+/// Why a node or service did not do what was asked. No text holds a secret; what the other side said is cut short
+/// and has no control characters.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteError {
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("it did not answer within {0:?}")]
+    TimedOut(Duration),
+    #[error("it refuses the authorization that it was given, or wants one")]
+    Unauthorized,
+    #[error("it answered with status {status}{}", said(detail))]
+    Refused { status: u16, detail: String },
+    #[error("its answer is not what was asked for: {0}")]
+    Malformed(String),
+    #[error("it sent more than {limit} bytes")]
+    TooLarge { limit: u64 },
+    #[error("what it sent as {0} has another hash")]
+    Lied(Cid),
+    #[error("it said that it keeps {0}, and does not give it back")]
+    Lost(Cid),
+    #[error("it cannot do this: {0}")]
+    Unsupported(&'static str),
+}
+
+impl RemoteError {
+    /// Whether the same request may succeed a moment later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::TimedOut(_) => true,
+            Self::Refused { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
+            _ => false,
+        }
+    }
+}
+
+fn said(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { format!(": {detail}") }
+}
+
+/// At most 200 characters of what the other side said, on one line.
+#[must_use]
+pub fn printable(text: &[u8]) -> String {
+    const LONGEST: usize = 200;
+    let text = String::from_utf8_lossy(text.get(..4 * LONGEST).unwrap_or(text));
+    let words = text.split(|character: char| character.is_whitespace() || character.is_control());
+    let line = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    let mut shown: String = line.chars().take(LONGEST).collect();
+    if line.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_said_is_one_short_line() {
+        assert_eq!(printable(b"a\r\n\x1b[31mb\0 c"), "a [31mb c");
+        assert_eq!(printable(&[b'x'; 5000]).chars().count(), 201);
+        assert_eq!(printable(b"\xff"), "\u{fffd}");
+    }
+}

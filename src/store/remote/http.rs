@@ -1,0 +1,202 @@
+//! Requests over HTTP to gateways, pinning services and other REST interfaces; Kubo's RPC has a client of its own.
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt as _;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
+use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
+
+use super::endpoint::is_loopback;
+use super::error::printable;
+use super::{Authorization, Patience, RemoteError};
+
+/// Bytes of an error's text that are read.
+const ERROR_LIMIT: u64 = 4096;
+const REDIRECTS: usize = 4;
+
+/// One service, below a base URL.
+#[derive(Clone)]
+pub struct Http {
+    client: Client,
+    base: Url,
+    authorization: Option<Authorization>,
+    patience: Patience,
+}
+
+/// An answer that was read to its end.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Http {
+    /// A client of the service at `base`, whose path ends with `/`.
+    ///
+    /// # Errors
+    /// [`RemoteError::Unsupported`] when this system has no certificates or no randomness.
+    pub fn new(
+        base: Url,
+        authorization: Option<Authorization>,
+        patience: Patience,
+    ) -> Result<Self, RemoteError> {
+        let stays = is_loopback(&base);
+        // Nobody is led from the network into this machine, nor from an encrypted connection to a plain one.
+        let follow = redirect::Policy::custom(move |attempt| {
+            let (to, from) = (attempt.url(), attempt.previous().last());
+            let plain = to.scheme() != "https" && from.is_some_and(|from| from.scheme() == "https");
+            if attempt.previous().len() > REDIRECTS || plain || (is_loopback(to) && !stays) {
+                attempt.stop()
+            } else {
+                attempt.follow()
+            }
+        });
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls()?)
+            .redirect(follow)
+            .connect_timeout(patience.request)
+            .read_timeout(patience.request)
+            .referer(false)
+            .no_proxy()
+            .user_agent(concat!("greffe/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|_| RemoteError::Unsupported("its HTTP client cannot be made"))?;
+        Ok(Self { client, base, authorization, patience })
+    }
+
+    /// How long it is waited for.
+    #[must_use]
+    pub const fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
+    /// A request for `path`, relative to the base, with a query; more may be added to it.
+    ///
+    /// # Errors
+    /// [`RemoteError::Malformed`] when the path cannot be part of a URL.
+    pub fn request(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<RequestBuilder, RemoteError> {
+        let mut url = self
+            .base
+            .join(path)
+            .map_err(|_| RemoteError::Malformed("a path that is part of no URL".to_owned()))?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let request = self.client.request(method, url);
+        let Some(authorization) = &self.authorization else { return Ok(request) };
+        let mut value = HeaderValue::from_str(authorization.expose())
+            .map_err(|_| RemoteError::Unsupported("the authorization is no header"))?;
+        value.set_sensitive(true);
+        Ok(request.header(AUTHORIZATION, value))
+    }
+
+    /// Sends a request and reads at most `limit` bytes of the answer; any status is an answer.
+    ///
+    /// # Errors
+    /// [`RemoteError::Unreachable`], [`RemoteError::TimedOut`], [`RemoteError::TooLarge`].
+    pub async fn answer(&self, request: RequestBuilder, limit: u64) -> Result<Answer, RemoteError> {
+        let response = request.send().await.map_err(|error| self.failed(&error))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok(Answer { status, headers, body: self.read(response, limit).await? })
+    }
+
+    /// Sends a request until it succeeds or cannot; gives what a status below 300 comes with.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub async fn succeed(
+        &self,
+        make: impl Fn() -> Result<RequestBuilder, RemoteError>,
+        limit: u64,
+    ) -> Result<Answer, RemoteError> {
+        self.patience
+            .retry(async || {
+                let answer = self.answer(make()?, limit.max(ERROR_LIMIT)).await?;
+                answer.require_success()?;
+                Ok(answer)
+            })
+            .await
+    }
+
+    /// Sends a request and hands over the answer to be read piece by piece; silence ends it, and so does nothing else.
+    ///
+    /// # Errors
+    /// [`RemoteError`]; a status from 300 on is one.
+    pub async fn open(&self, request: RequestBuilder) -> Result<Response, RemoteError> {
+        let response = request.send().await.map_err(|error| self.failed(&error))?;
+        let status = response.status().as_u16();
+        if status < 300 {
+            return Ok(response);
+        }
+        let headers = response.headers().clone();
+        let body = self.read(response, ERROR_LIMIT).await.unwrap_or_default();
+        Err(Answer { status, headers, body }.refusal())
+    }
+
+    /// What kept a request from ending, without its URL.
+    #[must_use]
+    pub fn failed(&self, error: &reqwest::Error) -> RemoteError {
+        if error.is_timeout() {
+            return RemoteError::TimedOut(self.patience.request);
+        }
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        // The outermost error is the one that names the URL.
+        let text =
+            if std::ptr::addr_eq(cause, error) { "the request failed".into() } else { cause.to_string() };
+        RemoteError::Unreachable(printable(text.as_bytes()))
+    }
+
+    async fn read(&self, response: Response, limit: u64) -> Result<Vec<u8>, RemoteError> {
+        let mut body = Vec::new();
+        let mut pieces = response.bytes_stream();
+        while let Some(piece) = pieces.try_next().await.map_err(|error| self.failed(&error))? {
+            if body.len() as u64 + piece.len() as u64 > limit {
+                return Err(RemoteError::TooLarge { limit });
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body)
+    }
+}
+
+impl Answer {
+    /// # Errors
+    /// [`RemoteError::Unauthorized`] and [`RemoteError::Refused`] for a status from 300 on.
+    pub fn require_success(&self) -> Result<(), RemoteError> {
+        if self.status < 300 { Ok(()) } else { Err(self.refusal()) }
+    }
+
+    /// The error that a status from 300 on stands for.
+    #[must_use]
+    pub fn refusal(&self) -> RemoteError {
+        match self.status {
+            401 | 403 => RemoteError::Unauthorized,
+            status @ 300..=399 if self.headers.contains_key(LOCATION) => {
+                RemoteError::Refused { status, detail: "it leads to a place that is not followed".to_owned() }
+            }
+            status => RemoteError::Refused { status, detail: printable(&self.body) },
+        }
+    }
+}
+
+/// TLS with the certificates that this system trusts.
+fn tls() -> Result<rustls::ClientConfig, RemoteError> {
+    use rustls_platform_verifier::BuilderVerifierExt;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.and_then(BuilderVerifierExt::with_platform_verifier);
+    let mut config = builder
+        .map_err(|_| RemoteError::Unsupported("this system has no certificates of authorities"))?
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}

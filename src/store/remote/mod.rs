@@ -1,0 +1,20 @@
+//! Nodes and services elsewhere that keep blocks: how they are reached, how long is waited for them, and what a
+//! replica is.
+//!
+//! Nothing that comes from there is believed: a block is hashed before it is used, and a pin counts once the
+//! blocks below it were read back. No bytes from there are read without a bound in size and time. Secrets go
+//! into request headers and nowhere else.
+
+mod copy;
+mod endpoint;
+mod error;
+mod http;
+mod patience;
+mod replica;
+
+pub use copy::Copy;
+pub use endpoint::{Authorization, Endpoint, EndpointError};
+pub use error::RemoteError;
+pub use http::{Answer, Http};
+pub use patience::Patience;
+pub use replica::{AnyReplica, Delivery, Holding, NamedReplica, Replica, ReplicaError, ReplicaUrl};

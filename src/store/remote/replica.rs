@@ -1,0 +1,206 @@
+//! A replica: a place elsewhere that keeps every block of a chain's head.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::{Authorization, Copy, Endpoint, EndpointError, Patience, RemoteError};
+use crate::model::{ChainName, Cid};
+use crate::store::{ArchiveError, WriteError};
+
+/// What is to be brought to a replica.
+pub struct Delivery<'a> {
+    pub name: &'a ChainName,
+    /// Manifest 0.
+    pub root: Cid,
+    /// What it shall keep, with all below it.
+    pub head: Cid,
+    /// The head that it was given before; let go once the new one is kept.
+    pub previous: Option<Cid>,
+    /// What it lacks, each block once, every block after those that it links to; the head is last.
+    pub blocks: &'a [Cid],
+    /// Reads a block, whose bytes are its CID's.
+    pub read: &'a dyn Fn(&Cid) -> Result<Vec<u8>, ArchiveError>,
+}
+
+/// What a replica says of a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// It promises to keep the head and all below.
+    Pinned,
+    /// It is on its way there.
+    Pending,
+    /// The head's own block is there; nobody promises to keep it.
+    Unpinned,
+    Absent,
+}
+
+/// Why a replica did not take or tell what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplicaError {
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// The archive that blocks come from, or the one that is the replica.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// A place that keeps heads.
+///
+/// Contract:
+/// - [`Replica::deliver`] has put all blocks, keeps the head with everything below it, and has read every new
+///   block back and hashed it, when it returns; only then is the head before let go. Cut off at any moment, the
+///   head before or the new one is kept. Doing it again does no harm.
+/// - What it costs grows with the blocks that it lacks, not with the chain.
+/// - [`Replica::get`] asks this place alone, and hashes what it gives.
+pub trait Replica {
+    /// Brings blocks there and has the head kept.
+    fn deliver(&self, delivery: &Delivery<'_>) -> impl Future<Output = Result<(), ReplicaError>>;
+
+    /// What it says of a head.
+    fn holding(&self, head: &Cid) -> impl Future<Output = Result<Holding, ReplicaError>>;
+
+    /// A block from there; `None` when it is not there. Fails as unsupported where blocks cannot be read.
+    fn get(&self, cid: &Cid) -> impl Future<Output = Result<Option<Vec<u8>>, ReplicaError>>;
+
+    /// Whether it answers, and lets us in.
+    fn answers(&self) -> impl Future<Output = Result<(), ReplicaError>>;
+}
+
+/// Where a replica is: the value of its `url`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReplicaUrl {
+    /// A Kubo node's RPC interface.
+    Kubo(Endpoint),
+    /// An IPFS Cluster's REST interface.
+    Cluster(Endpoint),
+    /// A service with the IPFS Pinning Service API.
+    Pinning(Endpoint),
+    /// A folder with another growing archive.
+    Archive(PathBuf),
+    /// A CARv1 file, written anew for each head.
+    Car(PathBuf),
+}
+
+impl ReplicaUrl {
+    /// Reads `kubo:URL`, `cluster:URL`, `pinning:URL`, `archive:FOLDER` or `car:FILE`; paths are relative to
+    /// `base`. `insecure`: see [`Endpoint::parse`].
+    ///
+    /// # Errors
+    /// [`EndpointError`].
+    pub fn parse(text: &str, base: &Path, insecure: bool) -> Result<Self, EndpointError> {
+        let (kind, rest) = text.split_once(':').ok_or(EndpointError::NotUrl)?;
+        let path = |rest: &str| {
+            let sound = !rest.is_empty() && !rest.contains('\0');
+            if sound { Ok(base.join(rest)) } else { Err(EndpointError::NotUrl) }
+        };
+        match kind {
+            "kubo" => Endpoint::parse(rest, insecure).map(Self::Kubo),
+            "cluster" => Endpoint::parse(rest, insecure).map(Self::Cluster),
+            "pinning" => Endpoint::parse(rest, insecure).map(Self::Pinning),
+            "archive" => path(rest).map(Self::Archive),
+            "car" => path(rest).map(Self::Car),
+            _ => Err(EndpointError::Scheme),
+        }
+    }
+}
+
+impl fmt::Display for ReplicaUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kubo(endpoint) => write!(f, "kubo:{endpoint}"),
+            Self::Cluster(endpoint) => write!(f, "cluster:{endpoint}"),
+            Self::Pinning(endpoint) => write!(f, "pinning:{endpoint}"),
+            Self::Archive(path) => write!(f, "archive:{}", path.display()),
+            Self::Car(path) => write!(f, "car:{}", path.display()),
+        }
+    }
+}
+
+/// A replica with what people call it.
+pub struct NamedReplica {
+    pub name: String,
+    pub url: ReplicaUrl,
+    pub replica: AnyReplica,
+}
+
+/// A replica of any kind.
+pub enum AnyReplica {
+    Copy(Copy),
+}
+
+impl AnyReplica {
+    /// A replica at `url`. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// [`RemoteError::Unsupported`].
+    pub fn new(
+        url: &ReplicaUrl,
+        _authorization: Option<Authorization>,
+        _patience: Patience,
+    ) -> Result<Self, RemoteError> {
+        match url {
+            ReplicaUrl::Archive(path) => Ok(Self::Copy(Copy::archive(path.clone()))),
+            ReplicaUrl::Car(path) => Ok(Self::Copy(Copy::car(path.clone()))),
+            _ => Err(RemoteError::Unsupported("this kind of replica is not known")),
+        }
+    }
+
+    /// Whether every delivery has to name all blocks of the head.
+    #[must_use]
+    pub const fn takes_all(&self) -> bool {
+        match self {
+            Self::Copy(copy) => copy.takes_all(),
+        }
+    }
+}
+
+impl Replica for AnyReplica {
+    async fn deliver(&self, delivery: &Delivery<'_>) -> Result<(), ReplicaError> {
+        match self {
+            Self::Copy(copy) => copy.deliver(delivery).await,
+        }
+    }
+
+    async fn holding(&self, head: &Cid) -> Result<Holding, ReplicaError> {
+        match self {
+            Self::Copy(copy) => copy.holding(head).await,
+        }
+    }
+
+    async fn get(&self, cid: &Cid) -> Result<Option<Vec<u8>>, ReplicaError> {
+        match self {
+            Self::Copy(copy) => copy.get(cid).await,
+        }
+    }
+
+    async fn answers(&self) -> Result<(), ReplicaError> {
+        match self {
+            Self::Copy(copy) => copy.answers().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_is_named_by_its_kind_and_place() {
+        let shown =
+            |text: &str| ReplicaUrl::parse(text, Path::new("/base"), false).map(|url| url.to_string());
+        assert_eq!(shown("kubo:http://127.0.0.1:5001").unwrap(), "kubo:http://127.0.0.1:5001");
+        assert_eq!(shown("kubo:unix:/run/api.sock").unwrap(), "kubo:unix:/run/api.sock");
+        assert_eq!(
+            shown("cluster:https://pins.example.org/v1").unwrap(),
+            "cluster:https://pins.example.org/v1"
+        );
+        assert_eq!(shown("archive:../copy").unwrap(), "archive:/base/../copy");
+        assert_eq!(shown("car:/media/usb/a.car").unwrap(), "car:/media/usb/a.car");
+        assert_eq!(shown("kubo:http://10.1.1.1:5001"), Err(EndpointError::Plain));
+        assert_eq!(shown("http://127.0.0.1:5001"), Err(EndpointError::Scheme));
+        assert_eq!(shown("kubo"), Err(EndpointError::NotUrl));
+        assert_eq!(shown("archive:"), Err(EndpointError::NotUrl));
+    }
+}
