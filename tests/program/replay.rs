@@ -139,6 +139,17 @@ fn a_live_database_is_compared_with_the_newest_signed_schema() {
 }
 
 #[test]
+fn before_the_first_script_there_is_the_schema_of_a_new_database() {
+    let project = Project::applied();
+    let genesis = project.ok(["schema", "show", "0"]);
+    genesis.prints(&["greffe-sqlite-1 ", "no objects"]);
+    assert_eq!(project.json(&["schema", "show", "0"])["objects"], serde_json::json!([]));
+    project.ends(1, ["schema", "diff", "0", "1"]).prints(&["table authors", "+ "]);
+    project.ends(1, ["schema", "diff", "0"]).prints(&["table books"]);
+    assert_eq!(Project::new().ok(["schema", "show", "0"]).stdout, genesis.stdout);
+}
+
+#[test]
 fn three_hundred_migrations_and_their_rollbacks_are_replayed() {
     let project = Project::new();
     for number in 1..=300 {
