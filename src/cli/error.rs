@@ -337,6 +337,11 @@ pub fn problem_hint(problem: &Problem) -> String {
             "a row was removed by hand: `greffe log` lists what was signed; restore the history from a backup"
                 .to_owned()
         }
+        Problem::RowDamaged { .. } => {
+            "the history was changed by hand: `greffe log` lists what was signed; restore it from a backup before the \
+             next run"
+                .to_owned()
+        }
         Problem::NoRow { seq, .. } => format!(
             "its row was removed by hand: `greffe show {seq} --json` prints what was signed; restore the history from a \
              backup"

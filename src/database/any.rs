@@ -137,6 +137,14 @@ impl Target for Database {
         each!(self, database => database.history().await)
     }
 
+    async fn positions(&mut self) -> Result<Vec<i64>, DatabaseError> {
+        each!(self, database => database.positions().await)
+    }
+
+    async fn row_at(&mut self, position: i64) -> Result<Option<HistoryRow>, DatabaseError> {
+        each!(self, database => database.row_at(position).await)
+    }
+
     async fn unarchived(&mut self, after: i64, limit: u32) -> Result<Vec<Unarchived>, DatabaseError> {
         each!(self, database => database.unarchived(after, limit).await)
     }

@@ -185,6 +185,7 @@ on_both!(
     a_connection_that_is_cut_in_the_middle,
     a_lock_that_is_held_by_others_is_not_waited_for_longer_than_allowed,
     a_disk_that_is_full_is_told_and_nothing_is_lost,
+    a_row_that_is_damaged_is_found_by_an_audit,
     drift_is_found,
     a_dump_restored_elsewhere_has_the_same_schema,
     scripts_of_others_are_not_run_by_a_mighty_role,
@@ -441,6 +442,23 @@ fn postgres_deadlocks_end_a_script_that_can_run_again() {
     assert!(failure.contains("40P01"), "{failure}");
     case.project.ok(["apply"]);
     case.project.verify();
+}
+
+fn a_row_that_is_damaged_is_found_by_an_audit(engine: Engine) {
+    let case = Case::with(engine, "damaged", &THREE);
+    case.project.ok(["apply"]);
+    let table = if engine == Pg { "greffe.history" } else { "greffe_history" };
+    case.database.sql(&format!("UPDATE {table} SET started_at = 'yesterday' WHERE position = 2"));
+    case.project.script("1_authors.up.sql", "SELECT 1;\n");
+    case.project.ends(3, ["apply"]).says(&["row 2 of the history"]);
+    let run = case.project.ends(1, ["audit", "--json"]);
+    let found: Vec<(String, i64)> = run.object()["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| (found["code"].as_str().unwrap().to_owned(), found["position"].as_i64().unwrap_or(0)))
+        .collect();
+    assert_eq!(found, [("row-damaged".to_owned(), 2), ("edited".to_owned(), 0)], "{run:#?}");
 }
 
 fn drift_is_found(engine: Engine) {
