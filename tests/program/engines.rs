@@ -444,6 +444,38 @@ fn postgres_deadlocks_end_a_script_that_can_run_again() {
     case.project.verify();
 }
 
+/// The same on MariaDB, which ends the transaction that changed fewer rows.
+#[test]
+fn mariadb_deadlocks_end_a_script_that_can_run_again() {
+    let case = Case::with(Maria, "deadlock", &THREE);
+    case.project.script("4_more.sql", "CREATE TABLE many (id INTEGER PRIMARY KEY, name VARCHAR(80));\n");
+    case.project.ok(["apply"]);
+    case.project.script(
+        "5_locks.sql",
+        "UPDATE authors SET name = CONCAT('a', SLEEP(2)) WHERE id = 1;\nUPDATE authors SET name = 'b' WHERE id = 2;\n",
+    );
+    let run = std::thread::scope(|scope| {
+        let child = case.start(&["apply", "--json"], "SLEEP(2)");
+        let holder = "START TRANSACTION; UPDATE authors SET name = 'h' WHERE id = 2; \
+                      INSERT INTO many SELECT seq, 'x' FROM seq_1_to_100; \
+                      UPDATE authors SET name = 'h' WHERE id = 1; COMMIT;";
+        scope.spawn(|| case.database.sql(holder));
+        case.project.judge(child.wait_with_output().unwrap())
+    });
+    assert_eq!(run.code, 3, "{run:#?}");
+    let failed = &run.object()["failed"];
+    let failure = failed["failure"].as_str().unwrap();
+    assert!(failure.contains("1213") && failure.contains("deadlock"), "{failure}");
+    assert_eq!((&failed["statement"], &failed["partial"]), (&2.into(), &false.into()), "{failed:#}");
+    assert_eq!(case.project.story().last().unwrap(), "fail 5");
+    let names = "SELECT GROUP_CONCAT(name ORDER BY id) FROM authors";
+    assert_eq!(case.database.sql(names).trim(), "h,h");
+    case.project.ok(["apply"]);
+    assert_eq!(case.database.sql(names).trim(), "a0,b");
+    assert_eq!(case.project.story().last().unwrap(), "apply 5");
+    case.project.verify();
+}
+
 fn a_row_that_is_damaged_is_found_by_an_audit(engine: Engine) {
     let case = Case::with(engine, "damaged", &THREE);
     case.project.ok(["apply"]);
