@@ -30,7 +30,7 @@ pub struct Replayed {
     pub executed: u64,
     /// Events whose signed schema was compared, and was the same.
     pub compared: u64,
-    /// Events whose schema could not be compared: none was signed, or by another algorithm.
+    /// Events whose schema could not be compared: none was signed, or by another algorithm or engine.
     pub uncompared: u64,
     /// Where the replay ended before the last entry, and why.
     pub stopped: Option<Stopped>,
@@ -142,7 +142,8 @@ pub fn add_live(
     Ok(())
 }
 
-/// The engine that the events of `source` were applied to; `None` when none was applied.
+/// The engine that the events of `source` were applied to; `None` when none was applied. Of engines that read the
+/// same SQL, the first.
 ///
 /// # Errors
 /// When a block is missing or malformed; [`OpsError::SeveralEngines`].
@@ -151,7 +152,7 @@ pub fn engine_of(source: &mut Source, manifests: &[Cid]) -> Result<Option<Engine
     for cid in manifests {
         let found = source.entry(cid)?.statement.event.target.map(|target| target.engine);
         match (engine, found) {
-            (Some(first), Some(other)) if first != other => {
+            (Some(first), Some(other)) if Dialect::from(first) != Dialect::from(other) => {
                 return Err(OpsError::SeveralEngines { first, other });
             }
             _ => engine = engine.or(found),
@@ -201,7 +202,12 @@ async fn replay_entry<T: Target>(
     replayed: &mut Replayed,
 ) -> Result<Option<Reason>, OpsError> {
     let event = &entry.statement.event;
-    let signed = event.schema().filter(|signed| signed.algorithm == schema.algorithm).cloned();
+    // MySQL and MariaDB write one algorithm's text in two ways.
+    let is_same = |found: &crate::model::Target| found.engine == target.identity().engine;
+    let signed = event
+        .schema()
+        .filter(|signed| signed.algorithm == schema.algorithm && event.target.as_ref().is_none_or(is_same))
+        .cloned();
     if let Some(signed) =
         signed.as_ref().and_then(|signed| signed.before).filter(|signed| *signed != schema.digest)
     {
