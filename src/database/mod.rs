@@ -142,6 +142,14 @@ pub enum DatabaseError {
     NotEmpty,
     #[error("scripts of others are not run by a role that {may}")]
     TooPowerful { may: &'static str },
+    #[error("another replay runs as this role, which may make roles: whose a new role is could not be told")]
+    OtherReplay,
+    #[error("roles that the replay made are still there: {}", roles.join(", "))]
+    RolesLeft {
+        roles: Vec<String>,
+        #[source]
+        source: Failure,
+    },
     #[error("cannot open the database")]
     Open(#[source] Failure),
     #[error("another run holds the lock {lock} after {waited:?}")]

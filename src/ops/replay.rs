@@ -5,6 +5,8 @@
 //! they stay in memory, within limits of time and space; on a server the role that runs them may do nothing
 //! outside of the databases that it makes.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::chain::Entry;
@@ -159,6 +161,64 @@ pub fn engine_of(source: &mut Source, manifests: &[Cid]) -> Result<Option<Engine
         }
     }
     Ok(engine)
+}
+
+/// Fails when a script of `manifests` makes a role that is one of `existing`, or any where that is `None`. Roles
+/// belong to the whole server, which a database of its own does not keep apart. What a script makes by other means
+/// than a statement of its own is not seen here, and fails when it runs.
+///
+/// # Errors
+/// [`OpsError::RoleExists`], [`OpsError::MakesRoles`], and when a block is missing or malformed.
+pub fn require_free_roles(
+    source: &mut Source,
+    manifests: &[Cid],
+    existing: Option<&BTreeSet<String>>,
+) -> Result<(), OpsError> {
+    for cid in manifests {
+        let entry = source.entry(cid)?;
+        let event = &entry.statement.event;
+        let Details::Migration(details) = &event.details else { continue };
+        let is_postgres =
+            event.target.as_ref().is_some_and(|target| Dialect::from(target.engine) == Dialect::Postgresql);
+        let part = part_to_run(event.event, details);
+        if !is_postgres || part == Part::Nothing {
+            continue;
+        }
+        let Ok(step) = step_of(source, &entry, details, part)? else { return Ok(()) };
+        let made = step
+            .statements
+            .iter()
+            .filter_map(|statement| made_role(&statement.kind, step.sql.get(statement.range.clone())?));
+        for role in made {
+            let version = step.migration.version.clone();
+            match existing {
+                None => return Err(OpsError::MakesRoles { role, version }),
+                Some(existing) if existing.contains(&role) => {
+                    return Err(OpsError::RoleExists { role, version });
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The name in a `CREATE ROLE`, as PostgreSQL reads it.
+fn made_role(kind: &str, statement: &str) -> Option<String> {
+    if !["CREATE ROLE", "CREATE USER", "CREATE GROUP"].contains(&kind) {
+        return None;
+    }
+    let rest = statement.trim_start().split_once(char::is_whitespace)?.1.trim_start();
+    let rest = rest.split_once(char::is_whitespace)?.1.trim_start();
+    if let Some(quoted) = rest.strip_prefix('"') {
+        let marked = quoted.replace("\"\"", "\0");
+        return Some(marked.split_once('"')?.0.replace('\0', "\""));
+    }
+    let end = rest.find(|character: char| !character.is_alphanumeric() && !"_$".contains(character));
+    let name = rest.get(..end.unwrap_or(rest.len()))?.to_lowercase();
+    // `CREATE USER MAPPING` makes none.
+    let is_mapping = kind == "CREATE USER" && name == "mapping";
+    (!name.is_empty() && !is_mapping).then_some(name)
 }
 
 /// Runs the scripts of `manifests`, the oldest first, on `target`, which has to be empty. `looked`: called after

@@ -173,6 +173,8 @@ macro_rules! on_both {
     };
 }
 
+mod replays;
+
 on_both!(
     the_whole_story_is_told_verified_and_replayed,
     commands_that_only_look_create_nothing,

@@ -61,6 +61,8 @@ pub struct Mysql {
     /// The name of the run lock, once it was taken.
     lock: Option<String>,
     last_position: Option<i64>,
+    /// What holds the lock of a scratch database, which bears its name.
+    keeper: Option<MySqlConnection>,
     /// The fingerprint that the last step of this run left.
     left: Option<Digest>,
 }
@@ -94,6 +96,7 @@ impl Mysql {
             max_packet: greeting.max_packet,
             lock: None,
             last_position: None,
+            keeper: None,
             left: None,
         })
     }
