@@ -157,6 +157,12 @@ fn hint(error: &OpsError) -> Option<String> {
             "run `greffe log` to see what there is".to_owned()
         }
         OpsError::UnknownVersion(_) | OpsError::CannotRepair { .. } => "run `greffe status`".to_owned(),
+        OpsError::RoleExists { .. } => {
+            "name another server with `--on URL`, or drop the role there if nothing uses it".to_owned()
+        }
+        OpsError::MakesRoles { .. } => "with `--on URL` name a role of PostgreSQL 16 or newer that may, and that runs \
+                                        no other replay meanwhile: `CREATE ROLE replay LOGIN CREATEDB CREATEROLE`"
+            .to_owned(),
         OpsError::Exists(path) => format!("choose another name, or move {} away", path.display()),
         OpsError::ImportFork { .. } | OpsError::ImportOtherChain { .. } => {
             "keep both files: two versions of one chain are evidence".to_owned()
@@ -189,6 +195,13 @@ fn database_hint(error: &DatabaseError) -> Option<String> {
             "name a role that can only make databases: on PostgreSQL `CREATE ROLE replay LOGIN CREATEDB`, on MariaDB \
              and MySQL a user with ``GRANT ALL ON `greffe\\_replay\\_%`.*``"
                 .to_owned()
+        }
+        DatabaseError::OtherReplay => {
+            "run it again when the other one has ended, or name another role with `--on URL`".to_owned()
+        }
+        DatabaseError::RolesLeft { roles, .. } => {
+            let roles: Vec<String> = roles.iter().map(|role| format!("\"{}\"", role.replace('"', "\"\""))).collect();
+            format!("look at what depends on them, then run `DROP ROLE {}`", roles.join(", "))
         }
         DatabaseError::NotEmpty => "name a database that has nothing in it".to_owned(),
         DatabaseError::RowDiffers { .. } => {
@@ -335,6 +348,11 @@ pub fn problem_hint(problem: &Problem) -> String {
         }
         Problem::PositionGap { .. } => {
             "a row was removed by hand: `greffe log` lists what was signed; restore the history from a backup"
+                .to_owned()
+        }
+        Problem::RowDamaged { .. } => {
+            "the history was changed by hand: `greffe log` lists what was signed; restore it from a backup before the \
+             next run"
                 .to_owned()
         }
         Problem::NoRow { seq, .. } => format!(

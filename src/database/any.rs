@@ -1,5 +1,6 @@
 //! A database of any engine, chosen by its URL.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::mysql::Mysql;
@@ -104,7 +105,17 @@ impl Scratch {
         }
     }
 
-    /// Closes it, and removes the database that was made.
+    /// Names of roles that scripts cannot make here, for the server has them: all that there were. `None` where
+    /// scripts can make none.
+    #[must_use]
+    pub fn roles(&self) -> Option<&BTreeSet<String>> {
+        match &self.database {
+            Database::Postgres(database) => database.roles_before(),
+            Database::Sqlite(_) | Database::Mysql(_) => None,
+        }
+    }
+
+    /// Closes it, and removes the database that was made, with the roles that scripts made.
     ///
     /// # Errors
     /// Those of the server.
@@ -135,6 +146,14 @@ impl Target for Database {
 
     async fn history(&mut self) -> Result<Vec<HistoryRow>, DatabaseError> {
         each!(self, database => database.history().await)
+    }
+
+    async fn positions(&mut self) -> Result<Vec<i64>, DatabaseError> {
+        each!(self, database => database.positions().await)
+    }
+
+    async fn row_at(&mut self, position: i64) -> Result<Option<HistoryRow>, DatabaseError> {
+        each!(self, database => database.row_at(position).await)
     }
 
     async fn unarchived(&mut self, after: i64, limit: u32) -> Result<Vec<Unarchived>, DatabaseError> {

@@ -67,6 +67,13 @@ pub struct HistoryRow {
     pub trust: Option<Cid>,
 }
 
+/// A row that is not what greffe writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedRow {
+    pub position: i64,
+    pub detail: String,
+}
+
 /// A version that counts as applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use any::{Database, Scratch};
-pub use history::{Applied, History, HistoryRow, Record, RowState};
+pub use history::{Applied, DamagedRow, History, HistoryRow, Record, RowState};
 pub use schema::{Grants, ObjectName, Schema, SchemaDifference, digest_of_digests};
 
 use crate::crypto::Digest;
@@ -142,6 +142,14 @@ pub enum DatabaseError {
     NotEmpty,
     #[error("scripts of others are not run by a role that {may}")]
     TooPowerful { may: &'static str },
+    #[error("another replay runs as this role, which may make roles: whose a new role is could not be told")]
+    OtherReplay,
+    #[error("roles that the replay made are still there: {}", roles.join(", "))]
+    RolesLeft {
+        roles: Vec<String>,
+        #[source]
+        source: Failure,
+    },
     #[error("cannot open the database")]
     Open(#[source] Failure),
     #[error("another run holds the lock {lock} after {waited:?}")]
@@ -265,6 +273,36 @@ pub trait Target {
 
     /// All rows in order; none when greffe's table does not exist. A table of an older greffe is read as well.
     fn history(&mut self) -> impl Future<Output = Result<Vec<HistoryRow>, DatabaseError>>;
+
+    /// The positions of all rows in order; none when greffe's table does not exist.
+    fn positions(&mut self) -> impl Future<Output = Result<Vec<i64>, DatabaseError>>;
+
+    /// The row at `position`, by itself.
+    fn row_at(&mut self, position: i64) -> impl Future<Output = Result<Option<HistoryRow>, DatabaseError>>;
+
+    /// As [`Target::history`]; rows that greffe did not write like this are told apart, and hide no other.
+    fn history_with_damage(
+        &mut self,
+    ) -> impl Future<Output = Result<(Vec<HistoryRow>, Vec<DamagedRow>), DatabaseError>> {
+        async {
+            match self.history().await {
+                Ok(rows) => return Ok((rows, Vec::new())),
+                Err(DatabaseError::HistoryDamaged { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            let (mut rows, mut damaged) = (Vec::new(), Vec::new());
+            for position in self.positions().await? {
+                match self.row_at(position).await {
+                    Ok(row) => rows.extend(row),
+                    Err(DatabaseError::HistoryDamaged { detail, .. }) => {
+                        damaged.push(DamagedRow { position, detail });
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok((rows, damaged))
+        }
+    }
 
     /// At most `limit` finished rows after `after` that are not archived, in order, with records and scripts. The
     /// table has to be up to date ([`Target::prepare`]).

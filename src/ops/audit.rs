@@ -13,7 +13,7 @@ use super::session::require_same_chain;
 use super::told::{SchemaLeft, Told};
 use super::{ChainReader, OpsError, Project};
 use crate::crypto::Digest;
-use crate::database::{History, HistoryRow, Target};
+use crate::database::{DamagedRow, DatabaseError, History, HistoryRow, Target};
 use crate::model::Cid;
 use crate::scripts::{Difference, Migration, read_folder};
 use crate::store::ArchiveError;
@@ -67,16 +67,29 @@ impl Finding {
 /// What the database says.
 struct Live {
     rows: Vec<HistoryRow>,
+    damaged: Vec<DamagedRow>,
+    /// Rows that are as they should be, but for what is kept of them until they are archived.
+    unkept: Vec<DamagedRow>,
     /// Not asked for where nothing was ever run.
     schema: Option<(&'static str, Digest)>,
 }
 
 impl Live {
     async fn look<T: Target>(target: &mut T, told: &Told) -> Result<Self, OpsError> {
-        let rows = target.history().await?;
+        let (rows, damaged) = target.history_with_damage().await?;
+        let mut unkept = Vec::new();
+        for row in rows.iter().filter(|row| row.archived.is_none()) {
+            // A table of an older greffe cannot be asked.
+            let kept = target.unarchived(row.position - 1, 1).await;
+            if let Err(DatabaseError::HistoryDamaged { position, detail }) = kept
+                && position == row.position
+            {
+                unkept.push(DamagedRow { position, detail });
+            }
+        }
         let expected = told.schema.is_some() || !rows.is_empty();
         let schema = if expected { Some(target.fingerprint().await?) } else { None };
-        Ok(Self { rows, schema })
+        Ok(Self { rows, damaged, unkept, schema })
     }
 }
 
@@ -99,9 +112,12 @@ pub async fn audit<T: Target>(
         None => None,
     };
     let rows = live.as_ref().map(|live| live.rows.as_slice()).unwrap_or_default();
+    let damaged = live.as_ref().map(|live| live.damaged.as_slice()).unwrap_or_default();
     let history = History::of(rows);
-    let compared = history::compare(rows, &history, told.as_ref(), live.is_some());
+    let compared = history::compare(rows, damaged, &history, told.as_ref(), live.is_some());
     let mut findings = compared.findings.clone();
+    let unkept = live.as_ref().map(|live| live.unkept.as_slice()).unwrap_or_default();
+    findings.extend(unkept.iter().map(history::of_damage));
     if let Some(reader) = &reader {
         let order = !wanted.allow_out_of_order;
         findings.extend(folder::compare_with_archive(project.dialect, &folder, reader, story, order)?);

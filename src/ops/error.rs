@@ -68,6 +68,12 @@ pub enum OpsError {
     TooManySteps { asked: usize, applied: usize },
     #[error("the replay could not go on here: {version} failed in statement {statement}: {failure}")]
     ReplayStopped { version: String, statement: u64, failure: Failure },
+    #[error("the replay makes the role {role} (migration {version}), and the server has one of that name")]
+    RoleExists { role: String, version: String },
+    #[error(
+        "the replay makes the role {role} (migration {version}), and the role that runs it may make none"
+    )]
+    MakesRoles { role: String, version: String },
     #[error("the chain tells of a {first:?} database and of a {other:?} database; a replay is of one")]
     SeveralEngines { first: Engine, other: Engine },
     #[error("{} already exists", .0.display())]

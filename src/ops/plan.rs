@@ -85,6 +85,8 @@ pub enum Problem {
     RowReordered { position: i64, seq: u64, newest: u64 },
     #[error("the history goes on with row {found} where row {expected} is due")]
     PositionGap { expected: i64, found: i64 },
+    #[error("row {position} of the history is not what greffe writes: {detail}")]
+    RowDamaged { position: i64, detail: String },
     #[error("entry {seq} of the archive ({event} {version}) has no row in the history")]
     NoRow { seq: u64, event: EventKind, version: String },
 }
@@ -123,6 +125,7 @@ impl Problem {
             | Self::RowTwice { .. }
             | Self::RowReordered { .. }
             | Self::PositionGap { .. }
+            | Self::RowDamaged { .. }
             | Self::NoRow { .. } => false,
         }
     }

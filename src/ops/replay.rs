@@ -5,6 +5,8 @@
 //! they stay in memory, within limits of time and space; on a server the role that runs them may do nothing
 //! outside of the databases that it makes.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::chain::Entry;
@@ -30,7 +32,7 @@ pub struct Replayed {
     pub executed: u64,
     /// Events whose signed schema was compared, and was the same.
     pub compared: u64,
-    /// Events whose schema could not be compared: none was signed, or by another algorithm.
+    /// Events whose schema could not be compared: none was signed, or by another algorithm or engine.
     pub uncompared: u64,
     /// Where the replay ended before the last entry, and why.
     pub stopped: Option<Stopped>,
@@ -142,7 +144,8 @@ pub fn add_live(
     Ok(())
 }
 
-/// The engine that the events of `source` were applied to; `None` when none was applied.
+/// The engine that the events of `source` were applied to; `None` when none was applied. Of engines that read the
+/// same SQL, the first.
 ///
 /// # Errors
 /// When a block is missing or malformed; [`OpsError::SeveralEngines`].
@@ -151,13 +154,71 @@ pub fn engine_of(source: &mut Source, manifests: &[Cid]) -> Result<Option<Engine
     for cid in manifests {
         let found = source.entry(cid)?.statement.event.target.map(|target| target.engine);
         match (engine, found) {
-            (Some(first), Some(other)) if first != other => {
+            (Some(first), Some(other)) if Dialect::from(first) != Dialect::from(other) => {
                 return Err(OpsError::SeveralEngines { first, other });
             }
             _ => engine = engine.or(found),
         }
     }
     Ok(engine)
+}
+
+/// Fails when a script of `manifests` makes a role that is one of `existing`, or any where that is `None`. Roles
+/// belong to the whole server, which a database of its own does not keep apart. What a script makes by other means
+/// than a statement of its own is not seen here, and fails when it runs.
+///
+/// # Errors
+/// [`OpsError::RoleExists`], [`OpsError::MakesRoles`], and when a block is missing or malformed.
+pub fn require_free_roles(
+    source: &mut Source,
+    manifests: &[Cid],
+    existing: Option<&BTreeSet<String>>,
+) -> Result<(), OpsError> {
+    for cid in manifests {
+        let entry = source.entry(cid)?;
+        let event = &entry.statement.event;
+        let Details::Migration(details) = &event.details else { continue };
+        let is_postgres =
+            event.target.as_ref().is_some_and(|target| Dialect::from(target.engine) == Dialect::Postgresql);
+        let part = part_to_run(event.event, details);
+        if !is_postgres || part == Part::Nothing {
+            continue;
+        }
+        let Ok(step) = step_of(source, &entry, details, part)? else { return Ok(()) };
+        let made = step
+            .statements
+            .iter()
+            .filter_map(|statement| made_role(&statement.kind, step.sql.get(statement.range.clone())?));
+        for role in made {
+            let version = step.migration.version.clone();
+            match existing {
+                None => return Err(OpsError::MakesRoles { role, version }),
+                Some(existing) if existing.contains(&role) => {
+                    return Err(OpsError::RoleExists { role, version });
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The name in a `CREATE ROLE`, as PostgreSQL reads it.
+fn made_role(kind: &str, statement: &str) -> Option<String> {
+    if !["CREATE ROLE", "CREATE USER", "CREATE GROUP"].contains(&kind) {
+        return None;
+    }
+    let rest = statement.trim_start().split_once(char::is_whitespace)?.1.trim_start();
+    let rest = rest.split_once(char::is_whitespace)?.1.trim_start();
+    if let Some(quoted) = rest.strip_prefix('"') {
+        let marked = quoted.replace("\"\"", "\0");
+        return Some(marked.split_once('"')?.0.replace('\0', "\""));
+    }
+    let end = rest.find(|character: char| !character.is_alphanumeric() && !"_$".contains(character));
+    let name = rest.get(..end.unwrap_or(rest.len()))?.to_lowercase();
+    // `CREATE USER MAPPING` makes none.
+    let is_mapping = kind == "CREATE USER" && name == "mapping";
+    (!name.is_empty() && !is_mapping).then_some(name)
 }
 
 /// Runs the scripts of `manifests`, the oldest first, on `target`, which has to be empty. `looked`: called after
@@ -201,7 +262,12 @@ async fn replay_entry<T: Target>(
     replayed: &mut Replayed,
 ) -> Result<Option<Reason>, OpsError> {
     let event = &entry.statement.event;
-    let signed = event.schema().filter(|signed| signed.algorithm == schema.algorithm).cloned();
+    // MySQL and MariaDB write one algorithm's text in two ways.
+    let is_same = |found: &crate::model::Target| found.engine == target.identity().engine;
+    let signed = event
+        .schema()
+        .filter(|signed| signed.algorithm == schema.algorithm && event.target.as_ref().is_none_or(is_same))
+        .cloned();
     if let Some(signed) =
         signed.as_ref().and_then(|signed| signed.before).filter(|signed| *signed != schema.digest)
     {

@@ -26,18 +26,29 @@ pub struct Chain {
     pub name: ChainName,
     pub appender: Appender,
     events: u64,
+    engine: EngineOf,
 }
+
+/// The engine and the algorithm of a migration, by its number.
+pub type EngineOf = fn(u64) -> (Engine, &'static str);
 
 impl Chain {
     /// A chain without entries.
     pub fn new() -> Self {
         let name = "bench".parse().expect("a name");
-        Self { key: PrivateKey::from_seed(&[7; 32]), name, appender: Appender::new(), events: 0 }
+        Self {
+            key: PrivateKey::from_seed(&[7; 32]),
+            name,
+            appender: Appender::new(),
+            events: 0,
+            engine: |_| (Engine::Sqlite, "greffe-sqlite-1"),
+        }
     }
 
     /// Adds the next event: `genesis`, then migrations, each with a script of its own.
     pub fn push(&mut self, blocks: &mut Vec<Block>) {
-        let (event, file) = if self.events == 0 { self.genesis() } else { migration(self.events) };
+        let (event, file) =
+            if self.events == 0 { self.genesis() } else { migration(self.events, self.engine) };
         let appended = self.appender.append(event, vec![file], &[&self.key], &mut |block| blocks.push(block));
         appended.expect("an event that may stand here");
         self.events += 1;
@@ -50,7 +61,16 @@ impl Chain {
 
     /// Makes an archive of so many events in `directory`, run by run.
     pub fn grow(directory: &Path, events: u64) -> Self {
-        let mut chain = Self::new();
+        Self::new().grown(directory, events)
+    }
+
+    /// The same, of migrations of other engines.
+    pub fn grow_on(engine: EngineOf, directory: &Path, events: u64) -> Self {
+        Self { engine, ..Self::new() }.grown(directory, events)
+    }
+
+    fn grown(mut self, directory: &Path, events: u64) -> Self {
+        let chain = &mut self;
         let mut blocks = Vec::new();
         chain.push(&mut blocks);
         let head = chain.finish(&mut blocks);
@@ -65,7 +85,7 @@ impl Chain {
             let head = chain.finish(&mut blocks);
             archive.append(&blocks, head).expect("a longer archive");
         }
-        chain
+        self
     }
 
     fn genesis(&self) -> (Event, NewFile) {
@@ -83,7 +103,8 @@ pub fn open_write(directory: &Path, chain: &Chain) -> Archive {
     Archive::open_write(directory, &chain.name, Duration::ZERO).expect("an archive")
 }
 
-fn migration(n: u64) -> (Event, NewFile) {
+fn migration(n: u64, engine: EngineOf) -> (Event, NewFile) {
+    let (engine, algorithm) = engine(n);
     let version = (20_260_101_000_000 + n).to_string();
     let name = format!("{version}_add_table_{n}.sql");
     let mut script =
@@ -115,11 +136,7 @@ fn migration(n: u64) -> (Event, NewFile) {
             duration_us: 137,
             rows: None,
         }],
-        schema: SchemaChange {
-            algorithm: "greffe-sqlite-1".to_owned(),
-            before: schema(n),
-            after: schema(n + 1),
-        },
+        schema: SchemaChange { algorithm: algorithm.to_owned(), before: schema(n), after: schema(n + 1) },
         outcome: Outcome::Succeeded,
         error: None,
         commitments: [].into(),
@@ -130,7 +147,9 @@ fn migration(n: u64) -> (Event, NewFile) {
         direction: None,
     }));
     let file = NewFile { name: name.parse().expect("a file name"), role: Role::Up, bytes };
-    (event(EventKind::Apply, n, details), file)
+    let mut event = event(EventKind::Apply, n, details);
+    event.target.iter_mut().for_each(|target| target.engine = engine);
+    (event, file)
 }
 
 fn event(kind: EventKind, n: u64, details: Details) -> Event {

@@ -284,6 +284,45 @@ fn a_row_that_was_removed_from_the_history() {
     history_edited("DROP TABLE greffe_history", &all);
 }
 
+/// Whatever stands in the column, what else there is to find is found.
+#[test]
+fn a_row_that_is_damaged_is_a_finding_beside_the_others() {
+    for (column, value) in [
+        ("started_at", "'yesterday'"),
+        ("id", "'x'"),
+        ("up_digests", "'{'"),
+        ("schema_after", "'greffe-sqlite-1 x'"),
+        ("manifest", "'b'"),
+        ("manifest", "NULL"),
+    ] {
+        for position in 1..=3 {
+            let edit = format!("UPDATE greffe_history SET {column} = {value} WHERE position = {position}");
+            let found = history_edited(&edit, &["row-damaged"]);
+            assert_eq!(found[0]["position"], json!(position), "{edit}");
+        }
+    }
+    let found = history_edited(
+        "UPDATE greffe_history SET trust = '' WHERE position < 3; UPDATE greffe_history SET name = 'x' WHERE position = 3; \
+         DROP TABLE books;",
+        &["row-damaged", "row-damaged", "row-differs", "drifted"],
+    );
+    assert_eq!(found[2]["position"], json!(3));
+    let project = Project::applied();
+    project.sql("UPDATE greffe_history SET started_at = 'yesterday' WHERE position = 2");
+    project.ends(3, ["status"]).says(&["row 2 of the history", "greffe audit"]);
+    project.ends(1, ["audit"]).prints(&["row 2 of the history", "hint:", "1 difference"]);
+}
+
+#[test]
+fn what_is_kept_of_a_row_until_it_is_archived_may_be_damaged() {
+    let project = Project::applied();
+    project.sql(
+        "UPDATE greffe_history SET seq = NULL, manifest = NULL, trust = NULL, record = '{' WHERE position = 3",
+    );
+    let found = findings(&project);
+    assert_eq!(codes(&found), ["row-damaged"], "{found:#?}");
+}
+
 #[test]
 fn a_row_that_was_doubled_in_the_history() {
     let columns = "event, direction, state, version, name, started_at, finished_at, up_digests, down_digests, \

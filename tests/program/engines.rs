@@ -173,6 +173,8 @@ macro_rules! on_both {
     };
 }
 
+mod replays;
+
 on_both!(
     the_whole_story_is_told_verified_and_replayed,
     commands_that_only_look_create_nothing,
@@ -185,6 +187,7 @@ on_both!(
     a_connection_that_is_cut_in_the_middle,
     a_lock_that_is_held_by_others_is_not_waited_for_longer_than_allowed,
     a_disk_that_is_full_is_told_and_nothing_is_lost,
+    a_row_that_is_damaged_is_found_by_an_audit,
     drift_is_found,
     a_dump_restored_elsewhere_has_the_same_schema,
     scripts_of_others_are_not_run_by_a_mighty_role,
@@ -441,6 +444,55 @@ fn postgres_deadlocks_end_a_script_that_can_run_again() {
     assert!(failure.contains("40P01"), "{failure}");
     case.project.ok(["apply"]);
     case.project.verify();
+}
+
+/// The same on MariaDB, which ends the transaction that changed fewer rows.
+#[test]
+fn mariadb_deadlocks_end_a_script_that_can_run_again() {
+    let case = Case::with(Maria, "deadlock", &THREE);
+    case.project.script("4_more.sql", "CREATE TABLE many (id INTEGER PRIMARY KEY, name VARCHAR(80));\n");
+    case.project.ok(["apply"]);
+    case.project.script(
+        "5_locks.sql",
+        "UPDATE authors SET name = CONCAT('a', SLEEP(2)) WHERE id = 1;\nUPDATE authors SET name = 'b' WHERE id = 2;\n",
+    );
+    let run = std::thread::scope(|scope| {
+        let child = case.start(&["apply", "--json"], "SLEEP(2)");
+        let holder = "START TRANSACTION; UPDATE authors SET name = 'h' WHERE id = 2; \
+                      INSERT INTO many SELECT seq, 'x' FROM seq_1_to_100; \
+                      UPDATE authors SET name = 'h' WHERE id = 1; COMMIT;";
+        scope.spawn(|| case.database.sql(holder));
+        case.project.judge(child.wait_with_output().unwrap())
+    });
+    assert_eq!(run.code, 3, "{run:#?}");
+    let failed = &run.object()["failed"];
+    let failure = failed["failure"].as_str().unwrap();
+    assert!(failure.contains("1213") && failure.contains("deadlock"), "{failure}");
+    assert_eq!((&failed["statement"], &failed["partial"]), (&2.into(), &false.into()), "{failed:#}");
+    assert_eq!(case.project.story().last().unwrap(), "fail 5");
+    let names = "SELECT GROUP_CONCAT(name ORDER BY id) FROM authors";
+    assert_eq!(case.database.sql(names).trim(), "h,h");
+    case.project.ok(["apply"]);
+    assert_eq!(case.database.sql(names).trim(), "a0,b");
+    assert_eq!(case.project.story().last().unwrap(), "apply 5");
+    case.project.verify();
+}
+
+fn a_row_that_is_damaged_is_found_by_an_audit(engine: Engine) {
+    let case = Case::with(engine, "damaged", &THREE);
+    case.project.ok(["apply"]);
+    let table = if engine == Pg { "greffe.history" } else { "greffe_history" };
+    case.database.sql(&format!("UPDATE {table} SET started_at = 'yesterday' WHERE position = 2"));
+    case.project.script("1_authors.up.sql", "SELECT 1;\n");
+    case.project.ends(3, ["apply"]).says(&["row 2 of the history"]);
+    let run = case.project.ends(1, ["audit", "--json"]);
+    let found: Vec<(String, i64)> = run.object()["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| (found["code"].as_str().unwrap().to_owned(), found["position"].as_i64().unwrap_or(0)))
+        .collect();
+    assert_eq!(found, [("row-damaged".to_owned(), 2), ("edited".to_owned(), 0)], "{run:#?}");
 }
 
 fn drift_is_found(engine: Engine) {

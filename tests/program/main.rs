@@ -12,6 +12,7 @@ mod hostile;
 mod issue;
 mod keys;
 mod output;
+mod postgres_versions;
 mod project;
 mod quickstart;
 mod repair;

@@ -5,6 +5,8 @@ use std::fs;
 #[path = "../bench/chains.rs"]
 mod chains;
 
+use greffe::model::Engine;
+
 use crate::project::{Project, THREE};
 
 fn exported(project: &Project) -> String {
@@ -76,6 +78,35 @@ fn a_fingerprint_that_the_script_does_not_make_is_found() {
     run.prints(&["the scripts cannot be run again up to the signed schema"]);
 }
 
+/// MySQL and MariaDB read the same SQL, and write what they read in two ways: only the engine that runs the scripts
+/// can say whether a schema is the signed one.
+#[test]
+fn a_chain_of_mysql_and_mariadb_is_replayed_and_compared_where_it_can_be() {
+    let database = crate::servers::MariaDb::shared().database("two_engines");
+    let replayer = database.replayer();
+    let mut project = Project::empty();
+    project.variables.push(("REPLAY_URL".to_owned(), database.url_as(&replayer)));
+    project.secrets.push(replayer.password);
+    let directory = project.path("archive");
+    let engine = |n| (if n < 3 { Engine::Mysql } else { Engine::Mariadb }, "greffe-mysql-1");
+    chains::Chain::grow_on(engine, &directory, 4);
+    let head = fs::read_to_string(directory.join("bench.head")).unwrap();
+    let arguments = ["--name", "bench", "replay", head.trim(), "--on", "env:REPLAY_URL", "--json"];
+    let run = project.ends(1, arguments);
+    let replayed = run.object();
+    assert_eq!((&replayed["executed"], &replayed["compared"]), (&2.into(), &0.into()), "{replayed:#}");
+    assert_eq!((&replayed["uncompared"], &replayed["holds"]), (&2.into(), &false.into()), "{replayed:#}");
+    // What these chains sign is what no script makes.
+    assert_eq!(replayed["stopped"]["seq"], 3, "{replayed:#}");
+    let other = Project::empty();
+    let directory = other.path("archive");
+    let engine =
+        |n| if n < 3 { (Engine::Sqlite, "greffe-sqlite-1") } else { (Engine::Mariadb, "greffe-mysql-1") };
+    chains::Chain::grow_on(engine, &directory, 4);
+    let head = fs::read_to_string(directory.join("bench.head")).unwrap();
+    other.ends(3, ["--name", "bench", "replay", head.trim()]).says(&["a replay is of one"]);
+}
+
 #[test]
 fn nothing_runs_of_a_chain_that_is_not_whole() {
     let project = Project::applied();
@@ -126,6 +157,17 @@ fn schemas_of_events_and_of_the_database_are_shown_and_compared() {
     let differences = &run.object()["differences"];
     assert_eq!(differences[0]["name"], "authors", "{differences:#}");
     assert!(differences[0]["after"].as_str().unwrap().contains("email"), "{differences:#}");
+}
+
+#[test]
+fn before_the_first_script_there_is_the_schema_of_a_new_database() {
+    let project = Project::applied();
+    let genesis = project.ok(["schema", "show", "0"]);
+    genesis.prints(&["greffe-sqlite-1 ", "no objects"]);
+    assert_eq!(project.json(&["schema", "show", "0"])["objects"], serde_json::json!([]));
+    project.ends(1, ["schema", "diff", "0", "1"]).prints(&["table authors", "+ "]);
+    project.ends(1, ["schema", "diff", "0"]).prints(&["table books"]);
+    assert_eq!(Project::new().ok(["schema", "show", "0"]).stdout, genesis.stdout);
 }
 
 #[test]

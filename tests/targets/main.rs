@@ -11,4 +11,5 @@ mod tools;
 mod contract;
 mod postgres;
 mod postgres_fingerprint;
+mod postgres_versions;
 mod steps;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use greffe::database::postgres::Postgres;
 use greffe::database::{Access, Options};
-use greffe::database::{DatabaseError, Failure, RowState, StepOutcome, Target};
+use greffe::database::{DatabaseError, Failure, RowState, Step, StepOutcome, Target};
 
 use crate::contract::{Adapter, OnPostgres};
 use crate::servers;
@@ -115,6 +115,81 @@ async fn the_holder_of_the_lock_is_told_and_a_lost_lock_stops_the_run() {
     assert!(matches!(database.open().await.lock(Duration::ZERO).await, Err(DatabaseError::Held { .. })));
     drop(first);
     database.open().await.lock(Duration::from_secs(20)).await.unwrap();
+}
+
+/// Ends the session of the run lock, as a network or an administrator may.
+fn end_lock(database: &OnPostgres) {
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' \
+               AND objid = 1717895168 AND granted \
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert_eq!(database.0.sql(end), "1");
+}
+
+/// Applies what the history lacks, as a run does; gives up where another one is in the way.
+async fn run_rest(mut target: Postgres, steps: &[Step]) -> Result<(), DatabaseError> {
+    target.lock(Duration::from_secs(20)).await?;
+    target.prepare().await?;
+    for (index, step) in steps.iter().enumerate() {
+        let rows = target.history().await?;
+        if rows.iter().any(|row| row.version == step.migration.version) {
+            continue;
+        }
+        let outcome = target.run(step, steps.get(index + 1), &clock).await?;
+        assert_eq!(outcome, StepOutcome::Done, "{}", step.sql);
+    }
+    target.close().await;
+    Ok(())
+}
+
+async fn until_running(database: &OnPostgres, statement: &str) {
+    let running = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' \
+         AND query LIKE '%{statement}%' AND pid <> pg_backend_pid()"
+    );
+    while database.0.sql(&running) == "0" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A run whose lock was lost goes on with its script until it looks at the lock again. The session of its scripts
+/// holds a lock of its own, so that nobody else comes to run anything before that session is at its end.
+#[tokio::test]
+async fn a_lock_that_is_lost_within_a_script_lets_nobody_run_anything_twice() {
+    let parts = ["INSERT INTO a SELECT count(*) FROM a", "SELECT pg_sleep(1.5)"];
+    // A setting makes greffe reset the session, which gives its locks back for a moment.
+    let reset = ["INSERT INTO a SELECT count(*) FROM a", "SELECT pg_sleep(1.5)", "SET work_mem = '9MB'"];
+    let quick = ["INSERT INTO a SELECT count(*) FROM a", "SELECT pg_sleep(0.3)", "SET work_mem = '9MB'"];
+    for (parts, transaction) in [
+        (&parts[..], true),
+        (&parts, false),
+        (&reset, true),
+        (&reset, false),
+        (&quick, true),
+        (&quick, false),
+    ] {
+        let database = OnPostgres::new("lost_lock");
+        database.0.sql("CREATE TABLE a (x bigint PRIMARY KEY)");
+        let steps = ["1", "2", "3"].map(|version| Step { transaction, ..step(version, parts) });
+        let (first, second) = (database.open().await, database.open().await);
+        let interfering = async {
+            until_running(&database, "pg_sleep").await;
+            end_lock(&database);
+            run_rest(second, &steps).await
+        };
+        let (first, second) = tokio::join!(run_rest(first, &steps), interfering);
+        let case = format!("{parts:?} in a transaction: {transaction}: {first:?} {second:?}");
+        // What was cut short outside a transaction is told as such by the next run.
+        let open = database.0.sql("SELECT count(*) FROM greffe.history WHERE state = 'started'");
+        assert!(second.is_ok() || !transaction, "{case}");
+        run_rest(database.open().await, &steps).await.unwrap();
+        assert_eq!(database.0.sql("SELECT count(*) FROM a"), "3", "{case}");
+        assert_eq!(
+            database.0.sql("SELECT count(*), count(DISTINCT version) FROM greffe.history"),
+            "3|3",
+            "{case}"
+        );
+        assert!(open == "0" || !transaction, "{case}");
+    }
 }
 
 #[tokio::test]

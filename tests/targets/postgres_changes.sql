@@ -1,4 +1,5 @@
 -- Each statement changes the schema by one detail. A dump is restored with all but those that begin with DROP.
+-- `@14 ` before a statement: servers older than 14 cannot read it.
 CREATE SCHEMA s;
 COMMENT ON SCHEMA s IS 'two
 lines';
@@ -13,6 +14,7 @@ COMMENT ON TYPE s.short IS 'short';
 CREATE TYPE s.point AS (x integer, y text);
 ALTER TYPE s.point ADD ATTRIBUTE z numeric(3,1);
 CREATE TYPE s.span AS RANGE (subtype = float8);
+@14 CREATE TYPE s.spread AS RANGE (subtype = float8, multirange_type_name = s.spreads);
 CREATE SEQUENCE s.counter AS integer INCREMENT 2;
 ALTER SEQUENCE s.counter CYCLE;
 CREATE TABLE s.a (id serial PRIMARY KEY, "Name" text NOT NULL, mood s.mood DEFAULT 'good', at timestamptz DEFAULT '2020-01-01 00:00:00+02', kind varchar(5) CHECK (kind IN ('x', 'y')));
@@ -35,6 +37,7 @@ ALTER TABLE s.a RENAME "Name" TO "nämé ""x""";
 COMMENT ON TABLE s.a IS 'a table';
 COMMENT ON COLUMN s.a.id IS 'its key';
 ALTER TABLE s.a SET (fillfactor = 70);
+@14 ALTER TABLE s.a ALTER "nämé ""x""" SET COMPRESSION pglz;
 ALTER TABLE s.a SET (toast.autovacuum_enabled = off);
 ALTER TABLE s.a REPLICA IDENTITY FULL;
 ALTER TABLE s.a ADD CONSTRAINT later_check CHECK (later > 0) NOT VALID;
@@ -54,10 +57,17 @@ ALTER INDEX b_low RENAME TO b_lower;
 ALTER INDEX b_pkey RENAME TO b_key;
 ALTER TABLE b CLUSTER ON b_key;
 COMMENT ON INDEX b_lower IS 'lower';
+@15 CREATE UNIQUE INDEX b_nulls ON b (room) NULLS NOT DISTINCT;
+@18 ALTER TABLE b ADD half integer GENERATED ALWAYS AS (room / 2) VIRTUAL;
+@17 ALTER TABLE s.a ALTER twice SET EXPRESSION AS (later + later);
+@18 ALTER TABLE b ADD CONSTRAINT loose CHECK (room < 9) NOT ENFORCED;
+@18 ALTER TABLE b ADD CONSTRAINT tagged NOT NULL tags NOT VALID;
+@18 CREATE TABLE stays (room int4range, during daterange, PRIMARY KEY (during, room WITHOUT OVERLAPS));
 CREATE STATISTICS b_stat (dependencies) ON a, room FROM b;
 ALTER STATISTICS b_stat SET STATISTICS 20;
 CREATE VIEW v AS SELECT a.id, a.kind, b.room FROM s.a JOIN b ON b.a = a.id WHERE a.kind IN ('x', 'y');
 ALTER VIEW v SET (security_barrier = true);
+@15 ALTER VIEW v SET (security_invoker = true);
 CREATE VIEW w AS SELECT id FROM v;
 CREATE OR REPLACE VIEW w AS SELECT id, room FROM v;
 COMMENT ON VIEW w IS 'view';
@@ -74,7 +84,7 @@ CREATE TRIGGER touches BEFORE UPDATE OF kind ON s.a FOR EACH ROW WHEN (OLD.kind 
 ALTER TABLE s.a DISABLE TRIGGER touches;
 COMMENT ON TRIGGER touches ON s.a IS 'trigger';
 CREATE FUNCTION rooms(integer) RETURNS SETOF b LANGUAGE sql STABLE AS 'SELECT * FROM b WHERE room = $1';
-CREATE FUNCTION kinds(k text DEFAULT 'x') RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM s.a WHERE kind = k; END;
+@14 CREATE FUNCTION kinds(k text DEFAULT 'x') RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM s.a WHERE kind = k; END;
 CREATE PROCEDURE tidy() LANGUAGE sql AS 'DELETE FROM cache';
 CREATE FUNCTION add2(integer, integer) RETURNS integer LANGUAGE sql IMMUTABLE STRICT AS 'SELECT $1 + $2';
 CREATE AGGREGATE total (integer) (sfunc = add2, stype = integer, initcond = '0');
@@ -111,6 +121,10 @@ CREATE EVENT TRIGGER watches ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXE
 ALTER EVENT TRIGGER watches DISABLE;
 CREATE PUBLICATION pub FOR TABLE s.a, b;
 ALTER PUBLICATION pub SET (publish = 'insert');
+@15 ALTER PUBLICATION pub SET TABLE b (id) WHERE (id > 3), s.a;
+@15 ALTER PUBLICATION pub DROP TABLE b;
+@15 ALTER PUBLICATION pub ADD TABLES IN SCHEMA s;
+@18 ALTER PUBLICATION pub SET (publish_generated_columns = stored);
 ALTER TABLE s.a RENAME TO aa;
 ALTER TABLE b RENAME COLUMN room TO space;
 ALTER TYPE s.mood RENAME TO temper;

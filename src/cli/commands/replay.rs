@@ -14,7 +14,7 @@ use crate::cli::{CommandResult, Exit};
 use crate::database::Schema;
 use crate::model::Cid;
 use crate::ops::OpsError;
-use crate::ops::replay::{Reason, Replayed, engine_of, may_run, replay};
+use crate::ops::replay::{Reason, Replayed, engine_of, may_run, replay, require_free_roles};
 use crate::ops::source::Source;
 
 /// Run a chain's scripts again, from nothing, and compare each schema with the signed one
@@ -84,7 +84,10 @@ pub fn replay_and_look(
     };
     block_on(async {
         let mut scratch = scratch(settings, engine, on).await?;
-        let result = replay(source, &manifests, &mut scratch.database, progress, looked).await;
+        let result = match require_free_roles(source, &manifests, scratch.roles()) {
+            Ok(()) => replay(source, &manifests, &mut scratch.database, progress, looked).await,
+            Err(error) => Err(error),
+        };
         let removed = scratch.remove().await.map_err(OpsError::from);
         let replayed = result?;
         removed?;

@@ -7,21 +7,22 @@ use similar::TextDiff;
 
 use super::replay::replay_and_look;
 use super::verify::threads;
-use crate::cli::context::{Context, block_on, look_at_database, verify_options};
+use crate::cli::context::{Context, block_on, look_at_database, scratch, verify_options};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::{Secret, Settings};
 use crate::cli::{CommandResult, Exit};
 use crate::crypto::Digest;
-use crate::database::{ObjectName, Schema, SchemaDifference, Target as _};
-use crate::ops::replay::may_run;
+use crate::database::{Database, ObjectName, Schema, SchemaDifference, Target as _};
+use crate::ops::replay::{engine_of, may_run};
 use crate::ops::show::find;
 use crate::ops::source::Source;
 use crate::ops::{ChainReader, OpsError};
 
 /// Show the canonical text of a schema, or how two schemas differ
 ///
-/// The schema of an event is made again from the archived scripts, as `greffe replay` does.
+/// The schema of an event is made again from the archived scripts, as `greffe replay` does. Entry 0, the genesis,
+/// stands before all scripts: its schema is that of a new database.
 #[derive(Args)]
 pub struct SchemaCommand {
     #[command(subcommand)]
@@ -182,6 +183,11 @@ fn of_events<'a>(
         )
         .hint("run `greffe verify` to see what is wrong"));
     }
+    let manifests = source.manifests(report.root)?;
+    if engine_of(&mut source, &manifests)?.is_none() {
+        let empty = before_scripts(settings, on)?;
+        return Ok(names.iter().map(|name| (*name, empty.clone())).collect());
+    }
     let mut found = Vec::new();
     replay_and_look(settings, &mut source, &report, on, &mut show, &mut |seq, schema| {
         let named = wanted.iter().filter(|(_, wanted, _)| *wanted == seq);
@@ -190,8 +196,24 @@ fn of_events<'a>(
     Ok(found)
 }
 
+/// What a new database of the settings' engine has. Entries before the first script do not name an engine.
+fn before_scripts(settings: &Settings, on: Option<&Secret>) -> Result<Schema, CliError> {
+    let url = settings.database_url()?;
+    let engine = Database::engine(url.expose());
+    let engine = engine.ok_or_else(|| CliError::usage("the settings name a database of no known engine"))?;
+    block_on(async {
+        let mut scratch = scratch(settings, engine, on).await?;
+        let schema = scratch.database.schema().await.map_err(OpsError::from);
+        scratch.remove().await.map_err(OpsError::from)?;
+        Ok::<_, CliError>(schema?)
+    })?
+}
+
 fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{} {}", shown.algorithm, shown.digest)?;
+    if shown.objects.is_empty() {
+        writeln!(out, "\nno objects")?;
+    }
     for object in &shown.objects {
         writeln!(out, "\n{} {}", object.name.kind, Clean(&object.name.name))?;
         for line in object.text.lines() {

@@ -61,6 +61,8 @@ pub struct Mysql {
     /// The name of the run lock, once it was taken.
     lock: Option<String>,
     last_position: Option<i64>,
+    /// What holds the lock of a scratch database, which bears its name.
+    keeper: Option<MySqlConnection>,
     /// The fingerprint that the last step of this run left.
     left: Option<Digest>,
 }
@@ -94,6 +96,7 @@ impl Mysql {
             max_packet: greeting.max_packet,
             lock: None,
             last_position: None,
+            keeper: None,
             left: None,
         })
     }
@@ -181,6 +184,14 @@ impl Target for Mysql {
         let rows = rows::read_all(&mut self.own, &self.table).await?;
         self.last_position = Some(rows.last().map_or(0, |row| row.position));
         Ok(rows)
+    }
+
+    async fn positions(&mut self) -> Result<Vec<i64>, DatabaseError> {
+        rows::read_positions(&mut self.own, &self.table).await
+    }
+
+    async fn row_at(&mut self, position: i64) -> Result<Option<HistoryRow>, DatabaseError> {
+        rows::read_at(&mut self.own, &self.table, position).await
     }
 
     async fn unarchived(&mut self, after: i64, limit: u32) -> Result<Vec<Unarchived>, DatabaseError> {

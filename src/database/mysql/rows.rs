@@ -99,6 +99,30 @@ pub async fn read_all(
     }
 }
 
+/// The positions of all rows in order; none without a table.
+pub async fn read_positions(
+    connection: &mut MySqlConnection,
+    table: &str,
+) -> Result<Vec<i64>, DatabaseError> {
+    let sql = AssertSqlSafe(format!("SELECT position FROM {table} ORDER BY position"));
+    match sqlx::raw_sql(sql).fetch_all(connection).await {
+        Ok(rows) => rows.iter().map(|row| row.try_get(0).map_err(history_error)).collect(),
+        Err(error) if number(&error) == Some(NO_SUCH_TABLE) => Ok(Vec::new()),
+        Err(error) => Err(history_error(error)),
+    }
+}
+
+/// The row at a position.
+pub async fn read_at(
+    connection: &mut MySqlConnection,
+    table: &str,
+    position: i64,
+) -> Result<Option<HistoryRow>, DatabaseError> {
+    let sql = AssertSqlSafe(format!("SELECT {COLUMNS} FROM {table} WHERE position = {position}"));
+    let row = sqlx::raw_sql(sql).fetch_optional(connection).await.map_err(history_error)?;
+    row.map(|row| read_columns(&row, position)).transpose()
+}
+
 /// Reads [`COLUMNS`], which come first.
 fn read_columns(row: &MySqlRow, last: i64) -> Result<HistoryRow, DatabaseError> {
     let mut columns = Vec::new();

@@ -1,19 +1,43 @@
 //! Databases that are made to run scripts in and dropped again.
+//!
+//! A connection holds a lock of the database's name for as long as it is used. A database whose lock is free and that
+//! no session is in was left behind by a run that is dead, and is dropped by the next one.
 
+use std::time::Duration;
+
+use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
-use super::Mysql;
 use super::connect::Connector;
 use super::failure::{failure, schema_error};
 use super::rows::{execute, identifier, text};
+use super::{Mysql, lock};
 use crate::database::Options;
 use crate::database::{DatabaseError, Failure};
 
 const PREFIX: &str = "greffe_replay_";
 
 impl Mysql {
+    /// Drops databases whose runs are dead, as far as this user may.
+    async fn drop_abandoned(own: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+        let sql = format!(
+            "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA \
+             WHERE SCHEMA_NAME REGEXP '^{PREFIX}[0-9a-f]{{16}}$' AND NOT EXISTS \
+             (SELECT 1 FROM information_schema.PROCESSLIST WHERE DB = SCHEMA_NAME)"
+        );
+        for row in sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut *own).await? {
+            let name: String = row.try_get(0)?;
+            if lock::take(own, &name, Duration::ZERO).await.is_ok() {
+                execute(own, format!("DROP DATABASE IF EXISTS {}", identifier(&name))).await.ok();
+                execute(own, format!("DO RELEASE_LOCK({})", text(&name))).await.ok();
+            }
+        }
+        Ok(())
+    }
+
     /// Makes an empty database with a random name on the server that `url` names, with the character set and
-    /// collation of the database there, and connects to it. The user needs the right to make and drop databases.
+    /// collation of the database there, and connects to it. The user needs the right to make and drop databases. What
+    /// replays that were killed left behind is dropped first.
     ///
     /// # Errors
     /// As [`Mysql::open`]; [`DatabaseError::TooPowerful`].
@@ -39,6 +63,8 @@ impl Mysql {
         if row.try_get_unchecked::<i64, _>(0).map_err(open_error)? > 0 {
             return Err(DatabaseError::TooPowerful { may: "may change other databases of the server" });
         }
+        Self::drop_abandoned(&mut model.own).await.map_err(open_error)?;
+        lock::take(&mut model.own, &name, Duration::ZERO).await?;
         let row = sqlx::raw_sql("SELECT @@character_set_database, @@collation_database");
         let row = row.fetch_one(&mut model.own).await.map_err(open_error)?;
         let [character_set, collation] =
@@ -51,7 +77,7 @@ impl Mysql {
         );
         execute(&mut model.own, create).await.map_err(open_error)?;
         match Self::connect(connector.with_database(&name)).await {
-            Ok(scratch) => Ok(scratch),
+            Ok(scratch) => Ok(Self { keeper: Some(model.own), ..scratch }),
             Err(error) => {
                 execute(&mut model.own, format!("DROP DATABASE {}", identifier(&name))).await.ok();
                 Err(error)
@@ -73,6 +99,9 @@ impl Mysql {
         let drop = format!("DROP DATABASE {}", identifier(&self.database));
         execute(&mut self.own, drop).await.map_err(|error| DatabaseError::Open(failure(&error)))?;
         self.own.close().await.ok();
+        if let Some(keeper) = self.keeper.take() {
+            keeper.close().await.ok();
+        }
         Ok(())
     }
 

@@ -52,7 +52,7 @@ pub fn prepare(version: u32) -> String {
         &catalog::FUNCTION_CATALOGS,
         &catalog::TYPE_CATALOGS,
         &catalog::COMMENT_CATALOGS,
-        &catalog::OTHER_CATALOGS,
+        &catalog::other_catalogs(version),
     ]
     .map(changes);
     let mark = format!(

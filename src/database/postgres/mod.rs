@@ -32,6 +32,7 @@ use fingerprint::{ALGORITHM, Known};
 use lock::{RunLock, take_for_scripts};
 use rows::{TABLE, literal};
 use run::Ahead;
+use scratch::Beside;
 use session::{Session, connect_options, fetch_json, fetch_text};
 
 /// Where greffe's own tables are.
@@ -64,8 +65,8 @@ pub struct Postgres {
     last_position: Option<i64>,
     /// A step whose transaction is open already, with its row in it.
     ahead: Option<Ahead>,
-    /// Where a scratch database was made from, and its name.
-    scratch: Option<(PgConnectOptions, String)>,
+    /// What made a scratch database and is to drop it.
+    scratch: Option<Box<Beside>>,
 }
 
 impl Postgres {
@@ -175,6 +176,14 @@ impl Target for Postgres {
         Ok(rows)
     }
 
+    async fn positions(&mut self) -> Result<Vec<i64>, DatabaseError> {
+        rows::read_positions(&mut self.connection).await
+    }
+
+    async fn row_at(&mut self, position: i64) -> Result<Option<HistoryRow>, DatabaseError> {
+        rows::read_at(&mut self.connection, position).await
+    }
+
     async fn unarchived(&mut self, after: i64, limit: u32) -> Result<Vec<Unarchived>, DatabaseError> {
         rows::read_unarchived(&mut self.connection, after, limit).await
     }
@@ -195,11 +204,16 @@ impl Target for Postgres {
             self.abandon_ahead().await;
             return Err(error);
         }
-        if step.transaction {
+        let outcome = if step.transaction {
             self.run_in_transaction(step, following, clock).await
         } else {
             self.run_bare(step, clock).await
+        };
+        let outcome = outcome?;
+        if let Some(beside) = &mut self.scratch {
+            beside.mark_roles().await?;
         }
+        Ok(outcome)
     }
 
     async fn reached(&mut self, id: EventId) -> Result<Option<u64>, DatabaseError> {

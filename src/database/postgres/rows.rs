@@ -4,7 +4,7 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::failure::history_error;
-use super::session::fetch_text;
+use super::session::{fetch_json, fetch_text};
 use crate::database::rows::{
     self, COLUMNS, Value, damaged, parse_record, parse_rows, parse_scripts, to_json,
 };
@@ -59,6 +59,32 @@ pub async fn read_all(connection: &mut PgConnection) -> Result<Vec<HistoryRow>, 
         }
     }
     Ok(rows)
+}
+
+/// The positions of all rows in order; none without a table.
+pub async fn read_positions(connection: &mut PgConnection) -> Result<Vec<i64>, DatabaseError> {
+    let exists = format!("SELECT pg_catalog.to_regclass('{TABLE}')");
+    let exists = fetch_text(&mut *connection, exists).await.map_err(|error| history_error(&error))?;
+    if exists.is_none() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT coalesce(pg_catalog.json_agg(position ORDER BY position), '[]') FROM {TABLE} AS rows"
+    );
+    fetch_json(connection, sql).await.map_err(|error| history_error(&error))
+}
+
+/// The row at a position.
+pub async fn read_at(
+    connection: &mut PgConnection,
+    position: i64,
+) -> Result<Option<HistoryRow>, DatabaseError> {
+    let sql = format!(
+        "SELECT pg_catalog.json_build_array(pg_catalog.json_build_array({COLUMNS})) FROM {TABLE} \
+         WHERE position OPERATOR(pg_catalog.=) {position}"
+    );
+    let json = fetch_text(connection, sql).await.map_err(|error| history_error(&error))?;
+    Ok(json.map_or(Ok(Vec::new()), |json| parse_rows(&json, position))?.pop())
 }
 
 pub async fn read_unarchived(

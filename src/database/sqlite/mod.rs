@@ -250,6 +250,14 @@ impl Target for Sqlite {
         Ok(rows)
     }
 
+    async fn positions(&mut self) -> Result<Vec<i64>, DatabaseError> {
+        rows::read_positions(&mut self.connection).await
+    }
+
+    async fn row_at(&mut self, position: i64) -> Result<Option<HistoryRow>, DatabaseError> {
+        rows::read_at(&mut self.connection, position).await
+    }
+
     async fn unarchived(&mut self, after: i64, limit: u32) -> Result<Vec<Unarchived>, DatabaseError> {
         rows::read_unarchived(&mut self.connection, after, limit).await
     }

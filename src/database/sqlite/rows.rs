@@ -78,6 +78,29 @@ pub async fn read_all(connection: &mut SqliteConnection) -> Result<Vec<HistoryRo
     }
 }
 
+/// The positions of all rows in order; none without a table.
+pub async fn read_positions(connection: &mut SqliteConnection) -> Result<Vec<i64>, DatabaseError> {
+    if columns(connection).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let sql = sqlx::AssertSqlSafe(format!("SELECT position FROM {TABLE} ORDER BY position"));
+    sqlx::query_scalar(sql).fetch_all(connection).await.map_err(history_error)
+}
+
+/// The row at a position.
+pub async fn read_at(
+    connection: &mut SqliteConnection,
+    position: i64,
+) -> Result<Option<HistoryRow>, DatabaseError> {
+    let Some(columns) = columns(connection).await? else { return Ok(None) };
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT json_array(json_array({columns})) FROM {TABLE} WHERE position = ?"
+    ));
+    let json: Option<String> =
+        sqlx::query_scalar(sql).bind(position).fetch_optional(connection).await.map_err(history_error)?;
+    Ok(json.map_or(Ok(Vec::new()), |json| parse_rows(&json, position))?.pop())
+}
+
 pub async fn read_unarchived(
     connection: &mut SqliteConnection,
     after: i64,

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Finding, Part};
 use crate::crypto::Digest;
-use crate::database::{History, HistoryRow, RowState};
+use crate::database::{DamagedRow, History, HistoryRow, RowState};
 use crate::model::{Cid, EventId, EventKind, FileDigests};
 use crate::ops::Problem;
 use crate::ops::outbox::has_row;
@@ -17,14 +17,26 @@ pub struct Compared {
     pub in_step: bool,
 }
 
-/// Compares `rows`, from which `history` follows, with what the archive tells; `told`: `None` without an archive.
-/// `exists`: whether there is a database.
-pub fn compare(rows: &[HistoryRow], history: &History, told: Option<&Told>, exists: bool) -> Compared {
-    let Some(told) = told else { return without_archive(history) };
+/// Compares `rows`, from which `history` follows, and the `damaged` ones with what the archive tells; `told`: `None`
+/// without an archive. `exists`: whether there is a database.
+pub fn compare(
+    rows: &[HistoryRow],
+    damaged: &[DamagedRow],
+    history: &History,
+    told: Option<&Told>,
+    exists: bool,
+) -> Compared {
+    let Some(told) = told else { return without_archive(damaged, history) };
     let mut comparison = Comparison::new(&told.entries);
+    let mut unread = damaged.iter().peekable();
     for row in rows {
+        while let Some(before) = unread.next_if(|damaged| damaged.position < row.position) {
+            comparison.take_damaged(before);
+        }
         comparison.take(row);
     }
+    unread.for_each(|damaged| comparison.take_damaged(damaged));
+    comparison.claim_for_damaged();
     let in_step = !comparison.end() && comparison.waiting.is_empty();
     if exists {
         comparison.compare_states(history, told);
@@ -33,12 +45,22 @@ pub fn compare(rows: &[HistoryRow], history: &History, told: Option<&Told>, exis
     Compared { findings: comparison.problems.into_iter().map(between).collect(), in_step }
 }
 
-fn without_archive(history: &History) -> Compared {
-    let lost = history.newest_archived.map(|(seq, expected)| {
-        let problem = Problem::NotInArchive { seq, expected, found: None };
-        Finding::new([Part::Archive, Part::Database], problem)
-    });
-    Compared { findings: lost.into_iter().collect(), in_step: false }
+fn without_archive(damaged: &[DamagedRow], history: &History) -> Compared {
+    let between = |problem| Finding::new([Part::Archive, Part::Database], problem);
+    let damaged = damaged.iter().map(of_damage);
+    let lost = history
+        .newest_archived
+        .map(|(seq, expected)| between(Problem::NotInArchive { seq, expected, found: None }));
+    Compared { findings: damaged.chain(lost).collect(), in_step: false }
+}
+
+/// What is to be said of a row that cannot be read.
+pub fn of_damage(row: &DamagedRow) -> Finding {
+    Finding::new([Part::Archive, Part::Database], damage(row))
+}
+
+fn damage(row: &DamagedRow) -> Problem {
+    Problem::RowDamaged { position: row.position, detail: row.detail.clone() }
 }
 
 struct Comparison<'a> {
@@ -49,8 +71,12 @@ struct Comparison<'a> {
     /// The newest entry that a row tells of.
     newest: Option<u64>,
     next_position: i64,
+    /// Positions of rows that cannot be read, each with the newest entry that a row before it tells of.
+    damaged: Vec<(i64, Option<u64>)>,
     /// Versions of rows that are not archived.
     waiting: HashSet<String>,
+    /// Versions of rows that cannot be read.
+    unread: HashSet<String>,
     /// Rows that lack their place in the archive, and the place.
     unmarked: Vec<(i64, usize)>,
     problems: Vec<Problem>,
@@ -64,17 +90,44 @@ impl<'a> Comparison<'a> {
             claimed: HashMap::new(),
             newest: None,
             next_position: 1,
+            damaged: Vec::new(),
             waiting: HashSet::new(),
+            unread: HashSet::new(),
             unmarked: Vec::new(),
             problems: Vec::new(),
         }
     }
 
-    fn take(&mut self, row: &HistoryRow) {
-        let expected = std::mem::replace(&mut self.next_position, row.position.saturating_add(1));
-        if row.position != expected {
-            self.problems.push(Problem::PositionGap { expected, found: row.position });
+    fn take_damaged(&mut self, row: &DamagedRow) {
+        self.follow(row.position);
+        self.problems.push(damage(row));
+        self.damaged.push((row.position, self.newest));
+    }
+
+    /// What a damaged row told of is the first entry behind those of the rows before it that no other row tells of.
+    fn claim_for_damaged(&mut self) {
+        for (position, newest) in std::mem::take(&mut self.damaged) {
+            let is_free = |(place, entry): &(usize, &Recorded)| {
+                has_row(entry.event)
+                    && newest.is_none_or(|newest| newest < entry.seq)
+                    && !self.claimed.contains_key(place)
+            };
+            let Some((place, entry)) = self.entries.iter().enumerate().find(is_free) else { continue };
+            self.claimed.insert(place, position);
+            self.newest = self.newest.max(Some(entry.seq));
+            self.unread.insert(entry.version.clone());
         }
+    }
+
+    fn follow(&mut self, position: i64) {
+        let expected = std::mem::replace(&mut self.next_position, position.saturating_add(1));
+        if position != expected {
+            self.problems.push(Problem::PositionGap { expected, found: position });
+        }
+    }
+
+    fn take(&mut self, row: &HistoryRow) {
+        self.follow(row.position);
         let Some(place) = self.place_of(row) else { return };
         let entry = &self.entries[place];
         if let Some(first) = self.claimed.insert(place, row.position) {
@@ -151,7 +204,9 @@ impl<'a> Comparison<'a> {
         let versions: BTreeSet<&String> = told.applied.keys().chain(history.applied.keys()).collect();
         for version in versions {
             let (archived, applied) = (told.applied.get(version), history.applied.get(version));
-            let excused = self.waiting.contains(version) || history.half_applied.contains_key(version);
+            let excused = self.waiting.contains(version)
+                || self.unread.contains(version)
+                || history.half_applied.contains_key(version);
             if archived.is_some() == applied.is_some() || excused {
                 continue;
             }

@@ -1,12 +1,14 @@
-//! PostgreSQL, from Debian's newest package or from the folder that `GREFFE_TEST_POSTGRES_BIN` names.
+//! PostgreSQL, from Debian's newest package or from the folder that `GREFFE_TEST_POSTGRES_BIN` names. Folders of
+//! further versions are in `GREFFE_TEST_POSTGRES_BINS`, a colon between.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use super::process::Home;
 use super::{Dump, Engine, Login, Programs, Server};
+use crate::tools::output_of;
 
 /// PostgreSQL.
 pub struct Postgres {
@@ -28,6 +30,39 @@ impl Postgres {
         let server = Programs::of("GREFFE_TEST_POSTGRES_BIN", || debian.clone());
         let clients = Programs(server.0.iter().chain(&debian).cloned().collect());
         Server::start(Self { server, clients })
+    }
+
+    /// Runs the tests of this binary whose names contain one of `names` again, on each further version, and prints
+    /// how many passed; without further versions, `sample` on the one that all tests use.
+    pub fn on_each_version(names: &[&str], sample: &str) {
+        let folders: Vec<PathBuf> = std::env::var_os("GREFFE_TEST_POSTGRES_BINS")
+            .iter()
+            .flat_map(std::env::split_paths)
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .collect();
+        let own = Programs::of("GREFFE_TEST_POSTGRES_BIN", debian);
+        let client = version_of(&Programs(own.0.iter().cloned().chain(debian()).collect()), "pg_dump").0;
+        let mut failures = Vec::new();
+        let mut lines = vec!["| server | passed | without |".to_owned(), "|---|---|---|".to_owned()];
+        if folders.is_empty() {
+            let version = version_of(&own, "postgres").1;
+            let passed = run_again(&own.0[0], &[sample], &[]).unwrap_or_else(|error| panic!("{error}"));
+            lines.push(format!("| {version} | {passed} | |"));
+        }
+        for folder in folders {
+            let (major, version) = version_of(&Programs(vec![folder.clone()]), "postgres");
+            // A dump takes a client that is no older than the server.
+            let (left_out, why) = match major > client {
+                true => (&NEED_A_DUMP[..], format!("dumps, for `pg_dump` is {client}")),
+                false => (&[][..], String::new()),
+            };
+            match run_again(&folder, names, left_out) {
+                Ok(passed) => lines.push(format!("| {version} | {passed} | {why} |")),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        println!("{}", lines.join("\n"));
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
     }
 
     fn client(&self, name: &str, port: u16, login: &Login, database: &str) -> Command {
@@ -140,6 +175,36 @@ impl Engine for Postgres {
         command.arg("--exit-on-error");
         command
     }
+}
+
+/// Tests that dump a database.
+const NEED_A_DUMP: [&str; 3] = [
+    "a_restored_dump_has_the_same_fingerprint",
+    "a_dump_restored_elsewhere_has_the_same_schema",
+    "commands_that_only_look_create_nothing",
+];
+
+/// The major version of a program, and the whole one.
+fn version_of(programs: &Programs, name: &str) -> (u32, String) {
+    let line = output_of(programs.client(name).arg("--version"));
+    let version = line.split_whitespace().nth(2).unwrap().to_owned();
+    (version.split('.').next().unwrap().parse().unwrap(), version)
+}
+
+/// Runs tests of this binary with the server in `folder`; how many passed, or what they said.
+fn run_again(folder: &Path, names: &[&str], left_out: &[&str]) -> Result<u32, String> {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(names).args(left_out.iter().flat_map(|name| ["--skip", name]));
+    command.env("GREFFE_TEST_POSTGRES_BIN", folder).env_remove("GREFFE_TEST_POSTGRES_BINS");
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let passed = text.split("test result: ok. ").nth(1);
+    let passed = passed.and_then(|rest| rest.split_once(" passed; 0 failed; 0 ignored"));
+    let passed = passed.and_then(|(passed, _)| passed.parse().ok()).filter(|passed| *passed > 0);
+    let error = String::from_utf8_lossy(&output.stderr);
+    passed
+        .filter(|_| output.status.success())
+        .ok_or_else(|| format!("{}:\n{text}\n{error}", folder.display()))
 }
 
 fn quoted(name: &str) -> String {

@@ -64,7 +64,7 @@ pub const FUNCTION_CATALOGS: [&str; 3] = ["pg_proc", "pg_aggregate", "pg_descrip
 pub const TYPE_CATALOGS: [&str; 5] = ["pg_type", "pg_enum", "pg_range", "pg_constraint", "pg_description"];
 pub const COMMENT_CATALOGS: [&str; 1] = ["pg_description"];
 /// Catalogs after whose change everything is read.
-pub const OTHER_CATALOGS: [&str; 28] = [
+const OTHER_CATALOGS: [&str; 28] = [
     "pg_namespace",
     "pg_statistic_ext",
     "pg_extension",
@@ -94,6 +94,12 @@ pub const OTHER_CATALOGS: [&str; 28] = [
     "pg_authid",
     "pg_subscription",
 ];
+
+/// [`OTHER_CATALOGS`] as a server of this version has them.
+pub fn other_catalogs(version: u32) -> Vec<&'static str> {
+    let published = (version >= 150_000).then_some("pg_publication_namespace");
+    OTHER_CATALOGS.into_iter().chain(published).collect()
+}
 
 /// How many rows of these catalogs the open transaction has written, as an expression.
 pub fn changes(catalogs: &[&str]) -> String {

@@ -164,7 +164,12 @@ fn publication(other: Other<'_>, version: u32) -> String {
          FROM pg_publication_rel AS r WHERE r.prpubid = x.oid)"
     );
     let flags = "concat_ws(' ', 'publishes', x.puballtables, x.pubinsert, x.pubupdate, x.pubdelete, x.pubtruncate, x.pubviaroot)";
-    other("pg_publication", "", "publication", "quote_ident(x.pubname)", &[flags, &tables, schemas], "true")
+    let generated = match version >= 180_000 {
+        true => "CASE x.pubgencols WHEN 'n' THEN NULL ELSE 'generated columns ' || x.pubgencols::text END",
+        false => "NULL",
+    };
+    let details = [flags, &tables, schemas, generated];
+    other("pg_publication", "", "publication", "quote_ident(x.pubname)", &details, "true")
 }
 
 /// Objects that few schemas have. `pg_identify_object` names them.
