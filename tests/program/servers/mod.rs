@@ -1,8 +1,12 @@
-//! Real database servers for tests: one for all tests of a process, or one for a test that kills it.
+//! Real servers for tests: databases, of which one serves all tests of a process unless a test kills it, and
+//! nodes of IPFS, of which each test has its own.
 //!
-//! Servers listen on 127.0.0.1 alone, ask for a password, and sync their files as they do in production.
+//! Servers listen on 127.0.0.1 alone. Databases ask for a password, and sync their files as they do in production.
 //! A test binary that takes this folder in by `#[path]` takes in `tools.rs` too.
 
+mod cluster;
+mod helia;
+mod kubo;
 mod mariadb;
 mod postgres;
 mod process;
@@ -16,7 +20,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use data_encoding::HEXLOWER;
+use serde_json::Value;
 
+pub use cluster::Cluster;
+pub use helia::helia;
+pub use kubo::{Kubo, KuboOptions, Secret};
 pub use mariadb::{MariaDb, MySql};
 pub use postgres::Postgres;
 use process::{Home, Process};
@@ -261,6 +269,18 @@ impl Programs {
         command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/bin:/bin");
         command
     }
+}
+
+/// A program of IPFS that `variable` names.
+fn program(variable: &str) -> PathBuf {
+    let path = std::env::var_os(variable).map(PathBuf::from);
+    path.unwrap_or_else(|| panic!("{variable} names no program: run `./tests/run`, which builds it"))
+}
+
+/// Changes one value of a JSON file, at a path of names with dots between.
+fn set(config: &mut Value, path: &str, value: Value) {
+    let place = path.split('.').fold(config, |place, name| &mut place[name]);
+    *place = value;
 }
 
 /// A port below those that the kernel hands to outgoing connections, so that a restart finds it free.

@@ -47,7 +47,15 @@ pub struct Home {
 impl Home {
     /// A folder for a server that root starts as `user`, and anyone else as themselves.
     pub fn new(user: &str) -> Self {
-        let account = (id(&["-u"]) == 0).then(|| (id(&["-u", user]), id(&["-g", user])));
+        Self::with((id(&["-u"]) == 0).then(|| (id(&["-u", user]), id(&["-g", user]))))
+    }
+
+    /// A folder for a server that runs as whoever runs the tests.
+    pub fn of_tests() -> Self {
+        Self::with(None)
+    }
+
+    fn with(account: Option<(u32, u32)>) -> Self {
         let folder = tempfile::Builder::new().prefix("greffe-test-").tempdir_in(short()).unwrap().keep();
         let caretaker = tool("sh")
             .args(["-c", CARETAKER, "caretaker"])
@@ -95,7 +103,7 @@ impl Home {
         }
         let log = File::options().create(true).append(true).open(self.path("log")).unwrap();
         command.arg("--").arg(program).current_dir(&self.folder).env_clear();
-        command.env("LC_ALL", "C").env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
+        command.env("LC_ALL", "C").env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin").env("HOME", &self.folder);
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         command
     }
@@ -145,6 +153,11 @@ pub struct Process {
 impl Process {
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Ends the server by another signal than its own, and returns when it has ended.
+    pub fn end_by(mut self, signal: &'static str) {
+        self.signal = signal;
     }
 
     fn has_ended(&mut self) -> bool {
