@@ -15,6 +15,7 @@ pub mod key;
 pub mod log;
 mod outbox;
 mod plan;
+pub mod publish;
 pub mod repair;
 pub mod replay;
 pub mod replicate;

@@ -15,6 +15,7 @@ mod keys;
 mod output;
 mod postgres_versions;
 mod project;
+mod publish;
 mod quickstart;
 mod repair;
 mod replay;

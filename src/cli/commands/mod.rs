@@ -11,6 +11,7 @@ mod init;
 mod key;
 mod log;
 mod man;
+mod publish;
 mod quickstart;
 mod repair;
 mod replay;
@@ -118,6 +119,9 @@ pub struct SettingsArguments {
     /// How long a run waits for each replica
     #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
     replication_deadline: Option<String>,
+    /// Where the IPNS name's key is: `file:PATH` or `env:NAME`
+    #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
+    publish_key: Option<Secret>,
 }
 
 impl SettingsArguments {
@@ -144,6 +148,7 @@ impl SettingsArguments {
             time_tolerance: self.time_tolerance.clone(),
             replication_required: self.required.clone(),
             replication_deadline: self.replication_deadline.clone(),
+            publish_key: self.publish_key.clone(),
         }
     }
 }
@@ -168,6 +173,7 @@ pub enum Command {
     Compact(compact::Compact),
     Replicate(replicate::Replicate),
     Replicas(replicas::Replicas),
+    Publish(publish::Publish),
     Repair(repair::Repair),
     Key(key::Key),
     Completions(completions::Completions),
@@ -213,6 +219,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Compact(command) => compact::run(context, &command),
         Command::Replicate(command) => replicate::run(context, &command),
         Command::Replicas(command) => replicas::run(context, &command),
+        Command::Publish(command) => publish::run(context, &command),
         Command::Repair(command) => repair::run(context, &command),
         Command::Key(command) => key::run(context, &command),
         Command::Completions(command) => completions::run(&command),

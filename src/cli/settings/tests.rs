@@ -109,6 +109,7 @@ fn every_variable_and_every_flag_is_read() {
         time_tolerance: text("1h"),
         replication_required: text("2"),
         replication_deadline: text("5s"),
+        publish_key: secret("file:i"),
     };
     let by_flags = Case::of("").flags(flags).load().unwrap();
     let by_variables = Case::of("")
@@ -132,6 +133,7 @@ fn every_variable_and_every_flag_is_read() {
         .set("GREFFE_TIME_TOLERANCE", "1h")
         .set("GREFFE_REPLICATION_REQUIRED", "2")
         .set("GREFFE_REPLICATION_DEADLINE", "5s")
+        .set("GREFFE_PUBLISH_KEY", "file:i")
         .load()
         .unwrap();
     // `Debug` shows every field and no secret: equal but for folder, passphrase and environment.

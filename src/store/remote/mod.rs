@@ -11,6 +11,7 @@ mod error;
 mod http;
 mod patience;
 mod replica;
+mod router;
 
 pub use copy::Copy;
 pub use endpoint::{Authorization, Endpoint, EndpointError};
@@ -18,3 +19,4 @@ pub use error::RemoteError;
 pub use http::{Answer, Http};
 pub use patience::Patience;
 pub use replica::{AnyReplica, Delivery, Holding, NamedReplica, Replica, ReplicaError, ReplicaUrl};
+pub use router::Router;
