@@ -11,6 +11,7 @@ mod frame_map;
 mod frames;
 mod reader;
 pub mod remote;
+mod seen;
 mod spans;
 
 pub use archive::{Archive, ArchiveError, Block, HeadFile, Rewritten, Torn};
@@ -18,3 +19,4 @@ pub use car_writer::{CarWriter, Existing, WriteError};
 pub use deliveries::{Delivered, Deliveries};
 pub use durable::create as create_file;
 pub use reader::{CarReader, Checked, Damage, Next, ReadError};
+pub use seen::Seen;
