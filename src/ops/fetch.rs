@@ -468,19 +468,22 @@ impl Watch {
     }
 
     fn judge(&mut self) -> Result<(), RemoteError> {
+        let surplus = "its CAR goes on with blocks that nobody asked for";
         if self.surplus_blocks > SURPLUS_BLOCKS || self.surplus_bytes > SURPLUS_BYTES {
-            return Err(RemoteError::Malformed(
-                "its CAR goes on with blocks that nobody asked for".to_owned(),
-            ));
+            return Err(RemoteError::Malformed(surplus.to_owned()));
         }
-        if self.since.elapsed() > self.limit {
-            if self.recent_blocks < SLOWEST_BLOCKS && self.recent_bytes < SLOWEST_BYTES {
-                return Err(RemoteError::TimedOut(self.limit));
-            }
+        if self.since.elapsed() <= self.limit {
+            return Ok(());
+        }
+        if self.recent_blocks >= SLOWEST_BLOCKS || self.recent_bytes >= SLOWEST_BYTES {
             self.since = Instant::now();
             self.recent_blocks = 0;
             self.recent_bytes = 0;
+            return Ok(());
         }
-        Ok(())
+        Err(match self.surplus_blocks > SLOWEST_BLOCKS {
+            true => RemoteError::Malformed(surplus.to_owned()),
+            false => RemoteError::TimedOut(self.limit),
+        })
     }
 }
