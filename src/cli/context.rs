@@ -268,7 +268,7 @@ pub fn verify_options(settings: &Settings, required: &[SettingsAnchor]) -> Verif
     let anchors: Vec<Anchor> =
         if required.is_empty() { settled.collect() } else { required.iter().map(anchor).collect() };
     let tolerance = i64::try_from(settings.time_tolerance.as_micros()).unwrap_or(i64::MAX);
-    VerifyOptions { anchors, require_anchor: !required.is_empty(), tolerance }
+    VerifyOptions { anchors, require_anchor: !required.is_empty(), tolerance, ..VerifyOptions::default() }
 }
 
 /// How long to look for an answer before sleeping: a short script in SQLite's thread takes no longer, and to be

@@ -4,15 +4,18 @@
 pub mod apply;
 pub mod audit;
 mod chain;
+mod checking;
 pub mod compact;
 pub mod delta;
 mod error;
 mod event;
 pub mod export;
+pub mod fetch;
 pub mod import;
 pub mod init;
 pub mod key;
 pub mod log;
+pub mod mirror;
 mod outbox;
 mod plan;
 pub mod publish;

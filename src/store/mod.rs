@@ -12,6 +12,7 @@ mod frames;
 mod published;
 mod reader;
 pub mod remote;
+mod seen;
 mod spans;
 
 pub use archive::{Archive, ArchiveError, Block, HeadFile, Rewritten, Torn};
@@ -20,3 +21,4 @@ pub use deliveries::{Delivered, Deliveries};
 pub use durable::create as create_file;
 pub use published::{read_record, record_path, write_record};
 pub use reader::{CarReader, Checked, Damage, Next, ReadError};
+pub use seen::Seen;

@@ -1,5 +1,6 @@
 //! The program as people and scripts meet it: the real binary, real databases, no terminal.
 
+mod anywhere;
 mod apply;
 mod audit;
 mod concurrency;

@@ -12,6 +12,7 @@ mod key;
 mod log;
 mod man;
 mod publish;
+mod mirror;
 mod quickstart;
 mod repair;
 mod replay;
@@ -174,6 +175,7 @@ pub enum Command {
     Replicate(replicate::Replicate),
     Replicas(replicas::Replicas),
     Publish(publish::Publish),
+    Mirror(mirror::Mirror),
     Repair(repair::Repair),
     Key(key::Key),
     Completions(completions::Completions),
@@ -220,6 +222,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Replicate(command) => replicate::run(context, &command),
         Command::Replicas(command) => replicas::run(context, &command),
         Command::Publish(command) => publish::run(context, &command),
+        Command::Mirror(command) => mirror::run(context, &command),
         Command::Repair(command) => repair::run(context, &command),
         Command::Key(command) => key::run(context, &command),
         Command::Completions(command) => completions::run(&command),
