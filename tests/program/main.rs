@@ -21,6 +21,7 @@ mod replay;
 mod replicas;
 mod restored;
 mod rollback;
+mod serve;
 mod server_faults;
 mod servers;
 mod servers_test;

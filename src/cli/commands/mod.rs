@@ -18,6 +18,7 @@ mod replicas;
 mod replicate;
 mod rollback;
 mod schema;
+mod serve;
 mod show;
 mod status;
 mod verify;
@@ -168,6 +169,7 @@ pub enum Command {
     Compact(compact::Compact),
     Replicate(replicate::Replicate),
     Replicas(replicas::Replicas),
+    Serve(serve::Serve),
     Repair(repair::Repair),
     Key(key::Key),
     Completions(completions::Completions),
@@ -213,6 +215,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Compact(command) => compact::run(context, &command),
         Command::Replicate(command) => replicate::run(context, &command),
         Command::Replicas(command) => replicas::run(context, &command),
+        Command::Serve(command) => serve::run(context, &command),
         Command::Repair(command) => repair::run(context, &command),
         Command::Key(command) => key::run(context, &command),
         Command::Completions(command) => completions::run(&command),
