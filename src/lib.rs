@@ -11,6 +11,7 @@
 //!                       ├──► chain ─► store     (sign, archive)
 //!                       │
 //! report ◄── chain ◄── ops ◄── store            (verify)
+//! client ◄── server ◄───────── store            (serve)
 //! ```
 //!
 //! In reading order:
@@ -23,6 +24,7 @@
 //! - [`database`]: targets and their history
 //! - [`store`]: blocks by CID, heads by compare-and-swap
 //! - [`ops`]: one use case a file
+//! - [`server`]: archives over HTTP, read only
 //! - [`cli`]: the command line
 //!
 //! Invariants:
@@ -33,6 +35,7 @@
 //! - Bytes are hashed before they are believed, and the bytes that were verified are the ones that are used.
 //! - A database error's text is never kept: it may carry values of rows.
 //! - `ops` knows neither command line nor environment, and prints nothing.
+//! - `server` writes no file, and no text of a client becomes the name of one.
 
 #![forbid(unsafe_code)]
 
@@ -44,4 +47,5 @@ pub mod database;
 pub mod model;
 pub mod ops;
 pub mod scripts;
+pub mod server;
 pub mod store;

@@ -8,6 +8,7 @@ use crate::chain::RestoreError;
 use crate::database::DatabaseError;
 use crate::ops::{OpsError, Problem};
 use crate::scripts::FolderError;
+use crate::server::ServeError;
 use crate::store::{ArchiveError, ReadError, WriteError};
 
 /// An error that ends a command.
@@ -110,6 +111,27 @@ impl From<OpsError> for CliError {
         if let OpsError::OutOfReach { faults, .. } = error {
             shown.causes.extend(faults);
         }
+        shown.hint = hint;
+        shown
+    }
+}
+
+impl From<ServeError> for CliError {
+    fn from(error: ServeError) -> Self {
+        let (exit, hint) = match &error {
+            ServeError::Archive(cause) => (Exit::Unfinished, archive_hint(cause)),
+            ServeError::EndLost { .. } => {
+                (Exit::Findings, Some("bring the newest copy back with `greffe import FILE.car`".to_owned()))
+            }
+            ServeError::NoArchive { .. } => {
+                (Exit::Unfinished, Some("name the folder with `--archive PATH`".to_owned()))
+            }
+            ServeError::Listen { .. } => {
+                (Exit::Unfinished, Some("choose another address with `--listen ADDRESS:PORT`".to_owned()))
+            }
+            ServeError::Run(_) => (Exit::Unfinished, None),
+        };
+        let mut shown = Self::new(exit, error.to_string()).caused_by(&error);
         shown.hint = hint;
         shown
     }

@@ -43,6 +43,29 @@ impl Tile {
     }
 }
 
+impl Tile {
+    /// Reads what [`Tile::path`] writes, and no other spelling.
+    #[must_use]
+    pub fn parse(path: &str) -> Option<Self> {
+        let (kind, rest) = path.strip_prefix("tile/")?.split_once('/')?;
+        let kind = match kind {
+            "entries" => TileKind::Entries,
+            level => TileKind::Hashes { level: level.parse().ok()? },
+        };
+        let (number, width) = match rest.split_once(".p/") {
+            Some((number, width)) => (number, width.parse().ok()?),
+            None => (rest, TILE_WIDTH),
+        };
+        let mut index: u64 = 0;
+        for part in number.split('/') {
+            let digits: u64 = part.trim_start_matches('x').parse().ok()?;
+            index = index.checked_mul(1000)?.checked_add(digits)?;
+        }
+        let tile = Self { kind, index, width };
+        (width > 0 && tile.path() == path).then_some(tile)
+    }
+}
+
 /// All tiles that a tree of `size` leaves needs, and no other, level by level, entries last.
 pub fn tiles_of(size: u64) -> impl Iterator<Item = Tile> {
     let levels = (0_u8..).map_while(move |level| {
@@ -68,6 +91,33 @@ pub fn push_entry(bundle: &mut Vec<u8>, entry: &Cid) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_has_one_spelling() {
+        for size in [1, 255, 256, 70_000, 1_500_000] {
+            for tile in tiles_of(size).step_by(97) {
+                assert_eq!(Tile::parse(&tile.path()), Some(tile));
+            }
+        }
+        for path in [
+            "tile/0/0",
+            "tile/00/000",
+            "tile/0/000.p/256",
+            "tile/0/000.p/0",
+            "tile/0/000.p/01",
+            "tile/0/x000/000",
+            "tile/0/+01",
+            "tile/0/../000",
+            "tile/256/000",
+            "tile/0/x999/x999/x999/x999/x999/x999/x999/999",
+            "tile/data/000",
+            "tile/0/",
+            "checkpoint",
+            "",
+        ] {
+            assert_eq!(Tile::parse(path), None, "{path}");
+        }
+    }
 
     #[test]
     fn paths_are_those_of_the_specification() {

@@ -23,6 +23,7 @@ mod replay;
 mod replicas;
 mod restored;
 mod rollback;
+mod serve;
 mod server_faults;
 mod servers;
 mod servers_test;

@@ -20,6 +20,7 @@ mod replicas;
 mod replicate;
 mod rollback;
 mod schema;
+mod serve;
 mod show;
 mod status;
 mod verify;
@@ -176,6 +177,7 @@ pub enum Command {
     Replicas(replicas::Replicas),
     Publish(publish::Publish),
     Mirror(mirror::Mirror),
+    Serve(serve::Serve),
     Repair(repair::Repair),
     Key(key::Key),
     Completions(completions::Completions),
@@ -223,6 +225,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Replicas(command) => replicas::run(context, &command),
         Command::Publish(command) => publish::run(context, &command),
         Command::Mirror(command) => mirror::run(context, &command),
+        Command::Serve(command) => serve::run(context, &command),
         Command::Repair(command) => repair::run(context, &command),
         Command::Key(command) => key::run(context, &command),
         Command::Completions(command) => completions::run(&command),

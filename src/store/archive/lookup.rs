@@ -1,6 +1,6 @@
 //! Finds the frames of a growing archive by CID: the index on disk, and in memory what it does not cover.
 
-use std::{cell::OnceCell, fs::File, io, os::unix::fs::FileExt, path::Path};
+use std::{fs::File, io, os::unix::fs::FileExt, path::Path, sync::OnceLock};
 
 use super::table::{Coverage, Table, key};
 use crate::{
@@ -41,7 +41,7 @@ pub(super) struct Lookup {
     /// Frames that are not in the table.
     pub(super) tail: FrameMap,
     /// All frames before the tail, once the table was asked in vain.
-    pub(super) scanned: OnceCell<FrameMap>,
+    pub(super) scanned: OnceLock<FrameMap>,
 }
 
 impl Lookup {
@@ -102,7 +102,7 @@ impl Lookup {
             Some(mut table) => table.add(new, coverage).map(|()| table),
             None => Table::build(path, &new, coverage),
         };
-        self.scanned = OnceCell::new();
+        self.scanned = OnceLock::new();
         match written {
             Ok(table) => self.table = Some(table),
             Err(error) => {

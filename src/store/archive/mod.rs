@@ -11,7 +11,7 @@ mod table;
 mod tail;
 mod writer;
 
-use std::{cell::OnceCell, fs::File, io, path::Path, time::Duration};
+use std::{fs::File, io, os::unix::fs::MetadataExt, path::Path, sync::OnceLock, time::Duration};
 
 pub use self::{
     error::ArchiveError,
@@ -53,6 +53,13 @@ pub struct Archive {
     head: Cid,
     head_file: HeadFile,
     torn: Option<Torn>,
+    opened: Opened,
+}
+
+/// What the files were when they were opened.
+struct Opened {
+    named: Named,
+    length: u64,
 }
 
 impl Archive {
@@ -186,6 +193,18 @@ impl Archive {
         self.files.car.parent().unwrap_or(Path::new("."))
     }
 
+    /// Whether a reader that opens the archive now sees what this one does. Reads a small file, and no block.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Io`].
+    pub fn is_current(&self) -> Result<bool, ArchiveError> {
+        let path = &self.files.car;
+        let (mine, now) = (self.lookup.car.metadata(), path.metadata());
+        let (mine, now) = (mine.map_err(failed("read", path))?, now.map_err(failed("read", path))?);
+        let same_file = (mine.dev(), mine.ino()) == (now.dev(), now.ino());
+        Ok(same_file && now.len() == self.opened.length && self.files.read_head()? == self.opened.named)
+    }
+
     /// The archive's blocks in file order, and by CID in about that order.
     ///
     /// # Errors
@@ -256,9 +275,11 @@ impl Archive {
             last: tail.last.or_else(|| table.as_ref().map(Table::last)),
             table,
             tail: tail.map,
-            scanned: OnceCell::new(),
+            scanned: OnceLock::new(),
         };
-        let mut archive = Self { files, lookup, writer, head, head_file: tail.head_file, torn: tail.torn };
+        let opened = Opened { named, length };
+        let (head_file, torn) = (tail.head_file, tail.torn);
+        let mut archive = Self { files, lookup, writer, head, head_file, torn, opened };
         if writes {
             archive.recover()?;
         }

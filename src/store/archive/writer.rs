@@ -39,7 +39,7 @@ impl Writer {
 }
 
 /// What appending does to the CAR file; a failed write may have written a part.
-pub(super) trait Segment: Send {
+pub(super) trait Segment: Send + Sync {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     fn set_len(&self, length: u64) -> io::Result<()>;
     fn sync_data(&self) -> io::Result<()>;

@@ -1,0 +1,301 @@
+//! Listens, keeps the limits, and ends: one thread a processor, each with its own connections.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use hyper1::body::{Frame, SizeHint};
+use hyper1::server::conn::http1;
+use hyper1::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::answer::{Refusal, set};
+use super::bucket::Buckets;
+use super::paced::Paced;
+use super::places::{Place, Places};
+use super::site::{Report, Site};
+use super::{Limits, Options, ServeError, gateway, log, routing};
+
+/// After an error of the system, as when it has no more file descriptors.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// A server that listens and does not yet answer.
+pub struct Server {
+    site: Arc<Site>,
+    listener: TcpListener,
+    limits: Limits,
+}
+
+impl Server {
+    /// Opens the archives and listens.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub fn bind(options: &Options, report: Report) -> Result<Self, ServeError> {
+        let failed = |source| ServeError::Listen { address: options.listen, source };
+        let listener = TcpListener::bind(options.listen).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let mut announce = options.announce.clone();
+        if announce.is_empty() && !address.ip().is_unspecified() {
+            announce.push(multiaddress(address));
+        }
+        let site = Site::open(options, announce, report)?;
+        Ok(Self { site, listener, limits: options.limits })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Where delegated routing says that it is.
+    #[must_use]
+    pub fn announced(&self) -> &[String] {
+        &self.site.announce
+    }
+
+    /// Names and heads of the chains that are served.
+    #[must_use]
+    pub fn chains(&self) -> Vec<(String, String)> {
+        let archives = self.site.shelf.archives().into_iter();
+        archives.map(|(name, archive)| (name.to_string(), archive.head().to_string())).collect()
+    }
+
+    /// Answers until it is stopped, and then as long as the grace lasts.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn run(self, stop: &Stop) -> io::Result<()> {
+        self.listener.set_nonblocking(true)?;
+        let shared = Arc::new(Shared {
+            router: TowerToHyperService::new(routes(&self.site)),
+            places: Places::new(self.limits.connections),
+            buckets: Buckets::new(self.limits.rate),
+            limits: self.limits,
+        });
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(16);
+        std::thread::scope(|scope| {
+            let work = || work(&shared, self.listener.try_clone()?, stop.0.clone());
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let mut result = work();
+            for other in others {
+                result = result.and(other.join().unwrap_or(Err(io::ErrorKind::Other.into())));
+            }
+            result
+        })
+    }
+}
+
+fn multiaddress(address: SocketAddr) -> String {
+    let (ip, port) = (address.ip(), address.port());
+    let family = if ip.is_ipv4() { "ip4" } else { "ip6" };
+    format!("/{family}/{ip}/tcp/{port}/http")
+}
+
+fn routes(site: &Arc<Site>) -> Router {
+    Router::new()
+        .route("/ipfs/{cid}", get(gateway::get))
+        .route("/log/{*path}", get(log::own))
+        .route("/logs/{name}/{*path}", get(log::named))
+        .route("/routing/v1/providers/{cid}", get(routing::providers))
+        .route("/routing/v1/ipns/{name}", get(routing::ipns))
+        .fallback(async || Refusal::absent("there is nothing here; `/ipfs/CID?format=raw` is a block"))
+        .method_not_allowed_fallback(async || {
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this server is read, and nothing else")
+        })
+        .with_state(Arc::clone(site))
+}
+
+/// What ends a server.
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// The signals by which systems and people end programs; the second one ends this one at once.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn by_signal() -> io::Result<Self> {
+        let (sender, receiver) = watch::channel(false);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let (mut here, there) = std::os::unix::net::UnixStream::pair()?;
+        for signal in [SIGTERM, SIGINT] {
+            signal_hook::flag::register_conditional_shutdown(signal, 3, Arc::clone(&stopping))?;
+            signal_hook::low_level::pipe::register(signal, there.try_clone()?)?;
+        }
+        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            let mut byte = [0];
+            if io::Read::read_exact(&mut here, &mut byte).is_ok() {
+                stopping.store(true, Ordering::SeqCst);
+                sender.send_replace(true);
+            }
+        })?;
+        Ok(Self(receiver))
+    }
+}
+
+/// What connections share.
+struct Shared {
+    router: TowerToHyperService<Router>,
+    places: Arc<Places>,
+    buckets: Buckets,
+    limits: Limits,
+}
+
+fn work(shared: &Arc<Shared>, listener: TcpListener, stop: watch::Receiver<bool>) -> io::Result<()> {
+    let Limits { readers, streams, grace, .. } = shared.limits;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_io().enable_time().max_blocking_threads(readers + streams).build()?;
+    let result = runtime.block_on(accept(shared, listener, stop));
+    runtime.shutdown_timeout(grace);
+    result
+}
+
+async fn accept(
+    shared: &Arc<Shared>,
+    listener: TcpListener,
+    mut stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let watched = stop.clone();
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    // Without a place, the connection is closed.
+                    if let Some(place) = shared.places.take() {
+                        connections.spawn(connect(Arc::clone(shared), stream, peer.ip(), place, watched.clone()));
+                    }
+                }
+                Err(_) => tokio::time::sleep(BREATH).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    let all = async { while connections.join_next().await.is_some() {} };
+    tokio::time::timeout(shared.limits.grace, all).await.ok();
+    Ok(())
+}
+
+/// Answers the requests of one connection, until its client or a limit ends it.
+async fn connect(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: IpAddr,
+    place: Place,
+    mut stop: watch::Receiver<bool>,
+) {
+    stream.set_nodelay(true).ok();
+    let place = Arc::new(place);
+    let limits = shared.limits;
+    let service = service_fn({
+        let place = Arc::clone(&place);
+        move |request| {
+            let (shared, busy) = (Arc::clone(&shared), Busy::new(&place));
+            async move {
+                let answer = respond(&shared, peer, request).await;
+                Ok::<_, Infallible>(answer.map(|body| Held { body, _busy: busy }))
+            }
+        }
+    });
+    let io = TokioIo::new(Paced::new(stream, limits.stall, Limits::SLOWEST));
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.request).max_buf_size(Limits::HEADERS);
+    let mut connection = pin!(builder.serve_connection(io, service));
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = place.lost() => return,
+            _ = stop.wait_for(|stop| *stop), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+async fn respond(shared: &Shared, peer: IpAddr, request: Request<hyper1::body::Incoming>) -> Response {
+    if !shared.buckets.take(peer, Instant::now()) {
+        return Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests: wait a second").into_response();
+    }
+    if has_body(request.headers()) {
+        let mut answer =
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "no request here has a body").into_response();
+        set(&mut answer, CONNECTION, "close");
+        return answer;
+    }
+    match shared.router.call(request).await {
+        Ok(answer) => answer,
+        Err(never) => match never {},
+    }
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    length || headers.contains_key(TRANSFER_ENCODING)
+}
+
+/// Marks a client as being answered.
+struct Busy(Arc<Place>);
+
+impl Busy {
+    fn new(place: &Arc<Place>) -> Self {
+        place.set_busy(true);
+        Self(Arc::clone(place))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.set_busy(false);
+    }
+}
+
+/// A body whose client counts as being answered until all of it is taken.
+struct Held {
+    body: Body,
+    _busy: Busy,
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

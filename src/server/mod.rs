@@ -1,0 +1,95 @@
+//! Archives over HTTP, read only: a trustless gateway of IPFS, a tlog-tiles prefix and delegated routing.
+//!
+//! What a client asks for is a CID, a tile or a name, and never becomes the path of a file; what it is given was
+//! hashed before. No rules about chains here: whoever fetches verifies.
+
+mod answer;
+mod bucket;
+mod car;
+mod gateway;
+mod listen;
+mod log;
+mod paced;
+mod places;
+mod routing;
+mod shelf;
+mod site;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use listen::{Server, Stop};
+
+use crate::model::ChainName;
+use crate::store::ArchiveError;
+
+/// What is served, where, and to how many at once.
+pub struct Options {
+    pub listen: SocketAddr,
+    /// Folder of archives.
+    pub directory: PathBuf,
+    /// The chain whose tiles are at `/log/`.
+    pub chain: Option<ChainName>,
+    /// Whether the folder's other archives are served too.
+    pub all: bool,
+    /// Multiaddresses that delegated routing names; without one, where the server listens.
+    pub announce: Vec<String>,
+    pub limits: Limits,
+}
+
+/// What clients may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Requests of one address each second; 0 for any number.
+    pub rate: u32,
+    /// Connections at once. One more takes the place of whoever has kept a request waiting the longest.
+    pub connections: usize,
+    /// CAR streams at once.
+    pub streams: usize,
+    /// Threads that read files at once.
+    pub readers: usize,
+    /// How long a connection may take to send a request, the time between two of them included.
+    pub request: Duration,
+    /// How long a client may read nothing, and how far it may fall behind [`Limits::SLOWEST`].
+    pub stall: Duration,
+    /// How long answers may take that have begun when the server is stopped.
+    pub grace: Duration,
+}
+
+impl Limits {
+    /// Bytes of a request's line and headers.
+    pub const HEADERS: usize = 16 << 10;
+    /// Bytes each second that a client has to read.
+    pub const SLOWEST: u32 = 16 << 10;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rate: 1000,
+            connections: 512,
+            streams: 16,
+            readers: 8,
+            request: Duration::from_secs(10),
+            stall: Duration::from_secs(10),
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error("{} has lost its end: its head file names a head that it does not hold", path.display())]
+    EndLost { path: PathBuf },
+    #[error("there is no archive in {}", directory.display())]
+    NoArchive { directory: PathBuf },
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("the server cannot run: {0}")]
+    Run(#[from] io::Error),
+}

@@ -1,0 +1,158 @@
+//! The archives that are served, opened again when they have grown.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use super::{Options, ServeError};
+use crate::model::{ChainName, Cid};
+use crate::store::{Archive, ArchiveError, HeadFile};
+
+/// How long what was seen of the folder counts as what is there.
+const FRESH: Duration = Duration::from_millis(20);
+
+/// A block and the archive that has it.
+pub struct Found {
+    pub archive: Arc<Archive>,
+    pub bytes: Vec<u8>,
+}
+
+/// Open archives by name. Any number of threads read; all of it may block.
+pub struct Shelf {
+    directory: PathBuf,
+    all: bool,
+    open: RwLock<BTreeMap<ChainName, Arc<Archive>>>,
+    /// When the folder was last looked at.
+    looked: Mutex<Option<Instant>>,
+}
+
+impl Shelf {
+    /// Opens the archives that `options` name.
+    ///
+    /// # Errors
+    /// [`ServeError`], also when there is none.
+    pub fn open(options: &Options) -> Result<Self, ServeError> {
+        let (directory, all) = (options.directory.clone(), options.all);
+        let mut open = BTreeMap::new();
+        if let Some(name) = &options.chain {
+            let archive = Archive::open_read(&directory, name)?;
+            if matches!(archive.head_file(), HeadFile::Unknown(_)) {
+                return Err(ServeError::EndLost { path: archive.path().to_owned() });
+            }
+            open.insert(name.clone(), Arc::new(archive));
+        }
+        let shelf = Self { directory, all, open: RwLock::new(open), looked: Mutex::new(None) };
+        shelf.refresh();
+        if shelf.archives().is_empty() {
+            return Err(ServeError::NoArchive { directory: shelf.directory });
+        }
+        Ok(shelf)
+    }
+
+    /// The archives as they were last opened.
+    pub fn archives(&self) -> Vec<(ChainName, Arc<Archive>)> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.iter().map(|(name, archive)| (name.clone(), Arc::clone(archive))).collect()
+    }
+
+    /// The archive of a chain with its newest head.
+    pub fn newest(&self, name: &ChainName) -> Option<Arc<Archive>> {
+        self.refresh();
+        self.open.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// A block's bytes, hashed, from the first archive that has them.
+    ///
+    /// # Errors
+    /// [`ArchiveError`], when no archive has it and one of them could not tell.
+    pub fn get(&self, cid: &Cid) -> Result<Option<Found>, ArchiveError> {
+        self.search(|archive| {
+            let bytes = archive.get(cid)?;
+            Ok(bytes.map(|bytes| Found { archive: Arc::clone(archive), bytes }))
+        })
+    }
+
+    /// Whether an archive has a block of this name.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn contains(&self, cid: &Cid) -> Result<bool, ArchiveError> {
+        Ok(self.search(|archive| Ok(archive.contains(cid)?.then_some(())))?.is_some())
+    }
+
+    fn search<T>(
+        &self,
+        mut look: impl FnMut(&Arc<Archive>) -> Result<Option<T>, ArchiveError>,
+    ) -> Result<Option<T>, ArchiveError> {
+        let mut again = true;
+        loop {
+            let mut failed = None;
+            for (_, archive) in self.archives() {
+                match look(&archive) {
+                    Ok(Some(found)) => return Ok(Some(found)),
+                    Ok(None) => {}
+                    Err(error) => failed = Some(error),
+                }
+            }
+            // A block that is not here may have come since.
+            again = again && self.refresh();
+            if !again {
+                return failed.map_or(Ok(None), Err);
+            }
+        }
+    }
+
+    /// Opens anew what has changed on disk, and says whether anything had. An archive that cannot be opened, or that
+    /// has lost its end, stays as it was.
+    fn refresh(&self) -> bool {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_some_and(|looked| looked.elapsed() < FRESH) {
+            return false;
+        }
+        let open = self.archives();
+        let mut changed: Vec<(ChainName, Archive)> = Vec::new();
+        for (name, archive) in &open {
+            if !archive.is_current().unwrap_or(true) {
+                changed.extend(self.reopen(name));
+            }
+        }
+        for name in self.names().into_iter().filter(|name| !open.iter().any(|(known, _)| known == name)) {
+            changed.extend(self.reopen(&name));
+        }
+        let any = !changed.is_empty();
+        if any {
+            let changed = changed.into_iter().map(|(name, archive)| (name, Arc::new(archive)));
+            self.open.write().unwrap_or_else(PoisonError::into_inner).extend(changed);
+        }
+        *looked = Some(Instant::now());
+        any
+    }
+
+    fn reopen(&self, name: &ChainName) -> Option<(ChainName, Archive)> {
+        let archive = Archive::open_read(&self.directory, name).ok()?;
+        (!matches!(archive.head_file(), HeadFile::Unknown(_))).then(|| (name.clone(), archive))
+    }
+
+    /// The names of all archives in the folder, where all are served.
+    fn names(&self) -> Vec<ChainName> {
+        if !self.all {
+            return Vec::new();
+        }
+        let entries = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+        files.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".car")?.parse().ok()).collect()
+    }
+
+    /// The bytes of the newest IPNS record of each chain that has one.
+    pub fn records(&self) -> Vec<Vec<u8>> {
+        let paths = self.archives().into_iter().map(|(name, _)| self.directory.join(format!("{name}.ipns")));
+        let small = |path: &PathBuf| {
+            path.symlink_metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= RECORD_LIMIT)
+        };
+        paths.filter(small).filter_map(|path| std::fs::read(path).ok()).collect()
+    }
+}
+
+/// Bytes of an IPNS record, by its specification.
+const RECORD_LIMIT: u64 = 10 << 10;
