@@ -32,7 +32,8 @@ const WINDOW: usize = 256;
 /// A source's CAR is cut off after so many blocks that nobody wants, or so many bytes of them.
 const SURPLUS_BLOCKS: u64 = 16 << 10;
 const SURPLUS_BYTES: u64 = 64 << 20;
-/// Blocks and bytes that a CAR may go on after the block that is wanted most; it may have come and gone.
+/// Useful blocks and bytes that a CAR may bring while the block that is wanted most does not come; it may have come
+/// and gone.
 const AHEAD_BLOCKS: u64 = 512;
 const AHEAD_BYTES: u64 = 8 << 20;
 /// What a CAR brings at least in the time that a request may take.
@@ -407,7 +408,7 @@ struct Watch {
     useful: u64,
     surplus_blocks: u64,
     surplus_bytes: u64,
-    /// What came since the block that is wanted most did not.
+    /// What of use came since the block that is wanted most did not.
     ahead_blocks: u64,
     ahead_bytes: u64,
     since: Instant,
@@ -448,8 +449,6 @@ impl Watch {
     const fn doubt_block(&mut self, size: u64) {
         self.surplus_blocks += 1;
         self.surplus_bytes += size;
-        self.ahead_blocks += 1;
-        self.ahead_bytes += size;
     }
 
     /// Whether the block that is wanted most is behind; `still`: it is the one that was.
