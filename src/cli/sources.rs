@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::context::{Context, replicas};
+use super::Exit;
+use super::context::{Context, block_on, replicas};
 use super::error::CliError;
 use super::output::{Clean, remark};
 use super::settings::{Settings, parse_duration};
-use crate::model::Cid;
+use crate::model::{Cid, IpnsName};
 use crate::ops::fetch::SourceState;
-use crate::store::remote::{NamedSource, Patience, SourceUrl};
+use crate::ops::publish::resolve;
+use crate::store::remote::{Endpoint, Http, NamedSource, Patience, Router, SourceUrl};
 
 /// How many requests' time one block may take in all.
 const TRIES: u32 = 3;
@@ -56,6 +58,48 @@ impl SourceArguments {
         }
         Ok(sources)
     }
+
+    /// The CID that a target names: an IPNS name (`/ipns/k51…`) is asked for at the gateways and routers of `--from`,
+    /// and the record with the highest sequence counts; any other text stays what it is.
+    pub fn resolve(&self, target: &str) -> Result<String, CliError> {
+        let Some(name) = parse_name(target)? else { return Ok(target.to_owned()) };
+        let patience = self.patience()?;
+        let mut places = Vec::new();
+        for text in &self.from {
+            if let Ok(SourceUrl::Gateway(Endpoint::Url(base))) =
+                SourceUrl::parse(text, Path::new(""), self.insecure)
+            {
+                let http = Http::new(base, None, patience);
+                let http =
+                    http.map_err(|error| CliError::usage(format!("`--from` cannot be used: {error}")))?;
+                places.push((text.clone(), Router::new(http)));
+            }
+        }
+        if places.is_empty() {
+            return Err(CliError::usage(
+                "an IPNS name is asked for at gateways and routers, and none is named",
+            )
+            .hint("add `--from https://gateway.example.org`"));
+        }
+        let resolved = block_on(resolve(name, &places))?;
+        let resolved = resolved.map_err(|error| {
+            CliError::new(Exit::Unfinished, error.to_string())
+                .hint("run `greffe publish` where the chain is written, or give the CID of its head")
+        })?;
+        for (place, failure) in &resolved.failures {
+            remark(&format!("note: {}: {failure}", Clean(place)));
+        }
+        Ok(resolved.record.head.to_string())
+    }
+}
+
+/// The name in `/ipns/NAME`, `ipns://NAME` or `k51…`; `None` for what does not look like one.
+fn parse_name(text: &str) -> Result<Option<IpnsName>, CliError> {
+    let looks = text.starts_with("/ipns/") || text.starts_with("ipns://") || text.starts_with("k51");
+    if !looks || Path::new(text).exists() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|error| CliError::usage(format!("{}: {error}", Clean(text))))
 }
 
 /// The CID in `ipfs://CID`, `/ipfs/CID` or `CID`.

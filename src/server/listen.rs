@@ -16,11 +16,11 @@ use axum::http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use hyper1::body::{Frame, SizeHint};
 use hyper1::server::conn::http1;
 use hyper1::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -239,7 +239,8 @@ async fn connect(
 
 async fn respond(shared: &Shared, peer: IpAddr, request: Request<hyper1::body::Incoming>) -> Response {
     if !shared.buckets.take(peer, Instant::now()) {
-        return Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests: wait a second").into_response();
+        return Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests: wait a second")
+            .into_response();
     }
     if has_body(request.headers()) {
         let mut answer =

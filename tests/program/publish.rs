@@ -1,6 +1,9 @@
 //! IPNS names: the record is one that Kubo verifies, and it never goes backwards by itself.
 
+use std::fs;
+
 use crate::project::{Project, THREE};
+use crate::serve::Served;
 use crate::servers::Kubo;
 
 fn project() -> Project {
@@ -59,4 +62,36 @@ fn a_router_that_cannot_be_reached_leaves_the_record_here() {
         project.ends(4, ["publish", "--router", "http://127.0.0.1:1", "--replication-deadline", "500ms"]);
     assert!(run.stdout.contains("NOT given to http://127.0.0.1:1: it cannot be reached"), "{run:#?}");
     assert!(project.path("archive/demo.ipns").exists());
+}
+
+#[test]
+fn a_name_leads_a_fresh_machine_to_the_newest_head_and_a_mirror_follows_it() {
+    let project = project();
+    project.ok(["apply", "--to", "1"]);
+    let name = format!("/ipns/{}", project.json(&["publish"])["name"].as_str().unwrap());
+    let served = Served::start(&project, &[]);
+    let elsewhere = Project::empty();
+    let from = served.url();
+    let verified = elsewhere.ok(["verify", &name, "--from", &from]);
+    assert!(verified.stdout.starts_with("verified: demo, 2 entries"), "{verified:#?}");
+    let mirror = ["mirror", &name, "--from", &from, "--archive", "copy"];
+    assert!(elsewhere.ok(mirror).stdout.contains("2 new of 2 entries"));
+    project.ok(["apply"]);
+    // The name is moved by its holder alone.
+    assert!(elsewhere.ok(mirror).stdout.contains("0 new of 2 entries"));
+    let old = project.read("archive/demo.ipns");
+    project.ok(["publish"]);
+    assert!(elsewhere.ok(mirror).stdout.contains("2 new of 4 entries"));
+    // An older record that is shown again leads back, which is seen.
+    project.write("archive/demo.ipns", &old);
+    let back = elsewhere.ends(1, mirror);
+    assert!(back.stdout.contains("rolled-back") || back.stdout.contains("fewer entries"), "{back:#?}");
+    // One whose signature does not hold leads nowhere.
+    let mut forged = old;
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    fs::write(project.path("archive/demo.ipns"), forged).unwrap();
+    elsewhere.ends(3, mirror);
+    elsewhere.ends(2, ["verify", &name]);
+    elsewhere.ends(2, ["verify", "/ipns/k51nonsense", "--from", &from]);
 }

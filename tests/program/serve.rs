@@ -22,14 +22,14 @@ const RAW: &str = "application/vnd.ipld.raw";
 const CAR: &str = "application/vnd.ipld.car; version=1; order=dfs; dups=n";
 
 /// A server that runs; it ends with this value.
-struct Served {
+pub struct Served {
     child: Child,
     address: SocketAddr,
     said: Value,
 }
 
 impl Served {
-    fn start(project: &Project, arguments: &[&str]) -> Self {
+    pub fn start(project: &Project, arguments: &[&str]) -> Self {
         let all = ["serve", "--listen", "127.0.0.1:0", "--json"].iter().chain(arguments);
         let mut child = project.command(all).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -47,7 +47,7 @@ impl Served {
         Self { child, address, said }
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
@@ -114,7 +114,8 @@ struct Answer {
 impl Answer {
     fn parse(bytes: &[u8], head: bool) -> Self {
         let shown = || String::from_utf8_lossy(&bytes[..bytes.len().min(300)]).into_owned();
-        let end = bytes.windows(4).position(|part| part == b"\r\n\r\n").unwrap_or_else(|| panic!("{}", shown()));
+        let end =
+            bytes.windows(4).position(|part| part == b"\r\n\r\n").unwrap_or_else(|| panic!("{}", shown()));
         let text = std::str::from_utf8(&bytes[..end]).unwrap();
         let (first, rest) = text.split_once("\r\n").unwrap();
         let status = first.split(' ').nth(1).unwrap().parse().unwrap();
@@ -189,7 +190,8 @@ fn exported(project: &Project) -> Vec<u8> {
 fn large() -> Project {
     let project = Project::new();
     for number in 1..=24 {
-        let noise: String = (0..20_000).map(|n| format!("-- {:032x}\n", (n * 7919 + number) as u128)).collect();
+        let noise: String =
+            (0..20_000).map(|n| format!("-- {:032x}\n", (n * 7919 + number) as u128)).collect();
         project.script(&format!("{number}_t.sql"), format!("{noise}CREATE TABLE t{number} (id INTEGER);\n"));
     }
     project.ok(["apply"]);
@@ -232,9 +234,11 @@ fn every_block_is_given_as_it_is() {
     }
     // Other spellings of the same CID.
     assert_eq!(server.raw(&cid.to_string().to_uppercase()).is(200).body, *block);
-    assert_eq!(output_of(tool("curl").args(["-sf", &format!("{}{path}", server.url())]).stdout(Stdio::piped())).len(), {
-        String::from_utf8_lossy(block).len().min(block.len())
-    });
+    assert_eq!(
+        output_of(tool("curl").args(["-sf", &format!("{}{path}", server.url())]).stdout(Stdio::piped()))
+            .len(),
+        { String::from_utf8_lossy(block).len().min(block.len()) }
+    );
 }
 
 #[test]

@@ -31,8 +31,8 @@ const NAME_LIMIT: u64 = 1024;
 /// replicas of the settings as well. Exits as `verify` does; with `--every` it ends when it is told to.
 #[derive(Args)]
 pub struct Mirror {
-    /// CID of a head, also as `ipfs://CID`, or a file that holds one
-    #[arg(value_name = "CID|FILE")]
+    /// CID of a head, also as `ipfs://CID`, an IPNS name, or a file that holds a CID
+    #[arg(value_name = "CID|/ipns/NAME|FILE")]
     target: String,
     #[command(flatten)]
     sources: SourceArguments,
@@ -82,15 +82,18 @@ pub fn run(context: &Context, arguments: &Mirror) -> CommandResult {
 }
 
 /// The head that the target names now.
-fn resolve(target: &str) -> Result<Cid, CliError> {
-    if let Some(cid) = parse_cid(target) {
+fn resolve(sources: &SourceArguments, target: &str) -> Result<Cid, CliError> {
+    if let Some(cid) = parse_cid(&sources.resolve(target)?) {
         return Ok(cid);
     }
     let small = std::fs::metadata(target).is_ok_and(|file| file.is_file() && file.len() <= NAME_LIMIT);
     let text = if small { std::fs::read_to_string(target).unwrap_or_default() } else { String::new() };
     parse_cid(text.trim()).ok_or_else(|| {
-        CliError::usage(format!("{} is neither a CID nor a file that holds one", Clean(target)))
-            .hint("run `greffe head` where the chain is written, and give what it prints")
+        CliError::usage(format!(
+            "{} is neither a CID, nor an IPNS name, nor a file that holds a CID",
+            Clean(target)
+        ))
+        .hint("run `greffe head` where the chain is written, and give what it prints")
     })
 }
 
@@ -109,7 +112,7 @@ fn round(
     }
     let sources = arguments.sources.open(settings)?;
     let followed = Followed {
-        head: resolve(&arguments.target)?,
+        head: resolve(&arguments.sources, &arguments.target)?,
         directory: &settings.archive_directory,
         sources: &sources,
         patience: arguments.sources.patience()?,

@@ -27,8 +27,8 @@ use crate::ops::{ChainReader, OpsError, Progress};
 /// `--from` names; nothing that they send is believed. Exits with 0 when nothing is, with 1 when something is found.
 #[derive(Args)]
 pub struct Verify {
-    /// CID of a head or manifest, also as `ipfs://CID`, or a CARv1 file
-    #[arg(value_name = "CID|FILE.car")]
+    /// CID of a head or manifest, also as `ipfs://CID`, an IPNS name, or a CARv1 file
+    #[arg(value_name = "CID|/ipns/NAME|FILE.car")]
     target: String,
     #[command(flatten)]
     sources: SourceArguments,
@@ -74,8 +74,9 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     let mut progress = context.progress();
     let mut show = |what: &str, done, total| progress.show(what, done, total);
     let threads = threads(arguments.threads);
+    let target = arguments.sources.resolve(&arguments.target)?;
     let (mut fetched, mut sources) = (None, Vec::new());
-    let (mut source, mut report) = match elsewhere(&settings, arguments)? {
+    let (mut source, mut report) = match elsewhere(&settings, arguments, &target)? {
         Some(root) => {
             let mut spool = match arguments.reads_again() {
                 true => Some(Spool::create(&std::env::temp_dir(), &root, Kept::All)?),
@@ -89,7 +90,7 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
             (source.ok().flatten(), verified.report)
         }
         None => {
-            let source = source(&settings, &arguments.target)?;
+            let source = source(&settings, &target)?;
             let report = source.verify(options, threads, &mut show)?;
             (Some(source), report)
         }
@@ -137,8 +138,8 @@ impl Verify {
 
 /// The CID to verify, when its blocks may be elsewhere: where sources are named, or where there are replicas and it
 /// is in no archive here.
-fn elsewhere(settings: &Settings, arguments: &Verify) -> Result<Option<Cid>, CliError> {
-    let Some(root) = parse_cid(&arguments.target) else {
+fn elsewhere(settings: &Settings, arguments: &Verify, target: &str) -> Result<Option<Cid>, CliError> {
+    let Some(root) = parse_cid(target) else {
         if arguments.sources.from.is_empty() {
             return Ok(None);
         }
