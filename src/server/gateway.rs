@@ -5,13 +5,15 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{
-    ACCEPT, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap,
-    HeaderName, VARY,
+    ACCEPT, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, ETAG,
+    HeaderMap, HeaderName, VARY,
 };
 use axum::http::{Method, StatusCode, Version};
 use axum::response::Response;
 
-use super::answer::{Asked, FOR_EVER, Refusal, accepted, answer, is_known, not_modified, range, set, set_text};
+use super::answer::{
+    Asked, FOR_EVER, Refusal, accepted, answer, is_known, not_modified, range, set, set_text,
+};
 use super::car::{Scope, stream};
 use super::site::Site;
 use crate::model::Cid;
@@ -92,9 +94,8 @@ fn format(query: Option<&str>, headers: &HeaderMap) -> Result<Format, Refusal> {
         None => accepted(headers, |media| match media.name.as_str() {
             RAW => Some(Format::Raw),
             "application/vnd.ipld.car" => {
-                let asked = |name, values: &[&str]| {
-                    media.parameter(name).is_none_or(|value| values.contains(&value))
-                };
+                let asked =
+                    |name, values: &[&str]| media.parameter(name).is_none_or(|value| values.contains(&value));
                 (asked("version", &["1"]) && asked("order", &["dfs", "unk"]) && asked("dups", &["n"]))
                     .then_some(Format::Car(Scope::All))
             }
@@ -105,8 +106,7 @@ fn format(query: Option<&str>, headers: &HeaderMap) -> Result<Format, Refusal> {
     if format == Format::Raw {
         return Ok(format);
     }
-    for (name, values) in
-        [("car-version", &["1"][..]), ("car-order", &["dfs", "unk"]), ("car-dups", &["n"])]
+    for (name, values) in [("car-version", &["1"][..]), ("car-order", &["dfs", "unk"]), ("car-dups", &["n"])]
     {
         if asked(name).is_some_and(|value| !values.contains(&value)) {
             return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, "CARs are `version=1; order=dfs; dups=n`"));

@@ -16,11 +16,11 @@ use axum::http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use hyper1::body::{Frame, SizeHint};
 use hyper1::server::conn::http1;
 use hyper1::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -94,10 +94,13 @@ impl Server {
             limits: self.limits,
         });
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(16);
+        let listeners = (1..threads).map(|_| self.listener.try_clone()).collect::<Result<Vec<_>, _>>()?;
         std::thread::scope(|scope| {
-            let work = || work(&shared, self.listener.try_clone()?, stop.0.clone());
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-            let mut result = work();
+            let work = |listener| work(&shared, listener, stop.0.clone());
+            let others: Vec<_> =
+                listeners.into_iter().map(|listener| scope.spawn(move || work(listener))).collect();
+            // The last listener that is closed is the end of the port.
+            let mut result = work(self.listener);
             for other in others {
                 result = result.and(other.join().unwrap_or(Err(io::ErrorKind::Other.into())));
             }
@@ -239,7 +242,8 @@ async fn connect(
 
 async fn respond(shared: &Shared, peer: IpAddr, request: Request<hyper1::body::Incoming>) -> Response {
     if !shared.buckets.take(peer, Instant::now()) {
-        return Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests: wait a second").into_response();
+        return Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests: wait a second")
+            .into_response();
     }
     if has_body(request.headers()) {
         let mut answer =

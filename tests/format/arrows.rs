@@ -53,7 +53,13 @@ const NEVER: [(&str, &[&[&str]]); 10] = [
     ("store", &[&["clap", "indicatif", "std::env", "sqlx"], &PRINTING]),
     ("ops", &[&["clap", "indicatif", "std::env"], &PRINTING]),
     // What is served is read: no word that makes, changes or removes a file.
-    ("server", &[&["clap", "indicatif", "std::env", "sqlx", "File", "open_write", "create_dir", "remove_file"], &PRINTING]),
+    (
+        "server",
+        &[
+            &["clap", "indicatif", "std::env", "sqlx", "File", "open_write", "create_dir", "remove_file"],
+            &PRINTING,
+        ],
+    ),
     ("cli", &[]),
 ];
 

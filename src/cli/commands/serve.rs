@@ -83,7 +83,9 @@ pub fn run(context: &Context, arguments: &Serve) -> CommandResult {
     let server = Server::bind(&options, Arc::new(remark))?;
     let address = format!("http://{}", server.address().map_err(ServeError::from)?);
     if arguments.public && !context.quiet {
-        remark("note: whoever reaches this address may read all of the archive; TLS is for a proxy before it");
+        remark(
+            "note: whoever reaches this address may read all of the archive; TLS is for a proxy before it",
+        );
     }
     if server.announced().is_empty() && !context.quiet {
         remark("note: `/routing/v1/providers` names nobody until `--announce MULTIADDR` says where this is");
