@@ -30,6 +30,8 @@ pub enum FindingKind {
     Anchor,
     /// Witnesses or timestamps that are asked for are not there or not valid.
     Corroboration,
+    /// The chain does not go on from the version of it that was seen before.
+    Continuity,
 }
 
 /// What is wrong.
@@ -105,6 +107,12 @@ pub enum Fault {
     #[error("the chain is {chain}, not one that this verifier was told to trust")]
     NotAnchored { chain: Cid },
     #[error(
+        "rolled back: the head has {found} entries, and a head of this chain with {seen} entries was verified before"
+    )]
+    RolledBack { seen: u64, found: u64, newest: Cid },
+    #[error("forked: entry {entry} is not the one that was verified before, {expected}")]
+    Forked { entry: u64, expected: Cid },
+    #[error(
         "the trust document asks for witnesses and their cosignatures were not checked: this version does not check them"
     )]
     WitnessesUnchecked,
@@ -142,6 +150,7 @@ impl Fault {
             | Self::TrustVersion { .. }
             | Self::CheckpointUnsigned => FindingKind::Signature,
             Self::NotAnchored { .. } => FindingKind::Anchor,
+            Self::RolledBack { .. } | Self::Forked { .. } => FindingKind::Continuity,
             Self::WitnessesUnchecked
             | Self::TimestampsUnchecked { .. }
             | Self::Replay { .. }

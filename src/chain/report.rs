@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::finding::{Finding, FindingKind};
-use crate::model::{ChainName, Cid, Timestamp};
+use crate::model::{ChainName, Cid, Remembered, Timestamp};
 
 /// What was established, each on its own (FORMAT §9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -41,6 +41,9 @@ pub struct Report {
     /// Sealed files; this version opens none.
     pub sealed: u64,
     pub established: Established,
+    /// What a later verification may be told to remember: this head, when it is one and without a finding.
+    #[serde(skip)]
+    pub memory: Option<Remembered>,
     pub findings: Vec<Finding>,
 }
 
@@ -48,12 +51,13 @@ impl Report {
     /// Adds what was found after the verification ended.
     pub fn add(&mut self, finding: Finding) {
         self.verified = false;
+        self.memory = None;
         match finding.fault.kind() {
             FindingKind::Integrity => self.established.intact = false,
             FindingKind::Signature => self.established.signed = false,
             FindingKind::Completeness => self.established.complete = false,
             FindingKind::Anchor => self.established.anchored = false,
-            FindingKind::Corroboration => {}
+            FindingKind::Corroboration | FindingKind::Continuity => {}
         }
         self.findings.push(finding);
     }

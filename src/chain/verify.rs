@@ -21,7 +21,7 @@ use crate::codec::dag_cbor::{self, decode_entries_node, decode_head, decode_mani
 use crate::codec::note::{Note, decode_checkpoint};
 use crate::codec::unixfs::decode_directory;
 use crate::crypto::KeyId;
-use crate::model::{Cid, Codec, Head, Manifest};
+use crate::model::{Cid, Codec, Head, Manifest, Remembered};
 
 /// Entries that may be open at once; bounds memory, and how many blocks are worth fetching in parallel.
 const OPEN_ENTRIES: usize = 512;
@@ -46,11 +46,21 @@ pub struct Options {
     pub require_anchor: bool,
     /// By how many microseconds times may run backwards.
     pub tolerance: i64,
+    /// The newest heads that were verified before, of any chain.
+    pub remembered: Vec<Remembered>,
+    /// Whether a head that is older than the one that is remembered is no finding.
+    pub older: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { anchors: Vec::new(), require_anchor: false, tolerance: 5_000_000 }
+        Self {
+            anchors: Vec::new(),
+            require_anchor: false,
+            tolerance: 5_000_000,
+            remembered: Vec::new(),
+            older: false,
+        }
     }
 }
 
@@ -75,6 +85,8 @@ pub struct Verifier {
     pub(super) findings: Vec<Finding>,
     missing_sealed: Vec<(u64, Cid)>,
     walked: Walked,
+    /// Whether it began at a head.
+    from_head: bool,
 }
 
 impl Verifier {
@@ -98,6 +110,7 @@ impl Verifier {
             findings: Vec::new(),
             missing_sealed: Vec::new(),
             walked: Walked::new(),
+            from_head: false,
             options,
         }
     }
@@ -126,6 +139,12 @@ impl Verifier {
             }
         }
         wants
+    }
+
+    /// Whether a block is wanted now.
+    #[must_use]
+    pub fn is_wanted(&self, cid: &Cid) -> bool {
+        if self.started { self.items.iter().any(|item| item.wants_block(cid)) } else { *cid == self.root }
     }
 
     /// Entries that were taken up so far, and how many there are if the head is right.
@@ -167,8 +186,34 @@ impl Verifier {
         while let Some(verdict) = self.early.remove(&self.story.count) {
             let cid = verdict.cid;
             self.keep_missing_sealed(&verdict);
+            self.compare_with_memory(&verdict);
             self.story.tell(verdict);
             self.snapshot.push(cid, &mut |_| ());
+        }
+    }
+
+    /// Where an entry stands that is remembered, it has to be that one.
+    fn compare_with_memory(&mut self, verdict: &EntryVerdict) {
+        let Some(chain) = self.story.chain else { return };
+        let fork = |seen: &&Remembered| {
+            seen.chain == chain && seen.seq == verdict.index && seen.manifest != verdict.cid
+        };
+        if let Some(expected) = self.options.remembered.iter().find(fork).map(|seen| seen.manifest) {
+            let fault = Fault::Forked { entry: verdict.index, expected };
+            self.findings.push(Finding { seq: Some(verdict.index), cid: Some(verdict.cid), fault });
+        }
+    }
+
+    /// A manifest is asked for as what it is; a head is said to be the newest.
+    fn find_rollback(&mut self) {
+        if self.options.older || !self.from_head {
+            return;
+        }
+        let of_chain = self.options.remembered.iter().filter(|seen| Some(seen.chain) == self.story.chain);
+        let newest = of_chain.max_by_key(|seen| seen.seq).filter(|seen| seen.seq >= self.story.count);
+        if let Some(Remembered { seq, head, .. }) = newest.copied() {
+            let fault = Fault::RolledBack { seen: seq + 1, found: self.story.count, newest: head };
+            self.find(Some(self.root), fault);
         }
     }
 
@@ -209,6 +254,7 @@ impl Verifier {
                 self.items.push_back(Item::Tlog { cid: head.tlog, path: String::new(), depth: 0 });
                 self.items.push_back(Item::Entries { cid: head.entries, depth: 0 });
                 self.head = Some(head);
+                self.from_head = true;
             }
             Ok(_) => self.malformed(cid, "head", "its CID is not dag-cbor".to_owned()),
             Err(error) => match decode_manifest(&bytes) {
@@ -354,12 +400,20 @@ impl Verifier {
             self.check_head();
         }
         let anchored = self.check_anchor();
+        self.find_rollback();
         self.drop_erased();
         let mut findings = self.story.findings;
         findings.append(&mut self.findings);
         let none = |kind| !findings.iter().any(|finding| finding.fault.kind() == kind);
         let looked = self.story.count > 0;
+        let memory = match (self.story.chain, self.story.last, self.story.count.checked_sub(1)) {
+            (Some(chain), Some(manifest), Some(seq)) if self.from_head && findings.is_empty() => {
+                Some(Remembered { chain, seq, manifest, head: self.root })
+            }
+            _ => None,
+        };
         Report {
+            memory,
             verified: findings.is_empty(),
             root: self.root,
             chain: self.story.chain,

@@ -205,6 +205,22 @@ pub fn open_key(settings: &Settings) -> Result<PrivateKey, KeyUnavailable> {
             "run `greffe key generate --out FILE`, or set GREFFE_KEY to the key's text",
         )
     })?;
+    open_text(settings, &text, "signing key")
+}
+
+/// The key of the IPNS name.
+pub fn open_publish_key(settings: &Settings) -> Result<PrivateKey, KeyUnavailable> {
+    let text = settings.publish_key_text().map_err(|error| KeyUnavailable {
+        message: error.to_string(),
+        hint:
+            "run `greffe key generate --out greffe.ipns.pem`, and set `publish.key` to `file:greffe.ipns.pem`"
+                .to_owned(),
+    })?;
+    open_text(settings, &text, "key of the IPNS name")
+}
+
+fn open_text(settings: &Settings, text: &Secret, what: &str) -> Result<PrivateKey, KeyUnavailable> {
+    let unavailable = |message: String, hint: &str| KeyUnavailable { message, hint: hint.to_owned() };
     let mut parsed = parse_private_key(text.expose(), None);
     if matches!(parsed, Err(KeyTextError::PassphraseNeeded)) {
         let asked = passphrase(settings, false)?;
@@ -217,7 +233,7 @@ pub fn open_key(settings: &Settings) -> Result<PrivateKey, KeyUnavailable> {
             }
             _ => "give an Ed25519 key as PKCS#8 PEM or in OpenSSH's form",
         };
-        unavailable(format!("the signing key cannot be opened: {error}"), hint)
+        unavailable(format!("the {what} cannot be opened: {error}"), hint)
     })
 }
 
@@ -252,7 +268,7 @@ pub fn verify_options(settings: &Settings, required: &[SettingsAnchor]) -> Verif
     let anchors: Vec<Anchor> =
         if required.is_empty() { settled.collect() } else { required.iter().map(anchor).collect() };
     let tolerance = i64::try_from(settings.time_tolerance.as_micros()).unwrap_or(i64::MAX);
-    VerifyOptions { anchors, require_anchor: !required.is_empty(), tolerance }
+    VerifyOptions { anchors, require_anchor: !required.is_empty(), tolerance, ..VerifyOptions::default() }
 }
 
 /// How long to look for an answer before sleeping: a short script in SQLite's thread takes no longer, and to be

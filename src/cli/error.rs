@@ -86,6 +86,7 @@ impl From<OpsError> for CliError {
             | OpsError::ImportFork { .. }
             | OpsError::ImportOtherChain { .. }
             | OpsError::HeadLost { .. }
+            | OpsError::NameTaken { .. }
             | OpsError::OtherChain { .. }
             | OpsError::HistoryDiffers { .. }
             | OpsError::HistoryBehind { .. }
@@ -100,12 +101,16 @@ impl From<OpsError> for CliError {
             | OpsError::TooManySteps { .. }
             | OpsError::Exists(_)
             | OpsError::ImportNoHead { .. }
+            | OpsError::NotAHead(_)
             | OpsError::Folder(_)
             | OpsError::Key(_) => Exit::Usage,
             _ => Exit::Unfinished,
         };
         let hint = hint(&error);
         let mut shown = Self::new(exit, error.to_string()).caused_by(&error);
+        if let OpsError::OutOfReach { faults, .. } = error {
+            shown.causes.extend(faults);
+        }
         shown.hint = hint;
         shown
     }
@@ -168,6 +173,9 @@ fn hint(error: &OpsError) -> Option<String> {
         OpsError::ClockBehind { .. } => {
             "set the clock of this machine, or wait until it has caught up".to_owned()
         }
+        OpsError::OutOfReach { .. } | OpsError::Nowhere(_) => "name another source with `--from URL`".to_owned(),
+        OpsError::NotAHead(_) => "give the CID that `greffe head` prints".to_owned(),
+        OpsError::NameTaken { .. } => "mirror this chain into another folder with `--archive PATH`".to_owned(),
         OpsError::ImportNoHead { .. } => "give a file that `greffe export --out FILE.car` wrote".to_owned(),
         OpsError::NoWayDown { .. } => {
             "write a new migration that undoes it, and run `greffe apply`".to_owned()

@@ -6,8 +6,10 @@
 mod commands;
 mod context;
 mod error;
+mod memory;
 mod output;
 pub mod settings;
+mod sources;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -117,6 +117,25 @@ pub fn finish(result: Result<Reply, CliError>, json: bool) -> Exit {
     }
 }
 
+/// Writes what one round of a command came to, as a line of its own with `json`, and goes on.
+///
+/// # Errors
+/// Those of standard output.
+pub fn line(result: &Result<Reply, CliError>, json: bool) -> io::Result<()> {
+    if let Err(error) = result {
+        write_error(error);
+    }
+    let value = match result {
+        Ok(reply) if !json => return reply.write(false),
+        Ok(reply) => reply.json(),
+        Err(error) if json => error.json(),
+        Err(_) => return Ok(()),
+    };
+    let mut out = io::stdout().lock();
+    writeln!(out, "{value}")?;
+    out.flush()
+}
+
 fn write(shown: &dyn Show, json: bool) -> io::Result<()> {
     if json {
         return write_object(&shown.json());

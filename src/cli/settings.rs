@@ -80,6 +80,8 @@ pub struct Settings {
     pub replication_required: usize,
     /// `replication.deadline`: how long a run waits for each replica.
     pub replication_deadline: Duration,
+    /// `publish.key`: where the key of the IPNS name is.
+    pub publish_key: Option<SecretSource>,
     /// `[[replica]]`: where copies are kept.
     pub replicas: Vec<ReplicaSettings>,
     environment: Environment,
@@ -112,6 +114,8 @@ pub struct Overrides {
     pub time_tolerance: Option<String>,
     pub replication_required: Option<String>,
     pub replication_deadline: Option<String>,
+    /// As [`Overrides::key_source`].
+    pub publish_key: Option<Secret>,
 }
 
 impl Overrides {
@@ -143,6 +147,7 @@ impl Overrides {
             Id::TimeTolerance => text(&self.time_tolerance),
             Id::ReplicationRequired => text(&self.replication_required),
             Id::ReplicationDeadline => text(&self.replication_deadline),
+            Id::PublishKey => secret(&self.publish_key),
         }
     }
 }
@@ -198,6 +203,7 @@ impl Settings {
             time_tolerance: Duration::from_secs(5),
             replication_required: 0,
             replication_deadline: Duration::from_secs(60),
+            publish_key: None,
             replicas: Vec::new(),
             environment: environment.clone(),
         }
@@ -273,8 +279,20 @@ impl Settings {
     /// # Errors
     /// [`SettingsError::Missing`]; [`SettingsError::Source`] when there is no text where it should be.
     pub fn key_text(&self) -> Result<Secret, SettingsError> {
-        let source = self.key_source.as_ref().ok_or(missing(Id::KeySource))?;
-        self.secret(source).map_err(|reason| unusable(Id::KeySource, source, reason))
+        self.text_of(Id::KeySource, self.key_source.as_ref())
+    }
+
+    /// The text of the IPNS name's private key.
+    ///
+    /// # Errors
+    /// As [`Settings::key_text`].
+    pub fn publish_key_text(&self) -> Result<Secret, SettingsError> {
+        self.text_of(Id::PublishKey, self.publish_key.as_ref())
+    }
+
+    fn text_of(&self, id: Id, source: Option<&SecretSource>) -> Result<Secret, SettingsError> {
+        let source = source.ok_or(missing(id))?;
+        self.secret(source).map_err(|reason| unusable(id, source, reason))
     }
 
     /// The key's passphrase. `None` when no place is given for it or its variable is not set, so that the

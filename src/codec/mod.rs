@@ -3,6 +3,7 @@
 pub mod car;
 pub mod dag_cbor;
 pub mod dsse;
+pub mod ipns;
 pub mod json;
 pub mod note;
 pub mod statement;

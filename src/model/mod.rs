@@ -4,9 +4,11 @@ mod checkpoint;
 mod cid;
 mod event;
 mod head;
+mod ipns;
 mod line_feed;
 mod manifest;
 mod names;
+mod remembered;
 mod statement;
 mod text;
 mod time;
@@ -19,9 +21,11 @@ pub use event::{
     MigrationDetails, MigrationName, Outcome, Run, SchemaChange, StatementRun, Target,
 };
 pub use head::{ENTRIES_WIDTH, Head};
+pub use ipns::{IpnsName, IpnsNameError, IpnsRecord};
 pub use line_feed::{LineFeedHasher, line_feed_digest, line_feed_form};
 pub use manifest::{FileEntry, Manifest, Role};
 pub use names::{ChainName, EventId, FileName, NameError, Pseudonym};
+pub use remembered::Remembered;
 pub use statement::{PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Statement, Subject};
 pub use time::{TimeError, Timestamp};
 pub use trust::{KeyRole, Revocation, RevocationReason, Thresholds, TrustDocument, TrustedKey};

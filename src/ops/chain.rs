@@ -47,18 +47,19 @@ impl ChainReader {
     /// # Errors
     /// [`OpsError::NotInArchive`] when none has it.
     pub fn holding(directory: &Path, cid: &Cid) -> Result<Self, OpsError> {
-        let archives = std::fs::read_dir(directory).into_iter().flatten().flatten().filter_map(|entry| {
-            let path = entry.path();
-            let is_car = path.extension().is_some_and(|extension| extension == "car");
-            is_car.then(|| path.file_stem()?.to_str()?.parse::<ChainName>().ok()).flatten()
-        });
-        for name in archives {
+        for name in archives(directory) {
             let reader = Self::open(directory, &name)?;
             if reader.archive.contains(cid)? {
                 return Ok(reader);
             }
         }
         Err(OpsError::NotInArchive(cid.to_string()))
+    }
+
+    /// The archives in `directory` that can be opened.
+    #[must_use]
+    pub fn all(directory: &Path) -> Vec<Self> {
+        archives(directory).filter_map(|name| Self::open(directory, &name).ok()).collect()
     }
 
     /// The head.
@@ -185,6 +186,14 @@ impl ChainReader {
     pub fn file(&self, cid: &Cid) -> Result<Vec<u8>, OpsError> {
         read_file(cid, &mut |what, cid| self.block(what, cid))
     }
+}
+
+fn archives(directory: &Path) -> impl Iterator<Item = ChainName> {
+    std::fs::read_dir(directory).into_iter().flatten().flatten().filter_map(|entry| {
+        let path = entry.path();
+        let is_car = path.extension().is_some_and(|extension| extension == "car");
+        is_car.then(|| path.file_stem()?.to_str()?.parse().ok()).flatten()
+    })
 }
 
 fn refuse(what: &'static str, cid: Cid, error: impl Into<BlockError>) -> OpsError {

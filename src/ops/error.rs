@@ -95,6 +95,18 @@ pub enum OpsError {
     ImportNoHead { path: PathBuf },
     #[error("{} has {found} entries and the archive already has {present}", path.display())]
     ImportOlder { path: PathBuf, found: u64, present: u64 },
+    #[error("block {cid} could not be looked for: no source is left that answers")]
+    OutOfReach {
+        cid: Cid,
+        /// What each source did wrong.
+        faults: Vec<String>,
+    },
+    #[error("block {0} is at none of the sources")]
+    Nowhere(Cid),
+    #[error("{0} is no head, so there is nothing to mirror")]
+    NotAHead(Cid),
+    #[error("{} is the archive of the chain {found}, not of {expected}", path.display())]
+    NameTaken { path: PathBuf, found: Cid, expected: Cid },
     #[error(transparent)]
     Name(#[from] NameError),
 }

@@ -8,7 +8,7 @@ use super::verify::verify_car;
 use super::{ChainReader, OpsError, Progress};
 use crate::chain::{Options, Report};
 use crate::codec::dag_cbor::decode_head;
-use crate::model::{ChainName, Cid};
+use crate::model::{ChainName, Cid, Remembered};
 use crate::store::{Archive, ArchiveError, CarReader, Next};
 
 /// Bytes that are held at once.
@@ -24,6 +24,9 @@ pub struct Imported {
     /// Entries that were not there before.
     pub new_entries: u64,
     pub entries: u64,
+    /// For the memory of what was verified.
+    #[serde(skip)]
+    pub memory: Option<Remembered>,
 }
 
 /// Imports `path` into `directory`, under the name that its trust document has.
@@ -53,8 +56,14 @@ pub fn import(
         Err(ArchiveError::NotFound { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let imported =
-        |new_entries| Imported { name: name.clone(), chain, head, new_entries, entries: report.entries };
+    let imported = |new_entries| Imported {
+        name: name.clone(),
+        chain,
+        head,
+        new_entries,
+        entries: report.entries,
+        memory: report.memory,
+    };
     let Some(mut archive) = present else {
         create(path, directory, &name, chain, head)?;
         return Ok(Ok(imported(report.entries)));
@@ -71,7 +80,7 @@ pub fn import(
 
 /// Adds what the archive lacks in parts of bounded size; the head moves with the last one. Other heads stay out:
 /// an import that is cut short must not leave one of them the newest.
-fn copy_new_blocks(path: &Path, archive: &mut Archive, head: Cid) -> Result<(), OpsError> {
+pub(super) fn copy_new_blocks(path: &Path, archive: &mut Archive, head: Cid) -> Result<(), OpsError> {
     let mut reader = CarReader::open(path)?;
     let (mut blocks, mut size) = (Vec::new(), 0);
     let mut last = None;
@@ -119,7 +128,13 @@ fn require_continuation(
 }
 
 /// Makes a new archive, all at once.
-fn create(path: &Path, directory: &Path, name: &ChainName, chain: Cid, head: Cid) -> Result<(), OpsError> {
+pub(super) fn create(
+    path: &Path,
+    directory: &Path,
+    name: &ChainName,
+    chain: Cid,
+    head: Cid,
+) -> Result<(), OpsError> {
     let (mut reader, mut ended) = (CarReader::open(path)?, false);
     let blocks = std::iter::from_fn(|| {
         while !ended {

@@ -9,12 +9,16 @@ mod deliveries;
 mod durable;
 mod frame_map;
 mod frames;
+mod published;
 mod reader;
 pub mod remote;
+mod seen;
 mod spans;
 
 pub use archive::{Archive, ArchiveError, Block, HeadFile, Rewritten, Torn};
 pub use car_writer::{CarWriter, Existing, WriteError};
 pub use deliveries::{Delivered, Deliveries};
 pub use durable::create as create_file;
+pub use published::{read_record, record_path, write_record};
 pub use reader::{CarReader, Checked, Damage, Next, ReadError};
+pub use seen::Seen;

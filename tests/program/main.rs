@@ -1,5 +1,6 @@
 //! The program as people and scripts meet it: the real binary, real databases, no terminal.
 
+mod anywhere;
 mod apply;
 mod audit;
 mod concurrency;
@@ -15,6 +16,7 @@ mod keys;
 mod output;
 mod postgres_versions;
 mod project;
+mod publish;
 mod quickstart;
 mod repair;
 mod replay;

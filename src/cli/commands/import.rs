@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::verify::{parse_anchors, reply, threads};
 use crate::cli::CommandResult;
 use crate::cli::context::{Context, verify_options};
+use crate::cli::memory::MemoryArguments;
 use crate::cli::output::Reply;
 use crate::ops::import::{Imported, import};
 
@@ -20,6 +21,8 @@ pub struct Import {
     /// The file must be of this chain or root key
     #[arg(long, value_name = "ANCHOR")]
     require: Vec<String>,
+    #[command(flatten)]
+    memory: MemoryArguments,
 }
 
 #[derive(Serialize)]
@@ -31,19 +34,23 @@ struct Done {
 
 pub fn run(context: &Context, arguments: &Import) -> CommandResult {
     let settings = context.settings()?;
-    let options = verify_options(&settings, &parse_anchors(&arguments.require)?);
+    let mut options = verify_options(&settings, &parse_anchors(&arguments.require)?);
+    arguments.memory.recall(context, &mut options)?;
     let mut progress = context.progress();
     let mut show = |what: &str, done, total| progress.show(what, done, total);
     let (directory, wait) = (&settings.archive_directory, settings.lock_wait);
     match import(&arguments.file, directory, options, threads(None), wait, &mut show)? {
-        Ok(imported) => Ok(Reply::new(Done { command: "import", imported }, |done, out| {
-            let imported = &done.imported;
-            writeln!(
-                out,
-                "imported {}: {} new of {} entries, head {}",
-                imported.name, imported.new_entries, imported.entries, imported.head
-            )
-        })),
+        Ok(imported) => {
+            arguments.memory.remember(context, imported.memory);
+            Ok(Reply::new(Done { command: "import", imported }, |done, out| {
+                let imported = &done.imported;
+                writeln!(
+                    out,
+                    "imported {}: {} new of {} entries, head {}",
+                    imported.name, imported.new_entries, imported.entries, imported.head
+                )
+            }))
+        }
         Err(report) => Ok(reply(report)),
     }
 }

@@ -11,6 +11,8 @@ mod init;
 mod key;
 mod log;
 mod man;
+mod publish;
+mod mirror;
 mod quickstart;
 mod repair;
 mod replay;
@@ -119,6 +121,9 @@ pub struct SettingsArguments {
     /// How long a run waits for each replica
     #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
     replication_deadline: Option<String>,
+    /// Where the IPNS name's key is: `file:PATH` or `env:NAME`
+    #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
+    publish_key: Option<Secret>,
 }
 
 impl SettingsArguments {
@@ -145,6 +150,7 @@ impl SettingsArguments {
             time_tolerance: self.time_tolerance.clone(),
             replication_required: self.required.clone(),
             replication_deadline: self.replication_deadline.clone(),
+            publish_key: self.publish_key.clone(),
         }
     }
 }
@@ -169,6 +175,8 @@ pub enum Command {
     Compact(compact::Compact),
     Replicate(replicate::Replicate),
     Replicas(replicas::Replicas),
+    Publish(publish::Publish),
+    Mirror(mirror::Mirror),
     Serve(serve::Serve),
     Repair(repair::Repair),
     Key(key::Key),
@@ -215,6 +223,8 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Compact(command) => compact::run(context, &command),
         Command::Replicate(command) => replicate::run(context, &command),
         Command::Replicas(command) => replicas::run(context, &command),
+        Command::Publish(command) => publish::run(context, &command),
+        Command::Mirror(command) => mirror::run(context, &command),
         Command::Serve(command) => serve::run(context, &command),
         Command::Repair(command) => repair::run(context, &command),
         Command::Key(command) => key::run(context, &command),

@@ -5,27 +5,38 @@ use clap::Args;
 use serde::Serialize;
 
 use super::replay::replay_verified;
-use crate::chain::Report;
+use crate::chain::{Options, Report};
 use crate::cli::context::{Context, block_on, look_at_database, verify_options};
 use crate::cli::error::CliError;
+use crate::cli::memory::MemoryArguments;
 use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::{Anchor, Secret, Settings};
+use crate::cli::sources::{SourceArguments, parse_cid, remark_faults};
 use crate::cli::{CommandResult, Exit};
 use crate::database::Target as _;
 use crate::model::Cid;
+use crate::ops::fetch::{Kept, Places, SourceState, Spool, Verified, verify_from};
 use crate::ops::replay::{add_live, add_replay, may_run};
 use crate::ops::source::Source;
-use crate::ops::{ChainReader, OpsError};
+use crate::ops::{ChainReader, OpsError, Progress};
 
 /// Verify a chain from its CID, or from a CAR file
 ///
 /// Checks every block, link, signature, file and the story that they tell, and lists all that is
-/// wrong. Exits with 0 when nothing is, with 1 when something is found.
+/// wrong. Blocks come from the archive, then from the replicas of the settings, then from the sources that
+/// `--from` names; nothing that they send is believed. Exits with 0 when nothing is, with 1 when something is found.
 #[derive(Args)]
 pub struct Verify {
-    /// CID of a head or manifest in the archive, or a CARv1 file
+    /// CID of a head or manifest, also as `ipfs://CID`, or a CARv1 file
     #[arg(value_name = "CID|FILE.car")]
     target: String,
+    #[command(flatten)]
+    sources: SourceArguments,
+    #[command(flatten)]
+    memory: MemoryArguments,
+    /// A head that is older than the newest one that was verified before is no finding
+    #[arg(long)]
+    older: bool,
     /// The archive must be of this chain or root key, or it is a finding
     #[arg(long, value_name = "ANCHOR")]
     require: Vec<String>,
@@ -49,18 +60,44 @@ pub struct Shown {
     command: &'static str,
     #[serde(flatten)]
     report: Report,
+    /// Where blocks came from, when they were not all here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sources: Vec<SourceState>,
 }
 
 pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     let settings = context.settings()?;
     let required = parse_anchors(&arguments.require)?;
-    let options = verify_options(&settings, &required);
+    let mut options = verify_options(&settings, &required);
+    arguments.memory.recall(context, &mut options)?;
+    options.older = arguments.older;
     let mut progress = context.progress();
     let mut show = |what: &str, done, total| progress.show(what, done, total);
-    let mut source = source(&settings, &arguments.target)?;
-    let mut report = source.verify(options, threads(arguments.threads), &mut show)?;
+    let threads = threads(arguments.threads);
+    let (mut fetched, mut sources) = (None, Vec::new());
+    let (mut source, mut report) = match elsewhere(&settings, arguments)? {
+        Some(root) => {
+            let mut spool = match arguments.reads_again() {
+                true => Some(Spool::create(&std::env::temp_dir(), &root, Kept::All)?),
+                false => None,
+            };
+            let verified = fetch(&settings, arguments, root, options, threads, spool.as_mut(), &mut show)?;
+            sources = verified.sources;
+            let spool = fetched.insert(spool);
+            let source = spool.as_mut().map(|spool| Source::file(spool.finish()?)).transpose();
+            // Of a chain without a block there is nothing to read again.
+            (source.ok().flatten(), verified.report)
+        }
+        None => {
+            let source = source(&settings, &arguments.target)?;
+            let report = source.verify(options, threads, &mut show)?;
+            (Some(source), report)
+        }
+    };
+    arguments.memory.remember(context, report.memory);
     if (arguments.replay || arguments.on.is_some()) && may_run(&report) {
-        let replayed = replay_verified(&settings, &mut source, &report, arguments.on.as_ref(), &mut show)?;
+        let source = source.as_mut().ok_or(OpsError::Nowhere(report.root))?;
+        let replayed = replay_verified(&settings, source, &report, arguments.on.as_ref(), &mut show)?;
         add_replay(&mut report, &replayed);
     }
     if arguments.live {
@@ -72,16 +109,71 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
             })?;
             Ok::<_, CliError>(database.fingerprint().await.map_err(OpsError::from)?)
         })??;
-        add_live(&mut report, &mut source, found)?;
+        let source = source.as_mut().ok_or(OpsError::Nowhere(report.root))?;
+        add_live(&mut report, source, found)?;
     }
     drop(progress);
-    Ok(reply(report))
+    remark_faults(context, &sources);
+    Ok(reply_from(report, sources))
 }
 
 /// The report as a reply.
 pub fn reply(report: Report) -> Reply {
+    reply_from(report, Vec::new())
+}
+
+/// The report as a reply, and where its blocks came from.
+pub fn reply_from(report: Report, sources: Vec<SourceState>) -> Reply {
     let exit = if report.verified { Exit::Done } else { Exit::Findings };
-    Reply::new(Shown { command: "verify", report }, show).with_exit(exit)
+    Reply::new(Shown { command: "verify", report, sources }, show).with_exit(exit)
+}
+
+impl Verify {
+    /// Whether blocks are needed once more after the verification.
+    const fn reads_again(&self) -> bool {
+        self.replay || self.on.is_some() || self.live
+    }
+}
+
+/// The CID to verify, when its blocks may be elsewhere: where sources are named, or where there are replicas and it
+/// is in no archive here.
+fn elsewhere(settings: &Settings, arguments: &Verify) -> Result<Option<Cid>, CliError> {
+    let Some(root) = parse_cid(&arguments.target) else {
+        if arguments.sources.from.is_empty() {
+            return Ok(None);
+        }
+        return Err(CliError::usage("`--from` says where the blocks of a CID are, and this is none")
+            .hint("run `greffe head` where the chain is written, and give what it prints"));
+    };
+    if !arguments.sources.from.is_empty() {
+        return Ok(Some(root));
+    }
+    let here = |reader: &ChainReader| reader.archive().contains(&root).is_ok_and(|held| held);
+    Ok((!settings.replicas.is_empty() && !archives(settings).iter().any(here)).then_some(root))
+}
+
+/// The archives whose blocks count: the one of the settings, else all in the folder.
+fn archives(settings: &Settings) -> Vec<ChainReader> {
+    let directory = &settings.archive_directory;
+    match &settings.name {
+        Some(name) => ChainReader::open(directory, name).into_iter().collect(),
+        None => ChainReader::all(directory),
+    }
+}
+
+fn fetch(
+    settings: &Settings,
+    arguments: &Verify,
+    root: Cid,
+    options: Options,
+    threads: usize,
+    spool: Option<&mut Spool>,
+    progress: &mut Progress<'_>,
+) -> Result<Verified, CliError> {
+    let (archives, sources) = (archives(settings), arguments.sources.open(settings)?);
+    let patience = arguments.sources.patience()?;
+    let places = Places { archives: &archives, sources: &sources, patience };
+    Ok(block_on(verify_from(&places, root, options, threads, spool, progress))??)
 }
 
 /// As many threads as were asked for, else as there are cores.
@@ -101,9 +193,8 @@ pub fn parse_anchors(texts: &[String]) -> Result<Vec<Anchor>, CliError> {
 
 /// The chain that a CID or the path of a CAR file names.
 pub fn source(settings: &Settings, text: &str) -> Result<Source, CliError> {
-    let cid = text.strip_prefix("ipfs://").or_else(|| text.strip_prefix("/ipfs/")).unwrap_or(text);
-    match cid.parse::<Cid>() {
-        Ok(root) => {
+    match parse_cid(text) {
+        Some(root) => {
             let directory = &settings.archive_directory;
             let reader = match &settings.name {
                 Some(name) => ChainReader::open(directory, name)?,
@@ -111,8 +202,8 @@ pub fn source(settings: &Settings, text: &str) -> Result<Source, CliError> {
             };
             Ok(Source::Archive { reader: Box::new(reader), root })
         }
-        Err(_) if Path::new(text).exists() || text.ends_with(".car") => Ok(Source::file(Path::new(text))?),
-        Err(error) => Err(CliError::usage(format!("{} is neither a file nor a CID: {error}", Clean(text)))
+        None if Path::new(text).exists() || text.ends_with(".car") => Ok(Source::file(Path::new(text))?),
+        None => Err(CliError::usage(format!("{} is neither a file nor a CID", Clean(text)))
             .hint("run `greffe head` for the CID of this project's archive")),
     }
 }
@@ -143,6 +234,9 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     }
     if report.sealed > 0 {
         writeln!(out, "  sealed      {} files, not opened", report.sealed)?;
+    }
+    for source in shown.sources.iter().filter(|source| source.blocks > 0) {
+        writeln!(out, "  from        {} ({} blocks)", Clean(&source.name), source.blocks)?;
     }
     if !report.findings.is_empty() {
         writeln!(out, "{} finding(s):", report.findings.len())?;

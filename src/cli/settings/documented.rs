@@ -29,6 +29,7 @@ fn full() -> NewSettings {
         time_tolerance: Some(Duration::from_secs(120)),
         replication_required: Some(2),
         replication_deadline: Some(Duration::from_secs(5)),
+        publish_key: SecretSource::parse("env:NAMED", Path::new("")),
     }
 }
 
@@ -57,6 +58,7 @@ fn a_rendered_file_loads_back_to_the_same_values() {
     );
     assert_eq!(settings.time_tolerance, Duration::from_secs(120));
     assert_eq!(settings.replication_required, 2);
+    assert_eq!(settings.publish_key, Some(SecretSource::Variable("NAMED".into())));
     assert_eq!(settings.replication_deadline, Duration::from_secs(5));
     assert_eq!(Some(settings.trust), new.trust);
 }

@@ -24,6 +24,7 @@ pub enum Id {
     TimeTolerance,
     ReplicationRequired,
     ReplicationDeadline,
+    PublishKey,
 }
 
 /// What values a key takes.
@@ -148,7 +149,8 @@ impl Key {
 }
 
 /// The tables of `greffe.toml`.
-pub const TABLES: [&str; 7] = ["database", "archive", "key", "actor", "apply", "verify", "replication"];
+pub const TABLES: [&str; 8] =
+    ["database", "archive", "key", "actor", "apply", "verify", "replication", "publish"];
 
 /// The variable that holds the private key itself.
 pub const KEY_VARIABLE: &str = "GREFFE_KEY";
@@ -176,7 +178,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 20] = [
+pub static KEYS: [Key; 21] = [
     key(
         Id::Name,
         ["", "name"],
@@ -364,6 +366,17 @@ pub static KEYS: [Key; 20] = [
             "GREFFE_REPLICATION_DEADLINE",
             "--replication-deadline",
             "How long a run waits for each replica, all of them at the same time; what is not delivered by then stays owed.",
+        ],
+    ),
+    key(
+        Id::PublishKey,
+        ["publish", "key"],
+        Kind::SecretSource,
+        none("\"file:greffe.ipns.pem\""),
+        [
+            "GREFFE_PUBLISH_KEY",
+            "--publish-key",
+            "Where the private key of the IPNS name is; another key than the one that signs events.",
         ],
     ),
 ];

@@ -160,6 +160,7 @@ impl<'a> Loader<'a> {
             Id::TimeTolerance => self.settings.time_tolerance = given.duration(kind)?,
             Id::ReplicationRequired => self.settings.replication_required = given.count(kind)?,
             Id::ReplicationDeadline => self.settings.replication_deadline = given.duration(kind)?,
+            Id::PublishKey => self.settings.publish_key = Some(self.secret_source(given, base)?),
         }
         Ok(())
     }

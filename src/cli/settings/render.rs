@@ -35,6 +35,7 @@ pub struct NewSettings {
     pub time_tolerance: Option<Duration>,
     pub replication_required: Option<usize>,
     pub replication_deadline: Option<Duration>,
+    pub publish_key: Option<SecretSource>,
 }
 
 impl NewSettings {
@@ -62,6 +63,7 @@ impl NewSettings {
             time_tolerance: None,
             replication_required: None,
             replication_deadline: None,
+            publish_key: None,
         }
     }
 
@@ -92,6 +94,7 @@ impl NewSettings {
             Id::TimeTolerance => self.time_tolerance.map(duration),
             Id::ReplicationRequired => self.replication_required.map(|value| value.to_string()),
             Id::ReplicationDeadline => self.replication_deadline.map(duration),
+            Id::PublishKey => self.publish_key.as_ref().map(|source| toml_string(&source.to_string())),
         }
     }
 }

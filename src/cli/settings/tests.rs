@@ -107,6 +107,9 @@ fn every_variable_and_every_flag_is_read() {
         fingerprint: Some(false),
         trust: Some(vec![cid.clone()]),
         time_tolerance: text("1h"),
+        replication_required: text("2"),
+        replication_deadline: text("5s"),
+        publish_key: secret("file:i"),
     };
     let by_flags = Case::of("").flags(flags).load().unwrap();
     let by_variables = Case::of("")
@@ -128,6 +131,9 @@ fn every_variable_and_every_flag_is_read() {
         .set("GREFFE_FINGERPRINT", "false")
         .set("GREFFE_VERIFY_TRUST", &cid)
         .set("GREFFE_TIME_TOLERANCE", "1h")
+        .set("GREFFE_REPLICATION_REQUIRED", "2")
+        .set("GREFFE_REPLICATION_DEADLINE", "5s")
+        .set("GREFFE_PUBLISH_KEY", "file:i")
         .load()
         .unwrap();
     // `Debug` shows every field and no secret: equal but for folder, passphrase and environment.

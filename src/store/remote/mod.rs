@@ -8,13 +8,19 @@
 mod copy;
 mod endpoint;
 mod error;
+mod gateway;
 mod http;
 mod patience;
 mod replica;
+mod router;
+mod source;
 
 pub use copy::Copy;
 pub use endpoint::{Authorization, Endpoint, EndpointError};
 pub use error::RemoteError;
+pub use gateway::{CarStream, Gateway};
 pub use http::{Answer, Http};
 pub use patience::Patience;
 pub use replica::{AnyReplica, Delivery, Holding, NamedReplica, Replica, ReplicaError, ReplicaUrl};
+pub use router::Router;
+pub use source::{NamedSource, SourceUrl};

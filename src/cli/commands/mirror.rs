@@ -1,0 +1,167 @@
+use std::io::{self, Write};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::replicate::{owed, show_states};
+use super::verify::{parse_anchors, reply_from, threads};
+use crate::cli::context::{Context, block_on, replicas, verify_options};
+use crate::cli::error::CliError;
+use crate::cli::memory::MemoryArguments;
+use crate::cli::output::{Clean, Reply, line};
+use crate::cli::settings::{Settings, parse_duration};
+use crate::cli::sources::{SourceArguments, parse_cid, remark_faults};
+use crate::cli::{CommandResult, Exit};
+use crate::model::Cid;
+use crate::ops::mirror::{Followed, Mirrored, mirror};
+use crate::ops::replicate::{ReplicaState, replicate};
+use crate::ops::{ChainReader, OpsError};
+use crate::store::remote::RemoteError;
+
+/// A round takes no longer; what it was about is left to the next.
+const ROUND: Duration = Duration::from_secs(3600);
+/// A file that names a head is no larger.
+const NAME_LIMIT: u64 = 1024;
+
+/// Follow a chain that is written elsewhere: fetch what is new, verify the whole, continue the archive here
+///
+/// What is here stays when the source is older, another version, damaged or not there. New entries go to the
+/// replicas of the settings as well. Exits as `verify` does; with `--every` it ends when it is told to.
+#[derive(Args)]
+pub struct Mirror {
+    /// CID of a head, also as `ipfs://CID`, or a file that holds one
+    #[arg(value_name = "CID|FILE")]
+    target: String,
+    #[command(flatten)]
+    sources: SourceArguments,
+    /// Look again after each pause of this length: `30s`, `10m`
+    #[arg(long, value_name = "DURATION")]
+    every: Option<String>,
+    /// Look once; so it is without `--every`
+    #[arg(long, conflicts_with = "every")]
+    once: bool,
+    /// The chain must be this one or have this root key
+    #[arg(long, value_name = "ANCHOR")]
+    require: Vec<String>,
+    #[command(flatten)]
+    memory: MemoryArguments,
+}
+
+#[derive(Serialize)]
+struct Done {
+    command: &'static str,
+    #[serde(flatten)]
+    mirrored: Mirrored,
+    replicas: Vec<ReplicaState>,
+}
+
+pub fn run(context: &Context, arguments: &Mirror) -> CommandResult {
+    let settings = context.settings()?;
+    let Some(every) = &arguments.every else {
+        return Ok(round(context, &settings, arguments, None)?.1);
+    };
+    let pause = parse_duration(every)
+        .filter(|pause| !pause.is_zero())
+        .ok_or_else(|| CliError::usage("`--every` is no duration").hint("write it like `30s` or `10m`"))?;
+    // The chain of the first round is the one that is followed, whatever the target names later.
+    let mut chain = None;
+    loop {
+        let begin = Instant::now();
+        let result = round(context, &settings, arguments, chain).map(|(found, reply)| {
+            chain = chain.or(found);
+            reply
+        });
+        // Who started this may have gone; then nobody is left to tell.
+        if line(&result, context.json).is_err() {
+            return Ok(Reply::silent(Exit::Unfinished));
+        }
+        sleep(pause.saturating_sub(begin.elapsed()).max(Duration::from_millis(100)));
+    }
+}
+
+/// The head that the target names now.
+fn resolve(target: &str) -> Result<Cid, CliError> {
+    if let Some(cid) = parse_cid(target) {
+        return Ok(cid);
+    }
+    let small = std::fs::metadata(target).is_ok_and(|file| file.is_file() && file.len() <= NAME_LIMIT);
+    let text = if small { std::fs::read_to_string(target).unwrap_or_default() } else { String::new() };
+    parse_cid(text.trim()).ok_or_else(|| {
+        CliError::usage(format!("{} is neither a CID nor a file that holds one", Clean(target)))
+            .hint("run `greffe head` where the chain is written, and give what it prints")
+    })
+}
+
+/// Looks once; also the chain that is followed, once it is known.
+fn round(
+    context: &Context,
+    settings: &Settings,
+    arguments: &Mirror,
+    chain: Option<Cid>,
+) -> Result<(Option<Cid>, Reply), CliError> {
+    let mut options = verify_options(settings, &parse_anchors(&arguments.require)?);
+    arguments.memory.recall(context, &mut options)?;
+    if let Some(chain) = chain.or(settings.chain).filter(|_| !options.require_anchor) {
+        options.anchors = vec![crate::chain::Anchor::Chain(chain)];
+        options.require_anchor = true;
+    }
+    let sources = arguments.sources.open(settings)?;
+    let followed = Followed {
+        head: resolve(&arguments.target)?,
+        directory: &settings.archive_directory,
+        sources: &sources,
+        patience: arguments.sources.patience()?,
+        threads: threads(None),
+        wait: settings.lock_wait,
+    };
+    let mut progress = context.progress();
+    let mut show_progress = |what: &str, done, total| progress.show(what, done, total);
+    let outcome = block_on(async {
+        let limited = tokio::time::timeout(ROUND, mirror(&followed, options, &mut show_progress)).await;
+        limited.map_err(|_| CliError::new(Exit::Unfinished, RemoteError::TimedOut(ROUND).to_string()))
+    })?;
+    drop(progress);
+    let mirrored = match outcome?? {
+        Ok(mirrored) => mirrored,
+        Err(refused) => {
+            remark_faults(context, &refused.sources);
+            return Ok((None, reply_from(refused.report, refused.sources)));
+        }
+    };
+    remark_faults(context, &mirrored.sources);
+    arguments.memory.remember(context, mirrored.memory);
+    let replicas = deliver(context, settings, &mirrored)?;
+    let exit = owed(settings, &replicas);
+    let chain = Some(mirrored.chain);
+    let done = Done { command: "mirror", mirrored, replicas };
+    Ok((chain, Reply::new(done, show).with_exit(exit)))
+}
+
+fn deliver(
+    context: &Context,
+    settings: &Settings,
+    mirrored: &Mirrored,
+) -> Result<Vec<ReplicaState>, CliError> {
+    let replicas = replicas(settings)?;
+    if replicas.is_empty() {
+        return Ok(Vec::new());
+    }
+    let reader = ChainReader::open(&settings.archive_directory, &mirrored.name)?;
+    let mut progress = context.progress();
+    let mut show = |what: &str, done, total| progress.show(what, done, total);
+    let deadline = settings.replication_deadline;
+    let replicated = block_on(replicate(&reader, &mirrored.name, &replicas, deadline, &mut show))?;
+    Ok(replicated.map_err(|error: OpsError| CliError::from(error))?.replicas)
+}
+
+fn show(done: &Done, out: &mut dyn Write) -> io::Result<()> {
+    let mirrored = &done.mirrored;
+    writeln!(
+        out,
+        "mirrored {}: {} new of {} entries, head {}",
+        mirrored.name, mirrored.new_entries, mirrored.entries, mirrored.head
+    )?;
+    show_states(&done.replicas, out)
+}

@@ -1,0 +1,57 @@
+//! The memory of what this user verified before, as flags and environment say it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Exit;
+use super::context::Context;
+use super::error::CliError;
+use super::output::remark;
+use crate::chain::Options;
+use crate::model::Remembered;
+use crate::store::Seen;
+
+/// What is done about heads that were verified before.
+#[derive(Args)]
+pub struct MemoryArguments {
+    /// Neither compare with heads that were verified before, nor remember this one
+    #[arg(long)]
+    no_memory: bool,
+}
+
+impl MemoryArguments {
+    /// Tells the verifier what was verified before.
+    pub fn recall(&self, context: &Context, options: &mut Options) -> Result<(), CliError> {
+        let Some(seen) = self.seen(context) else { return Ok(()) };
+        options.remembered = seen.all().map_err(|error| {
+            let place = seen.directory().display();
+            let text = format!("what was verified before cannot be read in {place}: {error}");
+            CliError::new(Exit::Unfinished, text).hint("mend or remove that file, or pass `--no-memory`")
+        })?;
+        Ok(())
+    }
+
+    /// Remembers a head that was verified.
+    pub fn remember(&self, context: &Context, head: Option<Remembered>) {
+        let (Some(seen), Some(head)) = (self.seen(context), head) else { return };
+        if let Err(error) = seen.remember(&head)
+            && !context.quiet
+        {
+            remark(&format!(
+                "note: this head cannot be remembered in {}: {error}",
+                seen.directory().display()
+            ));
+        }
+    }
+
+    fn seen(&self, context: &Context) -> Option<Seen> {
+        if self.no_memory {
+            return None;
+        }
+        let folder =
+            |name: &str| context.environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
+        Some(Seen::new(state.join("greffe/seen")))
+    }
+}

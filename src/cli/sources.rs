@@ -1,0 +1,74 @@
+//! Where blocks are asked for, as flags say it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::context::{Context, replicas};
+use super::error::CliError;
+use super::output::{Clean, remark};
+use super::settings::{Settings, parse_duration};
+use crate::model::Cid;
+use crate::ops::fetch::SourceState;
+use crate::store::remote::{NamedSource, Patience, SourceUrl};
+
+/// How many requests' time one block may take in all.
+const TRIES: u32 = 3;
+
+/// Sources beside the archive and the replicas of the settings.
+#[derive(Args)]
+pub struct SourceArguments {
+    /// Where blocks may be fetched: a gateway (`https://…`), or a replica (`kubo:http://127.0.0.1:5001`); may be
+    /// given more than once
+    #[arg(long, value_name = "URL")]
+    pub from: Vec<String>,
+    /// A source may be on another machine and not encrypted; all that it sends is hashed
+    #[arg(long)]
+    insecure: bool,
+    /// How long a source may be silent
+    #[arg(long, value_name = "DURATION", default_value = "10s", hide_short_help = true)]
+    source_timeout: String,
+}
+
+impl SourceArguments {
+    /// How long the sources of `--from` are waited for.
+    pub fn patience(&self) -> Result<Patience, CliError> {
+        let request = parse_duration(&self.source_timeout).filter(|request| !request.is_zero());
+        let request: Duration = request.ok_or_else(|| {
+            CliError::usage("`--source-timeout` is no duration").hint("write it like `500ms`, `10s` or `1m`")
+        })?;
+        Ok(Patience { request, total: request * TRIES })
+    }
+
+    /// The replicas of the settings, then what `--from` names.
+    pub fn open(&self, settings: &Settings) -> Result<Vec<NamedSource>, CliError> {
+        let patience = self.patience()?;
+        let mut sources: Vec<NamedSource> = replicas(settings)?.into_iter().map(Into::into).collect();
+        for text in &self.from {
+            let refused = |error: &dyn std::error::Error| {
+                CliError::usage(format!("`--from` cannot be used: {error}"))
+                    .hint("write it like `--from https://gateway.example.org` or `--from kubo:http://127.0.0.1:5001`")
+            };
+            let url =
+                SourceUrl::parse(text, Path::new(""), self.insecure).map_err(|error| refused(&error))?;
+            sources.push(NamedSource::new(&url, patience).map_err(|error| refused(&error))?);
+        }
+        Ok(sources)
+    }
+}
+
+/// The CID in `ipfs://CID`, `/ipfs/CID` or `CID`.
+pub fn parse_cid(text: &str) -> Option<Cid> {
+    let cid = text.strip_prefix("ipfs://").or_else(|| text.strip_prefix("/ipfs/")).unwrap_or(text);
+    cid.trim_end_matches('/').parse().ok()
+}
+
+/// Says which sources did something wrong.
+pub fn remark_faults(context: &Context, sources: &[SourceState]) {
+    for source in sources.iter().filter(|_| !context.quiet) {
+        let Some(fault) = &source.fault else { continue };
+        let then = if source.dropped { "; it was not asked again" } else { "" };
+        remark(&format!("note: {}: {}{then}", Clean(&source.name), Clean(fault)));
+    }
+}
