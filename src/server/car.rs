@@ -71,7 +71,12 @@ pub fn stream(site: &Arc<Site>, root: Cid, found: Found, scope: Scope, permit: O
         drop(permit);
     });
     Body::from_stream(futures_util::stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|item| (item, receiver))
+        let item = receiver.recv().await?;
+        if item.is_err() {
+            // So that what is sound is written before the connection breaks.
+            tokio::task::yield_now().await;
+        }
+        Some((item, receiver))
     }))
 }
 

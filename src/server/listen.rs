@@ -94,10 +94,13 @@ impl Server {
             limits: self.limits,
         });
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(16);
+        let listeners = (1..threads).map(|_| self.listener.try_clone()).collect::<Result<Vec<_>, _>>()?;
         std::thread::scope(|scope| {
-            let work = || work(&shared, self.listener.try_clone()?, stop.0.clone());
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-            let mut result = work();
+            let work = |listener| work(&shared, listener, stop.0.clone());
+            let others: Vec<_> =
+                listeners.into_iter().map(|listener| scope.spawn(move || work(listener))).collect();
+            // The last listener that is closed is the end of the port.
+            let mut result = work(self.listener);
             for other in others {
                 result = result.and(other.join().unwrap_or(Err(io::ErrorKind::Other.into())));
             }

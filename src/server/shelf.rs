@@ -9,8 +9,11 @@ use super::{Options, ServeError};
 use crate::model::{ChainName, Cid};
 use crate::store::{Archive, ArchiveError, HeadFile};
 
-/// How long what was seen of the folder counts as what is there.
-const FRESH: Duration = Duration::from_millis(20);
+/// How long what was seen of the folder counts as what is there; after compaction nothing is given any longer that
+/// the archive has no more.
+const FRESH: Duration = Duration::from_millis(100);
+/// The same for who finds nothing, which may have come since.
+const FRESH_ENOUGH: Duration = Duration::from_millis(5);
 
 /// A block and the archive that has it.
 pub struct Found {
@@ -43,7 +46,7 @@ impl Shelf {
             open.insert(name.clone(), Arc::new(archive));
         }
         let shelf = Self { directory, all, open: RwLock::new(open), looked: Mutex::new(None) };
-        shelf.refresh();
+        shelf.refresh(Duration::ZERO);
         if shelf.archives().is_empty() {
             return Err(ServeError::NoArchive { directory: shelf.directory });
         }
@@ -58,7 +61,7 @@ impl Shelf {
 
     /// The archive of a chain with its newest head.
     pub fn newest(&self, name: &ChainName) -> Option<Arc<Archive>> {
-        self.refresh();
+        self.refresh(FRESH_ENOUGH);
         self.open.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
@@ -83,31 +86,37 @@ impl Shelf {
 
     fn search<T>(
         &self,
-        mut look: impl FnMut(&Arc<Archive>) -> Result<Option<T>, ArchiveError>,
+        look: impl Fn(&Arc<Archive>) -> Result<Option<T>, ArchiveError>,
     ) -> Result<Option<T>, ArchiveError> {
-        let mut again = true;
-        loop {
-            let mut failed = None;
-            for (_, archive) in self.archives() {
-                match look(&archive) {
-                    Ok(Some(found)) => return Ok(Some(found)),
-                    Ok(None) => {}
-                    Err(error) => failed = Some(error),
-                }
-            }
-            // A block that is not here may have come since.
-            again = again && self.refresh();
-            if !again {
-                return failed.map_or(Ok(None), Err);
-            }
+        self.refresh(FRESH);
+        let found = self.first(&look)?;
+        if found.is_some() || !self.refresh(FRESH_ENOUGH) {
+            return Ok(found);
         }
+        self.first(&look)
     }
 
-    /// Opens anew what has changed on disk, and says whether anything had. An archive that cannot be opened, or that
-    /// has lost its end, stays as it was.
-    fn refresh(&self) -> bool {
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked.is_some_and(|looked| looked.elapsed() < FRESH) {
+    fn first<T>(
+        &self,
+        look: impl Fn(&Arc<Archive>) -> Result<Option<T>, ArchiveError>,
+    ) -> Result<Option<T>, ArchiveError> {
+        let mut failed = None;
+        for (_, archive) in self.archives() {
+            match look(&archive) {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(None), Err)
+    }
+
+    /// Opens anew what has changed on disk, unless that was looked at within `age`, and says whether anything had. An
+    /// archive that cannot be opened, or that has lost its end, stays as it was.
+    fn refresh(&self, age: Duration) -> bool {
+        // Who comes while another looks goes on with what is open.
+        let Ok(mut looked) = self.looked.try_lock() else { return false };
+        if looked.is_some_and(|looked| looked.elapsed() < age) {
             return false;
         }
         let open = self.archives();

@@ -1,6 +1,7 @@
 //! What all requests share: the archives, the limits, and the few threads that read files.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -13,6 +14,8 @@ use crate::model::ChainName;
 
 /// How long a request waits for a thread that reads.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Reports that are told once each; how many there are must not be for clients to say.
+const REPORTS: usize = 1000;
 
 /// Says something to whoever runs the server.
 pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
@@ -26,6 +29,7 @@ pub struct Site {
     readers: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     report: Report,
+    reported: Mutex<HashSet<String>>,
 }
 
 impl Site {
@@ -38,6 +42,7 @@ impl Site {
             readers: Arc::new(Semaphore::new(readers)),
             streams: Arc::new(Semaphore::new(streams)),
             report,
+            reported: Mutex::default(),
         }))
     }
 
@@ -68,9 +73,12 @@ impl Site {
         Arc::clone(&self.streams).try_acquire_owned().map_err(|_| Refusal::busy())
     }
 
-    /// Says that the archive is not as it should be.
+    /// Says that the archive is not as it should be, once.
     pub fn report(&self, text: &str) {
-        (self.report)(text);
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.len() < REPORTS && reported.insert(text.to_owned()) {
+            (self.report)(text);
+        }
     }
 
     /// The answer to what cannot be read: what is wrong goes to whoever runs the server, and not to the client.

@@ -30,8 +30,9 @@ pub struct Served {
 
 impl Served {
     pub fn start(project: &Project, arguments: &[&str]) -> Self {
-        let all = ["serve", "--listen", "127.0.0.1:0", "--json"].iter().chain(arguments);
-        let mut child = project.command(all).spawn().unwrap();
+        let listen = ["--listen", "127.0.0.1:0"];
+        let listen = if arguments.contains(&listen[0]) { &[][..] } else { &listen };
+        let mut child = project.command([&["serve", "--json"], listen, arguments].concat()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut text = String::new();
         while !text.ends_with("\n}\n") {
@@ -234,11 +235,6 @@ fn every_block_is_given_as_it_is() {
     }
     // Other spellings of the same CID.
     assert_eq!(server.raw(&cid.to_string().to_uppercase()).is(200).body, *block);
-    assert_eq!(
-        output_of(tool("curl").args(["-sf", &format!("{}{path}", server.url())]).stdout(Stdio::piped()))
-            .len(),
-        { String::from_utf8_lossy(block).len().min(block.len()) }
-    );
 }
 
 #[test]
@@ -314,7 +310,7 @@ fn what_is_not_here_or_not_offered_is_refused() {
         assert_eq!((probe.is(200).body.len(), probe.header("content-type")), (0, RAW));
     }
     for text in ["b", "nonsense", "bafkrei", "%00", "..", "%2e%2e", "*", &"b".repeat(4000)] {
-        server.raw(text).is(if text == ".." { 404 } else { 400 });
+        server.raw(text).is(400);
     }
     let path = format!("/ipfs/{here}");
     server.get(&path).is(400);
@@ -411,6 +407,7 @@ fn a_file_of_several_blocks_is_one_entity() {
 #[test]
 fn damage_on_disk_is_never_given_and_cuts_a_stream() {
     let project = Project::applied();
+    let sound = project.copy();
     let head = project.head();
     let mut bytes = project.read("archive/demo.car");
     let place = bytes.windows(18).position(|part| part == b"CREATE TABLE books").unwrap();
@@ -422,7 +419,9 @@ fn damage_on_disk_is_never_given_and_cuts_a_stream() {
     assert!(!answer.is(500).text().contains(&project.path("").display().to_string()), "{}", answer.text());
     let answer = server.get(&format!("/ipfs/{head}?format=car"));
     assert_eq!(answer.status, 200);
+    let whole = exported(&sound);
     assert!(!answer.whole && !blocks(&answer.body).1.is_empty());
+    assert!(answer.body.len() < whole.len() && whole.starts_with(&answer.body));
     let path = project.path("cut.car");
     let curl = tool("curl")
         .args(["-sf", "-o", path.to_str().unwrap(), &format!("{}/ipfs/{head}?format=car", server.url())])
@@ -691,7 +690,7 @@ fn who_reads_nothing_loses_the_connection() {
     let request = format!("GET /ipfs/{}?format=car HTTP/1.1\r\nHost: x\r\n\r\n", project.head());
     // The same on one connection, more than all buffers between the two hold.
     stream.write_all(request.repeat(20).as_bytes()).unwrap();
-    std::thread::sleep(Duration::from_secs(15));
+    assert!(poll(LIMIT, || stream.write_all(b"\r\n").is_err()));
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     let all = exported(&project).len();

@@ -409,6 +409,30 @@ fn who_reads_while_another_writes_sees_a_head_that_is_there() {
 }
 
 #[test]
+fn a_reader_knows_whether_another_would_see_more() {
+    let chain = Chain::new(2);
+    let reader = chain.read().unwrap();
+    assert!(reader.is_current().unwrap());
+    chain.write().unwrap().append(&entry(2), head(2).0).unwrap();
+    assert!(!reader.is_current().unwrap());
+    let reader = chain.read().unwrap();
+    assert!(reader.is_current().unwrap());
+    // As after a crash between the append and its head file.
+    chain.put("head", format!("{}\n", head(1).0).as_bytes());
+    assert!(!reader.is_current().unwrap());
+    let reader = chain.read().unwrap();
+    let mut order = Vec::new();
+    let mut blocks = reader.blocks().unwrap();
+    while let crate::store::Next::Block { cid, .. } = blocks.next_block().unwrap() {
+        order.push(cid);
+    }
+    chain.write().unwrap().rewrite(order.into_iter()).unwrap();
+    assert!(!reader.is_current().unwrap());
+    fs::remove_file(chain.path("car")).unwrap();
+    assert!(reader.is_current().is_err());
+}
+
+#[test]
 fn one_writer_at_a_time() {
     let chain = Chain::new(1);
     let first = chain.write().unwrap();
