@@ -9,6 +9,7 @@ mod copy;
 mod endpoint;
 mod error;
 mod http;
+mod kubo;
 mod patience;
 mod replica;
 
@@ -16,5 +17,6 @@ pub use copy::Copy;
 pub use endpoint::{Authorization, Endpoint, EndpointError};
 pub use error::RemoteError;
 pub use http::{Answer, Http};
+pub use kubo::Kubo;
 pub use patience::Patience;
 pub use replica::{AnyReplica, Delivery, Holding, NamedReplica, Replica, ReplicaError, ReplicaUrl};
