@@ -29,9 +29,10 @@ fn project(urls: &[&str]) -> Project {
     project
 }
 
+/// What the node pins, but for the empty folder of its own that each node pins.
 fn pins(kubo: &Kubo) -> Vec<String> {
     let listed = kubo.run(&["pin", "ls", "--type=recursive", "--quiet"]);
-    listed.lines().map(str::to_owned).collect()
+    listed.lines().filter(|cid| !cid.starts_with("Qm")).map(str::to_owned).collect()
 }
 
 /// Fails unless the node pins the project's head and nothing else, with all that is below.
@@ -105,7 +106,12 @@ fn the_readme_shows_what_a_node_says() {
     let shown = readme.split("<!-- ipfs -->").nth(1).and_then(|rest| rest.split("```").nth(1));
     let shown = shown.expect("README.md has a fenced block after `<!-- ipfs -->`");
     let kubo = Kubo::start();
-    kubo.run(&["dag", "import", "--pin-roots=false", concat!(env!("CARGO_MANIFEST_DIR"), "/archive/greffe.car")]);
+    kubo.run(&[
+        "dag",
+        "import",
+        "--pin-roots=false",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/archive/greffe.car"),
+    ]);
     let mut commands = 0;
     for example in shown.split("\n$ ipfs ").skip(1) {
         let (command, output) = example.split_once('\n').unwrap();
@@ -119,17 +125,22 @@ fn the_readme_shows_what_a_node_says() {
 #[test]
 fn a_push_that_is_cut_is_made_again() {
     let kubo = Kubo::start();
-    let cuts = Arc::new(AtomicUsize::new(0));
-    let seen = cuts.clone();
-    // Within the headers, the first part, and further on; also where the pin is.
-    let proxy = Proxy::start(&kubo.rpc_url(), move |line| match seen.fetch_add(1, Ordering::SeqCst) {
-        number if number < 12 && number % 2 == 0 => Act::Cut(150 + 300 * number),
-        _ if line.contains("pin=true") && seen.fetch_add(100, Ordering::SeqCst) < 100 => Act::Cut(400),
-        _ => Act::Pass,
+    let [puts, pins] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+    let seen = [puts.clone(), pins.clone()];
+    // Within the headers, the first block, and further on; also where the pin is.
+    let proxy = Proxy::start(&kubo.rpc_url(), move |line| {
+        let cut = |count: &AtomicUsize, limits: &[usize]| {
+            limits.get(count.fetch_add(1, Ordering::SeqCst)).map_or(Act::Pass, |limit| Act::Cut(*limit))
+        };
+        match line {
+            line if line.contains("pin=true") => cut(&seen[1], &[100, 500]),
+            line if line.contains("block/put") => cut(&seen[0], &[100, 400, 700]),
+            _ => Act::Pass,
+        }
     });
     let project = project(&[proxy.url()]);
     project.ok(["apply"]);
-    assert!(cuts.load(Ordering::SeqCst) > 100);
+    assert!(puts.load(Ordering::SeqCst) > 3 && pins.load(Ordering::SeqCst) == 3);
     keeps_all(&project, &kubo);
 }
 
@@ -282,15 +293,19 @@ fn a_long_chain_reaches_a_new_node_in_one_file() {
 
 #[test]
 fn a_node_lets_in_those_who_know_its_secret_and_nobody_learns_it() {
-    for (secret, right) in
-        [(Secret::Basic("greffe", "geheim-4711"), "basic:greffe:geheim-4711"), (Secret::Bearer("geheim-4711"), "bearer:geheim-4711")]
-    {
+    for (secret, right) in [
+        (Secret::Basic("greffe", "geheim-4711"), "basic:greffe:geheim-4711"),
+        (Secret::Bearer("geheim-4711"), "bearer:geheim-4711"),
+    ] {
         let kubo = Kubo::start_with(KuboOptions { secret: Some(secret), storage_max: None });
         let mut project = Project::with(&THREE);
         project.secrets.extend(["geheim-4711".to_owned(), "falsch-0815".to_owned()]);
         settings(&project, &replica("node", &kubo.rpc_url(), ""));
         let refused = |run: Run| {
-            assert!(run.stderr.contains("it refuses the authorization that it was given, or wants one"), "{run:#?}");
+            assert!(
+                run.stderr.contains("it refuses the authorization that it was given, or wants one"),
+                "{run:#?}"
+            );
         };
         refused(project.ends(4, ["apply", "--to", "1"]));
         settings(&project, "authorization = \"env:NODE\"\n");
@@ -307,7 +322,8 @@ fn a_node_lets_in_those_who_know_its_secret_and_nobody_learns_it() {
 fn a_node_that_does_not_answer_is_cut_off_in_time() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let kubo = Kubo::start();
-    let stalling = Proxy::start(&kubo.rpc_url(), |line| if line.contains("pin") { Act::Stall } else { Act::Pass });
+    let stalling =
+        Proxy::start(&kubo.rpc_url(), |line| if line.contains("pin") { Act::Stall } else { Act::Pass });
     let project = Project::with(&THREE);
     let url = format!("http://{}", silent.local_addr().unwrap());
     settings(&project, &replica("silent", &url, "timeout = \"500ms\""));
@@ -317,7 +333,10 @@ fn a_node_that_does_not_answer_is_cut_off_in_time() {
     let run = project.ends(4, ["apply", "--replication-deadline", "3s"]);
     assert!(begin.elapsed() < Duration::from_secs(20), "{run:#?}");
     for name in ["silent", "stalling"] {
-        assert!(run.stderr.contains(&format!("not yet replicated to {name}: it did not answer within")), "{run:#?}");
+        assert!(
+            run.stderr.contains(&format!("not yet replicated to {name}: it did not answer within")),
+            "{run:#?}"
+        );
     }
     let status = project.json(&["status"]);
     assert_eq!(state(&status, "node")["current"], true);

@@ -86,7 +86,8 @@ fn pass(mut client: &TcpStream, mut server: &TcpStream, judge: &Judge) {
     while let Ok(count @ 1..) = client.read(&mut bytes) {
         let mut piece = &bytes[..count];
         // A request begins a piece: nothing is sent before the answer to the one before.
-        if ["GET ", "POST ", "HEAD ", "PUT ", "DELETE "].iter().any(|verb| piece.starts_with(verb.as_bytes())) {
+        if ["GET ", "POST ", "HEAD ", "PUT ", "DELETE "].iter().any(|verb| piece.starts_with(verb.as_bytes()))
+        {
             let line = String::from_utf8_lossy(piece);
             (act, passed) = (judge(line.lines().next().unwrap()), 0);
         }

@@ -139,7 +139,8 @@ impl KuboRequest {
         let Some(mut form) = self.form else { return Ok(self.request) };
         let mut body = Vec::new();
         while let Some(piece) = form.next().await {
-            let piece = piece.map_err(|_| RemoteError::Unsupported("the body of a request cannot be read"))?;
+            let piece =
+                piece.map_err(|_| RemoteError::Unsupported("the body of a request cannot be read"))?;
             body.extend_from_slice(&piece);
         }
         Ok(self.request.body(body))

@@ -20,7 +20,9 @@ use ipfs_api_backend_hyper::{BackendWithGlobalOptions, GlobalOptions, IpfsApi as
 use ipfs_api_prelude::Backend as _;
 
 use self::backend::KuboBackend;
-use self::requests::{Identify, Identity, ImportCar, PutBlocks, PutName, RemoveBlock, confirmed, imported, removed};
+use self::requests::{
+    Identify, Identity, ImportCar, PutBlocks, PutName, RemoveBlock, confirmed, imported, removed,
+};
 use super::{Authorization, Delivery, Endpoint, Holding, Patience, RemoteError, Replica, ReplicaError};
 use crate::codec::car::{BLOCK_LIMIT, encode_header, push_frame};
 use crate::model::{Cid, Codec};
@@ -273,12 +275,11 @@ impl Replica for Kubo {
 
     async fn holding(&self, head: &Cid) -> Result<Holding, ReplicaError> {
         let cid = head.to_string();
-        let pinned = self.patience.retry(async || {
-            match self.here.pin_ls(Some(&cid), Some("recursive")).await {
+        let pinned =
+            self.patience.retry(async || match self.here.pin_ls(Some(&cid), Some("recursive")).await {
                 Err(RemoteError::Failed(said)) if said.contains("not pinned") => Ok(false),
                 answer => Ok(answer?.keys.keys().any(|key| key.parse() == Ok(*head))),
-            }
-        });
+            });
         if pinned.await? {
             return Ok(Holding::Pinned);
         }

@@ -120,7 +120,8 @@ pub fn confirmed<'a>(answer: &str, cids: impl IntoIterator<Item = &'a Cid>) -> R
     let mut count = 0;
     for line in serde_json::Deserializer::from_str(answer).into_iter::<PutLine>() {
         let line = line.map_err(malformed)?;
-        let expected = cids.next().ok_or_else(|| RemoteError::Malformed("more blocks than were put".into()))?;
+        let expected =
+            cids.next().ok_or_else(|| RemoteError::Malformed("more blocks than were put".into()))?;
         if line.key.parse() != Ok(*expected) {
             return Err(RemoteError::Malformed(format!("it gives {expected} another CID")));
         }
