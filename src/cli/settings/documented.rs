@@ -4,6 +4,7 @@ use std::{path::Path, time::Duration};
 
 use super::{
     Anchor, DatabaseSource, DefaultValue, KEYS, Key, NewSettings, OTHER_VARIABLES, SecretSource, render_new,
+    replicas::FIELDS,
     tests::{Case, block},
 };
 
@@ -121,6 +122,15 @@ fn the_documentation_describes_exactly_the_keys_of_the_table() {
                 "| `{path}` | {kind} | {default} | `{}` | `{}` | {} |",
                 key.variable, key.flag, key.meaning
             )
+        })
+        .collect();
+    assert_eq!(rows, expected, "the table should be\n{}\n", expected.join("\n"));
+    let rows = rows_of("The keys of a replica:\n");
+    let expected: Vec<String> = FIELDS
+        .iter()
+        .map(|field| {
+            let (name, kind, default) = (field.name, field.kind.as_str(), field.default);
+            format!("| `{name}` | {kind} | {default} | {} |", field.meaning)
         })
         .collect();
     assert_eq!(rows, expected, "the table should be\n{}\n", expected.join("\n"));

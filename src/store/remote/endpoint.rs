@@ -95,13 +95,18 @@ impl Authorization {
     pub fn parse(text: &str) -> Option<Self> {
         let value = match text.split_once(':')? {
             ("bearer", token) if !token.is_empty() => format!("Bearer {token}"),
-            ("basic", pair) if pair.contains(':') => {
-                format!("Basic {}", *Zeroizing::new(data_encoding::BASE64.encode(pair.as_bytes())))
-            }
+            ("basic", pair) if pair.contains(':') => return Some(Self::basic(pair)),
             _ => return None,
         };
         let value = Zeroizing::new(value);
         value.bytes().all(|byte| (0x20..0x7f).contains(&byte)).then_some(Self(value))
+    }
+
+    /// Of a user and a password, a colon between them.
+    #[must_use]
+    pub fn basic(pair: &str) -> Self {
+        let encoded = Zeroizing::new(data_encoding::BASE64.encode(pair.as_bytes()));
+        Self(Zeroizing::new(format!("Basic {}", *encoded)))
     }
 
     /// The header's value, for the one place that sends it.

@@ -16,6 +16,9 @@ pub enum RemoteError {
     Unauthorized,
     #[error("it answered with status {status}{}", said(detail))]
     Refused { status: u16, detail: String },
+    /// It understood, and says why it could not.
+    #[error("it could not do it: {0}")]
+    Failed(String),
     #[error("its answer is not what was asked for: {0}")]
     Malformed(String),
     #[error("it sent more than {limit} bytes")]

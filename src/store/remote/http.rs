@@ -1,14 +1,15 @@
-//! Requests over HTTP to gateways, pinning services and other REST interfaces; Kubo's RPC has a client of its own.
+//! Requests over HTTP to nodes, gateways, pinning services and other interfaces.
 
 use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, Url, redirect};
+use rustls::{ClientConfig, RootCertStore};
 
 use super::endpoint::is_loopback;
 use super::error::printable;
-use super::{Authorization, Patience, RemoteError};
+use super::{Authorization, Endpoint, Patience, RemoteError};
 
 /// Bytes of an error's text that are read.
 const ERROR_LIMIT: u64 = 4096;
@@ -52,17 +53,47 @@ impl Http {
                 attempt.follow()
             }
         });
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls()?)
-            .redirect(follow)
-            .connect_timeout(patience.request)
-            .read_timeout(patience.request)
-            .referer(false)
-            .no_proxy()
-            .user_agent(concat!("greffe/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|_| RemoteError::Unsupported("its HTTP client cannot be made"))?;
+        let client = client(tls()?, patience).redirect(follow).build().map_err(no_client)?;
         Ok(Self { client, base, authorization, patience })
+    }
+
+    /// A client of a node, also at a unix socket; it follows nobody elsewhere.
+    ///
+    /// # Errors
+    /// Those of [`Self::new`]; certificates are needed for `https:` alone.
+    pub fn direct(
+        endpoint: &Endpoint,
+        authorization: Option<Authorization>,
+        patience: Patience,
+    ) -> Result<Self, RemoteError> {
+        let (base, socket) = match endpoint {
+            Endpoint::Url(url) => (url.clone(), None),
+            // Kubo wants some host, whoever connects.
+            Endpoint::Unix(path) => {
+                let base = Url::parse("http://localhost/");
+                let base = base.map_err(|_| RemoteError::Unsupported("a socket has no URL"))?;
+                (base, Some(path))
+            }
+        };
+        let tls = if base.scheme() == "https" { tls()? } else { no_tls()? };
+        let mut client = client(tls, patience).redirect(redirect::Policy::none());
+        if let Some(path) = socket {
+            client = client.unix_socket(path.as_path());
+        }
+        let client = client.build().map_err(no_client)?;
+        Ok(Self { client, base, authorization, patience })
+    }
+
+    /// The URL that paths are relative to.
+    #[must_use]
+    pub const fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// The same service with another authorization.
+    #[must_use]
+    pub fn with_authorization(self, authorization: Authorization) -> Self {
+        Self { authorization: Some(authorization), ..self }
     }
 
     /// How long it is waited for.
@@ -142,8 +173,14 @@ impl Http {
     /// What kept a request from ending, without its URL.
     #[must_use]
     pub fn failed(&self, error: &reqwest::Error) -> RemoteError {
+        Self::failure(error, &self.patience)
+    }
+
+    /// The same, for an answer that outlives its client.
+    #[must_use]
+    pub fn failure(error: &reqwest::Error, patience: &Patience) -> RemoteError {
         if error.is_timeout() {
-            return RemoteError::TimedOut(self.patience.request);
+            return RemoteError::TimedOut(patience.request);
         }
         let mut cause: &dyn std::error::Error = error;
         while let Some(deeper) = cause.source() {
@@ -188,11 +225,33 @@ impl Answer {
     }
 }
 
+fn client(tls: ClientConfig, patience: Patience) -> ClientBuilder {
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(patience.request)
+        .read_timeout(patience.request)
+        .referer(false)
+        .no_proxy()
+        .user_agent(concat!("greffe/", env!("CARGO_PKG_VERSION")))
+}
+
+fn no_client(_: reqwest::Error) -> RemoteError {
+    RemoteError::Unsupported("its HTTP client cannot be made")
+}
+
+/// TLS that trusts nobody, for a client that never speaks it.
+fn no_tls() -> Result<ClientConfig, RemoteError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|_| RemoteError::Unsupported("TLS has no version in common"))?;
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
 /// TLS with the certificates that this system trusts.
-fn tls() -> Result<rustls::ClientConfig, RemoteError> {
+fn tls() -> Result<ClientConfig, RemoteError> {
     use rustls_platform_verifier::BuilderVerifierExt;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.and_then(BuilderVerifierExt::with_platform_verifier);
     let mut config = builder
         .map_err(|_| RemoteError::Unsupported("this system has no certificates of authorities"))?

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{Authorization, Copy, Endpoint, EndpointError, Patience, RemoteError};
+use super::{Authorization, Copy, Endpoint, EndpointError, Kubo, Patience, RemoteError};
 use crate::model::{ChainName, Cid};
 use crate::store::{ArchiveError, WriteError};
 
@@ -128,6 +128,7 @@ pub struct NamedReplica {
 /// A replica of any kind.
 pub enum AnyReplica {
     Copy(Copy),
+    Kubo(Kubo),
 }
 
 impl AnyReplica {
@@ -137,10 +138,11 @@ impl AnyReplica {
     /// [`RemoteError::Unsupported`].
     pub fn new(
         url: &ReplicaUrl,
-        _authorization: Option<Authorization>,
-        _patience: Patience,
+        authorization: Option<Authorization>,
+        patience: Patience,
     ) -> Result<Self, RemoteError> {
         match url {
+            ReplicaUrl::Kubo(endpoint) => Kubo::new(endpoint, authorization, patience).map(Self::Kubo),
             ReplicaUrl::Archive(path) => Ok(Self::Copy(Copy::archive(path.clone()))),
             ReplicaUrl::Car(path) => Ok(Self::Copy(Copy::car(path.clone()))),
             _ => Err(RemoteError::Unsupported("this kind of replica is not known")),
@@ -152,6 +154,7 @@ impl AnyReplica {
     pub const fn takes_all(&self) -> bool {
         match self {
             Self::Copy(copy) => copy.takes_all(),
+            Self::Kubo(_) => false,
         }
     }
 }
@@ -160,24 +163,28 @@ impl Replica for AnyReplica {
     async fn deliver(&self, delivery: &Delivery<'_>) -> Result<(), ReplicaError> {
         match self {
             Self::Copy(copy) => copy.deliver(delivery).await,
+            Self::Kubo(kubo) => kubo.deliver(delivery).await,
         }
     }
 
     async fn holding(&self, head: &Cid) -> Result<Holding, ReplicaError> {
         match self {
             Self::Copy(copy) => copy.holding(head).await,
+            Self::Kubo(kubo) => kubo.holding(head).await,
         }
     }
 
     async fn get(&self, cid: &Cid) -> Result<Option<Vec<u8>>, ReplicaError> {
         match self {
             Self::Copy(copy) => copy.get(cid).await,
+            Self::Kubo(kubo) => Ok(kubo.get(cid).await?),
         }
     }
 
     async fn answers(&self) -> Result<(), ReplicaError> {
         match self {
             Self::Copy(copy) => copy.answers().await,
+            Self::Kubo(kubo) => kubo.answers().await,
         }
     }
 }

@@ -10,6 +10,7 @@ mod kubo;
 mod mariadb;
 mod postgres;
 mod process;
+mod proxy;
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -29,6 +30,7 @@ pub use mariadb::{MariaDb, MySql};
 pub use postgres::Postgres;
 use process::{Home, Process};
 pub use process::{LIMIT, poll};
+pub use proxy::{Act, Proxy};
 
 /// A user of a server.
 #[derive(Clone)]

@@ -1,0 +1,343 @@
+//! A replica on a Kubo node, through its RPC interface.
+//!
+//! A run costs what is new: its blocks, a recursive pin of the head that nothing is walked for, the blocks read
+//! back, and the pin of the head before taken away. Kubo may collect what no pin holds at any moment; what it took
+//! between blocks and pin is put again. Every request says `offline`, so that the node answers for itself alone.
+//!
+//! Kubo reports a failure after the first byte of an answer in a trailer, which is not read: an answer counts when
+//! every expected line is there.
+
+mod backend;
+mod requests;
+
+use std::io::Cursor;
+
+use common_multipart_rfc7578::client::multipart::Form;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use hyper::StatusCode;
+use ipfs_api_backend_hyper::request::BlockGet;
+use ipfs_api_backend_hyper::{BackendWithGlobalOptions, GlobalOptions, IpfsApi as _};
+use ipfs_api_prelude::Backend as _;
+
+use self::backend::KuboBackend;
+use self::requests::{
+    Identify, Identity, ImportCar, PutBlocks, PutName, RemoveBlock, confirmed, imported, removed,
+};
+use super::{Authorization, Delivery, Endpoint, Holding, Patience, RemoteError, Replica, ReplicaError};
+use crate::codec::car::{BLOCK_LIMIT, encode_header, push_frame};
+use crate::model::{Cid, Codec};
+use crate::store::Block;
+
+/// More new blocks than these travel as CAR files.
+const FEW: usize = 128;
+/// What one request takes.
+struct Room {
+    bytes: usize,
+    blocks: usize,
+}
+/// The answer has a line for each block.
+const PUT: Room = Room { bytes: 4 << 20, blocks: 512 };
+const CAR: Room = Room { bytes: 32 << 20, blocks: usize::MAX };
+/// Requests on their way to a node at the same time.
+const AT_ONCE: usize = 4;
+/// Blocks that are read back at the same time.
+const FETCHES: usize = 32;
+/// How often blocks that were collected are put again.
+const ROUNDS: usize = 3;
+
+type Api = BackendWithGlobalOptions<KuboBackend>;
+
+/// Blocks that were brought and did not come back.
+#[derive(Default)]
+struct Lost {
+    gone: Vec<Cid>,
+    /// Those that came with other bytes.
+    damaged: Vec<Cid>,
+}
+
+impl Lost {
+    fn is_empty(&self) -> bool {
+        self.gone.is_empty() && self.damaged.is_empty()
+    }
+
+    fn all(&self) -> Vec<Cid> {
+        [&self.gone[..], &self.damaged].concat()
+    }
+}
+
+/// A Kubo node.
+pub struct Kubo {
+    /// For requests about what the node itself has.
+    here: Api,
+    /// For those that reach others through it.
+    network: Api,
+    patience: Patience,
+}
+
+impl Kubo {
+    /// A node at an endpoint. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// [`RemoteError::Unsupported`].
+    pub fn new(
+        endpoint: &Endpoint,
+        authorization: Option<Authorization>,
+        patience: Patience,
+    ) -> Result<Self, RemoteError> {
+        let api = |offline| {
+            let backend = KuboBackend::new(endpoint, authorization.clone(), patience)?;
+            let options = GlobalOptions { offline: Some(offline), timeout: Some(patience.request) };
+            Ok::<_, RemoteError>(Api::new(backend, options))
+        };
+        Ok(Self { here: api(true)?, network: api(false)?, patience })
+    }
+
+    /// A block that the node has; `None` when it has it not.
+    ///
+    /// # Errors
+    /// [`RemoteError::Lied`] when what it gives has another hash, and others.
+    pub async fn get(&self, cid: &Cid) -> Result<Option<Vec<u8>>, RemoteError> {
+        let bytes = self.patience.retry(async || {
+            let hash = cid.to_string();
+            let (status, body) = self.here.request_raw(BlockGet { hash: &hash }, None).await?;
+            if status == StatusCode::OK {
+                return Ok(Some(body));
+            }
+            absent(Api::process_error_from_body(body))
+        });
+        match bytes.await? {
+            Some(bytes) if cid.matches(&bytes) => Ok(Some(bytes.to_vec())),
+            Some(_) => Err(RemoteError::Lied(*cid)),
+            None => Ok(None),
+        }
+    }
+
+    /// Hands over a signed IPNS record for `name`, to be published.
+    ///
+    /// # Errors
+    /// [`RemoteError::Failed`] when the node does not take it, and others.
+    pub async fn put_name(&self, name: &str, record: &[u8]) -> Result<(), RemoteError> {
+        let ask = async || {
+            let mut form = Form::default();
+            form.add_reader_file("record", Cursor::new(record.to_vec()), "record");
+            self.network.request_empty(PutName::new(name), Some(form)).await
+        };
+        self.patience.retry(ask).await
+    }
+
+    /// Where other nodes reach this one: multiaddresses with its identity.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub async fn addresses(&self) -> Result<Vec<String>, RemoteError> {
+        let ask = async || self.here.request::<_, Identity>(Identify {}, None).await;
+        Ok(self.patience.retry(ask).await?.addresses)
+    }
+
+    /// Puts blocks of one codec.
+    async fn put(&self, blocks: &[Block], codec: Codec, pin: bool) -> Result<(), RemoteError> {
+        let mut rest = blocks;
+        while !rest.is_empty() {
+            let ask = async || {
+                let mut form = Form::default();
+                for (_, bytes) in rest {
+                    form.add_reader_file("block", Cursor::new(bytes.clone()), "block");
+                }
+                let answer = self.here.request_string(PutBlocks::new(codec, pin), Some(form)).await?;
+                confirmed(&answer, rest.iter().map(|(cid, _)| cid))
+            };
+            // Alone, the first block that was not confirmed fails with the reason.
+            rest = match self.patience.retry(ask).await? {
+                0 => return Err(RemoteError::Malformed("it confirms no block".to_owned())),
+                count => &rest[count..],
+            };
+        }
+        Ok(())
+    }
+
+    async fn put_all(&self, delivery: &Delivery<'_>, cids: &[Cid]) -> Result<(), ReplicaError> {
+        let sorted = [Codec::Raw, Codec::DagPb, Codec::DagCbor].map(|codec| {
+            let cids: Vec<Cid> = cids.iter().filter(|cid| cid.codec() == codec).copied().collect();
+            pieces(delivery, cids, PUT).map(move |piece| (codec, piece))
+        });
+        stream::iter(sorted.into_iter().flatten())
+            .map(|(codec, piece)| async move { Ok(self.put(&piece?, codec, false).await?) })
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// Brings blocks as CAR files, each of them a request that can be made again. Says whether the head is pinned:
+    /// where one file has all, it is, and nothing of it could be collected before.
+    async fn import_all(&self, delivery: &Delivery<'_>, cids: &[Cid]) -> Result<bool, ReplicaError> {
+        let mut pieces = pieces(delivery, cids.to_vec(), CAR).peekable();
+        let mut alone = delivery.previous.is_none();
+        while let Some(piece) = pieces.next() {
+            alone &= pieces.peek().is_none();
+            let (piece, pinned) = (piece?, alone.then_some(&delivery.head));
+            let mut car = encode_header(&delivery.head);
+            for (cid, bytes) in &piece {
+                push_frame(&mut car, cid, bytes);
+            }
+            let ask = async || {
+                let mut form = Form::default();
+                form.add_reader_file("car", Cursor::new(car.clone()), "blocks.car");
+                let answer = self.here.request_string(ImportCar::new(alone), Some(form)).await?;
+                imported(&answer, piece.len(), pinned)
+            };
+            self.patience.retry(ask).await?;
+        }
+        Ok(alone)
+    }
+
+    /// Reads blocks back.
+    async fn lost(&self, cids: &[Cid]) -> Result<Lost, RemoteError> {
+        let fetch = |cid: &Cid| {
+            let cid = *cid;
+            async move { (cid, self.get(&cid).await) }
+        };
+        let mut fetches = stream::iter(cids).map(fetch).buffered(FETCHES);
+        let mut lost = Lost::default();
+        while let Some((cid, fetched)) = fetches.next().await {
+            match fetched {
+                Ok(Some(_)) => {}
+                Ok(None) => lost.gone.push(cid),
+                Err(RemoteError::Lied(_)) => lost.damaged.push(cid),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Puts lost blocks again. Kubo does not write over a block that it has, nor removes one that a pin holds, so
+    /// damaged ones are taken from under their pins, which come back at once.
+    async fn mend(&self, delivery: &Delivery<'_>, lost: &Lost) -> Result<(), ReplicaError> {
+        if !lost.damaged.is_empty() {
+            for pinned in std::iter::once(&delivery.head).chain(&delivery.previous) {
+                self.unpin(pinned).await?;
+            }
+            for cid in &lost.damaged {
+                let ask = async || {
+                    let request = RemoveBlock { arg: cid.to_string() };
+                    removed(&self.here.request_string(request, None).await?)
+                };
+                self.patience.retry(ask).await?;
+            }
+            self.put_all(delivery, &lost.damaged).await?;
+            self.pin(delivery).await?;
+        }
+        self.put_all(delivery, &lost.gone).await
+    }
+
+    /// Puts the head and pins it with all below, of which nothing is looked at.
+    async fn pin(&self, delivery: &Delivery<'_>) -> Result<(), ReplicaError> {
+        let head = read(delivery, &delivery.head)?;
+        Ok(self.put(&[head], delivery.head.codec(), true).await?)
+    }
+
+    async fn unpin(&self, cid: &Cid) -> Result<(), RemoteError> {
+        self.patience
+            .retry(async || match self.here.pin_rm(&cid.to_string(), true).await {
+                Err(RemoteError::Failed(said)) if said.contains("not pinned") => Ok(()),
+                answer => answer.map(drop),
+            })
+            .await
+    }
+}
+
+impl Replica for Kubo {
+    async fn deliver(&self, delivery: &Delivery<'_>) -> Result<(), ReplicaError> {
+        let pinned = if delivery.blocks.len() > FEW {
+            self.import_all(delivery, delivery.blocks).await?
+        } else {
+            self.put_all(delivery, delivery.blocks).await?;
+            false
+        };
+        if !pinned {
+            self.pin(delivery).await?;
+        }
+        let mut lost = self.lost(delivery.blocks).await?;
+        for _ in 0..ROUNDS {
+            if lost.is_empty() {
+                break;
+            }
+            self.mend(delivery, &lost).await?;
+            lost = self.lost(&lost.all()).await?;
+        }
+        if let Some(lost) = lost.all().first() {
+            return Err(RemoteError::Lost(*lost).into());
+        }
+        match &delivery.previous {
+            Some(previous) if *previous != delivery.head => Ok(self.unpin(previous).await?),
+            _ => Ok(()),
+        }
+    }
+
+    async fn holding(&self, head: &Cid) -> Result<Holding, ReplicaError> {
+        let cid = head.to_string();
+        let pinned =
+            self.patience.retry(async || match self.here.pin_ls(Some(&cid), Some("recursive")).await {
+                Err(RemoteError::Failed(said)) if said.contains("not pinned") => Ok(false),
+                answer => Ok(answer?.keys.keys().any(|key| key.parse() == Ok(*head))),
+            });
+        if pinned.await? {
+            return Ok(Holding::Pinned);
+        }
+        let there = self.patience.retry(async || match self.here.block_stat(&cid).await {
+            Ok(_) => Ok(Some(())),
+            Err(error) => absent(error),
+        });
+        Ok(if there.await?.is_some() { Holding::Unpinned } else { Holding::Absent })
+    }
+
+    async fn get(&self, cid: &Cid) -> Result<Option<Vec<u8>>, ReplicaError> {
+        Ok(self.get(cid).await?)
+    }
+
+    /// Asks for a block that everyone has, which those who are let in to blocks may.
+    async fn answers(&self) -> Result<(), ReplicaError> {
+        Ok(self.get(&Cid::of(Codec::Raw, b"")).await.map(drop)?)
+    }
+}
+
+/// `None` for the error of a node that does not have a block.
+fn absent<T>(error: RemoteError) -> Result<Option<T>, RemoteError> {
+    match error {
+        RemoteError::Failed(said) if said.contains("could not find") => Ok(None),
+        error => Err(error),
+    }
+}
+
+fn read(delivery: &Delivery<'_>, cid: &Cid) -> Result<Block, ReplicaError> {
+    let bytes = (delivery.read)(cid)?;
+    if bytes.len() > BLOCK_LIMIT {
+        return Err(RemoteError::Unsupported("it takes no block of more than 2 MiB").into());
+    }
+    Ok((*cid, bytes))
+}
+
+/// Blocks in the same order, so many at a time as one request takes.
+fn pieces<'a>(
+    delivery: &'a Delivery<'_>,
+    cids: Vec<Cid>,
+    room: Room,
+) -> impl Iterator<Item = Result<Vec<Block>, ReplicaError>> + 'a {
+    let mut cids = cids.into_iter();
+    let mut carried = None;
+    std::iter::from_fn(move || {
+        let (mut piece, mut size) = (Vec::new(), 0);
+        while let Some(block) = carried.take().or_else(|| cids.next().map(|cid| read(delivery, &cid))) {
+            let (cid, bytes) = match block {
+                Ok(block) => block,
+                Err(error) => return Some(Err(error)),
+            };
+            size += bytes.len();
+            if !piece.is_empty() && (size > room.bytes || piece.len() == room.blocks) {
+                carried = Some(Ok((cid, bytes)));
+                break;
+            }
+            piece.push((cid, bytes));
+        }
+        (!piece.is_empty()).then_some(Ok(piece))
+    })
+}

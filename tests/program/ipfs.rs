@@ -1,0 +1,362 @@
+//! Replicas on real nodes of IPFS: every head is pinned, whatever happens to a node meanwhile.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::project::{Project, Run, THREE};
+use crate::replicas::settings;
+use crate::servers::{Act, Kubo, KuboOptions, LIMIT, Proxy, Secret, poll};
+
+/// A replica in the settings, with further lines.
+fn replica(name: &str, url: &str, more: &str) -> String {
+    format!("\n[[replica]]\nname = \"{name}\"\nurl = \"kubo:{url}\"\n{more}\n")
+}
+
+/// Three migrations that are not applied, and replicas.
+fn project(urls: &[&str]) -> Project {
+    let project = Project::with(&THREE);
+    for (number, url) in urls.iter().enumerate() {
+        settings(&project, &replica(&format!("node{number}"), url, ""));
+    }
+    project
+}
+
+/// What the node pins, but for the empty folder of its own that each node pins.
+fn pins(kubo: &Kubo) -> Vec<String> {
+    let listed = kubo.run(&["pin", "ls", "--type=recursive", "--quiet"]);
+    listed.lines().filter(|cid| !cid.starts_with("Qm")).map(str::to_owned).collect()
+}
+
+/// Fails unless the node pins the project's head and nothing else, with all that is below.
+fn keeps_all(project: &Project, kubo: &Kubo) {
+    let head = project.head();
+    assert_eq!(pins(kubo), [head.clone()]);
+    kubo.garbage_collect();
+    // Kubo walks all of it, and asks nobody else.
+    let walked = kubo.run(&["--offline", "refs", "--recursive", "--unique", &head]).lines().count() + 1;
+    assert_eq!(kubo.run(&["--offline", "pin", "verify", "--quiet"]), "");
+    let looked = project.json(&["replicas"]);
+    for look in looked["replicas"].as_array().unwrap() {
+        assert_eq!((&look["missing"], &look["holding"]), (&json!(0), &json!("pinned")), "{look:#}");
+        assert_eq!(look["blocks"], walked);
+    }
+}
+
+fn state<'a>(run: &'a Value, name: &str) -> &'a Value {
+    let replicas = run["replicas"].as_array().unwrap();
+    replicas.iter().find(|replica| replica["name"] == name).unwrap()
+}
+
+/// The files of a node's blocks.
+fn block_files(kubo: &Kubo) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for folder in fs::read_dir(kubo.repo().join("blocks")).unwrap().map(|entry| entry.unwrap().path()) {
+        if folder.is_dir() {
+            files.extend(fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "data"));
+    files.sort();
+    files
+}
+
+#[test]
+fn three_nodes_pin_each_head_and_let_the_one_before_go() {
+    let nodes = [Kubo::start(), Kubo::start(), Kubo::start()];
+    let socket = format!("unix:{}", nodes[2].socket().display());
+    let project = project(&[&nodes[0].rpc_url(), &nodes[1].rpc_url(), &socket]);
+    project.ok(["apply", "--to", "1"]);
+    for kubo in &nodes {
+        keeps_all(&project, kubo);
+    }
+    project.ok(["apply"]);
+    project.ok(["rollback", "--steps", "1"]);
+    for kubo in &nodes {
+        keeps_all(&project, kubo);
+    }
+    assert_eq!(project.ok(["replicate", "--json"]).object()["replicas"][0]["delivered"], 0);
+
+    // What an auditor with `ipfs` sees.
+    let kubo = &nodes[0];
+    let dag = |cid: &str| -> Value { serde_json::from_str(&kubo.run(&["dag", "get", cid])).unwrap() };
+    let head = dag(&project.head());
+    assert_eq!(head["greffe"], 1, "{head:#}");
+    let entries = project.log();
+    let entry = entries.iter().find(|entry| entry["migration"]["version"] == "2").unwrap();
+    let manifest = dag(entry["manifest"].as_str().unwrap());
+    assert_eq!(manifest["seq"], entry["seq"], "{manifest:#}");
+    let files = manifest["files"].as_array().unwrap();
+    let scripts: Vec<String> =
+        files.iter().map(|file| kubo.run(&["cat", file["cid"]["/"].as_str().unwrap()]) + "\n").collect();
+    assert!(scripts.contains(&THREE[2].1.to_owned()), "{scripts:?}");
+}
+
+/// Whoever has the repository and `ipfs` sees what README.md shows.
+#[test]
+fn the_readme_shows_what_a_node_says() {
+    let readme = include_str!("../../README.md");
+    let shown = readme.split("<!-- ipfs -->").nth(1).and_then(|rest| rest.split("```").nth(1));
+    let shown = shown.expect("README.md has a fenced block after `<!-- ipfs -->`");
+    let kubo = Kubo::start();
+    kubo.run(&[
+        "dag",
+        "import",
+        "--pin-roots=false",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/archive/greffe.car"),
+    ]);
+    let mut commands = 0;
+    for example in shown.split("\n$ ipfs ").skip(1) {
+        let (command, output) = example.split_once('\n').unwrap();
+        let arguments: Vec<&str> = command.split(' ').collect();
+        assert_eq!(kubo.run(&[&["--offline"], &arguments[..]].concat()), output.trim_end(), "{command}");
+        commands += 1;
+    }
+    assert_eq!(commands, 3);
+}
+
+#[test]
+fn a_push_that_is_cut_is_made_again() {
+    let kubo = Kubo::start();
+    let [puts, pins] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+    let seen = [puts.clone(), pins.clone()];
+    // Within the headers, the first block, and further on; also where the pin is.
+    let proxy = Proxy::start(&kubo.rpc_url(), move |line| {
+        let cut = |count: &AtomicUsize, limits: &[usize]| {
+            limits.get(count.fetch_add(1, Ordering::SeqCst)).map_or(Act::Pass, |limit| Act::Cut(*limit))
+        };
+        match line {
+            line if line.contains("pin=true") => cut(&seen[1], &[100, 500]),
+            line if line.contains("block/put") => cut(&seen[0], &[100, 400, 700]),
+            _ => Act::Pass,
+        }
+    });
+    let project = project(&[proxy.url()]);
+    project.ok(["apply"]);
+    assert!(puts.load(Ordering::SeqCst) > 3 && pins.load(Ordering::SeqCst) == 3);
+    keeps_all(&project, &kubo);
+}
+
+#[test]
+fn a_node_that_is_killed_in_the_middle_of_a_push_gets_the_rest_later() {
+    let nodes = [Kubo::start(), Kubo::start()];
+    let mut killed = Kubo::start();
+    let pid = killed.pid().to_string();
+    let puts = AtomicUsize::new(0);
+    let proxy = Proxy::start(&killed.rpc_url(), move |line| {
+        if line.contains("block/put") && puts.fetch_add(1, Ordering::SeqCst) == 1 {
+            assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+        }
+        Act::Pass
+    });
+    let project = project(&[&nodes[0].rpc_url(), proxy.url(), &nodes[1].rpc_url()]);
+    let run = project.ends(4, ["apply", "--json", "--replication-deadline", "5s"]);
+    assert!(run.stderr.contains("archived, not yet replicated to node1"), "{run:#?}");
+    let status = project.json(&["status"]);
+    let current = |name: &str| state(&status, name)["current"] == true;
+    assert_eq!(["node0", "node1", "node2"].map(current), [true, false, true], "{status:#}");
+    killed.restart();
+    let run = project.ok(["replicate", "--json"]).object();
+    assert_eq!(state(&run, "node1")["current"], true);
+    for kubo in [&nodes[0], &killed, &nodes[1]] {
+        keeps_all(&project, kubo);
+    }
+}
+
+#[test]
+fn what_is_collected_between_blocks_and_pin_is_put_again() {
+    let kubo = Arc::new(Kubo::start());
+    let (node, lost) = (kubo.clone(), Arc::new(Mutex::new(Vec::new())));
+    let collected = lost.clone();
+    let proxy = Proxy::start(&kubo.rpc_url(), move |line| {
+        if line.contains("block/put") && line.contains("pin=true") {
+            collected.lock().unwrap().push(node.garbage_collect().len());
+        }
+        Act::Pass
+    });
+    let project = project(&[proxy.url()]);
+    for to in ["1", "2", "3"] {
+        project.ok(["apply", "--to", to]);
+        keeps_all(&project, &kubo);
+    }
+    let lost = lost.lock().unwrap();
+    assert_eq!(lost.len(), 3);
+    assert!(lost.iter().all(|count| *count > 0), "{lost:?}");
+}
+
+#[test]
+fn a_node_that_is_full_and_always_collecting_keeps_the_chain() {
+    let mut kubo = Kubo::start_with(KuboOptions { storage_max: Some("100KB"), secret: None });
+    kubo.set_config("Datastore.GCPeriod", json!("20ms"));
+    kubo.restart();
+    kubo.run_with(&["block", "put", "--pin", "--cid-codec=raw"], &[7; 200_000]).unwrap();
+    let other = pins(&kubo);
+    let url = kubo.rpc_url();
+    let project = project(&[&url]);
+    for to in ["1", "2", "3"] {
+        project.ok(["apply", "--to", to]);
+    }
+    let head = project.head();
+    assert!(pins(&kubo).iter().all(|pin| *pin == head || other.contains(pin)));
+    project.ok(["replicas"]);
+}
+
+#[test]
+fn what_was_applied_without_a_node_is_replicated_when_they_are_back() {
+    let mut nodes = [Kubo::start(), Kubo::start(), Kubo::start()];
+    let urls = nodes.each_ref().map(Kubo::rpc_url);
+    let project = project(&urls.each_ref().map(String::as_str));
+    project.ok(["apply", "--to", "1"]);
+    nodes.iter_mut().for_each(Kubo::stop);
+    let begin = Instant::now();
+    let run = project.ends(4, ["apply", "--replication-deadline", "2s"]);
+    assert!(begin.elapsed() < LIMIT, "{run:#?}");
+    assert!(run.stdout.contains("applied 3 as entry 3"), "{run:#?}");
+    let status = project.ok(["status"]);
+    assert_eq!(status.stdout.matches("owed     node").count(), 3, "{status:#?}");
+    project.ends(3, ["rollback", "--steps", "1", "--required", "1", "--replication-deadline", "1s"]);
+    nodes.iter_mut().for_each(Kubo::restart);
+    project.ok(["replicate"]);
+    for kubo in &nodes {
+        keeps_all(&project, kubo);
+    }
+}
+
+#[test]
+fn blocks_that_a_node_lost_or_damaged_are_found_and_mended() {
+    let mut kubo = Kubo::start();
+    let url = kubo.rpc_url();
+    let project = project(&[&url]);
+    project.ok(["apply"]);
+    kubo.stop();
+    let files = block_files(&kubo);
+    let mut lost = 0;
+    for (number, path) in files.iter().enumerate() {
+        match number % 5 {
+            0 => fs::remove_file(path).unwrap(),
+            1 if fs::metadata(path).unwrap().len() > 0 => {
+                let mut bytes = fs::read(path).unwrap();
+                bytes[0] ^= 1;
+                fs::write(path, bytes).unwrap();
+            }
+            _ => continue,
+        }
+        lost += 1;
+    }
+    kubo.restart();
+    let run = project.ends(1, ["replicas", "--json"]).object();
+    let look = state(&run, "node0");
+    // The node has a few blocks of its own beside those of the chain.
+    let missing = look["missing"].as_u64().unwrap();
+    assert!(missing > 5 && missing <= lost, "{missing} of {lost}: {look:#}");
+    let run = project.ok(["replicas", "--repair", "--json"]).object();
+    assert!(state(&run, "node0")["repaired"].as_u64().unwrap() >= missing);
+    keeps_all(&project, &kubo);
+
+    // One that nothing holds any more is given all again, in the next run.
+    kubo.run(&["pin", "rm", &project.head()]);
+    assert!(!kubo.garbage_collect().is_empty());
+    assert_eq!(state(&project.ends(1, ["replicas", "--json"]).object(), "node0")["holding"], "absent");
+    project.ok(["rollback", "--steps", "1"]);
+    keeps_all(&project, &kubo);
+}
+
+#[test]
+fn a_long_chain_reaches_a_new_node_in_one_file() {
+    let project = Project::with(&THREE);
+    for number in 10..60 {
+        project.script(&format!("{number}_t.sql"), format!("CREATE TABLE t{number} (id INTEGER);\n"));
+    }
+    project.ok(["apply"]);
+    let kubo = Kubo::start();
+    let imports = Arc::new(Mutex::new(Vec::new()));
+    let seen = imports.clone();
+    let proxy = Proxy::start(&kubo.rpc_url(), move |line| {
+        seen.lock().unwrap().push(line.to_owned());
+        Act::Pass
+    });
+    settings(&project, &replica("new", proxy.url(), ""));
+    project.ok(["replicate"]);
+    keeps_all(&project, &kubo);
+    let lines = imports.lock().unwrap();
+    let count = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
+    assert_eq!((count("dag/import"), count("block/put")), (1, 0), "{lines:?}");
+    assert!(lines.iter().all(|line| line.contains("timeout=") && line.contains("offline=true")), "{lines:?}");
+}
+
+#[test]
+fn a_node_lets_in_those_who_know_its_secret_and_nobody_learns_it() {
+    for (secret, right) in [
+        (Secret::Basic("greffe", "geheim-4711"), "basic:greffe:geheim-4711"),
+        (Secret::Bearer("geheim-4711"), "bearer:geheim-4711"),
+    ] {
+        let kubo = Kubo::start_with(KuboOptions { secret: Some(secret), storage_max: None });
+        let mut project = Project::with(&THREE);
+        project.secrets.extend(["geheim-4711".to_owned(), "falsch-0815".to_owned()]);
+        settings(&project, &replica("node", &kubo.rpc_url(), ""));
+        let refused = |run: Run| {
+            assert!(
+                run.stderr.contains("it refuses the authorization that it was given, or wants one"),
+                "{run:#?}"
+            );
+        };
+        refused(project.ends(4, ["apply", "--to", "1"]));
+        settings(&project, "authorization = \"env:NODE\"\n");
+        project.variables.push(("NODE".to_owned(), "bearer:falsch-0815".to_owned()));
+        refused(project.ends(4, ["apply", "--to", "2"]));
+        project.variables.last_mut().unwrap().1 = right.to_owned();
+        project.ok(["apply"]);
+        keeps_all(&project, &kubo);
+        project.ok(["status", "--json"]);
+    }
+}
+
+#[test]
+fn a_node_that_does_not_answer_is_cut_off_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let kubo = Kubo::start();
+    let stalling =
+        Proxy::start(&kubo.rpc_url(), |line| if line.contains("pin") { Act::Stall } else { Act::Pass });
+    let project = Project::with(&THREE);
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    settings(&project, &replica("silent", &url, "timeout = \"500ms\""));
+    settings(&project, &replica("stalling", stalling.url(), "timeout = \"500ms\""));
+    settings(&project, &replica("node", &kubo.rpc_url(), ""));
+    let begin = Instant::now();
+    let run = project.ends(4, ["apply", "--replication-deadline", "3s"]);
+    assert!(begin.elapsed() < Duration::from_secs(20), "{run:#?}");
+    for name in ["silent", "stalling"] {
+        assert!(
+            run.stderr.contains(&format!("not yet replicated to {name}: it did not answer within")),
+            "{run:#?}"
+        );
+    }
+    let status = project.json(&["status"]);
+    assert_eq!(state(&status, "node")["current"], true);
+    // Nobody waits for it where others are enough.
+    project.ok(["replicate", "--required", "1", "--replication-deadline", "1s"]);
+}
+
+#[test]
+fn what_is_no_node_is_told_so() {
+    let project = Project::with(&THREE);
+    settings(&project, &replica("far", "http://192.0.2.1:5001", ""));
+    let run = project.ends(2, ["apply"]);
+    assert!(run.stderr.contains("plain `http:` to another machine"), "{run:#?}");
+    let kubo = Kubo::start();
+    let project = Project::with(&THREE);
+    settings(&project, &replica("gateway", &kubo.gateway_url(), ""));
+    let socket = project.path("none.sock");
+    settings(&project, &replica("socket", &format!("unix:{}", socket.display()), ""));
+    let run = project.ends(4, ["apply", "--replication-deadline", "1s"]);
+    assert!(run.stderr.contains("not yet replicated to gateway: it answered with status 404"), "{run:#?}");
+    assert!(run.stderr.contains("not yet replicated to socket: it cannot be reached"), "{run:#?}");
+    assert!(poll(LIMIT, || kubo.log().contains("Daemon is ready")));
+}
