@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Options, ServeError};
 use crate::model::{ChainName, Cid};
-use crate::store::{Archive, ArchiveError, HeadFile};
+use crate::store::{Archive, ArchiveError, HeadFile, read_record};
 
 /// How long what was seen of the folder counts as what is there; after compaction nothing is given any longer that
 /// the archive has no more.
@@ -155,13 +155,7 @@ impl Shelf {
 
     /// The bytes of the newest IPNS record of each chain that has one.
     pub fn records(&self) -> Vec<Vec<u8>> {
-        let paths = self.archives().into_iter().map(|(name, _)| self.directory.join(format!("{name}.ipns")));
-        let small = |path: &PathBuf| {
-            path.symlink_metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() <= RECORD_LIMIT)
-        };
-        paths.filter(small).filter_map(|path| std::fs::read(path).ok()).collect()
+        let names = self.archives().into_iter().map(|(name, _)| name);
+        names.filter_map(|name| read_record(&self.directory, &name).ok().flatten()).collect()
     }
 }
-
-/// Bytes of an IPNS record, by its specification.
-const RECORD_LIMIT: u64 = 10 << 10;

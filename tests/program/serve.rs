@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use greffe::codec::car::{decode_frame, decode_header};
 use greffe::codec::note;
 use greffe::crypto::PrivateKey;
-use greffe::model::{Cid, Codec};
+use greffe::model::{Cid, Codec, IpnsName};
 use serde_json::{Value, json};
 
 use crate::project::{Project, SEED, THREE};
@@ -553,31 +553,24 @@ fn delegated_routing_says_who_has_a_block() {
 
 #[test]
 fn a_signed_name_is_given_to_who_asks_for_it() {
-    let project = Project::applied();
+    let mut project = Project::applied();
+    project.ok(["key", "generate", "--out", "greffe.ipns.pem"]);
+    project.variables.push(("GREFFE_PUBLISH_KEY".into(), "file:greffe.ipns.pem".into()));
     let server = Served::start(&project, &[]);
-    let key = PrivateKey::from_seed(SEED);
-    let name = |key: &PrivateKey| {
-        let digest = [&[0x08, 0x01, 0x12, 0x20][..], key.public().as_bytes()].concat();
-        let hash = cid::multihash::Multihash::<64>::wrap(0, &digest).unwrap();
-        cid::Cid::new_v1(0x72, hash).to_string()
-    };
-    let path = format!("/routing/v1/ipns/{}", name(&key));
-    server.get(&path).is(404);
-    let data = b"what a record says";
-    let signature = key.sign(&[b"ipns-signature:", &data[..]].concat());
-    let mut record = vec![0x42, 64];
-    record.extend(signature.0);
-    record.extend([0x4a, data.len() as u8]);
-    record.extend(data);
-    project.write("archive/demo.ipns", &record);
+    let name = IpnsName::new(*PrivateKey::from_seed(SEED).public());
+    server.get(&format!("/routing/v1/ipns/{name}")).is(404);
+    let published = project.json(&["publish"]);
+    let path = format!("/routing/v1/ipns/{}", published["name"].as_str().unwrap());
+    let mut record = project.read("archive/demo.ipns");
     let answer = server.get(&path);
     assert_eq!(answer.is(200).body, record);
     assert_eq!(answer.header("content-type"), "application/vnd.ipfs.ipns-record");
+    assert_eq!(answer.header("cache-control"), "no-cache");
     let known = [("If-None-Match", answer.header("etag"))];
     assert_eq!(server.ask("GET", &path, &known).status, 304);
     // Another name, and no name.
-    server.get(&format!("/routing/v1/ipns/{}", name(&PrivateKey::from_seed(&[9; 32])))).is(404);
-    for text in ["demo", "..%2f..%2fetc%2fpasswd", "bafkqaaa", &"k".repeat(2000)] {
+    server.get(&format!("/routing/v1/ipns/{name}")).is(404);
+    for text in ["demo", "..%2f..%2fetc%2fpasswd", "%2fipns%2fk51", "bafkqaaa", &"k".repeat(2000)] {
         server.get(&format!("/routing/v1/ipns/{text}")).is(400);
     }
     server.ask("PUT", &path, &[]).is(405);
@@ -588,6 +581,15 @@ fn a_signed_name_is_given_to_who_asks_for_it() {
     fs::remove_file(project.path("archive/demo.ipns")).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", project.path("archive/demo.ipns")).unwrap();
     server.get(&path).is(404);
+}
+
+#[test]
+fn greffe_verifies_from_it_with_nothing_but_the_cid() {
+    let project = Project::applied();
+    let server = Served::start(&project, &[]);
+    let elsewhere = Project::empty();
+    let run = elsewhere.ok(["verify", &project.head(), "--from", &server.url()]);
+    assert!(run.stdout.starts_with("verified: demo, 4 entries"), "{run:#?}");
 }
 
 #[test]

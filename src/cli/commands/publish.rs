@@ -49,8 +49,7 @@ struct Shown {
 
 /// Reads hours or days, from one hour to a year.
 fn parse_lifetime(text: &str) -> Result<Duration, String> {
-    let unit =
-        |suffix: &str, hours: u64| Some(text.strip_suffix(suffix)?.parse::<u64>().ok()?.checked_mul(hours)?);
+    let unit = |suffix: &str, hours: u64| text.strip_suffix(suffix)?.parse::<u64>().ok()?.checked_mul(hours);
     let hours = unit("h", 1).or_else(|| unit("d", 24)).filter(|hours| (1..=365 * 24).contains(hours));
     let hours =
         hours.ok_or_else(|| "write hours or days, for instance `12h` or `7d`, at most a year".to_owned())?;
