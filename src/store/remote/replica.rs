@@ -128,7 +128,7 @@ pub struct NamedReplica {
 /// A replica of any kind.
 pub enum AnyReplica {
     Copy(Copy),
-    Kubo(Kubo),
+    Kubo(Box<Kubo>),
 }
 
 impl AnyReplica {
@@ -142,7 +142,10 @@ impl AnyReplica {
         patience: Patience,
     ) -> Result<Self, RemoteError> {
         match url {
-            ReplicaUrl::Kubo(endpoint) => Kubo::new(endpoint, authorization, patience).map(Self::Kubo),
+            ReplicaUrl::Kubo(endpoint) => {
+                let kubo = Kubo::new(endpoint, authorization, patience)?;
+                Ok(Self::Kubo(Box::new(kubo)))
+            }
             ReplicaUrl::Archive(path) => Ok(Self::Copy(Copy::archive(path.clone()))),
             ReplicaUrl::Car(path) => Ok(Self::Copy(Copy::car(path.clone()))),
             _ => Err(RemoteError::Unsupported("this kind of replica is not known")),
