@@ -9,9 +9,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use greffe::codec::ipns::encode_record;
+use greffe::crypto::parse_private_key;
+use greffe::model::{Cid, Codec, IpnsName, IpnsRecord};
+use greffe::store::remote::{self, Endpoint, Patience, RemoteError};
 use serde_json::{Value, json};
 
-use crate::project::{Project, Run, THREE};
+use crate::project::{Project, Run, THREE, plain_key};
 use crate::replicas::settings;
 use crate::servers::{Act, Kubo, KuboOptions, LIMIT, Proxy, Secret, poll};
 
@@ -38,7 +42,7 @@ fn pins(kubo: &Kubo) -> Vec<String> {
 /// Fails unless the node pins the project's head and nothing else, with all that is below.
 fn keeps_all(project: &Project, kubo: &Kubo) {
     let head = project.head();
-    assert_eq!(pins(kubo), [head.clone()]);
+    assert_eq!(pins(kubo).join(" "), head);
     kubo.garbage_collect();
     // Kubo walks all of it, and asks nobody else.
     let walked = kubo.run(&["--offline", "refs", "--recursive", "--unique", &head]).lines().count() + 1;
@@ -359,4 +363,27 @@ fn what_is_no_node_is_told_so() {
     assert!(run.stderr.contains("not yet replicated to gateway: it answered with status 404"), "{run:#?}");
     assert!(run.stderr.contains("not yet replicated to socket: it cannot be reached"), "{run:#?}");
     assert!(poll(LIMIT, || kubo.log().contains("Daemon is ready")));
+}
+
+#[test]
+fn a_node_takes_a_signed_name_and_says_where_it_is() {
+    let mut kubo = Kubo::start();
+    // A node without routing takes a name and forgets it.
+    kubo.set_config("Routing.Type", json!("dhtserver"));
+    kubo.restart();
+    let endpoint = Endpoint::parse(&kubo.rpc_url(), false).unwrap();
+    let node = remote::Kubo::new(&endpoint, None, Patience { request: LIMIT, total: LIMIT }).unwrap();
+    let key = parse_private_key(&plain_key(), None).unwrap();
+    let name = IpnsName::new(*key.public()).to_string();
+    let head = Cid::of(Codec::DagCbor, b"\x80");
+    let valid_until = "2099-01-01T00:00:00.000000Z".parse().unwrap();
+    let record = encode_record(&IpnsRecord { head, sequence: 1, valid_until, ttl: 0 }, &key);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        assert_eq!(node.addresses().await.unwrap(), [kubo.swarm_address()]);
+        node.put_name(&name, &record).await.unwrap();
+        let refused = node.put_name(&name, &record[1..]).await;
+        assert!(matches!(refused, Err(RemoteError::Failed(_))), "{refused:?}");
+    });
+    assert_eq!(kubo.run(&["--offline", "name", "resolve", &name]), format!("/ipfs/{head}"));
 }

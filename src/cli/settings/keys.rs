@@ -86,7 +86,7 @@ impl Kind {
             }
             Self::Count => "a whole number from 0 to 64, without quotes",
             Self::ReplicaUrl => {
-                "`kubo:URL`, `cluster:URL`, `pinning:URL`, `archive:FOLDER` or `car:FILE`, for instance \
+                "`kubo:URL`, `archive:FOLDER` or `car:FILE`, for instance \
                  `kubo:http://127.0.0.1:5001`"
             }
         }

@@ -73,10 +73,6 @@ pub trait Replica {
 pub enum ReplicaUrl {
     /// A Kubo node's RPC interface.
     Kubo(Endpoint),
-    /// An IPFS Cluster's REST interface.
-    Cluster(Endpoint),
-    /// A service with the IPFS Pinning Service API.
-    Pinning(Endpoint),
     /// A folder with another growing archive.
     Archive(PathBuf),
     /// A CARv1 file, written anew for each head.
@@ -84,7 +80,7 @@ pub enum ReplicaUrl {
 }
 
 impl ReplicaUrl {
-    /// Reads `kubo:URL`, `cluster:URL`, `pinning:URL`, `archive:FOLDER` or `car:FILE`; paths are relative to
+    /// Reads `kubo:URL`, `archive:FOLDER` or `car:FILE`; paths are relative to
     /// `base`. `insecure`: see [`Endpoint::parse`].
     ///
     /// # Errors
@@ -97,8 +93,6 @@ impl ReplicaUrl {
         };
         match kind {
             "kubo" => Endpoint::parse(rest, insecure).map(Self::Kubo),
-            "cluster" => Endpoint::parse(rest, insecure).map(Self::Cluster),
-            "pinning" => Endpoint::parse(rest, insecure).map(Self::Pinning),
             "archive" => path(rest).map(Self::Archive),
             "car" => path(rest).map(Self::Car),
             _ => Err(EndpointError::Scheme),
@@ -110,8 +104,6 @@ impl fmt::Display for ReplicaUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kubo(endpoint) => write!(f, "kubo:{endpoint}"),
-            Self::Cluster(endpoint) => write!(f, "cluster:{endpoint}"),
-            Self::Pinning(endpoint) => write!(f, "pinning:{endpoint}"),
             Self::Archive(path) => write!(f, "archive:{}", path.display()),
             Self::Car(path) => write!(f, "car:{}", path.display()),
         }
@@ -128,7 +120,7 @@ pub struct NamedReplica {
 /// A replica of any kind.
 pub enum AnyReplica {
     Copy(Copy),
-    Kubo(Kubo),
+    Kubo(Box<Kubo>),
 }
 
 impl AnyReplica {
@@ -142,7 +134,10 @@ impl AnyReplica {
         patience: Patience,
     ) -> Result<Self, RemoteError> {
         match url {
-            ReplicaUrl::Kubo(endpoint) => Kubo::new(endpoint, authorization, patience).map(Self::Kubo),
+            ReplicaUrl::Kubo(endpoint) => {
+                let kubo = Kubo::new(endpoint, authorization, patience)?;
+                Ok(Self::Kubo(Box::new(kubo)))
+            }
             ReplicaUrl::Archive(path) => Ok(Self::Copy(Copy::archive(path.clone()))),
             ReplicaUrl::Car(path) => Ok(Self::Copy(Copy::car(path.clone()))),
             _ => Err(RemoteError::Unsupported("this kind of replica is not known")),
@@ -200,8 +195,8 @@ mod tests {
         assert_eq!(shown("kubo:http://127.0.0.1:5001").unwrap(), "kubo:http://127.0.0.1:5001");
         assert_eq!(shown("kubo:unix:/run/api.sock").unwrap(), "kubo:unix:/run/api.sock");
         assert_eq!(
-            shown("cluster:https://pins.example.org/v1").unwrap(),
-            "cluster:https://pins.example.org/v1"
+            shown("kubo:https://pins.example.org/v1").unwrap(),
+            "kubo:https://pins.example.org/v1"
         );
         assert_eq!(shown("archive:../copy").unwrap(), "archive:/base/../copy");
         assert_eq!(shown("car:/media/usb/a.car").unwrap(), "car:/media/usb/a.car");

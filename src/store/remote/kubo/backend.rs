@@ -1,5 +1,6 @@
 //! How requests of `ipfs-api-prelude` reach a node: over HTTP, HTTPS or a unix socket, with an authorization, and
-//! with bounds that the crate's own backend has not.
+//! with bounds. The crate's own backend has no sockets, no limits, and a TLS that nobody keeps any more; here one
+//! client does all three.
 
 use std::pin::Pin;
 

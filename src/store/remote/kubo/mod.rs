@@ -112,7 +112,7 @@ impl Kubo {
         }
     }
 
-    /// Hands over a signed IPNS record for `name`, to be published.
+    /// Hands over a signed IPNS record for `name`, to be published. A node without routing takes it and forgets it.
     ///
     /// # Errors
     /// [`RemoteError::Failed`] when the node does not take it, and others.
