@@ -140,7 +140,6 @@ impl AnyReplica {
             }
             ReplicaUrl::Archive(path) => Ok(Self::Copy(Copy::archive(path.clone()))),
             ReplicaUrl::Car(path) => Ok(Self::Copy(Copy::car(path.clone()))),
-            _ => Err(RemoteError::Unsupported("this kind of replica is not known")),
         }
     }
 
@@ -194,10 +193,7 @@ mod tests {
             |text: &str| ReplicaUrl::parse(text, Path::new("/base"), false).map(|url| url.to_string());
         assert_eq!(shown("kubo:http://127.0.0.1:5001").unwrap(), "kubo:http://127.0.0.1:5001");
         assert_eq!(shown("kubo:unix:/run/api.sock").unwrap(), "kubo:unix:/run/api.sock");
-        assert_eq!(
-            shown("kubo:https://pins.example.org/v1").unwrap(),
-            "kubo:https://pins.example.org/v1"
-        );
+        assert_eq!(shown("kubo:https://pins.example.org/v1").unwrap(), "kubo:https://pins.example.org/v1");
         assert_eq!(shown("archive:../copy").unwrap(), "archive:/base/../copy");
         assert_eq!(shown("car:/media/usb/a.car").unwrap(), "car:/media/usb/a.car");
         assert_eq!(shown("kubo:http://10.1.1.1:5001"), Err(EndpointError::Plain));
