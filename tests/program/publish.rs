@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::project::{Project, THREE};
+use crate::replicas::settings;
 use crate::serve::Served;
 use crate::servers::Kubo;
 
@@ -38,6 +39,21 @@ fn a_published_record_is_one_that_kubo_verifies() {
     // A lost record does not make the next one older.
     project.remove("archive/demo.ipns");
     assert!(project.json(&["publish"])["sequence"].as_u64().unwrap() >= sequences[0]);
+}
+
+#[test]
+fn kubo_replicas_are_given_the_record_and_resolve_the_name() {
+    let project = project();
+    let mut kubo = Kubo::start();
+    // A node without routing takes a name and forgets it.
+    kubo.set_config("Routing.Type", "dhtserver".into());
+    kubo.restart();
+    settings(&project, &format!("\n[[replica]]\nname = \"node\"\nurl = \"kubo:{}\"\n", kubo.rpc_url()));
+    project.ok(["apply"]);
+    let published = project.json(&["publish"]);
+    assert_eq!(published["places"][0]["url"], format!("kubo:{}", kubo.rpc_url()).as_str());
+    let name = published["name"].as_str().unwrap();
+    assert_eq!(kubo.run(&["--offline", "name", "resolve", name]), format!("/ipfs/{}", project.head()));
 }
 
 #[test]
@@ -85,7 +101,7 @@ fn a_name_leads_a_fresh_machine_to_the_newest_head_and_a_mirror_follows_it() {
     // An older record that is shown again leads back, which is seen.
     project.write("archive/demo.ipns", &old);
     let back = elsewhere.ends(1, mirror.iter().chain(&["--json"])).object();
-    assert_eq!(back["findings"][0]["kind"], "rolled-back", "{back}");
+    assert_eq!(back["findings"][0]["code"], "rolled-back", "{back}");
     // One whose signature does not hold leads nowhere.
     let mut forged = old;
     let last = forged.len() - 1;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::context::{Context, block_on, open_publish_key};
+use crate::cli::context::{Context, block_on, open_publish_key, replicas};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply};
 use crate::cli::{CommandResult, Exit};
@@ -60,11 +60,20 @@ pub fn run(context: &Context, arguments: &Publish) -> CommandResult {
     let settings = context.settings()?;
     let patience = Patience { request: Duration::from_secs(10), total: settings.replication_deadline };
     let routers = arguments.router.iter().map(|url| router(url, patience)).collect::<Result<Vec<_>, _>>()?;
+    let replicas = replicas(&settings)?;
     let reader = context.reader()?;
     let key = open_publish_key(&settings).map_err(OpsError::from)?;
     let published = publish(&reader, settings.name()?, &key, arguments.lifetime)?;
     let places = block_on(async {
         let mut places = Vec::new();
+        for replica in &replicas {
+            let failure = match replica.replica.put_name(&published.name, &published.record).await {
+                Ok(None) => continue,
+                Ok(Some(())) => None,
+                Err(error) => Some(error.to_string()),
+            };
+            places.push(Place { url: replica.url.to_string(), failure });
+        }
         for (url, router) in routers {
             let failure = router.put(&published.name, &published.record).await.err();
             places.push(Place { url, failure: failure.map(|error| error.to_string()) });

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::{Authorization, Copy, Endpoint, EndpointError, Kubo, Patience, RemoteError};
-use crate::model::{ChainName, Cid};
+use crate::model::{ChainName, Cid, IpnsName};
 use crate::store::{ArchiveError, WriteError};
 
 /// What is to be brought to a replica.
@@ -140,6 +140,17 @@ impl AnyReplica {
             }
             ReplicaUrl::Archive(path) => Ok(Self::Copy(Copy::archive(path.clone()))),
             ReplicaUrl::Car(path) => Ok(Self::Copy(Copy::car(path.clone()))),
+        }
+    }
+
+    /// Hands a signed IPNS record over; `None` where nobody takes names.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub async fn put_name(&self, name: &IpnsName, record: &[u8]) -> Result<Option<()>, RemoteError> {
+        match self {
+            Self::Copy(_) => Ok(None),
+            Self::Kubo(kubo) => kubo.put_name(&name.to_string(), record).await.map(Some),
         }
     }
 
