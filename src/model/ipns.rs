@@ -55,7 +55,7 @@ impl IpnsName {
 impl fmt::Display for IpnsName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes: Vec<u8> = PREFIX.iter().chain(self.0.as_bytes()).copied().collect();
-        write!(f, "k{}", base36(&bytes))
+        write!(f, "k{}", in_base(&bytes, BASE36))
     }
 }
 
@@ -89,23 +89,25 @@ impl Serialize for IpnsName {
     }
 }
 
-/// The number that the bytes are, in base 36. The first byte is not zero.
-fn base36(bytes: &[u8]) -> String {
+/// The number that the bytes are, in the base that the digits make. The first byte is not zero.
+#[must_use]
+pub fn in_base(bytes: &[u8], digits: &[u8]) -> String {
+    let base = digits.len() as u32;
     // Least significant digit first.
-    let mut digits: Vec<u8> = Vec::new();
+    let mut number: Vec<u8> = Vec::new();
     for byte in bytes {
         let mut carry = u32::from(*byte);
-        for digit in &mut digits {
+        for digit in &mut number {
             carry += u32::from(*digit) << 8;
-            *digit = (carry % 36) as u8;
-            carry /= 36;
+            *digit = (carry % base) as u8;
+            carry /= base;
         }
         while carry > 0 {
-            digits.push((carry % 36) as u8);
-            carry /= 36;
+            number.push((carry % base) as u8);
+            carry /= base;
         }
     }
-    digits.iter().rev().map(|digit| char::from(BASE36[usize::from(*digit)])).collect()
+    number.iter().rev().map(|digit| char::from(digits[usize::from(*digit)])).collect()
 }
 
 fn from_base36(text: &str) -> Option<Vec<u8>> {

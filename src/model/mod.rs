@@ -21,7 +21,7 @@ pub use event::{
     MigrationDetails, MigrationName, Outcome, Run, SchemaChange, StatementRun, Target,
 };
 pub use head::{ENTRIES_WIDTH, Head};
-pub use ipns::{IpnsName, IpnsNameError, IpnsRecord};
+pub use ipns::{IpnsName, IpnsNameError, IpnsRecord, in_base};
 pub use line_feed::{LineFeedHasher, line_feed_digest, line_feed_form};
 pub use manifest::{FileEntry, Manifest, Role};
 pub use names::{ChainName, EventId, FileName, NameError, Pseudonym};

@@ -129,15 +129,20 @@ async fn bring(
     };
     let since = if replica.replica.takes_all() { None } else { previous };
     let blocks = delta(reader, since, head)?;
-    let delivery = Delivery {
-        name,
-        root: reader.root(),
-        head,
-        previous,
-        blocks: &blocks,
-        read: &|cid| reader.archived(cid),
-    };
-    Ok(replica.replica.deliver(&delivery).await.map(|()| blocks.len() as u64))
+    Ok(deliver(reader, name, replica, previous, &blocks).await.map(|()| blocks.len() as u64))
+}
+
+/// Brings blocks of the archive to a replica, the head among them.
+async fn deliver(
+    reader: &ChainReader,
+    name: &ChainName,
+    replica: &NamedReplica,
+    previous: Option<Cid>,
+    blocks: &[Cid],
+) -> Result<(), ReplicaError> {
+    let (root, head) = (reader.root(), reader.head());
+    let delivery = Delivery { name, root, head, previous, blocks, read: &|cid| reader.archived(cid) };
+    replica.replica.deliver(&delivery).await
 }
 
 /// How many replicas answer and let us in.
@@ -281,15 +286,7 @@ async fn look_into(
         lacking.push(head);
     }
     let previous = known.filter(|known| *known != head);
-    let delivery = Delivery {
-        name,
-        root: reader.root(),
-        head,
-        previous,
-        blocks: &lacking,
-        read: &|cid| reader.archived(cid),
-    };
-    replica.replica.deliver(&delivery).await?;
+    deliver(reader, name, replica, previous, &lacking).await?;
     look.repaired = lacking.len() as u64;
     look.holding = Some(replica.replica.holding(&head).await?);
     look.missing = look.missing.map(|_| 0);

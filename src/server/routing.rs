@@ -14,7 +14,7 @@ use super::gateway::AnyCid;
 use super::site::Site;
 use crate::codec::ipns::decode_record;
 use crate::crypto::Digest;
-use crate::model::IpnsName;
+use crate::model::{IpnsName, in_base};
 
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
@@ -92,27 +92,11 @@ fn peer_id(announce: &[String]) -> String {
     }
     let mut bytes = vec![0x12, 32];
     bytes.extend(Digest::of(text.as_bytes()).0);
-    base58(&bytes)
+    in_base(&bytes, BASE58)
 }
 
-/// Base58 as Bitcoin and IPFS write it, of bytes that do not begin with zero.
-fn base58(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-    let mut digits: Vec<u8> = Vec::new();
-    for byte in bytes {
-        let mut carry = u32::from(*byte);
-        for digit in &mut digits {
-            carry += u32::from(*digit) << 8;
-            *digit = (carry % 58) as u8;
-            carry /= 58;
-        }
-        while carry > 0 {
-            digits.push((carry % 58) as u8);
-            carry /= 58;
-        }
-    }
-    digits.iter().rev().map(|digit| char::from(DIGITS[usize::from(*digit)])).collect()
-}
+/// Digits of base58, as Bitcoin and IPFS write it.
+const BASE58: &[u8] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
 #[cfg(test)]
 mod tests {
@@ -121,7 +105,7 @@ mod tests {
     #[test]
     fn base58_is_what_ipfs_writes() {
         let cid: cid::Cid = "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n".parse().unwrap();
-        assert_eq!(base58(&cid.hash().to_bytes()), "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n");
+        assert_eq!(in_base(&cid.hash().to_bytes(), BASE58), "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n");
         assert!(peer_id(&["/ip4/127.0.0.1/tcp/1/http".to_owned()]).starts_with("Qm"));
     }
 }
