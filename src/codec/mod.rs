@@ -5,6 +5,7 @@ pub mod dag_cbor;
 pub mod dsse;
 pub mod ipns;
 pub mod json;
+pub mod links;
 pub mod note;
 pub mod statement;
 pub mod tiles;

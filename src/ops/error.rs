@@ -122,6 +122,8 @@ pub enum BlockError {
     Statement(#[from] StatementError),
     #[error(transparent)]
     UnixFs(#[from] crate::codec::unixfs::UnixFsError),
+    #[error(transparent)]
+    Links(#[from] crate::codec::links::LinksError),
     #[error("it has more than {0} bytes")]
     TooLarge(u64),
 }

@@ -6,10 +6,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::error::BlockError;
 use super::{ChainReader, OpsError, Progress};
-use crate::codec::dag_cbor::{decode_entries_node, decode_head, decode_manifest, is_entries_node};
-use crate::codec::unixfs::{decode_directory, decode_file_node};
+use crate::codec::links::links;
 use crate::model::{Cid, Codec};
 use crate::store::{CarWriter, Existing};
 
@@ -62,33 +60,9 @@ pub fn walk(reader: &ChainReader, head: Cid, visit: &mut Visit<'_>) -> Result<()
         }
         let bytes = reader.block("block", &cid)?;
         visit(&cid, &bytes)?;
-        let mut links = links_of(&cid, &bytes, head)?;
-        links.reverse();
-        pending.extend(links);
+        let below = links(&cid, &bytes);
+        let below = below.map_err(|error| OpsError::Block { what: "block", cid, source: error.into() })?;
+        pending.extend(below.into_iter().rev());
     }
     Ok(())
-}
-
-/// The links of a block, in the order in which its canonical form has them.
-fn links_of(cid: &Cid, bytes: &[u8], head: Cid) -> Result<Vec<Cid>, OpsError> {
-    let refuse = |what, source: BlockError| OpsError::Block { what, cid: *cid, source };
-    match cid.codec() {
-        Codec::Raw => Ok(Vec::new()),
-        Codec::DagPb => match decode_directory(bytes) {
-            Ok(links) => Ok(links.into_iter().map(|link| link.cid).collect()),
-            Err(_) => decode_file_node(bytes).map_err(|error| refuse("file", error.into())),
-        },
-        Codec::DagCbor if *cid == head => {
-            let head = decode_head(bytes).map_err(|error| refuse("head", error.into()))?;
-            // The newest manifest is the last of the entries.
-            Ok(vec![head.tlog, head.entries])
-        }
-        Codec::DagCbor if is_entries_node(bytes) => {
-            decode_entries_node(bytes).map_err(|error| refuse("entries node", error.into()))
-        }
-        Codec::DagCbor => {
-            let manifest = decode_manifest(bytes).map_err(|error| refuse("manifest", error.into()))?;
-            Ok(std::iter::once(manifest.log).chain(manifest.files.iter().map(|file| file.cid)).collect())
-        }
-    }
 }

@@ -13,8 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use super::shelf::Found;
 use super::site::Site;
 use crate::codec::car::{encode_header, push_frame};
-use crate::codec::dag_cbor::{decode_entries_node, decode_head, decode_manifest, is_entries_node};
-use crate::codec::unixfs::{decode_directory, decode_file_node};
+use crate::codec::dag_cbor::is_entries_node;
+use crate::codec::links::{LinksError, links};
+use crate::codec::unixfs::decode_file_node;
 use crate::model::{Cid, Codec};
 use crate::store::{Archive, ArchiveError};
 
@@ -57,7 +58,7 @@ pub fn stream(site: &Arc<Site>, root: Cid, found: Found, scope: Scope, permit: O
     let site = Arc::clone(site);
     // A thread of its own: it waits for the client, who may be slow.
     tokio::task::spawn_blocking(move || {
-        let walk = Walk { archive: found.archive, scope, seen: HashSet::new(), newest: None };
+        let walk = Walk { archive: found.archive, scope, seen: HashSet::new() };
         let mut out = Output { chunk: encode_header(&root), sender };
         match walk.run(root, found.bytes, &mut out).and_then(|()| out.flush()) {
             Ok(()) | Err(Cut::Gone) => {}
@@ -93,8 +94,8 @@ enum Cut {
 enum BlockError {
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    #[error("block {0} is not as its codec says")]
-    Malformed(Cid),
+    #[error("block {0} is not as its codec says: {1}")]
+    Malformed(Cid, LinksError),
 }
 
 /// Gathers bytes and hands them over.
@@ -124,8 +125,6 @@ struct Walk {
     /// What has been sent and may be linked to once more: half a digest each. Manifests and logs are not here: they
     /// stand below one node each, and nothing below them leads back.
     seen: HashSet<u128>,
-    /// The manifest that the head links to beside the tree that has it.
-    newest: Option<Cid>,
 }
 
 impl Walk {
@@ -135,7 +134,7 @@ impl Walk {
         while let Some((cid, bytes)) = next.take() {
             let links = self.links(&cid, &bytes)?;
             // A node may be shared, and so is known only now.
-            let shared = cid.codec() != Codec::DagCbor || is_entries_node(&bytes) || self.newest == Some(cid);
+            let shared = cid.codec() != Codec::DagCbor || is_entries_node(&bytes);
             if !shared || self.first(&cid) {
                 out.put(&cid, &bytes)?;
                 pending.extend(links.into_iter().rev());
@@ -158,26 +157,11 @@ impl Walk {
     }
 
     /// The links of a block that are to be followed.
-    fn links(&mut self, cid: &Cid, bytes: &[u8]) -> Result<Vec<Cid>, BlockError> {
-        let malformed = || BlockError::Malformed(*cid);
-        match (cid.codec(), self.scope) {
-            (Codec::Raw, _) | (_, Scope::Block) | (Codec::DagCbor, Scope::Entity) => Ok(Vec::new()),
-            (Codec::DagPb, Scope::Entity) => Ok(decode_file_node(bytes).unwrap_or_default()),
-            (Codec::DagPb, Scope::All) => match decode_directory(bytes) {
-                Ok(links) => Ok(links.into_iter().map(|link| link.cid).collect()),
-                Err(_) => decode_file_node(bytes).map_err(|_| malformed()),
-            },
-            (Codec::DagCbor, Scope::All) if is_entries_node(bytes) => {
-                decode_entries_node(bytes).map_err(|_| malformed())
-            }
-            (Codec::DagCbor, Scope::All) => {
-                if let Ok(head) = decode_head(bytes) {
-                    self.newest = Some(head.manifest);
-                    return Ok(vec![head.tlog, head.entries, head.manifest]);
-                }
-                let manifest = decode_manifest(bytes).map_err(|_| malformed())?;
-                Ok(std::iter::once(manifest.log).chain(manifest.files.iter().map(|file| file.cid)).collect())
-            }
+    fn links(&self, cid: &Cid, bytes: &[u8]) -> Result<Vec<Cid>, BlockError> {
+        match (self.scope, cid.codec()) {
+            (Scope::All, _) => links(cid, bytes).map_err(|error| BlockError::Malformed(*cid, error)),
+            (Scope::Entity, Codec::DagPb) => Ok(decode_file_node(bytes).unwrap_or_default()),
+            (Scope::Entity | Scope::Block, _) => Ok(Vec::new()),
         }
     }
 }

@@ -118,6 +118,7 @@ fn multiaddress(address: SocketAddr) -> String {
 fn routes(site: &Arc<Site>) -> Router {
     Router::new()
         .route("/ipfs/{cid}", get(gateway::get))
+        .route("/ipns/{name}", get(routing::ipns_record))
         .route("/log/{*path}", get(log::own))
         .route("/logs/{name}/{*path}", get(log::named))
         .route("/routing/v1/providers/{cid}", get(routing::providers))

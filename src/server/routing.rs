@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
 use axum::http::header::{ETAG, HeaderMap, VARY};
 use axum::response::Response;
 use serde_json::json;
@@ -81,6 +82,25 @@ pub async fn ipns(
     set_text(&mut answer, ETAG, &tag);
     set(&mut answer, VARY, "Accept");
     Ok(if known { not_modified(answer) } else { answer })
+}
+
+/// The same as gateways have it: the record itself, and not what the name leads to.
+pub async fn ipns_record(
+    site: State<Arc<Site>>,
+    name: Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let query = query.unwrap_or_default();
+    let format = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "format");
+    let asked = match format {
+        Some((_, format)) => format == "ipns-record",
+        None => accepted(&headers, |media| (media.name == RECORD).then_some(())).is_some(),
+    };
+    if !asked {
+        return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, "offered is `?format=ipns-record`"));
+    }
+    ipns(site, name, headers).await
 }
 
 /// A name that clients can tell this server by: the form of a peer's identity, over where it is. No key stands

@@ -338,7 +338,7 @@ fn what_is_not_here_or_not_offered_is_refused() {
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "NONSENSE"] {
         server.ask(method, &format!("{path}?format=raw"), &[]).is(405);
     }
-    for path in ["/", "/ipfs", "/ipfs/", "/ipns/x", "/log", "/api/v0/id", "/index.html"] {
+    for path in ["/", "/ipfs", "/ipfs/", "/log", "/api/v0/id", "/index.html"] {
         server.get(path).is(404);
     }
 }
@@ -568,6 +568,15 @@ fn a_signed_name_is_given_to_who_asks_for_it() {
     assert_eq!(answer.header("cache-control"), "no-cache");
     let known = [("If-None-Match", answer.header("etag"))];
     assert_eq!(server.ask("GET", &path, &known).status, 304);
+    // As gateways have it: the record, and not what the name leads to.
+    let gateway = path.replace("/routing/v1", "");
+    let answer = server.get(&format!("{gateway}?format=ipns-record"));
+    assert_eq!(answer.is(200).body, record);
+    assert_eq!(server.ask("GET", &gateway, &[("Accept", "application/vnd.ipfs.ipns-record")]).body, record);
+    server.get(&gateway).is(406);
+    server.get(&format!("{gateway}?format=car")).is(406);
+    server.get(&format!("/ipns/{name}?format=ipns-record")).is(404);
+    server.get("/ipns/demo?format=ipns-record").is(400);
     // Another name, and no name.
     server.get(&format!("/routing/v1/ipns/{name}")).is(404);
     for text in ["demo", "..%2f..%2fetc%2fpasswd", "%2fipns%2fk51", "bafkqaaa", &"k".repeat(2000)] {
