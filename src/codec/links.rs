@@ -47,8 +47,12 @@ mod tests {
         let file = Cid::of(Codec::Raw, b"file");
         let manifest = Cid::of(Codec::DagCbor, b"manifest");
         let entries = encode_entries_node(&[manifest]);
-        let head =
-            Head { entries: Cid::of(Codec::DagCbor, &entries), tlog: Cid::of(Codec::DagPb, b""), manifest };
+        let head = Head {
+            entries: Cid::of(Codec::DagCbor, &entries),
+            tlog: Cid::of(Codec::DagPb, b""),
+            manifest,
+            timestamps: vec![],
+        };
         let of = |codec, bytes: &[u8]| links(&Cid::of(codec, bytes), bytes);
         assert_eq!(of(Codec::DagCbor, &encode_head(&head)), Ok(vec![head.tlog, head.entries]));
         assert_eq!(of(Codec::DagCbor, &entries), Ok(vec![manifest]));
