@@ -24,6 +24,7 @@ mod replay;
 mod replicas;
 mod restored;
 mod rollback;
+mod secured;
 mod serve;
 mod server_faults;
 mod servers;

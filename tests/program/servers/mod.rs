@@ -11,6 +11,7 @@ mod mariadb;
 mod postgres;
 mod process;
 mod proxy;
+mod tls;
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -31,6 +32,7 @@ pub use postgres::Postgres;
 use process::{Home, Process};
 pub use process::{LIMIT, poll};
 pub use proxy::{Act, Proxy};
+pub use tls::Tls;
 
 /// A user of a server.
 #[derive(Clone)]
