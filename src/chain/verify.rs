@@ -141,10 +141,22 @@ impl Verifier {
         wants
     }
 
-    /// Whether a block is wanted now.
+    /// Whether a block is wanted now: by one of the entries that may be open.
     #[must_use]
     pub fn is_wanted(&self, cid: &Cid) -> bool {
-        if self.started { self.items.iter().any(|item| item.wants_block(cid)) } else { *cid == self.root }
+        if self.started { self.wanted_by(cid).is_some() } else { *cid == self.root }
+    }
+
+    fn wanted_by(&self, cid: &Cid) -> Option<usize> {
+        self.items.iter().take(OPEN_ENTRIES).position(|item| item.wants_block(cid))
+    }
+
+    /// What was found in the entries whose verdicts are in.
+    #[must_use]
+    pub fn findings_so_far(mut self) -> Vec<Finding> {
+        let mut findings = self.story.findings;
+        findings.append(&mut self.findings);
+        findings
     }
 
     /// Entries that were taken up so far, and how many there are if the head is right.
@@ -166,7 +178,7 @@ impl Verifier {
             }
             return;
         }
-        let Some(position) = self.items.iter().position(|item| item.wants_block(cid)) else { return };
+        let Some(position) = self.wanted_by(cid) else { return };
         if let Item::Entry(entry) = &mut self.items[position] {
             entry.feed(cid, fetched);
         } else if let Some(item) = self.items.remove(position) {

@@ -11,6 +11,9 @@ use crate::scripts::FolderError;
 use crate::server::ServeError;
 use crate::store::{ArchiveError, ReadError, WriteError};
 
+/// Findings that are shown with an error.
+const FOUND: usize = 10;
+
 /// An error that ends a command.
 #[derive(Debug)]
 pub struct CliError {
@@ -108,8 +111,11 @@ impl From<OpsError> for CliError {
         };
         let hint = hint(&error);
         let mut shown = Self::new(exit, error.to_string()).caused_by(&error);
-        if let OpsError::OutOfReach { faults, .. } = error {
+        if let OpsError::OutOfReach { faults, found, .. } = error {
             shown.causes.extend(faults);
+            let more = found.len().saturating_sub(FOUND);
+            shown.causes.extend(found.iter().take(FOUND).map(|finding| format!("found before: {finding}")));
+            shown.causes.extend((more > 0).then(|| format!("{more} more were found before")));
         }
         shown.hint = hint;
         shown

@@ -59,7 +59,13 @@ impl ChainReader {
     /// The archives in `directory` that can be opened.
     #[must_use]
     pub fn all(directory: &Path) -> Vec<Self> {
-        archives(directory).filter_map(|name| Self::open(directory, &name).ok()).collect()
+        Self::each(directory).into_iter().filter_map(Result::ok).collect()
+    }
+
+    /// The archives in `directory`, and why others cannot be opened.
+    #[must_use]
+    pub fn each(directory: &Path) -> Vec<Result<Self, OpsError>> {
+        archives(directory).map(|name| Self::open(directory, &name)).collect()
     }
 
     /// The head.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::KeyUnavailable;
 use super::plan::Problem;
-use crate::chain::{AppendError, RestoreError};
+use crate::chain::{AppendError, Finding, RestoreError};
 use crate::codec::dag_cbor::DagCborError;
 use crate::codec::dsse::EnvelopeError;
 use crate::codec::statement::StatementError;
@@ -95,11 +95,13 @@ pub enum OpsError {
     ImportNoHead { path: PathBuf },
     #[error("{} has {found} entries and the archive already has {present}", path.display())]
     ImportOlder { path: PathBuf, found: u64, present: u64 },
-    #[error("block {cid} could not be looked for: no source is left that answers")]
+    #[error("block {cid} is not at hand, and not every source that may have it answers")]
     OutOfReach {
         cid: Cid,
         /// What each source did wrong.
         faults: Vec<String>,
+        /// What was found in the blocks before.
+        found: Vec<Finding>,
     },
     #[error("block {0} is at none of the sources")]
     Nowhere(Cid),

@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use self::asked::{Asked, Looked};
-use self::shelf::Shelf;
+use self::shelf::{Shelf, Shelved};
 pub use self::spool::{Kept, Spool};
 use super::checking::Checking;
 use super::{ChainReader, OpsError, Progress};
@@ -77,8 +77,8 @@ pub struct Verified {
 /// Verifies from `root`. What the verifier takes goes to `spool` too.
 ///
 /// # Errors
-/// [`OpsError::OutOfReach`] when a block could not be looked for, since no source is left that answers. A block
-/// that all sources answer for and none has is a finding.
+/// [`OpsError::OutOfReach`] when nobody has a block and a source that may have it does not answer. A block that all
+/// sources answer for and none has is a finding.
 pub async fn verify_from(
     places: &Places<'_>,
     root: Cid,
@@ -104,9 +104,15 @@ pub async fn verify_from(
         spool,
         progress,
     };
-    driver.run().await?;
+    let ended = driver.run().await;
     let Driver { mut verifier, checking, here, .. } = driver;
     checking.finish(&mut verifier);
+    if let Err(mut error) = ended {
+        if let OpsError::OutOfReach { found, .. } = &mut error {
+            *found = verifier.findings_so_far();
+        }
+        return Err(error);
+    }
     let mut sources = here.states(places.archives);
     sources.extend(asked.iter().map(Asked::state));
     Ok(Verified { report: verifier.finish(), sources })
@@ -135,7 +141,7 @@ fn out_of_reach(asked: &[Asked<'_>], cid: &Cid) -> OpsError {
         let state = asked.state();
         Some(format!("{}: {}", state.name, state.fault?))
     };
-    OpsError::OutOfReach { cid: *cid, faults: asked.iter().filter_map(fault).collect() }
+    OpsError::OutOfReach { cid: *cid, faults: asked.iter().filter_map(fault).collect(), found: Vec::new() }
 }
 
 /// What the archives on this machine gave.
@@ -214,8 +220,8 @@ impl Driver<'_, '_> {
                     self.verifier.feed(&cid, Fetched::Missing);
                     self.checking.check(&mut self.verifier);
                     self.given += 1;
-                } else if let Some(bytes) = self.shelf.get(&cid) {
-                    self.give(&cid, bytes)?;
+                } else if let Some(shelved) = self.shelf.get(&cid) {
+                    self.give_shelved(&cid, shelved)?;
                 } else if !self.not_here.contains(&cid) {
                     match self.archived(&cid) {
                         Some(bytes) => self.give_archived(&cid, bytes)?,
@@ -263,9 +269,17 @@ impl Driver<'_, '_> {
         }
         // Entries share files, and a CAR has each block once.
         if cid.codec() != Codec::DagCbor && bytes.len() <= SHARED {
-            self.shelf.put(*cid, bytes);
+            self.shelf.put(*cid, bytes, true);
         }
         Ok(())
+    }
+
+    /// What came before it was wanted is fetched from now on.
+    fn give_shelved(&mut self, cid: &Cid, shelved: Shelved) -> Result<(), OpsError> {
+        match shelved.given {
+            true => self.give(cid, shelved.bytes),
+            false => self.give_fetched(cid, shelved.bytes),
+        }
     }
 
     fn give_fetched(&mut self, cid: &Cid, bytes: Vec<u8>) -> Result<(), OpsError> {
@@ -364,13 +378,13 @@ impl Driver<'_, '_> {
             asked.thank(size);
             self.give_fetched(&cid, bytes)?;
             while let Some(cid) = self.verifier.want()
-                && let Some(bytes) = self.shelf.get(&cid)
+                && let Some(shelved) = self.shelf.get(&cid)
             {
-                watch.reuse_block(bytes.len() as u64);
-                self.give_fetched(&cid, bytes)?;
+                watch.reuse_block(shelved.bytes.len() as u64);
+                self.give_shelved(&cid, shelved)?;
             }
         } else {
-            self.shelf.put(cid, bytes);
+            self.shelf.put(cid, bytes, false);
             watch.doubt_block(size);
         }
         watch.judge()?;

@@ -17,8 +17,6 @@ use crate::store::{Archive, ArchiveError};
 
 /// Levels of the entries tree.
 const DEPTH: usize = 8;
-/// A spool that was not written to for so long is nobody's.
-const LEFT: Duration = Duration::from_secs(7200);
 
 /// What to follow, and how.
 pub struct Followed<'a> {
@@ -87,7 +85,6 @@ pub async fn mirror(
         done: "made",
         source,
     })?;
-    Spool::sweep(directory, LEFT);
     let mut spool = Spool::create(directory, &head, Kept::New)?;
     let places = Places { archives: &archives, sources, patience };
     let verified = verify_from(&places, head, options, threads, Some(&mut spool), progress).await?;

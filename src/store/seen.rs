@@ -9,6 +9,8 @@ use crate::model::{Cid, Remembered};
 
 /// Larger files are not ours.
 const LIMIT: u64 = 4096;
+/// Locked by whoever writes. No CID is called so.
+const LOCK: &str = "lock";
 
 /// The folder.
 pub struct Seen {
@@ -65,10 +67,21 @@ impl Seen {
     /// # Errors
     /// Those of the file system, and of [`Self::all`].
     pub fn remember(&self, head: &Remembered) -> io::Result<()> {
-        if self.of(&head.chain)?.is_some_and(|known| known == *head || known.seq > head.seq) {
+        let is_known = || {
+            Ok::<_, io::Error>(
+                self.of(&head.chain)?.is_some_and(|known| known == *head || known.seq > head.seq),
+            )
+        };
+        if is_known()? {
             return Ok(());
         }
         durable::create_directory(&self.directory)?;
+        // Of two that remember at once, the second one sees what the first one wrote.
+        let lock = fs::File::create(self.directory.join(LOCK))?;
+        lock.lock()?;
+        if is_known()? {
+            return Ok(());
+        }
         let mut text = serde_json::to_vec_pretty(head).map_err(io::Error::other)?;
         text.push(b'\n');
         durable::replace(&self.directory.join(head.chain.to_string()), &text)

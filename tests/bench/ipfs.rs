@@ -90,7 +90,7 @@ fn push(runtime: &Runtime, directory: &Path, chain: &Chain, replicas: &[NamedRep
 }
 
 fn pinned(kubo: &Kubo, head: &str) -> bool {
-    kubo.run(&["pin", "ls", "--type=recursive", "--quiet"]).lines().eq([head])
+    kubo.run(&["pin", "ls", "--type=recursive", "--quiet"]).lines().any(|pinned| pinned == head)
 }
 
 /// Seconds, and the CAR file or what Kubo said.

@@ -164,10 +164,74 @@ fn a_block_that_nobody_has_is_a_finding_and_a_source_that_is_not_there_is_none()
     );
     // Port 1 refuses.
     let run = machine.ends(3, ["verify", &head, "--from", "http://127.0.0.1:1"]);
-    run.says(&["no source is left that answers", "http://127.0.0.1:1: it cannot be reached", "--from URL"]);
+    run.says(&["not every source", "http://127.0.0.1:1: it cannot be reached", "--from URL"]);
+    // Who does not answer may have it: that is no finding.
+    let run = machine.ends(3, ["verify", &head, "--from", &proxy.url(), "--from", "http://127.0.0.1:1"]);
+    run.says(&[&manifest, "not every source", "http://127.0.0.1:1: it cannot be reached"]);
     machine.ends(2, ["verify", &head, "--from", "http://198.51.100.1"]).says(&["plain `http:`"]);
     machine.ends(2, ["verify", &head, "--from", "https://a:b@example.org"]).says(&["user or password"]);
     machine.ends(2, ["verify", "out.car", "--from", "https://example.org"]).says(&["this is none"]);
+}
+
+/// What was found before a block is out of reach is told with it.
+#[test]
+fn findings_are_not_lost_when_a_block_is_out_of_reach() {
+    let (project, kubo, machine) = (Project::applied(), Kubo::start(), machine());
+    let other = Project::with(&THREE[..2]);
+    let head = publish(&project, &kubo);
+    let newest = project.log()[3]["manifest"].as_str().unwrap().to_owned();
+    let proxy = GatewayProxy::to(&kubo.gateway_url(), Fault::Lacks(newest));
+    let anchor = other.log()[0]["manifest"].as_str().unwrap().to_owned();
+    let dead = "http://127.0.0.1:1";
+    let remembered = machine.path("state/greffe/seen");
+    fs::create_dir_all(&remembered).unwrap();
+    // A memory of another second entry.
+    let chain = project.log()[0]["manifest"].as_str().unwrap().to_owned();
+    let memory = serde_json::json!({ "chain": chain, "seq": 1, "manifest": anchor, "head": anchor });
+    fs::write(remembered.join(&chain), memory.to_string()).unwrap();
+    let run = machine.ends(3, ["verify", &head, "--from", &proxy.url(), "--from", dead]);
+    run.says(&["found before: entry 1: forked"]);
+}
+
+/// A CAR may come in any order; what is fetched once more later is the same.
+#[test]
+fn a_car_whose_blocks_come_backward_is_mirrored_and_replayed() {
+    let (project, kubo, machine) = (applied_with(40), Kubo::start(), machine());
+    let head = publish(&project, &kubo);
+    let proxy = GatewayProxy::to(&kubo.gateway_url(), Fault::BackwardCars);
+    let object = machine.json(&["verify", &head, "--from", &proxy.url(), "--replay"]);
+    assert_eq!(object["established"]["replayed"], true, "{object:#}");
+    assert_eq!(machine.json(&["mirror", &head, "--from", &proxy.url()])["newEntries"], 41);
+    machine.ok(["verify", &head, "--name", "demo"]);
+}
+
+#[test]
+fn an_archive_here_that_is_damaged_is_told() {
+    let project = Project::applied();
+    let copy = project.copy();
+    let from = format!("archive:{}", copy.path("archive").display());
+    let head = project.head();
+    let mut bytes = project.read("archive/demo.car");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    project.write("archive/demo.car", &bytes);
+    project.ends(1, ["verify", &head]);
+    // The chain can be verified, from elsewhere.
+    let run = project.ok(["verify", &head, "--from", &from, "--quiet"]);
+    run.prints(&["verified: demo", "from        archive"]);
+    assert!(
+        run.stdout.lines().any(|line| line.contains("archive (") && line.contains("other bytes")),
+        "{run:#?}"
+    );
+    project.write("archive/demo.car", "no archive at all");
+    let object = project.json(&["verify", &head, "--from", &from]);
+    let here = &object["sources"][0];
+    assert_eq!(
+        (here["name"].as_str(), here["dropped"].as_bool()),
+        (Some("archive"), Some(true)),
+        "{object:#}"
+    );
+    assert!(here["fault"].is_string(), "{object:#}");
 }
 
 #[test]

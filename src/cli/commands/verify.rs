@@ -19,6 +19,7 @@ use crate::ops::fetch::{Kept, Places, SourceState, Spool, Verified, verify_from}
 use crate::ops::replay::{add_live, add_replay, may_run};
 use crate::ops::source::Source;
 use crate::ops::{ChainReader, OpsError, Progress};
+use crate::store::ArchiveError;
 
 /// Verify a chain from its CID, or from a CAR file
 ///
@@ -150,16 +151,32 @@ fn elsewhere(settings: &Settings, arguments: &Verify, target: &str) -> Result<Op
         return Ok(Some(root));
     }
     let here = |reader: &ChainReader| reader.archive().contains(&root).is_ok_and(|held| held);
-    Ok((!settings.replicas.is_empty() && !archives(settings).iter().any(here)).then_some(root))
+    Ok((!settings.replicas.is_empty() && !archives(settings).0.iter().any(here)).then_some(root))
 }
 
-/// The archives whose blocks count: the one of the settings, else all in the folder.
-fn archives(settings: &Settings) -> Vec<ChainReader> {
+/// The archives whose blocks count: the one of the settings, else all in the folder; and what keeps others from it.
+fn archives(settings: &Settings) -> (Vec<ChainReader>, Vec<SourceState>) {
     let directory = &settings.archive_directory;
-    match &settings.name {
-        Some(name) => ChainReader::open(directory, name).into_iter().collect(),
-        None => ChainReader::all(directory),
+    let opened = match &settings.name {
+        Some(name) => vec![ChainReader::open(directory, name)],
+        None => ChainReader::each(directory),
+    };
+    let (mut readers, mut failures) = (Vec::new(), Vec::new());
+    for opened in opened {
+        match opened {
+            Ok(reader) => readers.push(reader),
+            Err(OpsError::Archive(ArchiveError::NotFound { .. })) => {}
+            Err(error) => failures.push(SourceState {
+                name: "archive".to_owned(),
+                url: directory.display().to_string(),
+                blocks: 0,
+                bytes: 0,
+                fault: Some(error.to_string()),
+                dropped: true,
+            }),
+        }
     }
+    (readers, failures)
 }
 
 fn fetch(
@@ -171,10 +188,12 @@ fn fetch(
     spool: Option<&mut Spool>,
     progress: &mut Progress<'_>,
 ) -> Result<Verified, CliError> {
-    let (archives, sources) = (archives(settings), arguments.sources.open(settings)?);
+    let ((archives, mut failures), sources) = (archives(settings), arguments.sources.open(settings)?);
     let patience = arguments.sources.patience()?;
     let places = Places { archives: &archives, sources: &sources, patience };
-    Ok(block_on(verify_from(&places, root, options, threads, spool, progress))??)
+    let mut verified = block_on(verify_from(&places, root, options, threads, spool, progress))??;
+    failures.append(&mut verified.sources);
+    Ok(Verified { sources: failures, ..verified })
 }
 
 /// As many threads as were asked for, else as there are cores.
@@ -236,8 +255,9 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     if report.sealed > 0 {
         writeln!(out, "  sealed      {} files, not opened", report.sealed)?;
     }
-    for source in shown.sources.iter().filter(|source| source.blocks > 0) {
-        writeln!(out, "  from        {} ({} blocks)", Clean(&source.name), source.blocks)?;
+    for source in shown.sources.iter().filter(|source| source.blocks > 0 || source.fault.is_some()) {
+        let fault = source.fault.as_ref().map(|fault| format!(": {fault}")).unwrap_or_default();
+        writeln!(out, "  from        {} ({} blocks){}", Clean(&source.name), source.blocks, Clean(&fault))?;
     }
     if !report.findings.is_empty() {
         writeln!(out, "{} finding(s):", report.findings.len())?;

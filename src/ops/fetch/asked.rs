@@ -26,6 +26,8 @@ struct State {
     bytes: u64,
     strikes: u32,
     dropped: bool,
+    /// Gives no blocks at all.
+    mute: bool,
     fault: Option<String>,
 }
 
@@ -33,9 +35,9 @@ struct State {
 pub(super) enum Looked {
     /// Hashed.
     Found(Vec<u8>),
-    /// Every source that still answers says that it has it not.
+    /// Every source says that it has it not.
     Missing,
-    /// No source is left that would say.
+    /// No source that is left has it, and one that may have it does not answer.
     Unknown,
 }
 
@@ -46,6 +48,10 @@ impl<'a> Asked<'a> {
 
     pub(super) fn is_in_use(&self) -> bool {
         !self.state.borrow().dropped
+    }
+
+    fn is_mute(&self) -> bool {
+        self.state.borrow().mute
     }
 
     /// To be taken before a request, and handed to [`Self::blame`] when it fails.
@@ -66,6 +72,7 @@ impl<'a> Asked<'a> {
         // Those that give no blocks at all are no worse for it.
         if matches!(error, RemoteError::Unsupported(_)) {
             state.dropped = true;
+            state.mute = true;
             return;
         }
         if !state.dropped {
@@ -124,7 +131,10 @@ pub(super) async fn look(all: &[Asked<'_>], cid: &Cid, limit: Duration) -> Looke
         }
         let left = all.iter().zip(&absent).any(|(asked, absent)| !absent && asked.is_in_use());
         if !left {
-            return if absent.contains(&true) { Looked::Missing } else { Looked::Unknown };
+            let answered = all.iter().zip(&absent).filter(|(asked, _)| !asked.is_mute());
+            let answered: Vec<bool> = answered.map(|(_, absent)| *absent).collect();
+            let missing = !answered.is_empty() && !answered.contains(&false);
+            return if missing { Looked::Missing } else { Looked::Unknown };
         }
         sleep(pause).await;
         pause *= 2;

@@ -9,31 +9,40 @@ const ROOM: usize = 32 << 20;
 /// What a block costs beside its bytes.
 const OVERHEAD: usize = 128;
 
+/// A block of the shelf.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shelved {
+    pub(super) bytes: Vec<u8>,
+    /// Whether the verifier has had it.
+    pub(super) given: bool,
+}
+
 /// The oldest block goes first.
 #[derive(Default)]
 pub(super) struct Shelf {
-    blocks: HashMap<Cid, Vec<u8>>,
+    blocks: HashMap<Cid, Shelved>,
     order: VecDeque<Cid>,
     size: usize,
 }
 
 impl Shelf {
-    pub(super) fn put(&mut self, cid: Cid, bytes: Vec<u8>) {
+    pub(super) fn put(&mut self, cid: Cid, bytes: Vec<u8>, given: bool) {
         let size = bytes.len() + OVERHEAD;
-        if self.blocks.contains_key(&cid) {
+        if let Some(known) = self.blocks.get_mut(&cid) {
+            known.given |= given;
             return;
         }
-        self.blocks.insert(cid, bytes);
+        self.blocks.insert(cid, Shelved { bytes, given });
         self.order.push_back(cid);
         self.size += size;
         while self.size > ROOM
             && let Some(oldest) = self.order.pop_front()
         {
-            self.size -= self.blocks.remove(&oldest).map_or(0, |bytes| bytes.len() + OVERHEAD);
+            self.size -= self.blocks.remove(&oldest).map_or(0, |block| block.bytes.len() + OVERHEAD);
         }
     }
 
-    pub(super) fn get(&self, cid: &Cid) -> Option<Vec<u8>> {
+    pub(super) fn get(&self, cid: &Cid) -> Option<Shelved> {
         self.blocks.get(cid).cloned()
     }
 }
@@ -52,11 +61,11 @@ mod tests {
         };
         for n in 0..100 {
             let (cid, bytes) = block(n);
-            shelf.put(cid, bytes.clone());
-            shelf.put(cid, bytes);
+            shelf.put(cid, bytes.clone(), false);
+            shelf.put(cid, bytes, true);
             assert!(shelf.size <= ROOM && shelf.order.len() == shelf.blocks.len());
         }
-        assert!(shelf.get(&block(99).0).is_some());
+        assert!(shelf.get(&block(99).0).is_some_and(|block| block.given));
         assert!(shelf.get(&block(0).0).is_none());
     }
 }

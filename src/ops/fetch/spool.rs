@@ -23,12 +23,16 @@ pub struct Spool {
     kept: Kept,
 }
 
+/// A spool that was not written to for so long is nobody's.
+const LEFT: Duration = Duration::from_secs(7200);
+
 impl Spool {
-    /// Begins one in `folder`.
+    /// Begins one in `folder`, where those that were left behind go.
     ///
     /// # Errors
     /// [`OpsError::Write`].
     pub fn create(folder: &Path, root: &Cid, kept: Kept) -> Result<Self, OpsError> {
+        Self::sweep(folder, LEFT);
         let mut random = [0; 8];
         fill_random(&mut random);
         let path = folder.join(format!("greffe-{:016x}.fetched", u64::from_le_bytes(random)));
@@ -37,7 +41,7 @@ impl Spool {
     }
 
     /// Removes those that were left in `folder` by a process that was ended: nobody writes one for so long.
-    pub fn sweep(folder: &Path, longest: Duration) {
+    fn sweep(folder: &Path, longest: Duration) {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let ours =

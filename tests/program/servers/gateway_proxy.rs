@@ -35,6 +35,8 @@ pub enum Fault {
     ClosesInTheMiddle,
     /// Half of a CAR, as if that were all; blocks are sound.
     HalfCars,
+    /// The blocks of a CAR come in the opposite order.
+    BackwardCars,
     Fails,
 }
 
@@ -151,6 +153,7 @@ fn respond(client: &mut TcpStream, gateway: &str, path: &str, fault: &Fault) -> 
     match fault {
         Fault::FlipsAByte => *body.last_mut()? ^= 1,
         Fault::HalfCars if car => body.truncate(half),
+        Fault::BackwardCars if car => body = backward(&body)?,
         Fault::ClosesInTheMiddle | Fault::StallsInTheMiddle | Fault::Trickles => {
             let length = body.len();
             let head =
@@ -169,6 +172,21 @@ fn respond(client: &mut TcpStream, gateway: &str, path: &str, fault: &Fault) -> 
         _ => {}
     }
     send(client, status, kind, &body)
+}
+
+fn backward(car: &[u8]) -> Option<Vec<u8>> {
+    use greffe::codec::car::{decode_frame, decode_header};
+    let (_, mut at) = decode_header(car).ok()?;
+    let (header, mut frames) = (&car[..at], Vec::new());
+    while at < car.len() {
+        let frame = decode_frame(&car[at..]).ok()?;
+        let end = at + frame.prefix + frame.length;
+        frames.push(&car[at..end]);
+        at = end;
+    }
+    frames.push(header);
+    frames.reverse();
+    Some(frames.concat())
 }
 
 fn send(client: &mut TcpStream, status: u16, kind: &str, body: &[u8]) -> Option<()> {
