@@ -56,7 +56,8 @@ fn login(project: &mut Project, cluster: &Cluster) {
 }
 
 fn refused(run: &Run) {
-    assert!(run.stderr.contains("it refuses the authorization that it was given, or wants one"), "{run:#?}");
+    let said = format!("{}{}", run.stdout, run.stderr);
+    assert!(said.contains("it refuses the authorization that it was given, or wants one"), "{run:#?}");
 }
 
 #[test]
@@ -167,10 +168,6 @@ fn a_cluster_that_is_never_heard_keeps_the_head_before() {
         limit.store(stage, Ordering::SeqCst);
         project.ends(4, ["apply", "--replication-deadline", "2s"]);
         assert!(pins(&kubo).contains(&before), "{stage}");
-        assert!(
-            !project.ends(1, ["replicas", "--json", "--replication-deadline", "1s"]).stdout.is_empty()
-                || stage != 2
-        );
     }
     limit.store(0, Ordering::SeqCst);
     project.ok(["replicate"]);
@@ -284,10 +281,11 @@ fn origins_are_told_as_they_are_written() {
     let origin = format!("origins = [\"{}\"]", source.swarm_address());
     let Service { near, far, cluster: _cluster, project } = Service::start(&origin);
     // The chain comes to the origin by another way.
-    project.ends(4, ["apply", "--replication-deadline", "2s"]);
-    let car = project.path("out.car");
+    let written = String::from_utf8(project.read("greffe.toml")).unwrap();
+    project.write("plain.toml", written.split("\n[[replica]]").next().unwrap());
+    project.ok(["apply", "--config", "plain.toml"]);
     project.ok(["export", "--out", "out.car"]);
-    source.run(&["dag", "import", "--pin-roots=false", car.to_str().unwrap()]);
+    source.run(&["dag", "import", "--pin-roots=false", project.path("out.car").to_str().unwrap()]);
     project.ok(["replicate"]);
     assert!(far.run(&["swarm", "peers"]).contains(source.peer_id()));
     assert!(!far.run(&["swarm", "peers"]).contains(near.peer_id()));
