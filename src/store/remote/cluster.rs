@@ -1,8 +1,8 @@
 //! A replica on an IPFS Cluster, through its REST interface.
 //!
 //! New blocks go to the peers that have the head before, as CAR files that pin nothing; then the head is pinned
-//! there, and each of these peers walks it before it says that it keeps it. Blocks cannot be read back: what is known
-//! is what the cluster says.
+//! there as an update of that one, for which each of these peers looks at what differs; without one it walks all.
+//! Blocks cannot be read back: what is known is what the cluster says.
 //!
 //! A failure that comes after the first byte of an answer would stand in a trailer, so answers are asked for whole.
 
@@ -46,15 +46,15 @@ impl Cluster {
         Ok(Self { http: Http::direct(endpoint, authorization, patience)? })
     }
 
-    /// The peers that a pin was given to; none where all peers have it, or there is no such pin.
-    async fn allocations(&self, cid: &Cid) -> Result<Vec<String>, RemoteError> {
+    /// The peers that a pin was given to, of which there are none where all have it; `None` when there is no such pin.
+    async fn allocations(&self, cid: &Cid) -> Result<Option<Vec<String>>, RemoteError> {
         let Some(pin) = self.find::<Pin>(Method::GET, &format!("allocations/{cid}"), &[]).await? else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
         let named =
             |peer: &String| peer.len() <= 128 && peer.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let peers = pin.allocations.unwrap_or_default();
-        Ok(if peers.len() <= PEERS && peers.iter().all(named) { peers } else { Vec::new() })
+        Ok(Some(if peers.len() <= PEERS && peers.iter().all(named) { peers } else { Vec::new() }))
     }
 
     /// Brings blocks and pins nothing.
@@ -75,10 +75,12 @@ impl Cluster {
         Ok(())
     }
 
-    async fn pin(&self, delivery: &Delivery<'_>, peers: &str) -> Result<(), RemoteError> {
-        let (head, name) = (delivery.head, format!("greffe {}", delivery.name));
+    /// Pins the head. `from`: a pin that it comes after; its peers get the new one, and look at the difference alone.
+    async fn pin(&self, delivery: &Delivery<'_>, from: Option<&Cid>) -> Result<(), RemoteError> {
+        let (head, name, from) =
+            (delivery.head, format!("greffe {}", delivery.name), from.map(Cid::to_string));
         let mut query = vec![("mode", "recursive"), ("name", &*name)];
-        query.extend((!peers.is_empty()).then_some(("user-allocations", peers)));
+        query.extend(from.as_deref().map(|from| ("pin-update", from)));
         let pinned = self.find::<Pin>(Method::POST, &format!("pins/{head}"), &query).await?;
         if pinned.is_some_and(|pin| pin.cid.parse() == Ok(head) && pin.mode == "recursive") {
             return Ok(());
@@ -127,12 +129,14 @@ impl Cluster {
 impl Replica for Cluster {
     async fn deliver(&self, delivery: &Delivery<'_>) -> Result<(), ReplicaError> {
         let end = end_of_wait(self.http.patience());
-        let peers = match &delivery.previous {
-            Some(previous) => self.allocations(previous).await?.join(","),
-            None => String::new(),
-        };
+        let (mut from, mut peers) = (None, String::new());
+        if let Some(previous) = delivery.previous.as_ref().filter(|previous| **previous != delivery.head)
+            && let Some(allocated) = self.allocations(previous).await?
+        {
+            (from, peers) = (Some(previous), allocated.join(","));
+        }
         self.add(delivery, &peers).await?;
-        self.pin(delivery, &peers).await?;
+        self.pin(delivery, from).await?;
         until_kept(end, async || Ok(self.status(&delivery.head).await?.promise())).await?;
         for before in delivery.before() {
             self.unpin(before).await?;

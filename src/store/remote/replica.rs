@@ -67,8 +67,9 @@ pub enum ReplicaError {
 /// - [`Replica::get`] asks this place alone, and hashes what it gives.
 ///
 /// A place that gives no blocks back ([`AnyReplica::gives_blocks`]) is believed where others are looked at: it says
-/// itself that it keeps the head and has all below, for which it walks the chain each time. A delivery that it is
-/// still at when time ends fails as [`RemoteError::Pending`]; it goes on with it, and the next delivery finds that.
+/// itself that it keeps the head and has all below. A service that fetches by itself walks the chain for that each
+/// time. A delivery that it is still at when time ends fails as [`RemoteError::Pending`]; it goes on with it, and the
+/// next delivery finds that.
 pub trait Replica {
     /// Brings blocks there and has the head kept.
     fn deliver(&self, delivery: &Delivery<'_>) -> impl Future<Output = Result<(), ReplicaError>>;
