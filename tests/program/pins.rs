@@ -1,8 +1,8 @@
 //! Replicas that pin by themselves: an IPFS Cluster, and a service with the Pinning Service API, which is the cluster's
 //! other interface.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
@@ -146,6 +146,32 @@ fn a_push_to_a_cluster_that_is_cut_is_made_again() {
     project.ok(["apply"]);
     assert!(adds.load(Ordering::SeqCst) > 3 && asked.load(Ordering::SeqCst) > 3);
     keeps_all(&project, &kubo);
+}
+
+#[test]
+fn the_peers_that_have_a_head_are_given_the_next_one() {
+    let kubo = Kubo::start();
+    let cluster = Cluster::start_that_chooses(&kubo);
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let seen = lines.clone();
+    let proxy = Proxy::start(&cluster.rest_url(), move |line| {
+        seen.lock().unwrap().push(line.to_owned());
+        Act::Pass
+    });
+    let project = project(&format!("cluster:{}", proxy.url()));
+    project.ok(["apply", "--to", "1"]);
+    let before = project.head();
+    project.ok(["apply"]);
+    keeps_all(&project, &kubo);
+    let peer = cluster.run(&["id"]).unwrap()["id"].as_str().unwrap().to_owned();
+    let lines = lines.lock().unwrap();
+    let count = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
+    assert_eq!((count("/add?"), count(&format!("user-allocations={peer}"))), (2, 1), "{lines:#?}");
+    assert_eq!(count(&format!("pin-update={before}")), 1, "{lines:#?}");
+    assert!(
+        lines.iter().all(|line| !line.starts_with("POST /add") || line.contains("no-pin=true")),
+        "{lines:#?}"
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //! replica is.
 //!
 //! Nothing that comes from there is believed: a block is hashed before it is used, and a pin counts once the
-//! blocks below it were read back, or else is told apart as what a service says. No bytes from there are read without a bound in size and time. Secrets go
-//! into request headers and nowhere else.
+//! blocks below it were read back. Services that give no blocks back are believed, and told apart. No bytes from
+//! there are read without a bound in size and time. Secrets go into request headers and nowhere else.
 
 mod cluster;
 mod copy;
