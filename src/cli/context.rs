@@ -17,7 +17,7 @@ use crate::crypto::{KeyTextError, PrivateKey, parse_private_key};
 use crate::database::{Access, Database, DatabaseError, Options, Scratch};
 use crate::model::{Actor, Engine};
 use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpsError, Project};
-use crate::store::remote::{AnyReplica, NamedReplica, Patience};
+use crate::store::remote::{AnyReplica, NamedReplica, Origins, Patience};
 
 /// What every command gets.
 pub struct Context {
@@ -187,7 +187,22 @@ pub fn replicas(settings: &Settings) -> Result<Vec<NamedReplica>, CliError> {
         let replica = AnyReplica::new(&url, authorization, patience);
         Ok(NamedReplica { name, url, replica: replica.map_err(|error| failed(error.to_string()))? })
     };
-    settings.replicas.iter().map(open).collect()
+    let open_all = || settings.replicas.iter().map(open).collect::<Result<Vec<_>, CliError>>();
+    let mut opened = open_all()?;
+    for (replica, written) in opened.iter_mut().zip(&settings.replicas) {
+        if !replica.replica.fetches() {
+            continue;
+        }
+        let origins = match &written.origins {
+            Some(origins) => Origins::Named(origins.clone()),
+            None => {
+                let others = open_all()?.into_iter();
+                Origins::Nodes(others.filter_map(|other| other.replica.into_kubo()).collect())
+            }
+        };
+        replica.replica.set_origins(origins);
+    }
+    Ok(opened)
 }
 
 /// The signing key, opened when it is needed.

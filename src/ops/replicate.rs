@@ -19,6 +19,9 @@ use crate::store::{Delivered, Deliveries};
 /// Blocks that are fetched from one replica at the same time.
 const FETCHES: usize = 32;
 
+/// Heads that a replica did not have in time are remembered, so many of them.
+const BEGUN: usize = 64;
+
 /// What came of one replica.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -70,7 +73,8 @@ pub fn known(
 }
 
 /// Brings the head to every replica that does not have it yet, to all at the same time, each for at most
-/// `deadline`. A replica that fails is no error.
+/// `deadline`; those that fetch by themselves come after the others, which they may fetch from. A replica that fails
+/// is no error.
 ///
 /// # Errors
 /// Those of the archive, and of the notes beside it.
@@ -84,29 +88,58 @@ pub async fn replicate(
     let head = reader.head();
     let mut deliveries = read_deliveries(reader, name)?;
     progress("replicating", 0, Some(replicas.len() as u64));
-    let work = replicas.iter().map(|replica| {
-        let before = deliveries.of(&replica.name, &replica.url.to_string());
-        async move {
-            let bringing = bring(reader, name, replica, before.head);
-            let outcome = match tokio::time::timeout(deadline, bringing).await {
-                Ok(outcome) => outcome?,
-                Err(_) => Err(RemoteError::TimedOut(deadline).into()),
-            };
-            let (after, blocks) = match outcome {
-                Ok(0) if before.head == Some(head) => (Delivered { failure: None, ..before }, 0),
-                Ok(blocks) => {
-                    (Delivered { head: Some(head), at: Some(now()), failure: None, ..before }, blocks)
-                }
-                Err(error) => (Delivered { failure: Some(said(&error)), ..before }, 0),
-            };
-            Ok::<_, OpsError>((replica, after, blocks))
+    let known = &deliveries;
+    let work = async |replica: &NamedReplica| {
+        let before = known.of(&replica.name, &replica.url.to_string());
+        let bringing = bring(reader, name, replica, &before);
+        let outcome = match tokio::time::timeout(deadline, bringing).await {
+            Ok(outcome) => outcome?,
+            Err(_) => Err(RemoteError::TimedOut(deadline).into()),
+        };
+        Ok::<_, OpsError>(noted(replica, before, head, outcome))
+    };
+    let (last, first): (Vec<_>, Vec<_>) =
+        replicas.iter().enumerate().partition(|(_, replica)| replica.replica.fetches());
+    let mut done = Vec::new();
+    for group in [first, last] {
+        let group = group.into_iter().map(async |(place, replica)| (place, replica, work(replica).await));
+        for (place, replica, outcome) in join_all(group).await {
+            let (after, blocks) = outcome?;
+            done.push((place, replica, after, blocks));
         }
-    });
-    let done = join_all(work).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let notes = done.iter().map(|(replica, after, _)| (replica.name.clone(), after.clone()));
+    }
+    done.sort_by_key(|(place, ..)| *place);
+    let notes = done.iter().map(|(_, replica, after, _)| (replica.name.clone(), after.clone()));
     deliveries.write(notes.collect()).map_err(|source| notes_error(reader, name, source))?;
-    let replicas = done.into_iter().map(|(replica, after, blocks)| state_of(replica, after, head, blocks));
+    let replicas = done.into_iter().map(|(_, replica, after, blocks)| state_of(replica, after, head, blocks));
     Ok(Replicated { head, replicas: replicas.collect() })
+}
+
+/// What is known of a replica after a delivery, and how many blocks it took.
+fn noted(
+    replica: &NamedReplica,
+    before: Delivered,
+    head: Cid,
+    outcome: Result<u64, ReplicaError>,
+) -> (Delivered, u64) {
+    match outcome {
+        Ok(0) if before.head == Some(head) => (Delivered { failure: None, ..before }, 0),
+        Ok(blocks) => (Delivered { begun: Vec::new(), ..given(before, head) }, blocks),
+        Err(error) => {
+            let mut begun = before.begun;
+            // One that is looked at block by block is given all again.
+            if !replica.replica.gives_blocks() && before.head != Some(head) && !begun.contains(&head) {
+                begun.push(head);
+                begun.drain(..begun.len().saturating_sub(BEGUN));
+            }
+            (Delivered { failure: Some(said(&error)), begun, ..before }, 0)
+        }
+    }
+}
+
+/// What is known of a replica that keeps the head.
+fn given(before: Delivered, head: Cid) -> Delivered {
+    Delivered { head: Some(head), at: Some(now()), failure: None, ..before }
 }
 
 /// How many blocks were brought; the inner error is the replica's.
@@ -114,34 +147,55 @@ async fn bring(
     reader: &ChainReader,
     name: &ChainName,
     replica: &NamedReplica,
-    before: Option<Cid>,
+    before: &Delivered,
 ) -> Result<Result<u64, ReplicaError>, OpsError> {
     let head = reader.head();
     // What it was given is asked for before anything is built on it: a node may have been emptied since.
-    let previous = match before {
-        Some(before) => match replica.replica.holding(&before).await {
-            Ok(Holding::Pinned | Holding::Pending) if before == head => return Ok(Ok(0)),
-            Ok(Holding::Pinned | Holding::Pending) => Some(before),
-            Ok(Holding::Unpinned | Holding::Absent) => None,
-            Err(error) => return Ok(Err(error)),
-        },
-        None => None,
+    let (previous, blocks) = match holdings(replica, before, head).await {
+        Ok((Some(before), Holding::Pinned)) if before == head => return Ok(Ok(0)),
+        // It has been told, or is at it again: what is left is to wait, and then to let the heads before go.
+        Ok((previous, Holding::Pinned | Holding::Pending)) => (previous, vec![head]),
+        Ok((previous, _)) => {
+            let since = if replica.replica.takes_all() { None } else { previous };
+            (previous, delta(reader, since, head)?)
+        }
+        Err(error) => return Ok(Err(error)),
     };
-    let since = if replica.replica.takes_all() { None } else { previous };
-    let blocks = delta(reader, since, head)?;
-    Ok(deliver(reader, name, replica, previous, &blocks).await.map(|()| blocks.len() as u64))
+    let brought = if replica.replica.fetches() { 0 } else { blocks.len() as u64 };
+    Ok(deliver(reader, name, replica, (previous, &before.begun), &blocks).await.map(|()| brought))
 }
 
-/// Brings blocks of the archive to a replica, the head among them.
+/// The head that it still keeps of those that it was given, and what it says of the new one where it knows that.
+async fn holdings(
+    replica: &NamedReplica,
+    before: &Delivered,
+    head: Cid,
+) -> Result<(Option<Cid>, Holding), ReplicaError> {
+    let (mut previous, mut holding) = (None, Holding::Absent);
+    if let Some(before) = before.head {
+        let held = replica.replica.holding(&before).await?;
+        if matches!(held, Holding::Pinned | Holding::Pending) {
+            previous = Some(before);
+            holding = if before == head { held } else { Holding::Absent };
+        }
+    }
+    if before.begun.contains(&head) {
+        holding = replica.replica.holding(&head).await?;
+    }
+    Ok((previous, holding))
+}
+
+/// Brings blocks of the archive to a replica, the head among them. `before`: the head that it was given before, and
+/// those that it was told of and did not have in time.
 async fn deliver(
     reader: &ChainReader,
     name: &ChainName,
     replica: &NamedReplica,
-    previous: Option<Cid>,
+    before: (Option<Cid>, &[Cid]),
     blocks: &[Cid],
 ) -> Result<(), ReplicaError> {
-    let (root, head) = (reader.root(), reader.head());
-    let delivery = Delivery { name, root, head, previous, blocks, read: &|cid| reader.archived(cid) };
+    let (root, head, (previous, begun)) = (reader.root(), reader.head(), before);
+    let delivery = Delivery { name, root, head, previous, begun, blocks, read: &|cid| reader.archived(cid) };
     replica.replica.deliver(&delivery).await
 }
 
@@ -221,9 +275,9 @@ pub async fn look(
     for (done, replica) in replicas.iter().enumerate() {
         progress("looking at replicas", done as u64, Some(replicas.len() as u64));
         let mut delivered = deliveries.of(&replica.name, &replica.url.to_string());
-        let look = look_at(reader, name, replica, &blocks, delivered.head, repair).await;
+        let look = look_at(reader, name, replica, &blocks, &delivered, repair).await;
         if look.repaired > 0 || (repair && look.is_sound()) {
-            delivered = Delivered { head: Some(reader.head()), at: Some(now()), failure: None, ..delivered };
+            delivered = given(delivered, reader.head());
         }
         notes.insert(replica.name.clone(), delivered);
         looks.push(look);
@@ -239,13 +293,13 @@ async fn look_at(
     name: &ChainName,
     replica: &NamedReplica,
     blocks: &[Cid],
-    known: Option<Cid>,
+    known: &Delivered,
     repair: bool,
 ) -> Look {
     let mut look = Look {
         name: replica.name.clone(),
         url: replica.url.to_string(),
-        head: known,
+        head: known.head,
         holding: None,
         blocks: blocks.len() as u64,
         missing: None,
@@ -263,7 +317,7 @@ async fn look_into(
     name: &ChainName,
     replica: &NamedReplica,
     blocks: &[Cid],
-    known: Option<Cid>,
+    known: &Delivered,
     repair: bool,
     look: &mut Look,
 ) -> Result<(), ReplicaError> {
@@ -274,7 +328,7 @@ async fn look_into(
             look.missing = Some(lacking.len() as u64);
             lacking
         }
-        Err(ReplicaError::Remote(RemoteError::Unsupported(_))) => Vec::new(),
+        Err(ReplicaError::Remote(RemoteError::Unsupported(_))) => blocks.to_vec(),
         Err(error) => return Err(error),
     };
     if !repair || look.is_sound() {
@@ -285,9 +339,9 @@ async fn look_into(
     } else if lacking.last() != Some(&head) {
         lacking.push(head);
     }
-    let previous = known.filter(|known| *known != head);
-    deliver(reader, name, replica, previous, &lacking).await?;
-    look.repaired = lacking.len() as u64;
+    let previous = known.head.filter(|known| *known != head);
+    deliver(reader, name, replica, (previous, &known.begun), &lacking).await?;
+    look.repaired = if replica.replica.fetches() { 0 } else { lacking.len() as u64 };
     look.holding = Some(replica.replica.holding(&head).await?);
     look.missing = look.missing.map(|_| 0);
     Ok(())

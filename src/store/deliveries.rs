@@ -25,6 +25,9 @@ pub struct Delivered {
     pub at: Option<Timestamp>,
     /// Why the newest delivery failed, if it did.
     pub failure: Option<String>,
+    /// Heads that it was told to keep and did not have in time; newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub begun: Vec<Cid>,
 }
 
 /// The replicas of one chain, by name.

@@ -34,7 +34,7 @@ fn project(urls: &[&str]) -> Project {
 }
 
 /// What the node pins, but for the empty folder of its own that each node pins.
-fn pins(kubo: &Kubo) -> Vec<String> {
+pub fn pins(kubo: &Kubo) -> Vec<String> {
     let listed = kubo.run(&["pin", "ls", "--type=recursive", "--quiet"]);
     listed.lines().filter(|cid| !cid.starts_with("Qm")).map(str::to_owned).collect()
 }
@@ -54,7 +54,8 @@ fn keeps_all(project: &Project, kubo: &Kubo) {
     }
 }
 
-fn state<'a>(run: &'a Value, name: &str) -> &'a Value {
+/// What a run says of one replica.
+pub fn state<'a>(run: &'a Value, name: &str) -> &'a Value {
     let replicas = run["replicas"].as_array().unwrap();
     replicas.iter().find(|replica| replica["name"] == name).unwrap()
 }

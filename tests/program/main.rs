@@ -15,6 +15,7 @@ mod ipfs_ground;
 mod issue;
 mod keys;
 mod output;
+mod pins;
 mod postgres_versions;
 mod project;
 mod publish;

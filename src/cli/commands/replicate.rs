@@ -98,7 +98,7 @@ pub fn after_run(context: &Context, exit: Exit) -> Result<Exit, CliError> {
     if !context.quiet {
         for replica in replicated.replicas.iter().filter(|replica| !replica.current) {
             remark(&format!(
-                "note: archived, not yet replicated to {}: {}\nhint: run `greffe replicate` when it can be reached",
+                "note: archived, not yet replicated to {}: {}\nhint: run `greffe replicate` later",
                 replica.name,
                 Clean(replica.failure.as_deref().unwrap_or("not delivered"))
             ));

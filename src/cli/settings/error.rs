@@ -105,6 +105,8 @@ pub enum Reason {
     FieldMissing(&'static str),
     #[error("has the name of the replica before it")]
     NameTaken,
+    #[error("is for replicas of the kind `{0}:` alone")]
+    OtherKind(&'static str),
     #[error("is not a list of tables: begin each replica with `[[replica]]`")]
     NotList,
     #[error("is relative to a folder whose name is not Unicode: write an absolute path")]
@@ -166,7 +168,9 @@ fn suggestion(nearest: Option<&str>) -> String {
 fn toml_form(kind: Kind) -> String {
     match kind {
         Kind::Boolean => kind.allowed().to_owned(),
-        Kind::Anchors => format!("a list in brackets of strings that are {}", kind.allowed()),
+        Kind::Anchors | Kind::Origins => {
+            format!("a list in brackets of strings that are {}", kind.allowed())
+        }
         _ => format!("a string in quotes, {}", kind.allowed()),
     }
 }

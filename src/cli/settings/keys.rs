@@ -42,6 +42,7 @@ pub enum Kind {
     Anchors,
     Count,
     ReplicaUrl,
+    Origins,
 }
 
 impl Kind {
@@ -61,6 +62,7 @@ impl Kind {
             Self::Anchors => "list of anchors",
             Self::Count => "number",
             Self::ReplicaUrl => "replica URL",
+            Self::Origins => "list of multiaddresses",
         }
     }
 
@@ -86,8 +88,12 @@ impl Kind {
             }
             Self::Count => "a whole number from 0 to 64, without quotes",
             Self::ReplicaUrl => {
-                "`kubo:URL`, `archive:FOLDER` or `car:FILE`, for instance \
+                "`kubo:URL`, `cluster:URL`, `pinning:URL`, `archive:FOLDER` or `car:FILE`, for instance \
                  `kubo:http://127.0.0.1:5001`"
+            }
+            Self::Origins => {
+                "at most 20 multiaddresses of nodes that end with `/p2p/` and their identity, such as \
+                 `/ip4/192.0.2.7/tcp/4001/p2p/12D3Koo…`"
             }
         }
     }

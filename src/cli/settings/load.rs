@@ -156,7 +156,7 @@ impl<'a> Loader<'a> {
             Id::AllowOutOfOrder => self.settings.allow_out_of_order = given.boolean(kind)?,
             Id::LockWait => self.settings.lock_wait = given.duration(kind)?,
             Id::Fingerprint => self.settings.fingerprint = given.boolean(kind)?,
-            Id::VerifyTrust => self.settings.trust = given.anchors(kind)?,
+            Id::VerifyTrust => self.settings.trust = given.list(kind)?,
             Id::TimeTolerance => self.settings.time_tolerance = given.duration(kind)?,
             Id::ReplicationRequired => self.settings.replication_required = given.count(kind)?,
             Id::ReplicationDeadline => self.settings.replication_deadline = given.duration(kind)?,

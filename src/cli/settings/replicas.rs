@@ -9,7 +9,7 @@ use super::{
     secret::SecretSource,
     value::Given,
 };
-use crate::store::remote::{Authorization, EndpointError, ReplicaUrl};
+use crate::store::remote::{Authorization, EndpointError, Origin, ReplicaUrl};
 
 /// The table of a replica.
 pub const TABLE: &str = "replica";
@@ -23,6 +23,8 @@ pub struct ReplicaSettings {
     pub authorization: Option<SecretSource>,
     /// How long one request may take.
     pub timeout: Duration,
+    /// Where a pinning service finds the blocks; `None`: at the other replicas that are nodes.
+    pub origins: Option<Vec<Origin>>,
 }
 
 impl ReplicaSettings {
@@ -45,6 +47,7 @@ pub enum FieldId {
     Authorization,
     Timeout,
     Insecure,
+    Origins,
 }
 
 /// One key of `[[replica]]`.
@@ -58,7 +61,7 @@ pub struct Field {
 }
 
 /// Every key of `[[replica]]`.
-pub static FIELDS: [Field; 5] = [
+pub static FIELDS: [Field; 6] = [
     Field {
         id: FieldId::Name,
         name: "name",
@@ -93,6 +96,13 @@ pub static FIELDS: [Field; 5] = [
         kind: Kind::Boolean,
         default: "`false`",
         meaning: "Whether plain `http:` may leave this machine.",
+    },
+    Field {
+        id: FieldId::Origins,
+        name: "origins",
+        kind: Kind::Origins,
+        default: "the addresses of the `kubo:` replicas",
+        meaning: "Where a `pinning:` service finds the blocks; for that kind alone.",
     },
 ];
 
@@ -171,6 +181,15 @@ fn resolve_one(written: &Written, base: &Path, collected: &mut Collected<'_>) ->
     let timeout =
         written.read(FieldId::Timeout, Ok(Duration::from_secs(30)), |given| given.duration(Kind::Duration));
     let (name, url) = (collected.keep(name), collected.keep(url));
+    let origins = written.read(FieldId::Origins, Ok(None), |given| {
+        if url.as_ref().is_some_and(|url| !matches!(url, ReplicaUrl::Pinning(_))) {
+            return Err(Reason::OtherKind("pinning"));
+        }
+        let origins = given.list(Kind::Origins)?;
+        let sound = origins.len() <= Origin::MOST;
+        if sound { Ok(Some(origins)) } else { Err(Reason::Invalid { kind: Kind::Origins, value: None }) }
+    });
+    let origins = collected.keep(origins);
     let (authorization, timeout) = (collected.keep(authorization), collected.keep(timeout));
     if let Some(Some(SecretSource::Variable(name))) = &authorization {
         collected.named.push(name.clone());
@@ -180,5 +199,6 @@ fn resolve_one(written: &Written, base: &Path, collected: &mut Collected<'_>) ->
         url: url?,
         authorization: authorization?,
         timeout: timeout?,
+        origins: origins?,
     })
 }

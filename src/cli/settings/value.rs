@@ -148,10 +148,11 @@ impl Given {
         self.parse_with(kind, |text| text.parse().ok().filter(|count| *count <= 64))
     }
 
-    pub(super) fn anchors(&self, kind: Kind) -> Result<Vec<Anchor>, Reason> {
+    /// Reads every text of a list; the refused ones are repeated.
+    pub(super) fn list<T: FromStr>(&self, kind: Kind) -> Result<Vec<T>, Reason> {
         let Self::List(given) = self else { return Err(Reason::Invalid { kind, value: None }) };
         let texts = || given.iter().map(Secret::expose);
-        let refused: Vec<&str> = texts().filter(|text| text.parse::<Anchor>().is_err()).collect();
+        let refused: Vec<&str> = texts().filter(|text| text.parse::<T>().is_err()).collect();
         if refused.is_empty() {
             return Ok(texts().filter_map(|text| text.parse().ok()).collect());
         }
@@ -200,6 +201,6 @@ mod tests {
     fn all_refused_anchors_are_named() {
         let given = Given::List(vec!["x".into(), "ab".repeat(32).into(), "y\n".into()]);
         let value = Some(r#""x", "y\n""#.to_owned());
-        assert_eq!(given.anchors(Kind::Anchors), Err(Reason::Invalid { kind: Kind::Anchors, value }));
+        assert_eq!(given.list::<Anchor>(Kind::Anchors), Err(Reason::Invalid { kind: Kind::Anchors, value }));
     }
 }

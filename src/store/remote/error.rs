@@ -19,6 +19,9 @@ pub enum RemoteError {
     /// It understood, and says why it could not.
     #[error("it could not do it: {0}")]
     Failed(String),
+    /// It was told what to keep, and time ended before it had all of it.
+    #[error("it is still fetching what it shall keep")]
+    Pending,
     #[error("its answer is not what was asked for: {0}")]
     Malformed(String),
     #[error("it sent more than {limit} bytes")]

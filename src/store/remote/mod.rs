@@ -2,27 +2,35 @@
 //! replica is.
 //!
 //! Nothing that comes from there is believed: a block is hashed before it is used, and a pin counts once the
-//! blocks below it were read back. No bytes from there are read without a bound in size and time. Secrets go
-//! into request headers and nowhere else.
+//! blocks below it were read back. Services that give no blocks back are believed, and told apart. No bytes from
+//! there are read without a bound in size and time. Secrets go into request headers and nowhere else.
 
+mod cluster;
 mod copy;
 mod endpoint;
 mod error;
 mod gateway;
 mod http;
 mod kubo;
+mod origin;
 mod patience;
+mod pieces;
+mod pinning;
+mod promise;
 mod replica;
 mod router;
 mod source;
 
+pub use cluster::Cluster;
 pub use copy::Copy;
 pub use endpoint::{Authorization, Endpoint, EndpointError};
 pub use error::RemoteError;
 pub use gateway::{CarStream, Gateway};
 pub use http::{Answer, Http};
 pub use kubo::Kubo;
+pub use origin::Origin;
 pub use patience::Patience;
+pub use pinning::{Origins, Pinning};
 pub use replica::{AnyReplica, Delivery, Holding, NamedReplica, Replica, ReplicaError, ReplicaUrl};
 pub use router::Router;
 pub use source::{NamedSource, SourceUrl};

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{Authorization, Copy, Endpoint, EndpointError, Kubo, Patience, RemoteError};
+use super::{
+    Authorization, Cluster, Copy, Endpoint, EndpointError, Kubo, Origins, Patience, Pinning, RemoteError,
+};
 use crate::model::{ChainName, Cid, IpnsName};
 use crate::store::{ArchiveError, WriteError};
 
@@ -16,10 +18,19 @@ pub struct Delivery<'a> {
     pub head: Cid,
     /// The head that it was given before; let go once the new one is kept.
     pub previous: Option<Cid>,
+    /// Older heads that it was told to keep without having all of them in time; let go like the one before.
+    pub begun: &'a [Cid],
     /// What it lacks, each block once, every block after those that it links to; the head is last.
     pub blocks: &'a [Cid],
     /// Reads a block, whose bytes are its CID's.
     pub read: &'a dyn Fn(&Cid) -> Result<Vec<u8>, ArchiveError>,
+}
+
+impl Delivery<'_> {
+    /// The heads that it is to let go once the new one is kept.
+    pub fn before(&self) -> impl Iterator<Item = &Cid> {
+        self.previous.iter().chain(self.begun).filter(|before| **before != self.head)
+    }
 }
 
 /// What a replica says of a head.
@@ -54,6 +65,11 @@ pub enum ReplicaError {
 ///   head before or the new one is kept. Doing it again does no harm.
 /// - What it costs grows with the blocks that it lacks, not with the chain.
 /// - [`Replica::get`] asks this place alone, and hashes what it gives.
+///
+/// A place that gives no blocks back ([`AnyReplica::gives_blocks`]) is believed where others are looked at: it says
+/// itself that it keeps the head and has all below. A service that fetches by itself walks the chain for that each
+/// time. A delivery that it is still at when time ends fails as [`RemoteError::Pending`]; it goes on with it, and the
+/// next delivery finds that.
 pub trait Replica {
     /// Brings blocks there and has the head kept.
     fn deliver(&self, delivery: &Delivery<'_>) -> impl Future<Output = Result<(), ReplicaError>>;
@@ -73,6 +89,10 @@ pub trait Replica {
 pub enum ReplicaUrl {
     /// A Kubo node's RPC interface.
     Kubo(Endpoint),
+    /// The REST interface of an IPFS Cluster.
+    Cluster(Endpoint),
+    /// A service with the IPFS Pinning Service API.
+    Pinning(Endpoint),
     /// A folder with another growing archive.
     Archive(PathBuf),
     /// A CARv1 file, written anew for each head.
@@ -80,8 +100,8 @@ pub enum ReplicaUrl {
 }
 
 impl ReplicaUrl {
-    /// Reads `kubo:URL`, `archive:FOLDER` or `car:FILE`; paths are relative to
-    /// `base`. `insecure`: see [`Endpoint::parse`].
+    /// Reads `kubo:URL`, `cluster:URL`, `pinning:URL`, `archive:FOLDER` or `car:FILE`; paths are relative to `base`.
+    /// `insecure`: see [`Endpoint::parse`].
     ///
     /// # Errors
     /// [`EndpointError`].
@@ -93,6 +113,10 @@ impl ReplicaUrl {
         };
         match kind {
             "kubo" => Endpoint::parse(rest, insecure).map(Self::Kubo),
+            // Neither listens at a unix socket.
+            "cluster" | "pinning" if rest.starts_with("unix:") => Err(EndpointError::Scheme),
+            "cluster" => Endpoint::parse(rest, insecure).map(Self::Cluster),
+            "pinning" => Endpoint::parse(rest, insecure).map(Self::Pinning),
             "archive" => path(rest).map(Self::Archive),
             "car" => path(rest).map(Self::Car),
             _ => Err(EndpointError::Scheme),
@@ -104,6 +128,8 @@ impl fmt::Display for ReplicaUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kubo(endpoint) => write!(f, "kubo:{endpoint}"),
+            Self::Cluster(endpoint) => write!(f, "cluster:{endpoint}"),
+            Self::Pinning(endpoint) => write!(f, "pinning:{endpoint}"),
             Self::Archive(path) => write!(f, "archive:{}", path.display()),
             Self::Car(path) => write!(f, "car:{}", path.display()),
         }
@@ -121,6 +147,8 @@ pub struct NamedReplica {
 pub enum AnyReplica {
     Copy(Copy),
     Kubo(Box<Kubo>),
+    Cluster(Box<Cluster>),
+    Pinning(Box<Pinning>),
 }
 
 impl AnyReplica {
@@ -138,6 +166,14 @@ impl AnyReplica {
                 let kubo = Kubo::new(endpoint, authorization, patience)?;
                 Ok(Self::Kubo(Box::new(kubo)))
             }
+            ReplicaUrl::Cluster(endpoint) => {
+                let cluster = Cluster::new(endpoint, authorization, patience)?;
+                Ok(Self::Cluster(Box::new(cluster)))
+            }
+            ReplicaUrl::Pinning(endpoint) => {
+                let service = Pinning::new(endpoint, authorization, patience)?;
+                Ok(Self::Pinning(Box::new(service)))
+            }
             ReplicaUrl::Archive(path) => Ok(Self::Copy(Copy::archive(path.clone()))),
             ReplicaUrl::Car(path) => Ok(Self::Copy(Copy::car(path.clone()))),
         }
@@ -149,7 +185,7 @@ impl AnyReplica {
     /// [`RemoteError`].
     pub async fn put_name(&self, name: &IpnsName, record: &[u8]) -> Result<Option<()>, RemoteError> {
         match self {
-            Self::Copy(_) => Ok(None),
+            Self::Copy(_) | Self::Cluster(_) | Self::Pinning(_) => Ok(None),
             Self::Kubo(kubo) => kubo.put_name(&name.to_string(), record).await.map(Some),
         }
     }
@@ -159,7 +195,35 @@ impl AnyReplica {
     pub const fn takes_all(&self) -> bool {
         match self {
             Self::Copy(copy) => copy.takes_all(),
-            Self::Kubo(_) => false,
+            Self::Kubo(_) | Self::Cluster(_) | Self::Pinning(_) => false,
+        }
+    }
+
+    /// Whether blocks can be read back, so that nothing has to be believed.
+    #[must_use]
+    pub const fn gives_blocks(&self) -> bool {
+        matches!(self, Self::Copy(_) | Self::Kubo(_))
+    }
+
+    /// Whether it fetches blocks by itself, from where others have them already.
+    #[must_use]
+    pub const fn fetches(&self) -> bool {
+        matches!(self, Self::Pinning(_))
+    }
+
+    /// The node that it is, if it is one.
+    #[must_use]
+    pub fn into_kubo(self) -> Option<Kubo> {
+        match self {
+            Self::Kubo(kubo) => Some(*kubo),
+            _ => None,
+        }
+    }
+
+    /// Tells one that fetches where blocks are; others have no use for that.
+    pub fn set_origins(&mut self, origins: Origins) {
+        if let Self::Pinning(service) = self {
+            service.set_origins(origins);
         }
     }
 }
@@ -169,6 +233,8 @@ impl Replica for AnyReplica {
         match self {
             Self::Copy(copy) => copy.deliver(delivery).await,
             Self::Kubo(kubo) => kubo.deliver(delivery).await,
+            Self::Cluster(cluster) => cluster.deliver(delivery).await,
+            Self::Pinning(service) => service.deliver(delivery).await,
         }
     }
 
@@ -176,6 +242,8 @@ impl Replica for AnyReplica {
         match self {
             Self::Copy(copy) => copy.holding(head).await,
             Self::Kubo(kubo) => kubo.holding(head).await,
+            Self::Cluster(cluster) => cluster.holding(head).await,
+            Self::Pinning(service) => service.holding(head).await,
         }
     }
 
@@ -183,6 +251,8 @@ impl Replica for AnyReplica {
         match self {
             Self::Copy(copy) => copy.get(cid).await,
             Self::Kubo(kubo) => Ok(kubo.get(cid).await?),
+            Self::Cluster(cluster) => cluster.get(cid).await,
+            Self::Pinning(service) => service.get(cid).await,
         }
     }
 
@@ -190,6 +260,8 @@ impl Replica for AnyReplica {
         match self {
             Self::Copy(copy) => copy.answers().await,
             Self::Kubo(kubo) => kubo.answers().await,
+            Self::Cluster(cluster) => cluster.answers().await,
+            Self::Pinning(service) => service.answers().await,
         }
     }
 }
@@ -205,6 +277,13 @@ mod tests {
         assert_eq!(shown("kubo:http://127.0.0.1:5001").unwrap(), "kubo:http://127.0.0.1:5001");
         assert_eq!(shown("kubo:unix:/run/api.sock").unwrap(), "kubo:unix:/run/api.sock");
         assert_eq!(shown("kubo:https://pins.example.org/v1").unwrap(), "kubo:https://pins.example.org/v1");
+        assert_eq!(shown("cluster:http://127.0.0.1:9094/").unwrap(), "cluster:http://127.0.0.1:9094");
+        assert_eq!(
+            shown("pinning:https://pins.example.org/v1").unwrap(),
+            "pinning:https://pins.example.org/v1"
+        );
+        assert_eq!(shown("cluster:unix:/run/api.sock"), Err(EndpointError::Scheme));
+        assert_eq!(shown("pinning:http://10.1.1.1:9097"), Err(EndpointError::Plain));
         assert_eq!(shown("archive:../copy").unwrap(), "archive:/base/../copy");
         assert_eq!(shown("car:/media/usb/a.car").unwrap(), "car:/media/usb/a.car");
         assert_eq!(shown("kubo:http://10.1.1.1:5001"), Err(EndpointError::Plain));

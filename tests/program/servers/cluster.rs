@@ -18,25 +18,32 @@ pub struct Cluster {
     login: Option<Login>,
     /// Of the REST interface, the pinning service and the swarm, the same after a restart.
     ports: [u16; 3],
+    /// How many peers a pin is given to; -1 for all of them.
+    replication: i8,
 }
 
 impl Cluster {
     /// A new cluster without a pin that answers everyone. The node must ask for no secret: a cluster knows none.
     pub fn start(kubo: &Kubo) -> Self {
-        Self::start_as(kubo, None)
+        Self::start_as(kubo, None, -1)
     }
 
     /// A new cluster that answers one user with a new password.
     pub fn start_with_login(kubo: &Kubo) -> Self {
-        Self::start_as(kubo, Some(Login::new("greffe")))
+        Self::start_as(kubo, Some(Login::new("greffe")), -1)
     }
 
-    fn start_as(kubo: &Kubo, login: Option<Login>) -> Self {
+    /// A new cluster that answers everyone, and chooses one peer for each pin.
+    pub fn start_that_chooses(kubo: &Kubo) -> Self {
+        Self::start_as(kubo, None, 1)
+    }
+
+    fn start_as(kubo: &Kubo, login: Option<Login>, replication: i8) -> Self {
         let home = Home::of_tests();
         let ports = [free_port(), free_port(), free_port()];
         let arguments = ["init", "--consensus", "crdt"].map(str::to_owned);
         home.run(&program("GREFFE_TEST_CLUSTER_SERVICE"), &arguments, "");
-        let mut cluster = Self { process: None, home, login, ports };
+        let mut cluster = Self { process: None, home, login, ports, replication };
         cluster.configure(kubo);
         cluster.restart();
         cluster
@@ -51,6 +58,8 @@ impl Cluster {
             ("cluster.listen_multiaddress", json!([swarm])),
             ("cluster.mdns_interval", json!("0s")),
             ("cluster.enable_relay_hop", json!(false)),
+            ("cluster.replication_factor_min", json!(self.replication)),
+            ("cluster.replication_factor_max", json!(self.replication)),
             ("api.restapi.http_listen_multiaddress", json!(rest)),
             ("api.restapi.basic_auth_credentials", json!(login)),
             ("api.pinsvcapi.http_listen_multiaddress", json!(pins)),

@@ -14,6 +14,8 @@ pub enum Act {
     Cut(usize),
     /// Nothing of it goes through, and no answer comes.
     Stall,
+    /// It goes through, and the connection ends where the answer begins.
+    Mute,
 }
 
 /// A proxy that runs. It ends with this value.
@@ -64,12 +66,18 @@ impl Drop for Proxy {
 }
 
 fn join(client: TcpStream, server: TcpStream, judge: &Judge) {
+    let muted = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            pass(&client, &server, judge);
+            pass(&client, &server, judge, &muted);
             end(&client, &server);
         });
-        let _ = std::io::copy(&mut &server, &mut &client);
+        let mut bytes = [0; 1 << 14];
+        while let Ok(count @ 1..) = (&server).read(&mut bytes) {
+            if muted.load(Ordering::SeqCst) || (&client).write_all(&bytes[..count]).is_err() {
+                break;
+            }
+        }
         end(&client, &server);
     });
 }
@@ -81,7 +89,7 @@ fn end(client: &TcpStream, server: &TcpStream) {
 }
 
 /// Requests, until one side ends or one of them is cut.
-fn pass(mut client: &TcpStream, mut server: &TcpStream, judge: &Judge) {
+fn pass(mut client: &TcpStream, mut server: &TcpStream, judge: &Judge, muted: &AtomicBool) {
     let (mut bytes, mut act, mut passed) = ([0; 1 << 14], Act::Pass, 0);
     while let Ok(count @ 1..) = client.read(&mut bytes) {
         let mut piece = &bytes[..count];
@@ -90,9 +98,10 @@ fn pass(mut client: &TcpStream, mut server: &TcpStream, judge: &Judge) {
         {
             let line = String::from_utf8_lossy(piece);
             (act, passed) = (judge(line.lines().next().unwrap()), 0);
+            muted.store(act == Act::Mute, Ordering::SeqCst);
         }
         match act {
-            Act::Pass => {}
+            Act::Pass | Act::Mute => {}
             Act::Stall => continue,
             Act::Cut(limit) => piece = &piece[..piece.len().min(limit - passed)],
         }

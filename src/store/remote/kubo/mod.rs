@@ -23,21 +23,16 @@ use self::backend::KuboBackend;
 use self::requests::{
     Identify, Identity, ImportCar, PutBlocks, PutName, RemoveBlock, confirmed, imported, removed,
 };
+use super::pieces::{CAR, Room, pieces, read};
 use super::{Authorization, Delivery, Endpoint, Holding, Patience, RemoteError, Replica, ReplicaError};
-use crate::codec::car::{BLOCK_LIMIT, encode_header, push_frame};
+use crate::codec::car::{encode_header, push_frame};
 use crate::model::{Cid, Codec};
 use crate::store::Block;
 
 /// More new blocks than these travel as CAR files.
 const FEW: usize = 128;
-/// What one request takes.
-struct Room {
-    bytes: usize,
-    blocks: usize,
-}
 /// The answer has a line for each block.
 const PUT: Room = Room { bytes: 4 << 20, blocks: 512 };
-const CAR: Room = Room { bytes: 32 << 20, blocks: usize::MAX };
 /// Requests on their way to a node at the same time.
 const AT_ONCE: usize = 4;
 /// Blocks that are read back at the same time.
@@ -306,38 +301,4 @@ fn absent<T>(error: RemoteError) -> Result<Option<T>, RemoteError> {
         RemoteError::Failed(said) if said.contains("could not find") => Ok(None),
         error => Err(error),
     }
-}
-
-fn read(delivery: &Delivery<'_>, cid: &Cid) -> Result<Block, ReplicaError> {
-    let bytes = (delivery.read)(cid)?;
-    if bytes.len() > BLOCK_LIMIT {
-        return Err(RemoteError::Unsupported("it takes no block of more than 2 MiB").into());
-    }
-    Ok((*cid, bytes))
-}
-
-/// Blocks in the same order, so many at a time as one request takes.
-fn pieces<'a>(
-    delivery: &'a Delivery<'_>,
-    cids: Vec<Cid>,
-    room: Room,
-) -> impl Iterator<Item = Result<Vec<Block>, ReplicaError>> + 'a {
-    let mut cids = cids.into_iter();
-    let mut carried = None;
-    std::iter::from_fn(move || {
-        let (mut piece, mut size) = (Vec::new(), 0);
-        while let Some(block) = carried.take().or_else(|| cids.next().map(|cid| read(delivery, &cid))) {
-            let (cid, bytes) = match block {
-                Ok(block) => block,
-                Err(error) => return Some(Err(error)),
-            };
-            size += bytes.len();
-            if !piece.is_empty() && (size > room.bytes || piece.len() == room.blocks) {
-                carried = Some(Ok((cid, bytes)));
-                break;
-            }
-            piece.push((cid, bytes));
-        }
-        (!piece.is_empty()).then_some(Ok(piece))
-    })
 }
