@@ -88,15 +88,20 @@ pub async fn replicate(
     let head = reader.head();
     let mut deliveries = read_deliveries(reader, name)?;
     progress("replicating", 0, Some(replicas.len() as u64));
-    let known = &deliveries;
+    let of = |replica: &NamedReplica| deliveries.of(&replica.name, &replica.url.to_string());
+    let known: BTreeMap<String, Delivered> =
+        replicas.iter().map(|replica| (replica.name.clone(), of(replica))).collect();
+    // Whoever ends this program in the middle leaves a note of what may be pinned already.
+    let begun = known.iter().map(|(name, before)| (name.clone(), begin(before.clone(), head)));
+    deliveries.write(begun.collect()).map_err(|source| notes_error(reader, name, source))?;
     let work = async |replica: &NamedReplica| {
-        let before = known.of(&replica.name, &replica.url.to_string());
+        let before = known.get(&replica.name).cloned().unwrap_or_default();
         let bringing = bring(reader, name, replica, &before);
         let outcome = match tokio::time::timeout(deadline, bringing).await {
             Ok(outcome) => outcome?,
             Err(_) => Err(RemoteError::TimedOut(deadline).into()),
         };
-        Ok::<_, OpsError>(noted(replica, before, head, outcome))
+        Ok::<_, OpsError>(noted(before, head, outcome))
     };
     let (last, first): (Vec<_>, Vec<_>) =
         replicas.iter().enumerate().partition(|(_, replica)| replica.replica.fetches());
@@ -116,25 +121,22 @@ pub async fn replicate(
 }
 
 /// What is known of a replica after a delivery, and how many blocks it took.
-fn noted(
-    replica: &NamedReplica,
-    before: Delivered,
-    head: Cid,
-    outcome: Result<u64, ReplicaError>,
-) -> (Delivered, u64) {
+fn noted(before: Delivered, head: Cid, outcome: Result<u64, ReplicaError>) -> (Delivered, u64) {
     match outcome {
         Ok(0) if before.head == Some(head) => (Delivered { failure: None, ..before }, 0),
         Ok(blocks) => (Delivered { begun: Vec::new(), ..given(before, head) }, blocks),
-        Err(error) => {
-            let mut begun = before.begun;
-            // One that is looked at block by block is given all again.
-            if !replica.replica.gives_blocks() && before.head != Some(head) && !begun.contains(&head) {
-                begun.push(head);
-                begun.drain(..begun.len().saturating_sub(BEGUN));
-            }
-            (Delivered { failure: Some(said(&error)), begun, ..before }, 0)
-        }
+        Err(error) => (Delivered { failure: Some(said(&error)), ..begin(before, head) }, 0),
     }
+}
+
+/// What is known of a replica that is told to keep the head.
+fn begin(before: Delivered, head: Cid) -> Delivered {
+    let mut begun = before.begun;
+    if before.head != Some(head) && !begun.contains(&head) {
+        begun.push(head);
+        begun.drain(..begun.len().saturating_sub(BEGUN));
+    }
+    Delivered { begun, ..before }
 }
 
 /// What is known of a replica that keeps the head.
@@ -179,7 +181,8 @@ async fn holdings(
             holding = if before == head { held } else { Holding::Absent };
         }
     }
-    if before.begun.contains(&head) {
+    // One that gives blocks back is looked at block by block, whatever it says.
+    if !replica.replica.gives_blocks() && before.begun.contains(&head) {
         holding = replica.replica.holding(&head).await?;
     }
     Ok((previous, holding))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use greffe::codec::ipns::encode_record;
@@ -173,6 +173,42 @@ fn a_node_that_is_killed_in_the_middle_of_a_push_gets_the_rest_later() {
     for kubo in [&nodes[0], &killed, &nodes[1]] {
         keeps_all(&project, kubo);
     }
+}
+
+/// The head before is let go last; who is ended before that comes back to it.
+#[test]
+fn no_pin_of_a_push_that_was_ended_stays() {
+    let kubo = Kubo::start();
+    let pinned = Arc::new(AtomicUsize::new(0));
+    let (seen, cut) = (pinned.clone(), Arc::new(AtomicBool::new(true)));
+    let cuts = cut.clone();
+    let proxy = Proxy::start(&kubo.rpc_url(), move |line| match line {
+        line if line.contains("pin/rm") && cuts.load(Ordering::SeqCst) => {
+            seen.fetch_add(1, Ordering::SeqCst);
+            Act::Cut(0)
+        }
+        _ => Act::Pass,
+    });
+    let project = project(&[proxy.url()]);
+    project.ok(["apply", "--to", "1"]);
+    let first = project.head();
+    // By a signal, then by its own limit of time.
+    let mut child = project.command(["apply", "--to", "2"]).spawn().unwrap();
+    assert!(poll(LIMIT, || pinned.load(Ordering::SeqCst) > 0));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let second = project.head();
+    assert_ne!(first, second);
+    project.ends(4, ["apply", "--to", "3", "--replication-deadline", "2s"]);
+    let third = project.head();
+    let mut kept = pins(&kubo);
+    kept.sort();
+    let mut expected = [first, second, third];
+    expected.sort();
+    assert_eq!(kept, expected);
+    cut.store(false, Ordering::SeqCst);
+    project.ok(["rollback", "--steps", "1"]);
+    keeps_all(&project, &kubo);
 }
 
 #[test]

@@ -208,7 +208,7 @@ impl Kubo {
     /// damaged ones are taken from under their pins, which come back at once.
     async fn mend(&self, delivery: &Delivery<'_>, lost: &Lost) -> Result<(), ReplicaError> {
         if !lost.damaged.is_empty() {
-            for pinned in std::iter::once(&delivery.head).chain(&delivery.previous) {
+            for pinned in std::iter::once(&delivery.head).chain(delivery.before()) {
                 self.unpin(pinned).await?;
             }
             for cid in &lost.damaged {
@@ -262,10 +262,10 @@ impl Replica for Kubo {
         if let Some(lost) = lost.all().first() {
             return Err(RemoteError::Lost(*lost).into());
         }
-        match &delivery.previous {
-            Some(previous) if *previous != delivery.head => Ok(self.unpin(previous).await?),
-            _ => Ok(()),
+        for before in delivery.before() {
+            self.unpin(before).await?;
         }
+        Ok(())
     }
 
     async fn holding(&self, head: &Cid) -> Result<Holding, ReplicaError> {
