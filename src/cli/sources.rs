@@ -21,8 +21,8 @@ const TRIES: u32 = 3;
 /// Sources beside the archive and the replicas of the settings.
 #[derive(Args)]
 pub struct SourceArguments {
-    /// Where blocks may be fetched: a gateway (`https://…`), or a replica (`kubo:http://127.0.0.1:5001`); may be
-    /// given more than once
+    /// Where blocks may be fetched: a gateway (`https://…`), a replica (`kubo:http://127.0.0.1:5001`), or a Bitswap
+    /// peer (`/ip4/…/tcp/…/p2p/ID`); may be given more than once
     #[arg(long, value_name = "URL")]
     pub from: Vec<String>,
     /// A source may be on another machine and not encrypted; all that it sends is hashed
@@ -52,6 +52,12 @@ impl SourceArguments {
                 CliError::usage(format!("`--from` cannot be used: {error}"))
                     .hint("write it like `--from https://gateway.example.org` or `--from kubo:http://127.0.0.1:5001`")
             };
+            #[cfg(feature = "bitswap")]
+            if let Ok(SourceUrl::Peer(address)) = SourceUrl::parse(text, Path::new(""), false) {
+                let identity = super::peers::identity(settings)?;
+                sources.push(NamedSource::peer(&address, identity, patience));
+                continue;
+            }
             let url =
                 SourceUrl::parse(text, Path::new(""), self.insecure).map_err(|error| refused(&error))?;
             sources.push(NamedSource::new(&url, patience).map_err(|error| refused(&error))?);

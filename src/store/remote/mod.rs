@@ -5,6 +5,8 @@
 //! blocks below it were read back. No bytes from there are read without a bound in size and time. Secrets go
 //! into request headers and nowhere else.
 
+#[cfg(feature = "bitswap")]
+pub mod bitswap;
 mod copy;
 mod endpoint;
 mod error;
