@@ -1,6 +1,6 @@
 //! Listens, dials, and ends: one thread for the connections, a few more that read files.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,8 @@ use crate::store::remote::bitswap::{Admission, Behaviour, BehaviourEvent, make_s
 
 /// How long the system may take to listen.
 const OPENING: Duration = Duration::from_secs(5);
+/// How long an address may be told after another.
+const MORE: Duration = Duration::from_millis(20);
 /// How often it is looked whether a peer is to be dialled.
 const TICK: Duration = Duration::from_millis(250);
 /// Answers that are ready for a peer and not sent.
@@ -74,7 +76,7 @@ impl Node {
     fn wait_for_addresses(&mut self) -> Result<(), NodeError> {
         let (swarm, addresses, count) = (&mut self.swarm, &mut self.addresses, self.listeners.len());
         let id = *swarm.local_peer_id();
-        let mut first = std::collections::HashSet::new();
+        let mut first = HashSet::new();
         let all = async {
             while first.len() < count {
                 match swarm.select_next_some().await {
@@ -85,6 +87,12 @@ impl Node {
                     SwarmEvent::ListenerClosed { reason: Err(error), .. }
                     | SwarmEvent::ListenerError { error, .. } => return Err(NodeError::Run(error)),
                     _ => {}
+                }
+            }
+            // An address that stands for all of this machine is told one by one.
+            while let Ok(event) = timeout(MORE, swarm.select_next_some()).await {
+                if let SwarmEvent::NewListenAddr { address, .. } = event {
+                    addresses.push(address.with(Protocol::P2p(id)));
                 }
             }
             Ok(())
@@ -175,7 +183,7 @@ impl Desks {
                 Some(_) = self.sending.join_next() => {}
                 _ = ticks.tick() => if !stopping { self.dial() },
             }
-            if end.is_some_and(|end| self.sending.is_empty() || Instant::now() >= end) {
+            if end.is_some_and(|end| self.has_ended() || Instant::now() >= end) {
                 return;
             }
         }
@@ -188,6 +196,18 @@ impl Desks {
         }
         self.reading.abort_all();
         self.peers.clear();
+    }
+
+    /// Whether all answers are sent; then connections are closed, which takes what is on its way to the peers.
+    fn has_ended(&mut self) -> bool {
+        if !self.sending.is_empty() {
+            return false;
+        }
+        let connected: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
+        for peer in &connected {
+            self.swarm.disconnect_peer_id(*peer).ok();
+        }
+        connected.is_empty()
     }
 
     fn dial(&mut self) {

@@ -197,7 +197,7 @@ fn a_node_verifies_from_another_that_names_it() {
     let begin = Instant::now();
     let run = machine.ends(1, ["verify", &other.head(), "--from", node.address()]);
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
-    run.prints(&["block-missing"]);
+    run.prints(&["the block is missing"]);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_kubo_without_the_block_says_so_and_one_that_is_silent_is_given_up() {
     let (head, from) = (project.head(), kubo.swarm_address());
     let begin = Instant::now();
     let run = machine().ends(1, ["verify", &head, "--from", &from]);
-    run.prints(&["block-missing"]);
+    run.prints(&["the block is missing"]);
     assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     output_of(tool("sh").args(["-c", "kill -s STOP \"$0\"", &kubo.pid().to_string()]));
     let begin = Instant::now();

@@ -146,6 +146,14 @@ fn remote(error: ReplicaError) -> RemoteError {
 mod tests {
     use super::*;
 
+    #[cfg(not(feature = "bitswap"))]
+    #[test]
+    fn a_peer_is_no_source_of_this_build() {
+        let refused = SourceUrl::parse("/ip4/127.0.0.1/tcp/4001/p2p/12D3KooW", Path::new(""), false);
+        assert_eq!(refused, Err(EndpointError::NoBitswap));
+        assert!(EndpointError::NoBitswap.to_string().contains("cargo install --path . --features bitswap"));
+    }
+
     #[test]
     fn a_source_is_a_gateway_or_a_replica() {
         let shown = |text: &str, insecure| {

@@ -11,6 +11,7 @@ use libp2p::swarm::{DialError, SwarmEvent};
 use libp2p::{PeerId, Swarm};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use super::super::error::printable;
 use super::super::{Patience, RemoteError};
@@ -23,6 +24,8 @@ use crate::model::Cid;
 const LATELY: usize = 4096;
 /// How many blocks may come that were asked for and are no longer wanted, beside as many as were of use.
 const SURPLUS: u64 = 64;
+/// How long it takes at most until the end of a connection shows.
+const CLOSING: Duration = Duration::from_millis(500);
 /// Wants of one message.
 const BATCH: usize = 512;
 /// Messages that were read and are not looked at yet.
@@ -66,7 +69,7 @@ impl Peer {
         let (answer, answered) = oneshot::channel();
         let asking = self.ask(*cid, answer)?;
         let limit = self.patience.request;
-        let answered = tokio::time::timeout(limit, answered).await.map_err(|_| RemoteError::TimedOut(limit));
+        let answered = timeout(limit, answered).await.map_err(|_| RemoteError::TimedOut(limit));
         drop(asking);
         answered?.unwrap_or_else(|_| Err(RemoteError::Unreachable("the connection ended".to_owned())))
     }
@@ -245,8 +248,14 @@ impl Session {
         self.link = Link::Up(sender);
         let patience = self.patience;
         self.streams.spawn(async move {
-            let Ok(Ok(mut stream)) = tokio::time::timeout(patience, stream).await else {
-                return Some(RemoteError::Unsupported("it speaks no Bitswap 1.2"));
+            let mut stream = match timeout(patience, stream).await {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(_)) => {
+                    // Of a connection that ends, the swarm says so next, and that is the reason.
+                    sleep(CLOSING).await;
+                    return Some(RemoteError::Failed("it opens no stream for Bitswap 1.2".to_owned()));
+                }
+                Err(_) => return Some(RemoteError::TimedOut(patience)),
             };
             let mut all = true;
             let mut batch = Vec::new();
@@ -326,7 +335,7 @@ fn explain(error: &DialError) -> RemoteError {
         DialError::WrongPeerId { obtained, .. } => {
             RemoteError::Failed(format!("another peer is there, {obtained}"))
         }
-        DialError::LocalPeerId { .. } => RemoteError::Unsupported("it is this peer itself"),
+        DialError::LocalPeerId { .. } => RemoteError::Failed("that is this peer itself".to_owned()),
         DialError::Transport(causes) => {
             let mut causes = causes.iter().map(|(_, error)| {
                 let mut cause: &dyn std::error::Error = error;
