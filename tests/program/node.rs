@@ -166,7 +166,7 @@ fn who_is_not_named_is_refused_and_gets_nothing() {
     let run = machine().ends(3, ["verify", &head, "--from", node.address(), "--source-timeout", "2s"]);
     run.says(&["cannot be reached", "where peers have to be named, this is 12D3KooW", node.address()]);
     connect(&kubo, &node).unwrap();
-    kubo.run(&["block", "get", "--timeout=20s", &head]);
+    kubo.run_with(&["block", "get", "--timeout=20s", &head], b"").unwrap();
     node.signal("INT");
     let (code, said) = node.end();
     assert_eq!(code, 0, "{said}");
