@@ -11,7 +11,7 @@ use libp2p::swarm::{DialError, SwarmEvent};
 use libp2p::{PeerId, Swarm};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::super::error::printable;
 use super::super::{Patience, RemoteError};
@@ -26,6 +26,9 @@ const LATELY: usize = 4096;
 const SURPLUS: u64 = 64;
 /// How long it takes at most until the end of a connection shows.
 const CLOSING: Duration = Duration::from_millis(500);
+/// After so long without a message, all that is still wanted is asked for once more, and again after twice as long: of
+/// a Kubo with much to do, an answer is lost now and then.
+const SILENCE: Duration = Duration::from_secs(1);
 /// Wants of one message.
 const BATCH: usize = 512;
 /// Messages that were read and are not looked at yet.
@@ -124,8 +127,15 @@ impl Drop for Asking {
 enum Link {
     Down,
     Dialling,
-    /// With what the peer is to be asked next: blocks, or with `true` no longer.
-    Up(mpsc::UnboundedSender<(Cid, bool)>),
+    /// With what the peer is to be told next.
+    Up(mpsc::UnboundedSender<Say>),
+}
+
+enum Say {
+    /// This block is wanted, or with `true` no longer.
+    Also(Cid, bool),
+    /// These are wanted, and no others.
+    All(Vec<Cid>),
 }
 
 /// All that goes on with the peer.
@@ -139,6 +149,8 @@ struct Session {
     lately: Lately,
     useful: u64,
     surplus: u64,
+    /// When all is asked for again, and how long the silence before that is.
+    again: (Instant, Duration),
     /// Reads and writes streams; each ends with what went wrong.
     streams: JoinSet<Option<RemoteError>>,
     messages: (mpsc::Sender<Message>, mpsc::Receiver<Message>),
@@ -155,6 +167,7 @@ impl Session {
             lately: Lately::default(),
             useful: 0,
             surplus: 0,
+            again: (Instant::now(), SILENCE),
             streams: JoinSet::new(),
             messages: mpsc::channel(UNSEEN),
         }
@@ -175,8 +188,21 @@ impl Session {
                     }
                 }
                 event = self.swarm.select_next_some() => self.see(event),
+                () = sleep_until(self.again.0), if self.waits() => self.ask_again(),
             }
         }
+    }
+
+    fn waits(&self) -> bool {
+        matches!(self.link, Link::Up(_)) && !self.pending.is_empty()
+    }
+
+    fn ask_again(&mut self) {
+        if let Link::Up(says) = &self.link {
+            says.send(Say::All(self.pending.keys().copied().collect())).ok();
+        }
+        let pause = self.again.1 * 2;
+        self.again = (Instant::now() + pause, pause);
     }
 
     fn follow(&mut self, order: Order) {
@@ -185,8 +211,11 @@ impl Session {
                 let waiting = self.pending.entry(cid).or_default();
                 waiting.push((asker, answer));
                 let first = waiting.len() == 1;
+                if self.pending.len() == 1 {
+                    self.again = (Instant::now() + SILENCE, SILENCE);
+                }
                 match &self.link {
-                    Link::Up(wants) if first => _ = wants.send((cid, false)),
+                    Link::Up(says) if first => _ = says.send(Say::Also(cid, false)),
                     Link::Down => self.dial(),
                     _ => {}
                 }
@@ -197,8 +226,8 @@ impl Session {
                 if waiting.is_empty() {
                     self.pending.remove(&cid);
                     self.lately.note(cid);
-                    if let Link::Up(wants) = &self.link {
-                        wants.send((cid, true)).ok();
+                    if let Link::Up(says) = &self.link {
+                        says.send(Say::Also(cid, true)).ok();
                     }
                 }
             }
@@ -241,11 +270,10 @@ impl Session {
         }
         let (opening, stream) = oneshot::channel();
         self.swarm.behaviour_mut().streams.open(peer, opening);
-        let (sender, mut wants) = mpsc::unbounded_channel::<(Cid, bool)>();
-        for cid in self.pending.keys() {
-            sender.send((*cid, false)).ok();
-        }
+        let (sender, mut says) = mpsc::unbounded_channel();
+        sender.send(Say::All(self.pending.keys().copied().collect())).ok();
         self.link = Link::Up(sender);
+        self.again = (Instant::now() + SILENCE, SILENCE);
         let patience = self.patience;
         self.streams.spawn(async move {
             let mut stream = match timeout(patience, stream).await {
@@ -257,12 +285,19 @@ impl Session {
                 }
                 Err(_) => return Some(RemoteError::TimedOut(patience)),
             };
-            let mut all = true;
             let mut batch = Vec::new();
-            while wants.recv_many(&mut batch, BATCH).await > 0 {
-                let bytes = encode_wants(&batch, all);
-                all = false;
-                batch.clear();
+            while says.recv_many(&mut batch, BATCH).await > 0 {
+                let (mut wants, mut all) = (Vec::new(), false);
+                for say in batch.drain(..) {
+                    match say {
+                        Say::Also(cid, cancel) => wants.push((cid, cancel)),
+                        Say::All(cids) => {
+                            all = true;
+                            wants = cids.into_iter().map(|cid| (cid, false)).collect();
+                        }
+                    }
+                }
+                let bytes = encode_wants(&wants, all);
                 if let Err(error) = write_message(&mut stream, &bytes, patience).await {
                     return Some(error);
                 }
@@ -272,6 +307,7 @@ impl Session {
     }
 
     fn take(&mut self, message: Message) {
+        self.again = (Instant::now() + SILENCE, SILENCE);
         for (cid, bytes) in message.blocks {
             let waiting = cid.and_then(|cid| Some((cid, self.pending.remove(&cid)?)));
             let Some((cid, waiting)) = waiting else {
