@@ -25,6 +25,7 @@
 //! - [`store`]: blocks by CID, heads by compare-and-swap
 //! - [`ops`]: one use case a file
 //! - [`server`]: archives over HTTP, read only
+//! - `node`: archives over Bitswap, read only; with the feature `bitswap`
 //! - [`cli`]: the command line
 //!
 //! Invariants:
@@ -35,7 +36,7 @@
 //! - Bytes are hashed before they are believed, and the bytes that were verified are the ones that are used.
 //! - A database error's text is never kept: it may carry values of rows.
 //! - `ops` knows neither command line nor environment, and prints nothing.
-//! - `server` writes no file, and no text of a client becomes the name of one.
+//! - `server` and `node` write no file, and no text of a client becomes the name of one.
 
 #![forbid(unsafe_code)]
 
@@ -45,6 +46,8 @@ pub mod codec;
 pub mod crypto;
 pub mod database;
 pub mod model;
+#[cfg(feature = "bitswap")]
+pub mod node;
 pub mod ops;
 pub mod scripts;
 pub mod server;

@@ -234,6 +234,17 @@ pub fn open_publish_key(settings: &Settings) -> Result<PrivateKey, KeyUnavailabl
     open_text(settings, &text, "key of the IPNS name")
 }
 
+/// The key by which peers know this machine.
+#[cfg(feature = "bitswap")]
+pub fn open_node_key(settings: &Settings) -> Result<PrivateKey, KeyUnavailable> {
+    let text = settings.node_key_text().map_err(|error| KeyUnavailable {
+        message: error.to_string(),
+        hint: "run `greffe key generate --out greffe.node.pem`, and set `node.key` to `file:greffe.node.pem`"
+            .to_owned(),
+    })?;
+    open_text(settings, &text, "key of the node")
+}
+
 fn open_text(settings: &Settings, text: &Secret, what: &str) -> Result<PrivateKey, KeyUnavailable> {
     let unavailable = |message: String, hint: &str| KeyUnavailable { message, hint: hint.to_owned() };
     let mut parsed = parse_private_key(text.expose(), None);

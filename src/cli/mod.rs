@@ -8,6 +8,8 @@ mod context;
 mod error;
 mod memory;
 mod output;
+#[cfg(feature = "bitswap")]
+mod peers;
 pub mod settings;
 mod sources;
 

@@ -82,6 +82,10 @@ pub struct Settings {
     pub replication_deadline: Duration,
     /// `publish.key`: where the key of the IPNS name is.
     pub publish_key: Option<SecretSource>,
+    /// `node.key`: where the key is by which peers know this machine.
+    pub node_key: Option<SecretSource>,
+    /// `node.swarm-key`: where the key of a private network is.
+    pub swarm_key: Option<SecretSource>,
     /// `[[replica]]`: where copies are kept.
     pub replicas: Vec<ReplicaSettings>,
     environment: Environment,
@@ -116,6 +120,10 @@ pub struct Overrides {
     pub replication_deadline: Option<String>,
     /// As [`Overrides::key_source`].
     pub publish_key: Option<Secret>,
+    /// As [`Overrides::key_source`].
+    pub node_key: Option<Secret>,
+    /// As [`Overrides::key_source`].
+    pub swarm_key: Option<Secret>,
 }
 
 impl Overrides {
@@ -148,6 +156,8 @@ impl Overrides {
             Id::ReplicationRequired => text(&self.replication_required),
             Id::ReplicationDeadline => text(&self.replication_deadline),
             Id::PublishKey => secret(&self.publish_key),
+            Id::NodeKey => secret(&self.node_key),
+            Id::NodeSwarmKey => secret(&self.swarm_key),
         }
     }
 }
@@ -204,6 +214,8 @@ impl Settings {
             replication_required: 0,
             replication_deadline: Duration::from_secs(60),
             publish_key: None,
+            node_key: None,
+            swarm_key: None,
             replicas: Vec::new(),
             environment: environment.clone(),
         }
@@ -288,6 +300,25 @@ impl Settings {
     /// As [`Settings::key_text`].
     pub fn publish_key_text(&self) -> Result<Secret, SettingsError> {
         self.text_of(Id::PublishKey, self.publish_key.as_ref())
+    }
+
+    /// The text of the private key by which peers know this machine.
+    ///
+    /// # Errors
+    /// As [`Settings::key_text`].
+    #[cfg(feature = "bitswap")]
+    pub fn node_key_text(&self) -> Result<Secret, SettingsError> {
+        self.text_of(Id::NodeKey, self.node_key.as_ref())
+    }
+
+    /// The text of a private network's key; `None` where there is no such network.
+    ///
+    /// # Errors
+    /// [`SettingsError::Source`] when there is no text where it should be.
+    #[cfg(feature = "bitswap")]
+    pub fn swarm_key_text(&self) -> Result<Option<Secret>, SettingsError> {
+        let source = self.swarm_key.as_ref();
+        source.map(|source| self.text_of(Id::NodeSwarmKey, Some(source))).transpose()
     }
 
     fn text_of(&self, id: Id, source: Option<&SecretSource>) -> Result<Secret, SettingsError> {

@@ -6,14 +6,16 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Exit;
-use super::context::{Context, block_on, replicas};
+use super::context::{Context, replicas};
 use super::error::CliError;
 use super::output::{Clean, remark};
 use super::settings::{Settings, parse_duration};
 use crate::model::{Cid, IpnsName};
 use crate::ops::fetch::SourceState;
 use crate::ops::publish::resolve;
-use crate::store::remote::{Endpoint, Http, NamedSource, Patience, Router, SourceUrl};
+use crate::store::remote::{
+    Endpoint, Http, Kubo, NamedReplica, NamedSource, Names, Patience, ReplicaUrl, Router, SourceUrl,
+};
 
 /// How many requests' time one block may take in all.
 const TRIES: u32 = 3;
@@ -21,8 +23,8 @@ const TRIES: u32 = 3;
 /// Sources beside the archive and the replicas of the settings.
 #[derive(Args)]
 pub struct SourceArguments {
-    /// Where blocks may be fetched: a gateway (`https://…`), or a replica (`kubo:http://127.0.0.1:5001`); may be
-    /// given more than once
+    /// Where blocks may be fetched: a gateway (`https://…`), a replica (`kubo:http://127.0.0.1:5001`), or a Bitswap
+    /// peer (`/ip4/…/tcp/…/p2p/ID`); may be given more than once
     #[arg(long, value_name = "URL")]
     pub from: Vec<String>,
     /// A source may be on another machine and not encrypted; all that it sends is hashed
@@ -46,12 +48,19 @@ impl SourceArguments {
     /// The replicas of the settings, then what `--from` names.
     pub fn open(&self, settings: &Settings) -> Result<Vec<NamedSource>, CliError> {
         let patience = self.patience()?;
-        let mut sources: Vec<NamedSource> = replicas(settings)?.into_iter().map(Into::into).collect();
+        let replicas = replicas(settings)?.into_iter().filter(|replica| replica.replica.gives_blocks());
+        let mut sources: Vec<NamedSource> = replicas.map(Into::into).collect();
         for text in &self.from {
             let refused = |error: &dyn std::error::Error| {
                 CliError::usage(format!("`--from` cannot be used: {error}"))
                     .hint("write it like `--from https://gateway.example.org` or `--from kubo:http://127.0.0.1:5001`")
             };
+            #[cfg(feature = "bitswap")]
+            if let Ok(SourceUrl::Peer(address)) = SourceUrl::parse(text, Path::new(""), false) {
+                let identity = super::peers::identity(settings)?;
+                sources.push(NamedSource::peer(&address, identity, patience));
+                continue;
+            }
             let url =
                 SourceUrl::parse(text, Path::new(""), self.insecure).map_err(|error| refused(&error))?;
             sources.push(NamedSource::new(&url, patience).map_err(|error| refused(&error))?);
@@ -59,30 +68,36 @@ impl SourceArguments {
         Ok(sources)
     }
 
-    /// The CID that a target names: an IPNS name (`/ipns/k51…`) is asked for at the gateways and routers of `--from`,
-    /// and the record with the highest sequence counts; any other text stays what it is.
-    pub fn resolve(&self, target: &str) -> Result<String, CliError> {
+    /// The CID that a target names: an IPNS name (`/ipns/k51…`) is asked for at the gateways, routers and Kubo nodes of
+    /// `--from` and the settings, and the record with the highest sequence counts; any other text stays what it is.
+    pub async fn resolve(&self, settings: &Settings, target: &str) -> Result<String, CliError> {
         let Some(name) = parse_name(target)? else { return Ok(target.to_owned()) };
         let patience = self.patience()?;
+        let refused = |error| CliError::usage(format!("`--from` cannot be used: {error}"));
         let mut places = Vec::new();
+        for replica in replicas(settings)? {
+            let NamedReplica { name, replica, .. } = replica;
+            places.extend(replica.into_kubo().map(|kubo| (name, Names::Kubo(Box::new(kubo)))));
+        }
         for text in &self.from {
-            if let Ok(SourceUrl::Gateway(Endpoint::Url(base))) =
-                SourceUrl::parse(text, Path::new(""), self.insecure)
-            {
-                let http = Http::new(base, None, patience);
-                let http =
-                    http.map_err(|error| CliError::usage(format!("`--from` cannot be used: {error}")))?;
-                places.push((text.clone(), Router::new(http)));
-            }
+            let names = match SourceUrl::parse(text, Path::new(""), self.insecure) {
+                Ok(SourceUrl::Gateway(Endpoint::Url(base))) => {
+                    Names::Router(Router::new(Http::new(base, None, patience).map_err(refused)?))
+                }
+                Ok(SourceUrl::Replica(ReplicaUrl::Kubo(endpoint))) => {
+                    Names::Kubo(Box::new(Kubo::new(&endpoint, None, patience).map_err(refused)?))
+                }
+                _ => continue,
+            };
+            places.push((text.clone(), names));
         }
         if places.is_empty() {
             return Err(CliError::usage(
-                "an IPNS name is asked for at gateways and routers, and none is named",
+                "an IPNS name is asked for at gateways, routers and Kubo nodes, and none is named",
             )
             .hint("add `--from https://gateway.example.org`"));
         }
-        let resolved = block_on(resolve(name, &places))?;
-        let resolved = resolved.map_err(|error| {
+        let resolved = resolve(name, &places).await.map_err(|error| {
             CliError::new(Exit::Unfinished, error.to_string())
                 .hint("run `greffe publish` where the chain is written, or give the CID of its head")
         })?;

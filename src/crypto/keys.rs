@@ -156,7 +156,8 @@ impl PrivateKey {
         Signature(self.key.sign(message).to_bytes())
     }
 
-    pub(super) fn seed(&self) -> &[u8; 32] {
+    /// The seed that it was made of: the secret itself.
+    pub(crate) fn seed(&self) -> &[u8; 32] {
         self.key.as_bytes()
     }
 }

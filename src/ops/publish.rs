@@ -12,7 +12,7 @@ use super::{ChainReader, OpsError, now};
 use crate::codec::ipns::{decode_record, encode_record};
 use crate::crypto::PrivateKey;
 use crate::model::{ChainName, Cid, IpnsName, IpnsRecord, Timestamp};
-use crate::store::remote::{RemoteError, Router};
+use crate::store::remote::{Names, RemoteError};
 use crate::store::{read_record, record_path, write_record};
 
 /// For how long a record may be kept without asking again.
@@ -90,8 +90,8 @@ fn listed(failures: &[(String, RemoteError)]) -> String {
 ///
 /// # Errors
 /// [`ResolveError`].
-pub async fn resolve(name: IpnsName, places: &[(String, Router)]) -> Result<Resolved, ResolveError> {
-    let asked = places.iter().map(|(place, router)| async move { (place, router.get(&name).await) });
+pub async fn resolve(name: IpnsName, places: &[(String, Names)]) -> Result<Resolved, ResolveError> {
+    let asked = places.iter().map(|(place, names)| async move { (place, names.get(&name).await) });
     let mut newest: Option<IpnsRecord> = None;
     let mut failures = Vec::new();
     for (place, answer) in futures_util::future::join_all(asked).await {

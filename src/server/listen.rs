@@ -155,6 +155,14 @@ impl Stop {
         })?;
         Ok(Self(receiver))
     }
+
+    /// Waits for the first of them.
+    pub async fn wait(&self) {
+        // Without a sender nothing ends it any more.
+        if self.0.clone().wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// What connections share.

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use listen::{Server, Stop};
+pub use shelf::{Found, Shelf};
 
 use crate::model::ChainName;
 use crate::store::ArchiveError;

@@ -1,11 +1,11 @@
 //! The archives that are served, opened again when they have grown.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::{Options, ServeError};
+use super::ServeError;
 use crate::model::{ChainName, Cid};
 use crate::store::{Archive, ArchiveError, HeadFile, read_record};
 
@@ -31,14 +31,14 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// Opens the archives that `options` name.
+    /// Opens the archive of `chain` in a folder; with `all` the others that are there, also those that come later.
     ///
     /// # Errors
     /// [`ServeError`], also when there is none.
-    pub fn open(options: &Options) -> Result<Self, ServeError> {
-        let (directory, all) = (options.directory.clone(), options.all);
+    pub fn open(directory: &Path, chain: Option<&ChainName>, all: bool) -> Result<Self, ServeError> {
+        let directory = directory.to_owned();
         let mut open = BTreeMap::new();
-        if let Some(name) = &options.chain {
+        if let Some(name) = chain {
             let archive = Archive::open_read(&directory, name)?;
             if matches!(archive.head_file(), HeadFile::Unknown(_)) {
                 return Err(ServeError::EndLost { path: archive.path().to_owned() });

@@ -36,7 +36,7 @@ impl Site {
     pub fn open(options: &Options, announce: Vec<String>, report: Report) -> Result<Arc<Self>, ServeError> {
         let Limits { readers, streams, .. } = options.limits;
         Ok(Arc::new(Self {
-            shelf: Shelf::open(options)?,
+            shelf: Shelf::open(&options.directory, options.chain.as_ref(), options.all)?,
             chain: options.chain.clone(),
             announce,
             readers: Arc::new(Semaphore::new(readers)),

@@ -16,6 +16,7 @@ use gateway_proxy::{Fault, GatewayProxy};
 
 use crate::project::{Project, Run, THREE};
 use crate::servers::{Kubo, LIMIT, poll};
+use crate::tools::{output_of, tool};
 
 /// Puts the project's head, and all below it, on the node.
 fn publish(project: &Project, kubo: &Kubo) -> String {
@@ -399,7 +400,24 @@ fn a_mirror_looks_again_and_again() {
     machine.write("head", format!("{}\n", publish(&project, &kubo)));
     assert!(poll(LIMIT, || round()["newEntries"] == 1));
     // Ended at any moment, the archive is whole.
-    child.kill().unwrap();
-    child.wait().unwrap();
+    output_of(tool("kill").args(["-TERM", &child.id().to_string()]));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
     machine.ok(["verify", &project.head(), "--name", "demo"]);
+}
+
+#[test]
+fn a_mirror_that_is_ended_while_it_fetches_leaves_nothing_behind() {
+    let (project, kubo, machine) = (applied_with(50), Kubo::start(), machine());
+    let head = publish(&project, &kubo);
+    let proxy = GatewayProxy::to(&kubo.gateway_url(), Fault::StallsInTheMiddle);
+    let url = proxy.url();
+    let mut command = machine.command(["mirror", &head, "--every", "1h", "--from", &url]);
+    let mut child = command.args(["--source-timeout", "1m"]).spawn().unwrap();
+    let files = || fs::read_dir(machine.path("archive")).into_iter().flatten().count();
+    assert!(poll(LIMIT, || proxy.requests() > 0));
+    output_of(tool("kill").args(["-TERM", &child.id().to_string()]));
+    let begin = Instant::now();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(begin.elapsed() < Duration::from_secs(20));
+    assert_eq!(files(), 0);
 }

@@ -14,6 +14,8 @@ mod ipfs;
 mod ipfs_ground;
 mod issue;
 mod keys;
+#[cfg(feature = "bitswap")]
+mod node;
 mod output;
 mod pins;
 mod postgres_versions;

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use crate::project::{Project, THREE};
+use greffe::crypto::PrivateKey;
+use greffe::model::IpnsName;
+
+use crate::project::{Project, SEED, THREE};
 use crate::replicas::settings;
 use crate::serve::Served;
 use crate::servers::Kubo;
@@ -54,6 +57,15 @@ fn kubo_replicas_are_given_the_record_and_resolve_the_name() {
     assert_eq!(published["places"][0]["url"], format!("kubo:{}", kubo.rpc_url()).as_str());
     let name = published["name"].as_str().unwrap();
     assert_eq!(kubo.run(&["--offline", "name", "resolve", name]), format!("/ipfs/{}", project.head()));
+    // Who knows the node alone, and who has it in the settings.
+    let (from, path) = (format!("kubo:{}", kubo.rpc_url()), format!("/ipns/{name}"));
+    let elsewhere = Project::empty();
+    elsewhere.ok(["verify", &path, "--from", &from]).prints(&["verified: demo, 4 entries"]);
+    project.ok(["verify", &path]);
+    let other = IpnsName::new(*PrivateKey::from_seed(SEED).public());
+    elsewhere
+        .ends(3, ["verify", &format!("/ipns/{other}"), "--from", &from])
+        .says(&["record", "greffe publish"]);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 use std::io::{self, Write};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
+use tokio::time::{sleep, timeout};
 
 use super::replicate::{owed, show_states};
 use super::verify::{parse_anchors, reply_from, threads};
@@ -15,9 +15,10 @@ use crate::cli::settings::{Settings, parse_duration};
 use crate::cli::sources::{SourceArguments, parse_cid, remark_faults};
 use crate::cli::{CommandResult, Exit};
 use crate::model::Cid;
+use crate::ops::ChainReader;
 use crate::ops::mirror::{Followed, Mirrored, mirror};
 use crate::ops::replicate::{ReplicaState, replicate};
-use crate::ops::{ChainReader, OpsError};
+use crate::server::{ServeError, Stop};
 use crate::store::remote::RemoteError;
 
 /// A round takes no longer; what it was about is left to the next.
@@ -60,30 +61,42 @@ struct Done {
 pub fn run(context: &Context, arguments: &Mirror) -> CommandResult {
     let settings = context.settings()?;
     let Some(every) = &arguments.every else {
-        return Ok(round(context, &settings, arguments, None)?.1);
+        let (_, reply) = block_on(round(context, &settings, arguments, None))??;
+        return Ok(reply);
     };
     let pause = parse_duration(every)
         .filter(|pause| !pause.is_zero())
         .ok_or_else(|| CliError::usage("`--every` is no duration").hint("write it like `30s` or `10m`"))?;
-    // The chain of the first round is the one that is followed, whatever the target names later.
-    let mut chain = None;
-    loop {
-        let begin = Instant::now();
-        let result = round(context, &settings, arguments, chain).map(|(found, reply)| {
-            chain = chain.or(found);
-            reply
-        });
-        // Who started this may have gone; then nobody is left to tell.
-        if line(&result, context.json).is_err() {
-            return Ok(Reply::silent(Exit::Unfinished));
+    let stop = Stop::by_signal().map_err(ServeError::from)?;
+    let rounds = async {
+        // The chain of the first round is the one that is followed, whatever the target names later.
+        let mut chain = None;
+        loop {
+            let begin = Instant::now();
+            let result = round(context, &settings, arguments, chain).await.map(|(found, reply)| {
+                chain = chain.or(found);
+                reply
+            });
+            // Who started this may have gone; then nobody is left to tell.
+            if line(&result, context.json).is_err() {
+                return Exit::Unfinished;
+            }
+            sleep(pause.saturating_sub(begin.elapsed()).max(Duration::from_millis(100))).await;
         }
-        sleep(pause.saturating_sub(begin.elapsed()).max(Duration::from_millis(100)));
-    }
+    };
+    let exit = block_on(async {
+        tokio::select! {
+            exit = rounds => exit,
+            // What a round has fetched so far goes with it.
+            () = stop.wait() => Exit::Done,
+        }
+    });
+    Ok(Reply::silent(exit?))
 }
 
 /// The head that the target names now.
-fn resolve(sources: &SourceArguments, target: &str) -> Result<Cid, CliError> {
-    if let Some(cid) = parse_cid(&sources.resolve(target)?) {
+async fn resolve(settings: &Settings, sources: &SourceArguments, target: &str) -> Result<Cid, CliError> {
+    if let Some(cid) = parse_cid(&sources.resolve(settings, target).await?) {
         return Ok(cid);
     }
     let small = std::fs::metadata(target).is_ok_and(|file| file.is_file() && file.len() <= NAME_LIMIT);
@@ -98,7 +111,7 @@ fn resolve(sources: &SourceArguments, target: &str) -> Result<Cid, CliError> {
 }
 
 /// Looks once; also the chain that is followed, once it is known.
-fn round(
+async fn round(
     context: &Context,
     settings: &Settings,
     arguments: &Mirror,
@@ -112,7 +125,7 @@ fn round(
     }
     let sources = arguments.sources.open(settings)?;
     let followed = Followed {
-        head: resolve(&arguments.sources, &arguments.target)?,
+        head: resolve(settings, &arguments.sources, &arguments.target).await?,
         directory: &settings.archive_directory,
         sources: &sources,
         patience: arguments.sources.patience()?,
@@ -121,12 +134,10 @@ fn round(
     };
     let mut progress = context.progress();
     let mut show_progress = |what: &str, done, total| progress.show(what, done, total);
-    let outcome = block_on(async {
-        let limited = tokio::time::timeout(ROUND, mirror(&followed, options, &mut show_progress)).await;
-        limited.map_err(|_| CliError::new(Exit::Unfinished, RemoteError::TimedOut(ROUND).to_string()))
-    })?;
+    let outcome = timeout(ROUND, mirror(&followed, options, &mut show_progress)).await;
     drop(progress);
-    let mirrored = match outcome?? {
+    let too_long = |_| CliError::new(Exit::Unfinished, RemoteError::TimedOut(ROUND).to_string());
+    let mirrored = match outcome.map_err(too_long)?? {
         Ok(mirrored) => mirrored,
         Err(refused) => {
             remark_faults(context, &refused.sources);
@@ -135,14 +146,14 @@ fn round(
     };
     remark_faults(context, &mirrored.sources);
     arguments.memory.remember(context, mirrored.memory);
-    let replicas = deliver(context, settings, &mirrored)?;
+    let replicas = deliver(context, settings, &mirrored).await?;
     let exit = owed(settings, &replicas);
     let chain = Some(mirrored.chain);
     let done = Done { command: "mirror", mirrored, replicas };
     Ok((chain, Reply::new(done, show).with_exit(exit)))
 }
 
-fn deliver(
+async fn deliver(
     context: &Context,
     settings: &Settings,
     mirrored: &Mirrored,
@@ -155,8 +166,7 @@ fn deliver(
     let mut progress = context.progress();
     let mut show = |what: &str, done, total| progress.show(what, done, total);
     let deadline = settings.replication_deadline;
-    let replicated = block_on(replicate(&reader, &mirrored.name, &replicas, deadline, &mut show))?;
-    Ok(replicated.map_err(|error: OpsError| CliError::from(error))?.replicas)
+    Ok(replicate(&reader, &mirrored.name, &replicas, deadline, &mut show).await?.replicas)
 }
 
 fn show(done: &Done, out: &mut dyn Write) -> io::Result<()> {

@@ -12,6 +12,8 @@ mod key;
 mod log;
 mod man;
 mod mirror;
+#[cfg(feature = "bitswap")]
+mod node;
 mod publish;
 mod quickstart;
 mod repair;
@@ -124,6 +126,12 @@ pub struct SettingsArguments {
     /// Where the IPNS name's key is: `file:PATH` or `env:NAME`
     #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
     publish_key: Option<Secret>,
+    /// Where the key is by which Bitswap peers know this machine: `file:PATH` or `env:NAME`
+    #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
+    node_key: Option<Secret>,
+    /// Where the key of a private libp2p network is: `file:PATH` or `env:NAME`
+    #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
+    swarm_key: Option<Secret>,
 }
 
 impl SettingsArguments {
@@ -151,6 +159,8 @@ impl SettingsArguments {
             replication_required: self.required.clone(),
             replication_deadline: self.replication_deadline.clone(),
             publish_key: self.publish_key.clone(),
+            node_key: self.node_key.clone(),
+            swarm_key: self.swarm_key.clone(),
         }
     }
 }
@@ -178,6 +188,8 @@ pub enum Command {
     Publish(publish::Publish),
     Mirror(mirror::Mirror),
     Serve(serve::Serve),
+    #[cfg(feature = "bitswap")]
+    Node(node::Node),
     Repair(repair::Repair),
     Key(key::Key),
     Completions(completions::Completions),
@@ -226,6 +238,8 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Publish(command) => publish::run(context, &command),
         Command::Mirror(command) => mirror::run(context, &command),
         Command::Serve(command) => serve::run(context, &command),
+        #[cfg(feature = "bitswap")]
+        Command::Node(command) => node::run(context, &command),
         Command::Repair(command) => repair::run(context, &command),
         Command::Key(command) => key::run(context, &command),
         Command::Completions(command) => completions::run(&command),

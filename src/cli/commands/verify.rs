@@ -75,7 +75,7 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     let mut progress = context.progress();
     let mut show = |what: &str, done, total| progress.show(what, done, total);
     let threads = threads(arguments.threads);
-    let target = arguments.sources.resolve(&arguments.target)?;
+    let target = block_on(arguments.sources.resolve(&settings, &arguments.target))??;
     let (mut fetched, mut sources) = (None, Vec::new());
     let (mut source, mut report) = match elsewhere(&settings, arguments, &target)? {
         Some(root) => {

@@ -31,6 +31,8 @@ fn full() -> NewSettings {
         replication_required: Some(2),
         replication_deadline: Some(Duration::from_secs(5)),
         publish_key: SecretSource::parse("env:NAMED", Path::new("")),
+        node_key: SecretSource::parse("env:KNOWN", Path::new("")),
+        swarm_key: SecretSource::parse("env:SWARM", Path::new("")),
     }
 }
 
@@ -60,6 +62,8 @@ fn a_rendered_file_loads_back_to_the_same_values() {
     assert_eq!(settings.time_tolerance, Duration::from_secs(120));
     assert_eq!(settings.replication_required, 2);
     assert_eq!(settings.publish_key, Some(SecretSource::Variable("NAMED".into())));
+    assert_eq!(settings.node_key, Some(SecretSource::Variable("KNOWN".into())));
+    assert_eq!(settings.swarm_key, Some(SecretSource::Variable("SWARM".into())));
     assert_eq!(settings.replication_deadline, Duration::from_secs(5));
     assert_eq!(Some(settings.trust), new.trust);
 }

@@ -25,6 +25,8 @@ pub enum Id {
     ReplicationRequired,
     ReplicationDeadline,
     PublishKey,
+    NodeKey,
+    NodeSwarmKey,
 }
 
 /// What values a key takes.
@@ -155,8 +157,8 @@ impl Key {
 }
 
 /// The tables of `greffe.toml`.
-pub const TABLES: [&str; 8] =
-    ["database", "archive", "key", "actor", "apply", "verify", "replication", "publish"];
+pub const TABLES: [&str; 9] =
+    ["database", "archive", "key", "actor", "apply", "verify", "replication", "publish", "node"];
 
 /// The variable that holds the private key itself.
 pub const KEY_VARIABLE: &str = "GREFFE_KEY";
@@ -184,7 +186,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 21] = [
+pub static KEYS: [Key; 23] = [
     key(
         Id::Name,
         ["", "name"],
@@ -383,6 +385,28 @@ pub static KEYS: [Key; 21] = [
             "GREFFE_PUBLISH_KEY",
             "--publish-key",
             "Where the private key of the IPNS name is; another key than the one that signs events.",
+        ],
+    ),
+    key(
+        Id::NodeKey,
+        ["node", "key"],
+        Kind::SecretSource,
+        DefaultValue::Words { words: "a new one for each run", example: "\"file:greffe.node.pem\"" },
+        [
+            "GREFFE_NODE_KEY",
+            "--node-key",
+            "Where the private key is by which Bitswap peers know this machine; another key than the one that signs events.",
+        ],
+    ),
+    key(
+        Id::NodeSwarmKey,
+        ["node", "swarm-key"],
+        Kind::SecretSource,
+        none("\"file:swarm.key\""),
+        [
+            "GREFFE_NODE_SWARM_KEY",
+            "--swarm-key",
+            "Where the `swarm.key` of a private libp2p network is; with it, only its nodes are spoken to.",
         ],
     ),
 ];

@@ -161,6 +161,8 @@ impl<'a> Loader<'a> {
             Id::ReplicationRequired => self.settings.replication_required = given.count(kind)?,
             Id::ReplicationDeadline => self.settings.replication_deadline = given.duration(kind)?,
             Id::PublishKey => self.settings.publish_key = Some(self.secret_source(given, base)?),
+            Id::NodeKey => self.settings.node_key = Some(self.secret_source(given, base)?),
+            Id::NodeSwarmKey => self.settings.swarm_key = Some(self.secret_source(given, base)?),
         }
         Ok(())
     }

@@ -36,6 +36,8 @@ pub struct NewSettings {
     pub replication_required: Option<usize>,
     pub replication_deadline: Option<Duration>,
     pub publish_key: Option<SecretSource>,
+    pub node_key: Option<SecretSource>,
+    pub swarm_key: Option<SecretSource>,
 }
 
 impl NewSettings {
@@ -64,6 +66,8 @@ impl NewSettings {
             replication_required: None,
             replication_deadline: None,
             publish_key: None,
+            node_key: None,
+            swarm_key: None,
         }
     }
 
@@ -95,6 +99,8 @@ impl NewSettings {
             Id::ReplicationRequired => self.replication_required.map(|value| value.to_string()),
             Id::ReplicationDeadline => self.replication_deadline.map(duration),
             Id::PublishKey => self.publish_key.as_ref().map(|source| toml_string(&source.to_string())),
+            Id::NodeKey => self.node_key.as_ref().map(|source| toml_string(&source.to_string())),
+            Id::NodeSwarmKey => self.swarm_key.as_ref().map(|source| toml_string(&source.to_string())),
         }
     }
 }

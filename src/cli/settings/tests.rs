@@ -110,6 +110,8 @@ fn every_variable_and_every_flag_is_read() {
         replication_required: text("2"),
         replication_deadline: text("5s"),
         publish_key: secret("file:i"),
+        node_key: secret("file:n"),
+        swarm_key: secret("file:s"),
     };
     let by_flags = Case::of("").flags(flags).load().unwrap();
     let by_variables = Case::of("")
@@ -134,6 +136,8 @@ fn every_variable_and_every_flag_is_read() {
         .set("GREFFE_REPLICATION_REQUIRED", "2")
         .set("GREFFE_REPLICATION_DEADLINE", "5s")
         .set("GREFFE_PUBLISH_KEY", "file:i")
+        .set("GREFFE_NODE_KEY", "file:n")
+        .set("GREFFE_NODE_SWARM_KEY", "file:s")
         .load()
         .unwrap();
     // `Debug` shows every field and no secret: equal but for folder, passphrase and environment.

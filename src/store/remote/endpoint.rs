@@ -30,6 +30,13 @@ pub enum EndpointError {
         "plain `http:` to another machine can be read and changed on the way: use `https:` or a tunnel, or say `insecure = true`"
     )]
     Plain,
+    #[error(
+        "this greffe was built without Bitswap: build it with `cargo install --path . --features bitswap`"
+    )]
+    NoBitswap,
+    #[cfg(feature = "bitswap")]
+    #[error(transparent)]
+    Peer(#[from] super::bitswap::PeerAddressError),
 }
 
 impl Endpoint {

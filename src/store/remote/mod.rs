@@ -5,6 +5,8 @@
 //! blocks below it were read back. Services that give no blocks back are believed, and told apart. No bytes from
 //! there are read without a bound in size and time. Secrets go into request headers and nowhere else.
 
+#[cfg(feature = "bitswap")]
+pub mod bitswap;
 mod cluster;
 mod copy;
 mod endpoint;
@@ -32,5 +34,5 @@ pub use origin::Origin;
 pub use patience::Patience;
 pub use pinning::{Origins, Pinning};
 pub use replica::{AnyReplica, Delivery, Holding, NamedReplica, Replica, ReplicaError, ReplicaUrl};
-pub use router::Router;
+pub use router::{Names, Router};
 pub use source::{NamedSource, SourceUrl};

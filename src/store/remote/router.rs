@@ -1,9 +1,9 @@
-//! IPNS records over HTTP: delegated routers and gateways (Delegated Routing V1, Trustless Gateway).
+//! Where IPNS records are: delegated routers and gateways (Delegated Routing V1, Trustless Gateway), and Kubo nodes.
 
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 
-use super::{Http, RemoteError};
+use super::{Http, Kubo, RemoteError};
 use crate::codec::ipns::{IPNS_RECORD_LIMIT, decode_record};
 use crate::model::{IpnsName, IpnsRecord};
 
@@ -51,14 +51,38 @@ impl Router {
                 Ok(request.header(ACCEPT, RECORD))
             };
             match self.http.succeed(make, IPNS_RECORD_LIMIT as u64).await {
-                Ok(answer) => {
-                    let record = decode_record(&answer.body, name);
-                    return record.map(Some).map_err(|error| RemoteError::Malformed(error.to_string()));
-                }
+                Ok(answer) => return signed(&answer.body, name).map(Some),
                 Err(RemoteError::Refused { status: 400..=499, .. }) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(None)
     }
+}
+
+/// Where a name is asked for.
+pub enum Names {
+    Router(Router),
+    /// Whatever the node's routing finds.
+    Kubo(Box<Kubo>),
+}
+
+impl Names {
+    /// The record that is found there, whose signature holds; `None` where there is none.
+    ///
+    /// # Errors
+    /// Those of [`Router::get`].
+    pub async fn get(&self, name: &IpnsName) -> Result<Option<IpnsRecord>, RemoteError> {
+        match self {
+            Self::Router(router) => router.get(name).await,
+            Self::Kubo(kubo) => {
+                let record = kubo.get_name(name).await?;
+                record.map(|record| signed(&record, name)).transpose()
+            }
+        }
+    }
+}
+
+fn signed(record: &[u8], name: &IpnsName) -> Result<IpnsRecord, RemoteError> {
+    decode_record(record, name).map_err(|error| RemoteError::Malformed(error.to_string()))
 }

@@ -1,8 +1,10 @@
-//! Where blocks can be asked for: a gateway, or a replica of any kind.
+//! Where blocks can be asked for: a gateway, a replica of any kind, or a peer.
 
 use std::fmt;
 use std::path::Path;
 
+#[cfg(feature = "bitswap")]
+use super::bitswap::{Identity, Peer, PeerAddress};
 use super::gateway::{CarStream, Gateway};
 use super::{
     AnyReplica, Endpoint, EndpointError, NamedReplica, Patience, RemoteError, Replica as _, ReplicaError,
@@ -17,17 +19,26 @@ pub enum SourceUrl {
     Gateway(Endpoint),
     /// What a replica's `url` is, such as `kubo:http://127.0.0.1:5001`.
     Replica(ReplicaUrl),
+    /// A peer that speaks Bitswap, such as `/ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…`.
+    #[cfg(feature = "bitswap")]
+    Peer(PeerAddress),
 }
 
 impl SourceUrl {
-    /// Reads `https://…` or `http://…` of a gateway, or the URL of a replica; paths are relative to `base`.
-    /// `insecure`: see [`Endpoint::parse`].
+    /// Reads `https://…` or `http://…` of a gateway, the address of a peer, or the URL of a replica; paths are
+    /// relative to `base`. `insecure`: see [`Endpoint::parse`].
     ///
     /// # Errors
     /// [`EndpointError`].
     pub fn parse(text: &str, base: &Path, insecure: bool) -> Result<Self, EndpointError> {
         if text.starts_with("https:") || text.starts_with("http:") {
             return Endpoint::parse(text, insecure).map(Self::Gateway);
+        }
+        if text.starts_with('/') {
+            #[cfg(feature = "bitswap")]
+            return Ok(Self::Peer(PeerAddress::parse(text)?));
+            #[cfg(not(feature = "bitswap"))]
+            return Err(EndpointError::NoBitswap);
         }
         ReplicaUrl::parse(text, base, insecure).map(Self::Replica)
     }
@@ -38,6 +49,8 @@ impl fmt::Display for SourceUrl {
         match self {
             Self::Gateway(endpoint) => endpoint.fmt(f),
             Self::Replica(url) => url.fmt(f),
+            #[cfg(feature = "bitswap")]
+            Self::Peer(address) => address.fmt(f),
         }
     }
 }
@@ -52,6 +65,8 @@ pub struct NamedSource {
 enum Source {
     Gateway(Gateway),
     Replica(AnyReplica),
+    #[cfg(feature = "bitswap")]
+    Peer(Box<Peer>),
 }
 
 impl NamedSource {
@@ -66,8 +81,18 @@ impl NamedSource {
                 return Err(RemoteError::Unsupported("a gateway is not reached by a unix socket"));
             }
             SourceUrl::Replica(url) => Source::Replica(AnyReplica::new(url, None, patience)?),
+            #[cfg(feature = "bitswap")]
+            SourceUrl::Peer(address) => return Ok(Self::peer(address, Identity::fresh(), patience)),
         };
         Ok(Self { name: url.to_string(), url: url.to_string(), source })
+    }
+
+    /// The peer at an address, to whom this is `identity`. Nothing is asked of it yet.
+    #[cfg(feature = "bitswap")]
+    #[must_use]
+    pub fn peer(address: &PeerAddress, identity: Identity, patience: Patience) -> Self {
+        let source = Source::Peer(Box::new(Peer::new(address.clone(), identity, patience)));
+        Self { name: address.to_string(), url: address.to_string(), source }
     }
 
     /// Whether it may have all blocks below one at once.
@@ -84,6 +109,8 @@ impl NamedSource {
         match &self.source {
             Source::Gateway(gateway) => gateway.block(cid).await,
             Source::Replica(replica) => replica.get(cid).await.map_err(remote),
+            #[cfg(feature = "bitswap")]
+            Source::Peer(peer) => peer.block(cid).await,
         }
     }
 
@@ -95,6 +122,8 @@ impl NamedSource {
         match &self.source {
             Source::Gateway(gateway) => gateway.car(cid).await,
             Source::Replica(_) => Ok(None),
+            #[cfg(feature = "bitswap")]
+            Source::Peer(_) => Ok(None),
         }
     }
 }
@@ -116,6 +145,14 @@ fn remote(error: ReplicaError) -> RemoteError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(not(feature = "bitswap"))]
+    #[test]
+    fn a_peer_is_no_source_of_this_build() {
+        let refused = SourceUrl::parse("/ip4/127.0.0.1/tcp/4001/p2p/12D3KooW", Path::new(""), false);
+        assert_eq!(refused, Err(EndpointError::NoBitswap));
+        assert!(EndpointError::NoBitswap.to_string().contains("cargo install --path . --features bitswap"));
+    }
 
     #[test]
     fn a_source_is_a_gateway_or_a_replica() {

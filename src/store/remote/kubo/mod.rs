@@ -21,12 +21,12 @@ use ipfs_api_prelude::Backend as _;
 
 use self::backend::KuboBackend;
 use self::requests::{
-    Identify, Identity, ImportCar, PutBlocks, PutName, RemoveBlock, confirmed, imported, removed,
+    GetName, Identify, Identity, ImportCar, PutBlocks, PutName, RemoveBlock, confirmed, imported, removed,
 };
 use super::pieces::{CAR, Room, pieces, read};
 use super::{Authorization, Delivery, Endpoint, Holding, Patience, RemoteError, Replica, ReplicaError};
 use crate::codec::car::{encode_header, push_frame};
-use crate::model::{Cid, Codec};
+use crate::model::{Cid, Codec, IpnsName};
 use crate::store::Block;
 
 /// More new blocks than these travel as CAR files.
@@ -116,6 +116,25 @@ impl Kubo {
             let mut form = Form::default();
             form.add_reader_file("record", Cursor::new(record.to_vec()), "record");
             self.network.request_empty(PutName::new(name), Some(form)).await
+        };
+        self.patience.retry(ask).await
+    }
+
+    /// The newest record of an IPNS name that the node's routing finds; `None` where it finds none. Whoever asked checks
+    /// its signature.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub async fn get_name(&self, name: &IpnsName) -> Result<Option<Vec<u8>>, RemoteError> {
+        let ask = async || {
+            let (status, body) = self.network.request_raw(GetName { arg: name.to_string() }, None).await?;
+            if status == StatusCode::OK {
+                return Ok(Some(body.to_vec()));
+            }
+            match Api::process_error_from_body(body) {
+                RemoteError::Failed(said) if said.contains("not found") => Ok(None),
+                error => Err(error),
+            }
         };
         self.patience.retry(ask).await
     }

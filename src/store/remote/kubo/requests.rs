@@ -95,6 +95,16 @@ impl ApiRequest for PutName {
     const PATH: &'static str = "/name/put";
 }
 
+/// Asks for the newest IPNS record of a name, wherever the node's routing finds it.
+#[derive(Serialize)]
+pub struct GetName {
+    pub arg: String,
+}
+
+impl ApiRequest for GetName {
+    const PATH: &'static str = "/name/get";
+}
+
 #[derive(Deserialize)]
 struct PutLine {
     #[serde(rename = "Key")]

@@ -1,0 +1,365 @@
+//! `greffe node`, and blocks from peers: a real Kubo pins from it and is fetched from, others are refused, and what
+//! stalls or goes away is given up in time.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Child;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::project::{Project, THREE};
+use crate::servers::{Kubo, LIMIT, poll};
+use crate::tools::{output_of, tool};
+
+/// A node that runs; it ends with this value.
+struct Node {
+    child: Child,
+    said: Value,
+}
+
+impl Node {
+    fn start(project: &Project, arguments: &[&str]) -> Self {
+        let listen = ["node", "--json", "--listen", "/ip4/127.0.0.1/tcp/0"];
+        let mut child = project.command([&listen[..], arguments].concat()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut text = String::new();
+        while !text.ends_with("\n}\n") {
+            let line = lines.next().unwrap_or_else(|| {
+                let mut said = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                panic!("it does not listen: {text}{said}")
+            });
+            text.push_str(&(line.unwrap() + "\n"));
+        }
+        Self { child, said: serde_json::from_str(&text).unwrap() }
+    }
+
+    fn address(&self) -> &str {
+        self.said["addresses"][0].as_str().unwrap()
+    }
+
+    fn port(&self) -> u16 {
+        self.address().split('/').nth(4).unwrap().parse().unwrap()
+    }
+
+    fn id(&self) -> &str {
+        self.said["peer_id"].as_str().unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        output_of(tool("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &self.child.id().to_string()]));
+    }
+
+    /// Its exit code and what it said, once it has ended.
+    fn end(&mut self) -> (i32, String) {
+        assert!(poll(LIMIT, || self.child.try_wait().unwrap().is_some()), "it does not end");
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        (self.child.wait().unwrap().code().unwrap(), said)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn applied_with(count: usize) -> Project {
+    let project = Project::new();
+    for number in 1..=count {
+        project.script(&format!("{number}_t.sql"), format!("CREATE TABLE t{number} (id INTEGER);\n"));
+    }
+    project.ok(["apply"]);
+    project
+}
+
+/// A machine on which nothing was ever done.
+fn machine() -> Project {
+    let mut machine = Project::empty();
+    machine.variables = vec![("XDG_STATE_HOME".to_owned(), machine.path("state").display().to_string())];
+    machine
+}
+
+fn publish(project: &Project, kubo: &Kubo) -> String {
+    project.ok(["export", "--out", "out.car", "--force"]);
+    kubo.run(&["dag", "import", "--pin-roots=true", &project.path("out.car").display().to_string()]);
+    project.remove("out.car");
+    project.head()
+}
+
+fn connect(kubo: &Kubo, node: &Node) -> Result<(), String> {
+    kubo.run_with(&["swarm", "connect", node.address()], b"").map(|_| ())
+}
+
+#[test]
+fn kubo_pins_a_chain_from_it_and_stands_alone() {
+    let (project, kubo) = (applied_with(299), Kubo::start());
+    let mut node = Node::start(&project, &["--peer", kubo.peer_id()]);
+    assert_eq!(node.said["peers"][0], kubo.peer_id());
+    connect(&kubo, &node).unwrap();
+    let head = project.head();
+    let begin = Instant::now();
+    kubo.run(&["pin", "add", "--recursive", &head]);
+    let elapsed = begin.elapsed();
+    println!("Kubo pinned 300 entries in {elapsed:?}");
+    assert!(elapsed < LIMIT, "{elapsed:?}");
+    // What is applied meanwhile is served too.
+    project.script("900_late.sql", "CREATE TABLE late (id INTEGER);\n");
+    project.ok(["apply"]);
+    let newer = project.head();
+    assert_ne!(newer, head);
+    kubo.run(&["pin", "add", "--recursive", &newer]);
+    node.signal("TERM");
+    let (code, said) = node.end();
+    assert_eq!(code, 0, "{said}");
+    assert!(kubo.run(&["pin", "ls", "--type=recursive", "--quiet"]).contains(&newer));
+    let run = machine().ok(["verify", &newer, "--from", &format!("kubo:{}", kubo.rpc_url())]);
+    run.prints(&["verified: demo, 301 entries"]);
+}
+
+#[test]
+fn blocks_come_from_a_kubo() {
+    let (project, kubo, machine) = (applied_with(299), Kubo::start(), machine());
+    let head = publish(&project, &kubo);
+    let from = kubo.swarm_address();
+    let begin = Instant::now();
+    let object = machine.json(&["verify", &head, "--from", &from]);
+    let (elapsed, source) = (begin.elapsed(), &object["sources"][0]);
+    println!("{} blocks from Kubo in {elapsed:?}", source["blocks"]);
+    assert_eq!((&object["verified"], &source["fault"]), (&true.into(), &Value::Null), "{object:#}");
+    assert!(source["blocks"].as_u64().unwrap() > 900 && elapsed < LIMIT, "{elapsed:?}: {object:#}");
+    let mirrored = machine.json(&["mirror", &head, "--from", &from, "--archive", "copy"]);
+    assert_eq!(mirrored["entries"], 300, "{mirrored:#}");
+    let run = machine.ok(["verify", &head, "--archive", "copy"]);
+    run.prints(&["verified: demo, 300 entries"]);
+}
+
+#[test]
+fn a_file_of_many_megabytes_goes_through_in_both_directions() {
+    let (project, kubo) = (Project::new(), Kubo::start());
+    // Hexadecimal digits that no two blocks have in common.
+    let lines: String =
+        (0..200_000u64).map(|at| format!("-- {:032x}\n", at.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    project.script("1_large.sql", format!("{lines}CREATE TABLE t (id INTEGER);\n"));
+    project.ok(["apply"]);
+    let (head, node) = (project.head(), Node::start(&project, &["--peer", kubo.peer_id()]));
+    connect(&kubo, &node).unwrap();
+    kubo.run(&["pin", "add", "--recursive", &head]);
+    drop(node);
+    machine().ok(["verify", &head, "--from", &kubo.swarm_address()]).prints(&["verified: demo, 2 entries"]);
+}
+
+#[test]
+fn who_is_not_named_is_refused_and_gets_nothing() {
+    let (project, kubo, stranger) = (Project::applied(), Kubo::start(), Kubo::start());
+    let mut node = Node::start(&project, &["--peer", kubo.peer_id()]);
+    let head = project.head();
+    let _ = connect(&stranger, &node);
+    assert!(poll(LIMIT, || !stranger.run(&["swarm", "peers"]).contains(node.id())));
+    let error = stranger.run_with(&["block", "get", "--timeout=2s", &head], b"").unwrap_err();
+    assert!(error.contains("deadline") || error.contains("timeout"), "{error}");
+    let run = machine().ends(3, ["verify", &head, "--from", node.address(), "--source-timeout", "2s"]);
+    run.says(&["cannot be reached", "where peers have to be named, this is 12D3KooW", node.address()]);
+    connect(&kubo, &node).unwrap();
+    kubo.run_with(&["block", "get", "--timeout=20s", &head], b"").unwrap();
+    node.signal("INT");
+    let (code, said) = node.end();
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains(&format!("{} was refused: it is not named", stranger.peer_id())), "{said}");
+    assert!(!said.contains(&format!("{} was refused", kubo.peer_id())), "{said}");
+}
+
+#[test]
+fn a_node_verifies_from_another_that_names_it() {
+    let (project, mut machine) = (Project::applied(), machine());
+    machine.ok(["key", "generate", "--out", "node.pem", "--plain"]);
+    machine.variables.push(("GREFFE_NODE_KEY".into(), "file:node.pem".into()));
+    // Which peer it is shows where it is refused, or when it is a node itself.
+    let head = project.head();
+    let closed = Node::start(&project, &["--peer", "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"]);
+    let run = machine.ends(3, ["verify", &head, "--from", closed.address(), "--source-timeout", "2s"]);
+    let id =
+        run.stderr.split("this is ").nth(1).unwrap().split(|c: char| !c.is_alphanumeric()).next().unwrap();
+    let node = Node::start(&project, &["--peer", id]);
+    let object = machine.json(&["verify", &head, "--from", node.address()]);
+    assert_eq!(object["verified"], true, "{object:#}");
+    let open = Node::start(&project, &["--public"]);
+    let fresh = self::machine();
+    fresh.ok(["mirror", &head, "--from", open.address(), "--archive", "copy"]);
+    fresh.ok(["verify", &head, "--archive", "copy"]);
+    // A block that it has not is a finding, at once.
+    let other = Project::applied();
+    let begin = Instant::now();
+    let run = machine.ends(1, ["verify", &other.head(), "--from", node.address()]);
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    run.prints(&["the block is missing"]);
+}
+
+#[test]
+fn it_dials_those_whose_addresses_it_knows() {
+    let (project, mut kubo) = (Project::applied(), Kubo::start());
+    let node = Node::start(&project, &["--peer", &kubo.swarm_address()]);
+    assert!(poll(LIMIT, || kubo.run(&["swarm", "peers"]).contains(node.id())));
+    kubo.restart();
+    assert!(poll(LIMIT, || kubo.run(&["swarm", "peers"]).contains(node.id())));
+    kubo.run(&["pin", "add", "--recursive", &project.head()]);
+}
+
+#[test]
+fn a_kubo_without_the_block_says_so_and_one_that_is_silent_is_given_up() {
+    let (project, kubo) = (Project::applied(), Kubo::start());
+    let (head, from) = (project.head(), kubo.swarm_address());
+    let begin = Instant::now();
+    let run = machine().ends(1, ["verify", &head, "--from", &from]);
+    run.prints(&["the block is missing"]);
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    output_of(tool("sh").args(["-c", "kill -s STOP \"$0\"", &kubo.pid().to_string()]));
+    let begin = Instant::now();
+    let run = machine().run(["verify", &head, "--from", &from, "--source-timeout", "1s"]);
+    output_of(tool("sh").args(["-c", "kill -s CONT \"$0\"", &kubo.pid().to_string()]));
+    assert_eq!(run.code, 3, "{run:#?}");
+    run.says(&[&from, "did not answer within 1s"]);
+    assert!(begin.elapsed() < LIMIT, "{:?}", begin.elapsed());
+}
+
+/// Passes bytes on until so many came from the target, says so, and then holds everything back.
+fn hold_after(target: u16, bytes: usize) -> (u16, mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, reached) = mpsc::channel();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let Ok(mut client) = client else { continue };
+            let Ok(mut server) = TcpStream::connect(("127.0.0.1", target)) else { continue };
+            let (mut up_from, mut up_to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            thread::spawn(move || std::io::copy(&mut up_from, &mut up_to));
+            let sender = sender.clone();
+            thread::spawn(move || {
+                let (mut passed, mut buffer) = (0, [0; 4096]);
+                while let Ok(size @ 1..) = server.read(&mut buffer) {
+                    if passed > bytes {
+                        sender.send(()).ok();
+                        continue;
+                    }
+                    passed += size;
+                    if client.write_all(&buffer[..size]).is_err() {
+                        return;
+                    }
+                }
+                // The end of the target is the end of the client.
+                client.shutdown(std::net::Shutdown::Both).ok();
+            });
+        }
+    });
+    (port, reached)
+}
+
+#[test]
+fn a_kubo_that_dies_in_the_middle_ends_the_fetch() {
+    let (project, mut kubo) = (applied_with(99), Kubo::start());
+    let head = publish(&project, &kubo);
+    let port = kubo.swarm_address().split('/').nth(4).unwrap().parse().unwrap();
+    let (relay, reached) = hold_after(port, 60_000);
+    let from = format!("/ip4/127.0.0.1/tcp/{relay}/p2p/{}", kubo.peer_id());
+    let machine = machine();
+    let child = machine.command(["verify", &head, "--from", &from, "--json"]).spawn().unwrap();
+    reached.recv_timeout(LIMIT).unwrap();
+    kubo.kill();
+    let begin = Instant::now();
+    let run = machine.judge(child.wait_with_output().unwrap());
+    assert!(begin.elapsed() < LIMIT, "{:?}", begin.elapsed());
+    assert_eq!(run.code, 3, "{run:#?}");
+    run.says(&[&from, "cannot be reached"]);
+    // One that stays and is silent is given up as well.
+    kubo.restart();
+    let (relay, _reached) = hold_after(port, 60_000);
+    let from = format!("/ip4/127.0.0.1/tcp/{relay}/p2p/{}", kubo.peer_id());
+    let begin = Instant::now();
+    let run = machine.ends(3, ["verify", &head, "--from", &from, "--source-timeout", "1s"]);
+    assert!(begin.elapsed() < LIMIT, "{:?}", begin.elapsed());
+    run.says(&[&from, "did not answer within 1s"]);
+}
+
+#[test]
+fn a_private_network_lets_only_its_own_in() {
+    let (project, mut kubo) = (Project::applied(), Kubo::start());
+    let digits = "0123456789abcdef".repeat(4);
+    let key = format!("/key/swarm/psk/1.0.0/\n/base16/\n{digits}\n");
+    kubo.stop();
+    std::fs::write(kubo.repo().join("swarm.key"), &key).unwrap();
+    kubo.restart();
+    let mut private = project.copy();
+    private.write("swarm.key", &key);
+    private.secrets.push(digits.clone());
+    let node = Node::start(&private, &["--peer", kubo.peer_id(), "--swarm-key", "file:swarm.key"]);
+    connect(&kubo, &node).unwrap();
+    let head = project.head();
+    kubo.run(&["pin", "add", "--recursive", &head]);
+    let mut machine = machine();
+    let from = kubo.swarm_address();
+    machine.ends(3, ["verify", &head, "--from", &from, "--source-timeout", "2s"]).says(&[&from]);
+    machine.write("swarm.key", &key);
+    machine.secrets.push(digits);
+    machine.ok(["verify", &head, "--from", &from, "--swarm-key", "file:swarm.key"]);
+    // Outside of the network nobody is spoken to.
+    let plain = Node::start(&project, &["--peer", kubo.peer_id()]);
+    assert!(connect(&kubo, &plain).is_err());
+    machine.write("swarm.key", "no key");
+    let run = machine.ends(2, ["verify", &head, "--from", &from, "--swarm-key", "file:swarm.key"]);
+    run.says(&["it is not a swarm key", "hint:"]);
+}
+
+#[test]
+fn wrong_usage_is_told() {
+    let project = Project::applied();
+    let head = project.head();
+    project.ends(2, ["node"]).says(&["nobody may connect", "hint: name who may with `--peer PEERID`"]);
+    for (peer, said) in [
+        ("nonsense", "neither a peer id nor an address"),
+        ("/ip4/127.0.0.1/tcp/4001", "which peer is there"),
+        ("/ip4/127.0.0.1", "which peer is there"),
+        ("/nonsense", "not a multiaddress"),
+    ] {
+        project.ends(2, ["node", "--peer", peer]).says(&[said, "hint: write it like"]);
+    }
+    let id = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
+    for listen in
+        ["127.0.0.1:4001", "/ip4/127.0.0.1/udp/4001/quic-v1", &format!("/ip4/127.0.0.1/tcp/1/p2p/{id}")]
+    {
+        project.ends(2, ["node", "--peer", id, "--listen", listen]).says(&["hint: write it like"]);
+    }
+    for from in ["/ip4/127.0.0.1/tcp/4001", "/dns4/example.org/tcp/1", "/nonsense"] {
+        project.ends(2, ["verify", &head, "--from", from]).says(&["`--from` cannot be used", "hint:"]);
+    }
+    let own = ["node", "--peer", id, "--node-key", "env:GREFFE_KEY"];
+    project.ends(2, own).says(&["the key that signs events", "hint: run `greffe key generate"]);
+    // A port that is taken, also by another node.
+    let node = Node::start(&project, &["--public"]);
+    let taken = format!("/ip4/127.0.0.1/tcp/{}", node.port());
+    project
+        .ends(3, ["node", "--public", "--listen", &taken])
+        .says(&["cannot listen on", "hint: choose another"]);
+    let nobody = Project::empty();
+    nobody.ends(3, ["node", "--public", "--all", "--archive", "none"]).says(&["there is no archive in"]);
+}
+
+#[test]
+fn bytes_that_are_no_handshake_and_many_connections_do_no_harm() {
+    let (project, kubo) = (Project::with(&THREE), Kubo::start());
+    project.ok(["apply"]);
+    let node = Node::start(&project, &["--peer", kubo.peer_id(), "--connections", "4"]);
+    let mut streams = Vec::new();
+    for count in 0..50 {
+        let mut stream = TcpStream::connect(("127.0.0.1", node.port())).unwrap();
+        let _ = stream.write_all(&vec![b'x'; 100 * count]);
+        streams.push(stream);
+    }
+    drop(streams);
+    assert!(poll(LIMIT, || connect(&kubo, &node).is_ok()));
+    kubo.run(&["pin", "add", "--recursive", &project.head()]);
+}
