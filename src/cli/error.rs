@@ -314,8 +314,25 @@ pub fn problem_details(problem: &Problem) -> Vec<String> {
             let found = found.map_or_else(|| "nothing".to_owned(), |found| found.to_string());
             vec![format!("archive: {found}"), format!("history: {expected}")]
         }
+        Problem::OwnObject { expected, found, .. } => differing_lines(expected.as_deref(), found.as_deref()),
         _ => Vec::new(),
     }
+}
+
+/// Lines of one text alone, with `-` those of the first and with `+` those of the second; not more than a screen.
+fn differing_lines(first: Option<&str>, second: Option<&str>) -> Vec<String> {
+    const SHOWN: usize = 20;
+    let [first, second] = [first, second].map(|text| text.unwrap_or_default().lines().collect::<Vec<_>>());
+    let only = |sign: &str, some: &[&str], others: &[&str]| {
+        let lines = some.iter().filter(|line| !others.contains(line));
+        lines.map(|line| format!("{sign} {line}")).collect::<Vec<_>>()
+    };
+    let mut lines = only("-", &first, &second);
+    lines.extend(only("+", &second, &first));
+    let left_out = lines.len().saturating_sub(SHOWN);
+    lines.truncate(SHOWN);
+    lines.extend((left_out > 0).then(|| format!("and {left_out} more lines")));
+    lines
 }
 
 /// What to do about a problem.
@@ -395,5 +412,8 @@ pub fn problem_hint(problem: &Problem) -> String {
             "its row was removed by hand: `greffe show {seq} --json` prints what was signed; restore the history from a \
              backup"
         ),
+        Problem::OwnObject { .. } => "someone made or changed it by hand, and it may change what greffe writes: find out \
+                                      who, then drop it, or restore greffe's tables from a backup"
+            .to_owned(),
     }
 }

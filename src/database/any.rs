@@ -7,8 +7,8 @@ use super::mysql::Mysql;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{
-    DatabaseError, Declaration, HistoryRow, Options, Place, Schema, Step, StepOutcome, Target,
-    TargetIdentity, Unarchived,
+    DatabaseError, Declaration, HistoryRow, Options, Place, Schema, SchemaDifference, Step, StepOutcome,
+    Target, TargetIdentity, Unarchived,
 };
 use crate::crypto::Digest;
 use crate::model::{Engine, EventId, Timestamp};
@@ -191,6 +191,10 @@ impl Target for Database {
 
     async fn fingerprint(&mut self) -> Result<(&'static str, Digest), DatabaseError> {
         each!(self, database => database.fingerprint().await)
+    }
+
+    async fn own_differences(&mut self) -> Result<Vec<SchemaDifference>, DatabaseError> {
+        each!(self, database => database.own_differences().await)
     }
 
     async fn close(self) {

@@ -195,6 +195,16 @@ pub enum DatabaseError {
     TransactionEnded,
 }
 
+impl DatabaseError {
+    /// Whether it says that the history has no such table or column: an older greffe made it.
+    #[must_use]
+    pub fn is_of_older_history(&self) -> bool {
+        // SQLite has one code for both; then those of MySQL and MariaDB, and of PostgreSQL.
+        const MISSING: [&str; 6] = ["1", "1054", "1146", "42703", "42P01", "3F000"];
+        matches!(self, Self::History(Failure::Server { code, .. }) if MISSING.contains(&code.as_str()))
+    }
+}
+
 /// An error of a database server or driver, without its text: that may hold values of rows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -349,6 +359,10 @@ pub trait Target {
 
     /// The canonical text's name and digest for the schema as it is; no dearer than needed.
     fn fingerprint(&mut self) -> impl Future<Output = Result<(&'static str, Digest), DatabaseError>>;
+
+    /// What is left out of the schema without being what greffe or the engine makes: objects among greffe's own, and
+    /// those of greffe's own that were changed. [`SchemaDifference::before`] is what greffe makes.
+    fn own_differences(&mut self) -> impl Future<Output = Result<Vec<SchemaDifference>, DatabaseError>>;
 
     /// Closes the connection and gives the lock back.
     fn close(self) -> impl Future<Output = ()>;

@@ -44,15 +44,50 @@ impl Schema {
     /// The objects that are not the same in `other`, in order.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<SchemaDifference> {
-        let names: BTreeSet<&ObjectName> = self.objects.keys().chain(other.objects.keys()).collect();
-        let pair = |name: &ObjectName| (self.objects.get(name).cloned(), other.objects.get(name).cloned());
-        names
-            .into_iter()
-            .map(|name| (name, pair(name)))
-            .filter(|(_, (before, after))| before != after)
-            .map(|(object, (before, after))| SchemaDifference { object: object.clone(), before, after })
-            .collect()
+        differences(&self.objects, &other.objects)
     }
+}
+
+/// The canonical text of each object.
+pub type Objects = BTreeMap<ObjectName, String>;
+
+fn differences(before: &Objects, after: &Objects) -> Vec<SchemaDifference> {
+    let names: BTreeSet<&ObjectName> = before.keys().chain(after.keys()).collect();
+    let pair = |name: &ObjectName| (before.get(name).cloned(), after.get(name).cloned());
+    names
+        .into_iter()
+        .map(|name| (name, pair(name)))
+        .filter(|(_, (before, after))| before != after)
+        .map(|(object, (before, after))| SchemaDifference { object: object.clone(), before, after })
+        .collect()
+}
+
+/// How what is `found` beside the fingerprint differs from what greffe's own migrations make: texts of objects, a
+/// blank line between, each of which begins with a line of kind and name. A table that is not there is not missing:
+/// the history says what that means.
+pub fn own_differences(made: &str, found: &Objects) -> Vec<SchemaDifference> {
+    let is_there = |name: &str| {
+        let of_it = |table: &str| {
+            name.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        found.keys().any(|object| of_it(&object.name))
+    };
+    let object = |text: &str| {
+        let (kind, name) = text.lines().next()?.split_once(' ')?;
+        Some((ObjectName { kind: kind.to_owned(), name: name.to_owned() }, text.to_owned()))
+    };
+    let made = made.trim_end().split("\n\n").filter_map(object).filter(|(object, _)| is_there(&object.name));
+    differences(&made.collect(), found)
+}
+
+/// As [`own_differences`], where several versions of greffe made what may be found, the newest first: those from the
+/// nearest of them.
+pub fn nearest_differences<'a>(
+    made: impl IntoIterator<Item = &'a Objects>,
+    found: &Objects,
+) -> Vec<SchemaDifference> {
+    let differences = made.into_iter().map(|made| differences(made, found));
+    differences.min_by_key(Vec::len).unwrap_or_default()
 }
 
 /// Who owns what and who may do what, one line for each object that says so.

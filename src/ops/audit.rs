@@ -13,7 +13,7 @@ use super::session::require_same_chain;
 use super::told::{SchemaLeft, Told};
 use super::{ChainReader, OpsError, Project};
 use crate::crypto::Digest;
-use crate::database::{DamagedRow, DatabaseError, History, HistoryRow, Target};
+use crate::database::{DamagedRow, DatabaseError, History, HistoryRow, SchemaDifference, Target};
 use crate::model::Cid;
 use crate::scripts::{Difference, Migration, read_folder};
 use crate::store::ArchiveError;
@@ -72,6 +72,8 @@ struct Live {
     unkept: Vec<DamagedRow>,
     /// Not asked for where nothing was ever run.
     schema: Option<(&'static str, Digest)>,
+    /// What no fingerprint shows.
+    own: Vec<SchemaDifference>,
 }
 
 impl Live {
@@ -79,17 +81,20 @@ impl Live {
         let (rows, damaged) = target.history_with_damage().await?;
         let mut unkept = Vec::new();
         for row in rows.iter().filter(|row| row.archived.is_none()) {
-            // A table of an older greffe cannot be asked.
-            let kept = target.unarchived(row.position - 1, 1).await;
-            if let Err(DatabaseError::HistoryDamaged { position, detail }) = kept
-                && position == row.position
-            {
-                unkept.push(DamagedRow { position, detail });
+            match target.unarchived(row.position - 1, 1).await {
+                Err(DatabaseError::HistoryDamaged { position, detail }) if position == row.position => {
+                    unkept.push(DamagedRow { position, detail });
+                }
+                // One of another row is told with that row; a table of an older greffe cannot be asked.
+                Ok(_) | Err(DatabaseError::HistoryDamaged { .. }) => {}
+                Err(error) if error.is_of_older_history() => {}
+                Err(error) => return Err(error.into()),
             }
         }
         let expected = told.schema.is_some() || !rows.is_empty();
         let schema = if expected { Some(target.fingerprint().await?) } else { None };
-        Ok(Self { rows, damaged, unkept, schema })
+        let own = target.own_differences().await?;
+        Ok(Self { rows, damaged, unkept, schema, own })
     }
 }
 
@@ -125,6 +130,7 @@ pub async fn audit<T: Target>(
     let Plan { problems, .. } = plan(project.dialect, &folder, &history, wanted);
     findings.extend(folder::compare_with_history(&folder, &history, story, problems));
     findings.extend(live.as_ref().and_then(|live| drifted(live, &history, story, &compared)));
+    findings.extend(live.iter().flat_map(|live| &live.own).map(hidden));
     Ok(Audit {
         name: project.name.to_string(),
         head: reader.as_ref().map(ChainReader::head),
@@ -164,6 +170,13 @@ fn drifted(live: &Live, history: &History, told: &Told, compared: &Compared) -> 
     let expected = if compared.in_step { &told.schema } else { &history.schema };
     let (expected, found) = differing(expected, live.schema?)?;
     Some(Finding::new([Part::Archive, Part::Database], Problem::Drifted { expected, found }))
+}
+
+/// What stands among greffe's own objects, or is one of them and was changed.
+fn hidden(difference: &SchemaDifference) -> Finding {
+    let SchemaDifference { object, before: expected, after: found } = difference.clone();
+    let problem = Problem::OwnObject { object_kind: object.kind, name: object.name, expected, found };
+    Finding::new([Part::Archive, Part::Database], problem)
 }
 
 /// Both fingerprints, where one algorithm says that they differ.

@@ -89,6 +89,23 @@ pub enum Problem {
     RowDamaged { position: i64, detail: String },
     #[error("entry {seq} of the archive ({event} {version}) has no row in the history")]
     NoRow { seq: u64, event: EventKind, version: String },
+    #[error(
+        "{} {name} {}, and no fingerprint shows it", object_kind,
+        match (expected, found) {
+            (Some(_), None) => "of greffe's own is missing",
+            (Some(_), Some(_)) => "of greffe's own is not as greffe made it",
+            (None, _) => "is not of greffe's making",
+        }
+    )]
+    OwnObject {
+        #[serde(rename = "kind")]
+        object_kind: String,
+        name: String,
+        /// The text of what greffe makes; `None` where it makes nothing.
+        expected: Option<String>,
+        /// The text of what is there.
+        found: Option<String>,
+    },
 }
 
 fn applied_or_not(applied: bool) -> &'static str {
@@ -126,7 +143,8 @@ impl Problem {
             | Self::RowReordered { .. }
             | Self::PositionGap { .. }
             | Self::RowDamaged { .. }
-            | Self::NoRow { .. } => false,
+            | Self::NoRow { .. }
+            | Self::OwnObject { .. } => false,
         }
     }
 }

@@ -417,6 +417,69 @@ fn a_drift_that_was_declared_and_not_archived_is_archived_once() {
     assert_eq!(before.story().len(), 4);
 }
 
+/// What stands among greffe's own tables, or bears a name of SQLite's own: no fingerprint shows it.
+#[test]
+fn what_no_fingerprint_shows() {
+    let hide = "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET ";
+    for (plant, kind, name) in [
+        (
+            "CREATE TRIGGER evil AFTER INSERT ON greffe_history BEGIN DELETE FROM authors; END",
+            "trigger",
+            "evil",
+        ),
+        ("CREATE INDEX evil ON greffe_migrations (version)", "index", "evil"),
+        ("ALTER TABLE greffe_history ADD COLUMN evil TEXT", "table", "greffe_history"),
+        (
+            &format!(
+                "CREATE TABLE evil (id); {hide} name = 'sqlite_evil', tbl_name = 'sqlite_evil', \
+                 sql = 'CREATE TABLE sqlite_evil(id)' WHERE name = 'evil'"
+            ),
+            "table",
+            "sqlite_evil",
+        ),
+        (
+            &format!(
+                "CREATE TRIGGER evil AFTER INSERT ON books BEGIN DELETE FROM authors; END; {hide} \
+                 name = 'SQLITE_evil', sql = replace(sql, 'evil', 'SQLITE_evil') WHERE name = 'evil'"
+            ),
+            "trigger",
+            "SQLITE_evil",
+        ),
+        (
+            &format!(
+                "CREATE TABLE evil (id, name, seq); {hide} name = 'sqlite_stat1', tbl_name = 'sqlite_stat1', \
+                 sql = 'CREATE TABLE sqlite_stat1(tbl,idx,stat,evil)' WHERE name = 'evil'"
+            ),
+            "table",
+            "sqlite_stat1",
+        ),
+    ] {
+        let project = Project::applied();
+        project.sql(plant);
+        let finding = only(&project, DATABASE, "own-object");
+        assert_eq!((&finding["kind"], &finding["name"]), (&json!(kind), &json!(name)), "{plant}");
+        assert_eq!(finding["expected"].is_string(), name == "greffe_history", "{finding:#}");
+        project.ends(1, ["audit"]).prints(&["no fingerprint shows it", "+ [", "evil"]);
+    }
+}
+
+#[test]
+fn what_sqlite_and_every_greffe_make_is_found_as_it_should_be() {
+    let project = Project::applied();
+    project.sql(
+        "CREATE TABLE counted (id INTEGER PRIMARY KEY AUTOINCREMENT, word TEXT UNIQUE); \
+         INSERT INTO counted (word) VALUES ('a'); ANALYZE;",
+    );
+    project.ok(["audit", "--record"]);
+    project.ok(["audit"]).prints(&["no difference"]);
+    // The table as the first greffe made it.
+    let older = Project::new();
+    let first = include_str!("../../migrations/history/sqlite/20261122000001_history.up.sql");
+    older.sql(&format!("\n{first}"));
+    let finding = only(&older, DATABASE, "own-object");
+    assert_eq!((&finding["name"], &finding["found"]), (&json!("greffe_migrations"), &Value::Null));
+}
+
 #[test]
 fn a_long_history_is_compared_in_a_moment() {
     let project = Project::new();

@@ -173,14 +173,15 @@ macro_rules! on_both {
     };
 }
 
+mod audits;
 mod replays;
+mod together;
 
 on_both!(
     the_whole_story_is_told_verified_and_replayed,
     commands_that_only_look_create_nothing,
     a_script_that_fails_in_its_third_statement,
     a_script_that_ends_its_own_transaction_is_refused,
-    two_runs_at_once_apply_everything_once,
     a_run_that_does_not_wait_is_told_who_holds_the_lock,
     a_run_that_is_killed_in_the_middle,
     a_server_that_is_killed_in_the_middle,
@@ -269,19 +270,6 @@ fn a_script_that_ends_its_own_transaction_is_refused(engine: Engine) {
     }
     assert_eq!(case.tables(), "authors,books");
     assert_eq!(case.project.story().len(), 4);
-}
-
-fn two_runs_at_once_apply_everything_once(engine: Engine) {
-    let case = Case::with(engine, "twice", &THREE);
-    case.project.script("4_slow.sql", format!("CREATE TABLE slow (id INTEGER);\n{}\n", engine.sleep(1)));
-    let children: Vec<Child> =
-        (0..3).map(|_| case.project.command(["apply", "--lock-wait", "2m"]).spawn().unwrap()).collect();
-    for child in children {
-        let run = case.project.judge(child.wait_with_output().unwrap());
-        assert_eq!(run.code, 0, "{run:#?}");
-    }
-    assert_eq!(case.project.story(), ["genesis", "apply 1", "apply 2", "apply 3", "apply 4"]);
-    case.project.verify();
 }
 
 fn a_run_that_does_not_wait_is_told_who_holds_the_lock(engine: Engine) {

@@ -1,6 +1,6 @@
-//! An `apply` on a server is disturbed at each message that it sends: the program is killed, the server is killed,
-//! the connection is cut before the message or instead of its answer. Whatever comes of that run, the next ones
-//! apply every migration once, archive it once, and the chain verifies.
+//! A run on a server is disturbed at each message that it sends: the program is killed, the server is killed, the
+//! connection is cut before the message or instead of its answer. Whatever comes of that run, the next ones do what
+//! it was to do once, archive it once, and the chain verifies.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::project::Project;
+use crate::project::{Project, Run};
 use crate::servers::{Database, LIMIT, MariaDb, Postgres, Server, poll};
 use crate::tools::runs_all;
 
@@ -24,11 +24,77 @@ enum Fault {
 
 const FAULTS: [Fault; 4] = [Fault::ProgramKilled, Fault::ServerKilled, Fault::CutBefore, Fault::AnswerLost];
 
-/// Two scripts whose effects can be counted.
-const SCRIPTS: [(&str, &str); 2] = [
-    ("1_people.sql", "CREATE TABLE people (id INTEGER PRIMARY KEY);\n"),
-    ("2_seed.sql", "INSERT INTO people VALUES (1);\n"),
+/// Two scripts whose effects can be counted, with ways down.
+const SCRIPTS: [(&str, &str); 4] = [
+    ("1_people.up.sql", "CREATE TABLE people (id INTEGER PRIMARY KEY);\n"),
+    ("1_people.down.sql", "DROP TABLE people;\n"),
+    ("2_seed.up.sql", "INSERT INTO people VALUES (1);\n"),
+    ("2_seed.down.sql", "DELETE FROM people;\n"),
 ];
+/// The second one as it fails after its effect, outside a transaction.
+const HALF: &str = "-- no-transaction\nINSERT INTO people VALUES (1);\nINSERT INTO nowhere VALUES (1);\n";
+
+/// What is disturbed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    Apply,
+    Rollback,
+    Repair,
+    Record,
+}
+
+impl Act {
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Apply => &["apply"],
+            Self::Rollback => &["rollback", "--steps", "2"],
+            Self::Repair => &["repair", "2", "--applied"],
+            Self::Record => &["audit", "--record"],
+        }
+    }
+
+    /// Brings the database to where the act begins.
+    fn prepare(self, project: &Project, database: &Database) {
+        project.scripts(&SCRIPTS);
+        match self {
+            Self::Apply => {}
+            Self::Rollback => _ = project.ok(["apply"]),
+            Self::Repair => {
+                project.script("2_seed.up.sql", HALF);
+                project.ends(3, ["apply"]);
+            }
+            Self::Record => {
+                project.ok(["apply"]);
+                database.sql("ALTER TABLE people ADD COLUMN by_hand INTEGER");
+            }
+        }
+    }
+
+    /// Runs on as an operator would, and looks at what came of it.
+    fn finish(self, project: &Project, database: &Database, outcome: &mut Outcome, case: &str) {
+        match self {
+            Self::Apply => finish_apply(project, database, outcome, case),
+            Self::Rollback => finish_rollback(project, database, outcome, case),
+            Self::Repair => {
+                finish_repair(project, case);
+                assert_eq!(people(database), Some(1), "{case}");
+            }
+            Self::Record => {
+                let run = project.run(["audit", "--record", "--lock-wait", "30s"]);
+                assert_eq!(run.code, 0, "{case}: {run:#?}");
+                assert_eq!(project.story()[3..], ["drift"], "{case}");
+            }
+        }
+        project.ok(["audit"]);
+        project.verify();
+    }
+}
+
+/// How many there are; `None` without their table.
+fn people(database: &Database) -> Option<u32> {
+    let count = database.sql_as(database.user(), "SELECT count(*) FROM people").ok()?;
+    Some(count.trim().parse().unwrap())
+}
 
 /// Passes messages on and counts those of the program; something happens at one of them.
 struct Proxy {
@@ -141,7 +207,7 @@ enum Outcome {
 }
 
 /// Disturbs a run at message `at`; `None` when it sends fewer.
-fn disturbed(server: &Arc<Mutex<Server>>, fault: Fault, at: usize) -> Option<Outcome> {
+fn disturbed(act: Act, server: &Arc<Mutex<Server>>, fault: Fault, at: usize) -> Option<Outcome> {
     let database = server.lock().unwrap().database("fault");
     let proxy = Proxy::new(server, fault, at);
     let mut project = Project::empty();
@@ -151,8 +217,8 @@ fn disturbed(server: &Arc<Mutex<Server>>, fault: Fault, at: usize) -> Option<Out
     let through = direct.replace(&format!(":{port}/"), &format!(":{}/", proxy.port));
     project.variables.push(("DATABASE_URL".to_owned(), direct));
     project.ok(["init", "--name", "demo", "--database", "env:DATABASE_URL"]);
-    project.scripts(&SCRIPTS);
-    let child = project.command(["apply"]).env("DATABASE_URL", through).spawn().unwrap();
+    act.prepare(&project, &database);
+    let child = project.command(act.arguments()).env("DATABASE_URL", through).spawn().unwrap();
     *proxy.shared.program.lock().unwrap() = Some(child.id());
     let output = child.wait_with_output().unwrap();
     let first = output.status.code();
@@ -168,24 +234,26 @@ fn disturbed(server: &Arc<Mutex<Server>>, fault: Fault, at: usize) -> Option<Out
     if !matches!(first, None | Some(0 | 3)) {
         panic!("{fault:?} at {at}: {:?}", project.judge(output));
     }
-    finish(&project, &database, &mut outcome, &format!("{fault:?} at message {at}"));
+    act.finish(&project, &database, &mut outcome, &format!("{act:?}, {fault:?} at message {at}"));
     Some(outcome)
 }
 
-/// Runs on until nothing is pending, as an operator would, and looks at what came of it.
-fn finish(project: &Project, database: &Database, outcome: &mut Outcome, case: &str) {
+/// The version that a run says is half applied.
+fn half_applied(run: &Run, case: &str) -> String {
+    let problem = &run.object()["error"]["problems"][0];
+    assert_eq!(problem["code"], "half-applied", "{case}: {run:#?}");
+    problem["version"].as_str().unwrap().to_owned()
+}
+
+/// Runs on until nothing is pending.
+fn finish_apply(project: &Project, database: &Database, outcome: &mut Outcome, case: &str) {
     for _ in 0..6 {
         let run = project.run(["apply", "--lock-wait", "30s", "--json"]);
         match run.code {
             0 => break,
             1 => {
-                let problems = run.object()["error"]["problems"].clone();
-                assert_eq!(problems[0]["code"], "half-applied", "{case}: {run:#?}");
-                let version = problems[0]["version"].as_str().unwrap().to_owned();
-                let took_effect = match version.as_str() {
-                    "1" => database.sql_as(database.user(), "SELECT count(*) FROM people").is_ok(),
-                    _ => database.sql("SELECT count(*) FROM people").trim() == "1",
-                };
+                let version = half_applied(&run, case);
+                let took_effect = people(database).is_some_and(|people| version == "1" || people == 1);
                 let direction = if took_effect { "--applied" } else { "--rolled-back" };
                 project.ok(["repair", &version, direction]);
                 *outcome = Outcome::Repaired;
@@ -193,52 +261,105 @@ fn finish(project: &Project, database: &Database, outcome: &mut Outcome, case: &
             _ => panic!("{case}: {run:#?}"),
         }
     }
-    assert_eq!(
-        database.sql("SELECT count(*) FROM people").trim(),
-        "1",
-        "{case}: applied twice or not at all"
-    );
-    let story = project.story();
-    for version in ["1", "2"] {
-        let applied = story.iter().filter(|event| **event == format!("apply {version}")).count();
-        let repaired = story.iter().filter(|event| **event == format!("repair {version}")).count();
-        assert!(applied <= 1 && applied + repaired >= 1, "{case}: {story:?}");
-    }
+    assert_eq!(people(database), Some(1), "{case}: applied twice or not at all");
+    each_once(project, "apply", case);
     project.ok(["status"]);
-    project.verify();
 }
 
-fn matrix(name: &str, server: Server) {
+/// Runs on until nothing is applied.
+fn finish_rollback(project: &Project, database: &Database, outcome: &mut Outcome, case: &str) {
+    for _ in 0..6 {
+        let states = project.run(["status", "--json"]).object()["migrations"].clone();
+        let applied = |migration: &&serde_json::Value| migration["state"] != "pending";
+        let steps = states.as_array().unwrap().iter().filter(applied).count();
+        if steps == 0 {
+            break;
+        }
+        let run = project.run(["rollback", "--steps", &steps.to_string(), "--lock-wait", "30s", "--json"]);
+        match run.code {
+            0 => {}
+            1 => {
+                let version = half_applied(&run, case);
+                let took_effect = people(database).is_none_or(|people| version == "2" && people == 0);
+                let direction = if took_effect { "--rolled-back" } else { "--applied" };
+                project.ok(["repair", &version, direction]);
+                *outcome = Outcome::Repaired;
+            }
+            _ => panic!("{case}: {run:#?}"),
+        }
+    }
+    assert_eq!(people(database), None, "{case}");
+    // What the disturbed run wrote last may wait for the next one, which archives it.
+    project.ok(["audit", "--record"]);
+    each_once(project, "rollback", case);
+}
+
+/// Repairs where that is still to be done, and archives.
+fn finish_repair(project: &Project, case: &str) {
+    let run = project.run(["apply", "--lock-wait", "30s", "--json"]);
+    if run.code == 1 {
+        assert_eq!(half_applied(&run, case), "2");
+        project.ok(["repair", "2", "--applied"]);
+    } else {
+        assert_eq!(run.code, 0, "{case}: {run:#?}");
+    }
+    let story = project.story();
+    assert_eq!(story, ["genesis", "apply 1", "fail 2", "repair 2"], "{case}");
+}
+
+/// Each version has the event at most once, and that or a repair at least once.
+fn each_once(project: &Project, event: &str, case: &str) {
+    let story = project.story();
+    for version in ["1", "2"] {
+        let count = |event: &str| story.iter().filter(|one| **one == format!("{event} {version}")).count();
+        assert!(count(event) <= 1 && count(event) + count("repair") >= 1, "{case}: {story:?}");
+    }
+}
+
+/// `transactional`: a script and its row are one transaction, so that nobody has to say what became of a script.
+fn matrix(act: Act, name: &str, server: Server, transactional: bool) {
     let server = Arc::new(Mutex::new(server));
     let step = if runs_all() { 1 } else { 8 };
     let mut rows = Vec::new();
     for fault in FAULTS {
         let mut outcomes: BTreeMap<Outcome, usize> = BTreeMap::new();
         let mut at = 1;
-        while let Some(outcome) = disturbed(&server, fault, at) {
+        while let Some(outcome) = disturbed(act, &server, fault, at) {
             *outcomes.entry(outcome).or_default() += 1;
             at += step;
         }
         let count = |outcome| outcomes.get(&outcome).copied().unwrap_or(0);
         rows.push(format!(
-            "| {name} | {fault:?} | {} | {} | {} | {} |",
+            "| {name} | {act:?} | {fault:?} | {} | {} | {} | {} |",
             outcomes.values().sum::<usize>(),
             count(Outcome::Done),
             count(Outcome::NextRun),
             count(Outcome::Repaired)
         ));
-        assert!(outcomes.values().sum::<usize>() > 20 / step, "{name} {fault:?}: only {outcomes:?}");
+        let few = if act == Act::Apply { 20 / step } else { 8 / step };
+        assert!(outcomes.values().sum::<usize>() > few, "{name} {act:?} {fault:?}: only {outcomes:?}");
+        assert!(!transactional || count(Outcome::Repaired) == 0, "{name} {act:?} {fault:?}: {outcomes:?}");
     }
-    println!("| server | fault | messages | done by that run | done by the next | after a repair |");
-    println!("|---|---|---|---|---|---|\n{}", rows.join("\n"));
+    println!("| server | run | fault | messages | done by that run | done by the next | after a repair |");
+    println!("|---|---|---|---|---|---|---|\n{}", rows.join("\n"));
 }
 
-#[test]
-fn postgres_apply_can_be_disturbed_at_every_message() {
-    matrix("PostgreSQL", Postgres::own());
+macro_rules! on_both {
+    ($($name:ident: $act:expr),+ $(,)?) => {
+        mod postgres {
+            use super::*;
+            $(#[test] fn $name() { matrix($act, "PostgreSQL", Postgres::own(), true); })+
+        }
+        mod mariadb {
+            use super::*;
+            $(#[test] fn $name() { matrix($act, "MariaDB", MariaDb::own(), false); })+
+        }
+    };
 }
 
-#[test]
-fn mariadb_apply_can_be_disturbed_at_every_message() {
-    matrix("MariaDB", MariaDb::own());
-}
+on_both!(
+    an_apply_can_be_disturbed_at_every_message: Act::Apply,
+    a_rollback_can_be_disturbed_at_every_message: Act::Rollback,
+    a_repair_can_be_disturbed_at_every_message: Act::Repair,
+    a_record_of_drift_can_be_disturbed_at_every_message: Act::Record,
+);

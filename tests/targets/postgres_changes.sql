@@ -91,6 +91,10 @@ CREATE AGGREGATE total (integer) (sfunc = add2, stype = integer, initcond = '0')
 CREATE OPERATOR #+# (leftarg = integer, rightarg = integer, function = add2);
 CREATE CAST (s.mood AS s.span) WITH INOUT;
 CREATE COLLATION plain (locale = 'C');
+CREATE COLLATION phone (provider = icu, locale = 'de');
+DROP COLLATION phone; CREATE COLLATION phone (provider = icu, locale = 'fr');
+@16 DROP COLLATION phone; CREATE COLLATION phone (provider = icu, locale = 'fr', rules = '&V << w <<< W');
+@16 CREATE COLLATION ruled (provider = icu, locale = 'und', rules = '&a < g');
 CREATE TEXT SEARCH CONFIGURATION english2 (COPY = english);
 ALTER TEXT SEARCH CONFIGURATION english2 DROP MAPPING FOR email;
 ALTER TABLE s.a ENABLE ROW LEVEL SECURITY;

@@ -26,8 +26,8 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{
-    DatabaseError, Declaration, HistoryRow, Options, Place, Schema, Step, StepOutcome, Target,
-    TargetIdentity, Unarchived,
+    DatabaseError, Declaration, HistoryRow, Options, Place, Schema, SchemaDifference, Step, StepOutcome,
+    Target, TargetIdentity, Unarchived,
 };
 use crate::crypto::Digest;
 use crate::database::executed::own_schema_error;
@@ -249,6 +249,10 @@ impl Target for Mysql {
     async fn fingerprint(&mut self) -> Result<(&'static str, Digest), DatabaseError> {
         let objects = schema::read(&mut self.own, &self.database).await?;
         Ok((schema::ALGORITHM, schema::digest(&objects)))
+    }
+
+    async fn own_differences(&mut self) -> Result<Vec<SchemaDifference>, DatabaseError> {
+        schema::own::differences(&mut self.own, &self.database).await
     }
 
     async fn close(self) {

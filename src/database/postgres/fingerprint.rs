@@ -19,6 +19,7 @@ use super::catalog::{self, Relations, changes};
 use super::failure::{answer, schema_error};
 use super::session::{STATE, State};
 use crate::crypto::Digest;
+use crate::database::schema::Objects;
 use crate::database::{DatabaseError, Failure, Grants, ObjectName, Schema, digest_of_digests};
 
 /// What `schema.algorithm` says.
@@ -156,6 +157,14 @@ impl Known {
         let mut known = Self::default();
         known.add(answer.lines);
         Ok(known)
+    }
+
+    /// What is in greffe's own schema, which is no part of the fingerprint.
+    pub async fn own(connection: &mut PgConnection, version: u32) -> Result<Objects, DatabaseError> {
+        let answer = execute(connection, &catalog::own(version), false).await?;
+        let mut known = Self::default();
+        known.add(answer.lines);
+        Ok(known.blocks.into_iter().map(|(name, block)| (name, block.text)).collect())
     }
 
     /// Owners and grants as they are.

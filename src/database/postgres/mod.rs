@@ -21,11 +21,12 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use super::rows::{Ending, NewRow};
 use super::{
-    DatabaseError, Declaration, Failure, HistoryRow, Options, Place, Schema, Step, StepOutcome, Target,
-    TargetIdentity, Unarchived,
+    DatabaseError, Declaration, Failure, HistoryRow, Options, Place, Schema, SchemaDifference, Step,
+    StepOutcome, Target, TargetIdentity, Unarchived,
 };
 use crate::crypto::Digest;
 use crate::database::executed::own_schema_error;
+use crate::database::schema::own_differences;
 use crate::model::{Engine, EventId, Timestamp};
 use failure::{failure_in_use, history_error};
 use fingerprint::{ALGORITHM, Known};
@@ -39,6 +40,8 @@ use session::{Session, connect_options, fetch_json, fetch_text};
 const OWN_SCHEMA: &str = "greffe";
 /// Where sqlx notes which of greffe's own migrations it ran.
 const OWN_MIGRATIONS: &str = "greffe.migrations";
+/// The canonical text of what they make.
+const OWN_OBJECTS: &str = include_str!("own_objects.txt");
 
 /// For how long the session before this one may need to end.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -258,6 +261,12 @@ impl Target for Postgres {
         let version = self.session.version_number;
         let known = Known::read(&mut self.connection, version, false).await?;
         Ok((ALGORITHM, self.known.insert(known).digest()))
+    }
+
+    async fn own_differences(&mut self) -> Result<Vec<SchemaDifference>, DatabaseError> {
+        self.abandon_ahead().await;
+        let found = Known::own(&mut self.connection, self.session.version_number).await?;
+        Ok(own_differences(OWN_OBJECTS, &found))
     }
 
     async fn close(self) {

@@ -4,6 +4,7 @@
 mod bare;
 mod fingerprint;
 mod lock;
+mod own;
 mod rows;
 mod run;
 mod script;
@@ -18,8 +19,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use super::{
-    Access, DatabaseError, Declaration, Failure, HistoryRow, Options, Place, Schema, Step, StepOutcome,
-    Target, TargetIdentity, Unarchived,
+    Access, DatabaseError, Declaration, Failure, HistoryRow, Options, Place, Schema, SchemaDifference, Step,
+    StepOutcome, Target, TargetIdentity, Unarchived,
 };
 use crate::crypto::Digest;
 use crate::database::executed::own_schema_error;
@@ -303,6 +304,10 @@ impl Target for Sqlite {
     async fn fingerprint(&mut self) -> Result<(&'static str, Digest), DatabaseError> {
         let known = self.read_schema().await?;
         Ok((fingerprint::ALGORITHM, known.digest()))
+    }
+
+    async fn own_differences(&mut self) -> Result<Vec<SchemaDifference>, DatabaseError> {
+        own::differences(&mut self.connection).await
     }
 
     async fn close(self) {

@@ -19,9 +19,8 @@
 //! `SHOW VIEW`, `TRIGGER`, `EVENT`, and to see routines' bodies; a body that is hidden is an error.
 
 pub mod access;
+pub mod own;
 mod text;
-
-use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt as _;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
@@ -30,6 +29,7 @@ use sqlx::{AssertSqlSafe, Column as _, Either, Row as _};
 use super::failure::{number, schema_error};
 use super::rows::{identifier, text as literal};
 use crate::crypto::Digest;
+use crate::database::schema::Objects;
 use crate::database::{DatabaseError, Failure, ObjectName, digest_of_digests};
 
 /// What `schema.algorithm` says.
@@ -61,8 +61,6 @@ const LISTS: &str = "\
 
 /// The columns of a row as text.
 pub type Line = Vec<Option<String>>;
-/// The canonical text of each object.
-pub type Objects = BTreeMap<ObjectName, String>;
 
 /// The fingerprint of these objects.
 pub fn digest(objects: &Objects) -> Digest {

@@ -7,6 +7,7 @@
 mod others;
 mod relations;
 
+use others::schemas;
 pub use others::{functions, others, types};
 pub use relations::{Relations, relations};
 
@@ -20,12 +21,33 @@ fn lines(details: &[&str]) -> String {
 /// Schemas that are not the system's, nor anyone's temporary tables, nor greffe's.
 const USER_SCHEMA: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'greffe') AND n.nspname !~ '^pg_(toast_)?temp_'";
 
+/// Greffe's own schema.
+const OWN_SCHEMA: &str = "n.nspname = 'greffe'";
+
 /// Not part of an extension: the extension's version stands for those.
 fn not_of_extension(catalog: &str, number: &str) -> String {
     format!(
         "NOT EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = '{catalog}'::regclass AND e.objid = {number} \
          AND e.deptype = 'e')"
     )
+}
+
+/// What is in greffe's own schema, whether an extension claims it or not.
+pub fn own(version: u32) -> String {
+    let not_claimed =
+        [("pg_class", "c.oid"), ("pg_class", "i.indrelid"), ("pg_proc", "p.oid"), ("pg_type", "y.oid")];
+    let mut queries = vec![relations(Relations::All, version), functions("true"), types("true"), schemas()];
+    for query in &mut queries {
+        for (user, own) in
+            [(USER_SCHEMA, OWN_SCHEMA), (&USER_SCHEMA.replace("n.", "x."), "x.nspname = 'greffe'")]
+        {
+            *query = query.replace(user, own);
+        }
+        for (catalog, number) in not_claimed {
+            *query = query.replace(&not_of_extension(catalog, number), "true");
+        }
+    }
+    queries.join(";\n")
 }
 
 fn comment(catalog: &str, number: &str) -> String {

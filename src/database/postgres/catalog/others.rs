@@ -72,31 +72,32 @@ pub fn types(condition: &str) -> String {
     )
 }
 
+/// Objects of a catalog that belong to no schema, under a condition.
+fn other(catalog: &str, from: &str, kind: &str, name: &str, details: &[&str], condition: &str) -> String {
+    let comment = comment(catalog, "x.oid");
+    let details: Vec<&str> = details.iter().copied().chain([comment.as_str()]).collect();
+    let plain = if catalog == "pg_namespace" { "true" } else { "x.oid >= 16384" };
+    format!(
+        "SELECT 'o' AS class, x.oid, '{kind}' AS kind, {name} AS name, 0 AS place, {} AS lines \
+         FROM {catalog} AS x {from} WHERE {plain} AND {condition} AND {}",
+        lines(&details),
+        not_of_extension(catalog, "x.oid")
+    )
+}
+
+/// Schemas.
+pub fn schemas() -> String {
+    let condition = USER_SCHEMA.replace("n.nspname", "x.nspname");
+    other("pg_namespace", "", "schema", "quote_ident(x.nspname)", &[], &condition)
+}
+
 /// The rest: schemas, extensions, event triggers, what foreign tables need, publications, and what extends the
 /// language.
 pub fn others(version: u32) -> Vec<String> {
-    let other = |catalog: &str, from: &str, kind: &str, name: &str, details: &[&str], condition: &str| {
-        let comment = comment(catalog, "x.oid");
-        let details: Vec<&str> = details.iter().copied().chain([comment.as_str()]).collect();
-        let plain = if catalog == "pg_namespace" { "true" } else { "x.oid >= 16384" };
-        format!(
-            "SELECT 'o' AS class, x.oid, '{kind}' AS kind, {name} AS name, 0 AS place, {} AS lines \
-             FROM {catalog} AS x {from} WHERE {plain} AND {condition} AND {}",
-            lines(&details),
-            not_of_extension(catalog, "x.oid")
-        )
-    };
     let options = |column: &str| format!("'options ' || {}", sorted_options(column));
     let (wrapper, server) = (options("x.fdwoptions"), options("x.srvoptions"));
     let mut sql = vec![
-        other(
-            "pg_namespace",
-            "",
-            "schema",
-            "quote_ident(x.nspname)",
-            &[],
-            &USER_SCHEMA.replace("n.nspname", "x.nspname"),
-        ),
+        schemas(),
         other(
             "pg_extension",
             "JOIN pg_namespace AS n ON n.oid = x.extnamespace",
@@ -139,15 +140,13 @@ pub fn others(version: u32) -> Vec<String> {
             ],
             "true",
         ),
-        publication(&other, version),
+        publication(version),
     ];
-    sql.extend(language_objects(&other));
+    sql.extend(language_objects(version));
     sql
 }
 
-type Other<'a> = &'a dyn Fn(&str, &str, &str, &str, &[&str], &str) -> String;
-
-fn publication(other: Other<'_>, version: u32) -> String {
+fn publication(version: u32) -> String {
     let (columns, schemas) = if version >= 150_000 {
         (
             "|| coalesce(' (' || (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname COLLATE \"C\") \
@@ -173,14 +172,11 @@ fn publication(other: Other<'_>, version: u32) -> String {
 }
 
 /// Objects that few schemas have. `pg_identify_object` names them.
-fn language_objects(other: Other<'_>) -> Vec<String> {
+fn language_objects(version: u32) -> Vec<String> {
+    let collation = collation(version);
     let catalogs: [(&str, &str, &str); 13] = [
         ("pg_cast", "cast", "concat_ws(' ', x.castcontext, x.castmethod, x.castfunc::regprocedure)"),
-        (
-            "pg_collation",
-            "collation",
-            "concat_ws(' ', x.collprovider, x.collisdeterministic, quote_nullable(x.collcollate), quote_nullable(x.collctype))",
-        ),
+        ("pg_collation", "collation", &collation),
         (
             "pg_conversion",
             "conversion",
@@ -239,4 +235,18 @@ fn language_objects(other: Other<'_>) -> Vec<String> {
         .iter()
         .map(|(catalog, kind, details)| other(catalog, "", kind, &name(catalog), &[details], "true"))
         .collect()
+}
+
+/// What a collation sorts by. Where it is one of ICU, its locale stands in a column of its own since version 15.
+fn collation(version: u32) -> String {
+    let locale = match version {
+        170_000.. => ", 'locale ' || quote_literal(x.colllocale)",
+        150_000.. => ", 'locale ' || quote_literal(x.colliculocale)",
+        _ => "",
+    };
+    let rules = if version >= 160_000 { ", 'rules ' || quote_literal(x.collicurules)" } else { "" };
+    format!(
+        "concat_ws(' ', x.collprovider, x.collisdeterministic, quote_nullable(x.collcollate), \
+         quote_nullable(x.collctype){locale}{rules})"
+    )
 }
