@@ -15,6 +15,7 @@ pub mod import;
 pub mod init;
 pub mod key;
 pub mod log;
+pub mod look;
 pub mod mirror;
 mod outbox;
 mod plan;

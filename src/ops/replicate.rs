@@ -1,23 +1,18 @@
-//! Brings the head of an archive to its replicas, and looks at what they keep.
+//! Brings the head of an archive to its replicas.
 //!
 //! The archive is the truth; a replica that cannot be reached is owed the head and gets it later.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use futures_util::stream;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::delta::delta;
 use super::{ChainReader, OpsError, Progress, now};
 use crate::model::{ChainName, Cid, Timestamp};
 use crate::store::remote::{Delivery, Holding, NamedReplica, RemoteError, Replica as _, ReplicaError};
 use crate::store::{Delivered, Deliveries};
-
-/// Blocks that are fetched from one replica at the same time.
-const FETCHES: usize = 32;
 
 /// Heads that a replica did not have in time are remembered, so many of them.
 const BEGUN: usize = 64;
@@ -140,7 +135,7 @@ fn begin(before: Delivered, head: Cid) -> Delivered {
 }
 
 /// What is known of a replica that keeps the head.
-fn given(before: Delivered, head: Cid) -> Delivered {
+pub(super) fn given(before: Delivered, head: Cid) -> Delivered {
     Delivered { head: Some(head), at: Some(now()), failure: None, ..before }
 }
 
@@ -190,7 +185,7 @@ async fn holdings(
 
 /// Brings blocks of the archive to a replica, the head among them. `before`: the head that it was given before, and
 /// those that it was told of and did not have in time.
-async fn deliver(
+pub(super) async fn deliver(
     reader: &ChainReader,
     name: &ChainName,
     replica: &NamedReplica,
@@ -215,159 +210,6 @@ pub async fn answering(replicas: &[NamedReplica], deadline: Duration) -> Vec<(St
     join_all(asked).await
 }
 
-/// What a look at one replica found.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Look {
-    pub name: String,
-    pub url: String,
-    /// The head that it was given last, as far as is known here.
-    pub head: Option<Cid>,
-    /// What it says of the archive's head.
-    #[serde(serialize_with = "serialize_holding")]
-    pub holding: Option<Holding>,
-    /// Blocks that the archive's head needs.
-    pub blocks: u64,
-    /// How many of them it did not give back with their hash; `None` where it gives no blocks.
-    pub missing: Option<u64>,
-    /// Blocks that were brought again.
-    pub repaired: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub failure: Option<String>,
-}
-
-impl Look {
-    /// Whether the replica keeps the archive's head and all below, as far as can be seen.
-    #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.failure.is_none() && self.holding == Some(Holding::Pinned) && self.missing.unwrap_or(0) == 0
-    }
-}
-
-fn serialize_holding<S: Serializer>(holding: &Option<Holding>, serializer: S) -> Result<S::Ok, S::Error> {
-    holding.map(word).serialize(serializer)
-}
-
-/// What is said of a replica's hold on a head.
-#[must_use]
-pub const fn word(holding: Holding) -> &'static str {
-    match holding {
-        Holding::Pinned => "pinned",
-        Holding::Pending => "pending",
-        Holding::Unpinned => "unpinned",
-        Holding::Absent => "absent",
-    }
-}
-
-/// Asks every replica for every block that the archive's head needs and hashes what it gives. `repair`: what is
-/// missing is brought again, and the head pinned.
-///
-/// # Errors
-/// Those of the archive, and of the notes beside it.
-pub async fn look(
-    reader: &ChainReader,
-    name: &ChainName,
-    replicas: &[NamedReplica],
-    repair: bool,
-    progress: &mut Progress<'_>,
-) -> Result<Vec<Look>, OpsError> {
-    let blocks = delta(reader, None, reader.head())?;
-    let mut deliveries = read_deliveries(reader, name)?;
-    let mut notes: BTreeMap<String, Delivered> = BTreeMap::new();
-    let mut looks = Vec::new();
-    for (done, replica) in replicas.iter().enumerate() {
-        progress("looking at replicas", done as u64, Some(replicas.len() as u64));
-        let mut delivered = deliveries.of(&replica.name, &replica.url.to_string());
-        let look = look_at(reader, name, replica, &blocks, &delivered, repair).await;
-        if look.repaired > 0 || (repair && look.is_sound()) {
-            delivered = given(delivered, reader.head());
-        }
-        notes.insert(replica.name.clone(), delivered);
-        looks.push(look);
-    }
-    if repair {
-        deliveries.write(notes).map_err(|source| notes_error(reader, name, source))?;
-    }
-    Ok(looks)
-}
-
-async fn look_at(
-    reader: &ChainReader,
-    name: &ChainName,
-    replica: &NamedReplica,
-    blocks: &[Cid],
-    known: &Delivered,
-    repair: bool,
-) -> Look {
-    let mut look = Look {
-        name: replica.name.clone(),
-        url: replica.url.to_string(),
-        head: known.head,
-        holding: None,
-        blocks: blocks.len() as u64,
-        missing: None,
-        repaired: 0,
-        failure: None,
-    };
-    if let Err(error) = look_into(reader, name, replica, blocks, known, repair, &mut look).await {
-        look.failure = Some(said(&error));
-    }
-    look
-}
-
-async fn look_into(
-    reader: &ChainReader,
-    name: &ChainName,
-    replica: &NamedReplica,
-    blocks: &[Cid],
-    known: &Delivered,
-    repair: bool,
-    look: &mut Look,
-) -> Result<(), ReplicaError> {
-    let head = reader.head();
-    look.holding = Some(replica.replica.holding(&head).await?);
-    let mut lacking = match lacking(replica, blocks).await {
-        Ok(lacking) => {
-            look.missing = Some(lacking.len() as u64);
-            lacking
-        }
-        Err(ReplicaError::Remote(RemoteError::Unsupported(_))) => blocks.to_vec(),
-        Err(error) => return Err(error),
-    };
-    if !repair || look.is_sound() {
-        return Ok(());
-    }
-    if replica.replica.takes_all() {
-        lacking = blocks.to_vec();
-    } else if lacking.last() != Some(&head) {
-        lacking.push(head);
-    }
-    let previous = known.head.filter(|known| *known != head);
-    deliver(reader, name, replica, (previous, &known.begun), &lacking).await?;
-    look.repaired = if replica.replica.fetches() { 0 } else { lacking.len() as u64 };
-    look.holding = Some(replica.replica.holding(&head).await?);
-    look.missing = look.missing.map(|_| 0);
-    Ok(())
-}
-
-/// The blocks that a replica does not give back, in order.
-async fn lacking(replica: &NamedReplica, blocks: &[Cid]) -> Result<Vec<Cid>, ReplicaError> {
-    let mut fetches = stream::iter(blocks)
-        .map(|cid| async move {
-            match replica.replica.get(cid).await {
-                Ok(Some(_)) => Ok(None),
-                Ok(None) | Err(ReplicaError::Remote(RemoteError::Lied(_))) => Ok(Some(*cid)),
-                Err(error) => Err(error),
-            }
-        })
-        .buffered(FETCHES);
-    let mut lacking = Vec::new();
-    while let Some(fetched) = fetches.next().await {
-        lacking.extend(fetched?);
-    }
-    Ok(lacking)
-}
-
 fn state_of(replica: &NamedReplica, delivered: Delivered, head: Cid, blocks: u64) -> ReplicaState {
     let current = delivered.head == Some(head) && delivered.failure.is_none();
     ReplicaState {
@@ -382,7 +224,7 @@ fn state_of(replica: &NamedReplica, delivered: Delivered, head: Cid, blocks: u64
 }
 
 /// An error with its causes, on one line.
-fn said(error: &dyn std::error::Error) -> String {
+pub(super) fn said(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(deeper) = cause {
@@ -392,12 +234,12 @@ fn said(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn read_deliveries(reader: &ChainReader, name: &ChainName) -> Result<Deliveries, OpsError> {
+pub(super) fn read_deliveries(reader: &ChainReader, name: &ChainName) -> Result<Deliveries, OpsError> {
     let directory = reader.archive().directory();
     Deliveries::read(directory, name).map_err(|source| notes_error(reader, name, source))
 }
 
-fn notes_error(reader: &ChainReader, name: &ChainName, source: std::io::Error) -> OpsError {
+pub(super) fn notes_error(reader: &ChainReader, name: &ChainName, source: std::io::Error) -> OpsError {
     let path = reader.archive().directory().join(format!("{name}.replicas"));
     OpsError::File { path, done: "read or written", source }
 }

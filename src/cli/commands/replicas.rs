@@ -7,7 +7,7 @@ use crate::cli::context::{Context, block_on, replicas};
 use crate::cli::output::{Clean, Reply};
 use crate::cli::{CommandResult, Exit};
 use crate::model::Cid;
-use crate::ops::replicate::{Look, look, word};
+use crate::ops::look::{Look, look, word};
 
 /// Look at what each replica keeps: its head, whether it is pinned, which blocks are missing
 ///
