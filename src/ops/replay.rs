@@ -245,7 +245,8 @@ pub async fn replay<T: Target>(
         progress("replaying", seq, Some(manifests.len() as u64));
         let entry = source.entry(cid)?;
         let event = &entry.statement.event;
-        let stopped = replay_entry(source, &entry, (&mut *target, own_role), &mut schema, &mut replayed).await?;
+        let stopped =
+            replay_entry(source, &entry, (&mut *target, own_role), &mut schema, &mut replayed).await?;
         replayed.entries += 1;
         if let Some(reason) = stopped {
             let version = event.migration().map(|migration| migration.version.clone());

@@ -50,8 +50,11 @@ impl Chain {
 
     /// Adds the next event: `genesis`, then migrations, each with a script of its own.
     pub fn push(&mut self, blocks: &mut Vec<Block>) {
-        let (event, file) =
-            if self.events == 0 { self.genesis() } else { migration(self.events, self.engine, &self.scripts) };
+        let (event, file) = if self.events == 0 {
+            self.genesis()
+        } else {
+            migration(self.events, self.engine, &self.scripts)
+        };
         let appended = self.appender.append(event, vec![file], &[&self.key], &mut |block| blocks.push(block));
         appended.expect("an event that may stand here");
         self.events += 1;
@@ -130,7 +133,8 @@ fn migration(n: u64, engine: EngineOf, scripts: &[String]) -> (Event, NewFile) {
     let script = given.cloned().unwrap_or(script);
     let bytes = script.into_bytes();
     // The first one begins with nothing; the others are not what their scripts make.
-    let schema = |n: u64| given.is_none().then(|| if n == 1 { Digest::of(b"") } else { Digest::of(&n.to_be_bytes()) });
+    let schema =
+        |n: u64| given.is_none().then(|| if n == 1 { Digest::of(b"") } else { Digest::of(&n.to_be_bytes()) });
     let details = Details::Migration(Box::new(MigrationDetails {
         migration: MigrationName {
             version,

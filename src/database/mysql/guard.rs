@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::mysql::MySqlConnection;
 use sqlx::Row as _;
+use sqlx::mysql::MySqlConnection;
 
 use super::Mysql;
 use super::rows::execute;

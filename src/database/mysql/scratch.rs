@@ -34,7 +34,8 @@ impl Mysql {
                 let drop = format!("DROP DATABASE IF EXISTS {}", identifier(&name));
                 if let Err(error) = execute(own, drop.clone()).await {
                     let failure = failure(&error);
-                    notes.push(format!("an earlier replay left the database {name}: {failure}; run `{drop}`"));
+                    notes
+                        .push(format!("an earlier replay left the database {name}: {failure}; run `{drop}`"));
                 }
                 execute(own, format!("DO RELEASE_LOCK({})", text(&name))).await.ok();
             }

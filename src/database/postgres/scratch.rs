@@ -98,7 +98,8 @@ impl Beside {
              FROM pg_catalog.pg_database WHERE datname = '{name}'"
         );
         if fetch_json(&mut self.connection, sql).await.unwrap_or(true) {
-            let sql = format!("ALTER DATABASE {name} IS_TEMPLATE false ALLOW_CONNECTIONS true CONNECTION LIMIT -1");
+            let sql =
+                format!("ALTER DATABASE {name} IS_TEMPLATE false ALLOW_CONNECTIONS true CONNECTION LIMIT -1");
             self.execute(sql).await.ok();
         }
     }
@@ -113,7 +114,10 @@ impl Beside {
     }
 
     /// Numbers of the roles that the transaction of `scripts` made: it sees them, and nobody else does yet.
-    pub async fn roles_made_in(&mut self, scripts: &mut PgConnection) -> Result<BTreeSet<i64>, DatabaseError> {
+    pub async fn roles_made_in(
+        &mut self,
+        scripts: &mut PgConnection,
+    ) -> Result<BTreeSet<i64>, DatabaseError> {
         if self.roles.is_none() {
             return Ok(BTreeSet::new());
         }

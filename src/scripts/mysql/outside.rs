@@ -30,40 +30,55 @@ fn reaches(words: &[&str]) -> bool {
             Some(_) => false,
         },
         ["RENAME", "USER", ..]
-        | ["LOAD", "DATA" | "XML" | "INDEX", ..]
+        | ["LOAD", "DATA" | "XML", ..]
         | ["SET", "PASSWORD" | "ROLE" | "DEFAULT" | "GLOBAL" | "PERSIST" | "PERSIST_ONLY" | "RESOURCE", ..]
         | [
-            "GRANT" | "REVOKE" | "INSTALL" | "UNINSTALL" | "SHUTDOWN" | "RESTART" | "KILL" | "FLUSH" | "RESET"
-            | "CHANGE" | "PURGE" | "BINLOG" | "CLONE" | "BACKUP" | "IMPORT" | "STOP",
+            "GRANT" | "REVOKE" | "INSTALL" | "UNINSTALL" | "SHUTDOWN" | "RESTART" | "KILL" | "FLUSH"
+            | "RESET" | "CHANGE" | "PURGE" | "BINLOG" | "CLONE" | "BACKUP" | "IMPORT" | "STOP",
             ..,
         ] => true,
         ["START", rest @ ..] => !matches!(rest, ["TRANSACTION", ..]),
-        ["SET", ..] => false,
         _ => false,
     }
 }
 
 /// Words that change accounts or the server, wherever they stand: also in a routine, or behind a comma of a `SET`.
 fn account(sql: &str) -> Option<usize> {
-    let mut before: Option<TokenKind<'_>> = None;
+    let mut last = [const { None }; 4];
     for token in Lexer::new(sql) {
-        if let (Some(TokenKind::Word(first)), TokenKind::Word(second)) = (before, token.kind) {
-            let changes_account = is_one_of(first, &["CREATE", "ALTER", "DROP", "RENAME"]);
-            let sets = first.eq_ignore_ascii_case("SET");
-            if changes_account && second.eq_ignore_ascii_case("USER")
-                || sets && is_one_of(second, &["PASSWORD", "GLOBAL", "PERSIST", "PERSIST_ONLY"])
-            {
-                return Some(token.range.start);
+        last.rotate_left(1);
+        last[3] = Some(token.kind);
+        let found = match last {
+            [_, _, Some(TokenKind::Word(verb)), Some(TokenKind::Word(object))] => {
+                let changes_account = is_one_of(verb, &["CREATE", "ALTER", "DROP", "RENAME"]);
+                changes_account && object.eq_ignore_ascii_case("USER")
+                    || verb.eq_ignore_ascii_case("SET")
+                        && (is_global(object) || is_one_of(object, &["PASSWORD"]))
             }
-        }
-        if let (Some(TokenKind::At | TokenKind::Comma), TokenKind::Word(word)) = (before, token.kind)
-            && is_one_of(word, &["GLOBAL", "PERSIST", "PERSIST_ONLY"])
-        {
+            // `, GLOBAL a = 1` and `@@GLOBAL.a = 1`.
+            [
+                Some(TokenKind::Comma),
+                Some(TokenKind::Word(scope)),
+                Some(TokenKind::Word(_) | TokenKind::Name(_)),
+                Some(TokenKind::Equals | TokenKind::Colon),
+            ]
+            | [
+                Some(TokenKind::Word(scope)),
+                Some(TokenKind::Dot),
+                Some(TokenKind::Word(_) | TokenKind::Name(_)),
+                Some(TokenKind::Equals | TokenKind::Colon),
+            ] => is_global(scope),
+            _ => false,
+        };
+        if found {
             return Some(token.range.start);
         }
-        before = Some(token.kind);
     }
     None
+}
+
+fn is_global(scope: &str) -> bool {
+    is_one_of(scope, &["GLOBAL", "PERSIST", "PERSIST_ONLY"])
 }
 
 #[cfg(test)]
@@ -89,6 +104,7 @@ mod tests {
             "DROP DATABASE a",
             "SET GLOBAL a = 1",
             "SET @a = 1, GLOBAL b = 2",
+            "SET @@global . b = 2",
             "INSTALL SONAME 'a'",
             "UNINSTALL PLUGIN a",
             "SHUTDOWN",
@@ -112,7 +128,7 @@ mod tests {
             "ALTER DATABASE CHARACTER SET utf8mb4",
             "CREATE DEFINER = CURRENT_USER PROCEDURE p() BEGIN SELECT 'ALTER USER a'; END",
             "START TRANSACTION",
-            "SELECT @@max_connections, 'SET PASSWORD' -- SET PASSWORD",
+            "SELECT @@global.max_connections, 'SET PASSWORD' -- SET PASSWORD",
         ] {
             assert_eq!(outside(sql), None, "{sql}");
         }

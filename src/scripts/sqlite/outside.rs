@@ -15,7 +15,9 @@ pub fn outside(sql: &str) -> Option<usize> {
             Lexer::new(text).any(|token| match token.kind {
                 TokenKind::Semicolon | TokenKind::Open | TokenKind::Close => false,
                 _ => is_one_of(
-                    text.get(token.range.clone()).unwrap_or_default().trim_matches(['"', '`', '\'', '[', ']']),
+                    text.get(token.range.clone())
+                        .unwrap_or_default()
+                        .trim_matches(['"', '`', '\'', '[', ']']),
                     name,
                 ),
             })
