@@ -5,7 +5,7 @@ use crate::servers::Postgres;
 #[test]
 fn every_version_keeps_the_promises() {
     Postgres::on_each_version(
-        &["engines::postgres", "engines::replays::postgres"],
+        &["engines::postgres", "engines::replays::postgres", "hostile_replay::postgres"],
         "engines::postgres::the_whole_story_is_told_verified_and_replayed",
     );
 }

@@ -5,7 +5,7 @@ use super::lexer::{Lexer, TokenKind};
 use super::statement::{Reading, borrowed};
 use crate::scripts::statement::is_one_of;
 
-/// The first such statement's offset. Statements that a text puts together are not seen.
+/// The first such statement's offset. Statements in routines, and those that a text puts together, are not seen.
 pub fn outside(sql: &str) -> Option<usize> {
     let mut lexer = Lexer::new(sql);
     let found = std::iter::from_fn(|| Reading::next(&mut lexer)).find(|reading| {
@@ -16,7 +16,7 @@ pub fn outside(sql: &str) -> Option<usize> {
         });
         hidden || reaches(&borrowed(&words))
     });
-    found.map(|reading| reading.range.start).or_else(|| account(sql))
+    found.map(|reading| reading.range.start).or_else(|| global(sql))
 }
 
 fn reaches(words: &[&str]) -> bool {
@@ -42,20 +42,13 @@ fn reaches(words: &[&str]) -> bool {
     }
 }
 
-/// Words that change accounts or the server, wherever they stand: also in a routine, or behind a comma of a `SET`.
-fn account(sql: &str) -> Option<usize> {
+/// A setting of the server behind a comma of a `SET`, or with `@@`: `, GLOBAL a = 1`, `@@GLOBAL.a = 1`.
+fn global(sql: &str) -> Option<usize> {
     let mut last = [const { None }; 4];
     for token in Lexer::new(sql) {
         last.rotate_left(1);
         last[3] = Some(token.kind);
         let found = match last {
-            [_, _, Some(TokenKind::Word(verb)), Some(TokenKind::Word(object))] => {
-                let changes_account = is_one_of(verb, &["CREATE", "ALTER", "DROP", "RENAME"]);
-                changes_account && object.eq_ignore_ascii_case("USER")
-                    || verb.eq_ignore_ascii_case("SET")
-                        && (is_global(object) || is_one_of(object, &["PASSWORD"]))
-            }
-            // `, GLOBAL a = 1` and `@@GLOBAL.a = 1`.
             [
                 Some(TokenKind::Comma),
                 Some(TokenKind::Word(scope)),
@@ -67,7 +60,7 @@ fn account(sql: &str) -> Option<usize> {
                 Some(TokenKind::Dot),
                 Some(TokenKind::Word(_) | TokenKind::Name(_)),
                 Some(TokenKind::Equals | TokenKind::Colon),
-            ] => is_global(scope),
+            ] => is_one_of(scope, &["GLOBAL", "PERSIST", "PERSIST_ONLY"]),
             _ => false,
         };
         if found {
@@ -75,10 +68,6 @@ fn account(sql: &str) -> Option<usize> {
         }
     }
     None
-}
-
-fn is_global(scope: &str) -> bool {
-    is_one_of(scope, &["GLOBAL", "PERSIST", "PERSIST_ONLY"])
 }
 
 #[cfg(test)]
@@ -113,7 +102,6 @@ mod tests {
             "LOAD DATA INFILE 'a' INTO TABLE b",
             "/*!40000 SET PASSWORD = 'a' */",
             "SET STATEMENT max_statement_time = 0 FOR GRANT ALL ON a.* TO b",
-            "CREATE PROCEDURE p() SET PASSWORD = 'a'",
             "CREATE FUNCTION f RETURNS STRING SONAME 'a.so'",
             "START SLAVE",
         ] {
@@ -123,7 +111,9 @@ mod tests {
         for sql in [
             "CREATE TABLE user (password TEXT, global INT)",
             "INSERT INTO t SET password = 'a', role = 'b'",
-            "UPDATE t SET role = 1, user = 2",
+            "UPDATE t SET password = 1, user = 2",
+            "UPDATE t SET global = 1",
+            "ALTER TABLE t DROP user, RENAME user TO role",
             "SET @a = 1, SESSION sql_mode = 'TRADITIONAL', NAMES utf8mb4",
             "ALTER DATABASE CHARACTER SET utf8mb4",
             "CREATE DEFINER = CURRENT_USER PROCEDURE p() BEGIN SELECT 'ALTER USER a'; END",
