@@ -232,12 +232,20 @@ fn database_hint(error: &DatabaseError) -> Option<String> {
              and MySQL a user with ``GRANT ALL ON `greffe\\_replay\\_%`.*``"
                 .to_owned()
         }
+        DatabaseError::Administers { roles } => {
+            format!("replay as a role that made none; if an earlier replay left them: {}", drop_roles(roles))
+        }
+        DatabaseError::PasswordChanged => {
+            "give it another as an administrator, with `ALTER ROLE … PASSWORD`, before anyone else logs in".to_owned()
+        }
+        DatabaseError::TookTooLong { .. } => {
+            "give scripts more time with `--statement-timeout 1h`, if they deserve it".to_owned()
+        }
         DatabaseError::OtherReplay => {
             "run it again when the other one has ended, or name another role with `--on URL`".to_owned()
         }
         DatabaseError::RolesLeft { roles, .. } => {
-            let roles: Vec<String> = roles.iter().map(|role| format!("\"{}\"", role.replace('"', "\"\""))).collect();
-            format!("look at what depends on them, then run `DROP ROLE {}`", roles.join(", "))
+            format!("look at what depends on them, then: {}", drop_roles(roles))
         }
         DatabaseError::NotEmpty => "name a database that has nothing in it".to_owned(),
         DatabaseError::RowDiffers { .. } => {
@@ -260,6 +268,11 @@ fn database_hint(error: &DatabaseError) -> Option<String> {
             .to_owned(),
         _ => return None,
     })
+}
+
+fn drop_roles(roles: &[String]) -> String {
+    let roles: Vec<String> = roles.iter().map(|role| format!("\"{}\"", role.replace('"', "\"\""))).collect();
+    format!("run `DROP ROLE {}`", roles.join(", "))
 }
 
 fn archive_hint(error: &ArchiveError) -> Option<String> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::limit::in_time;
 use super::mysql::Mysql;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
@@ -82,6 +83,7 @@ impl Scratch {
                 if !database.is_empty().await? {
                     return Err(DatabaseError::NotEmpty);
                 }
+                database.limit_scripts(options).await?;
                 Ok(Self { database: Database::Sqlite(Box::new(database)) })
             }
             (Engine::Postgresql, Some(url)) if Postgres::accepts(url) => {
@@ -115,6 +117,24 @@ impl Scratch {
         }
     }
 
+    /// Whom scripts run as on a server.
+    #[must_use]
+    pub fn role(&self) -> Option<String> {
+        match &self.database {
+            Database::Postgres(database) => Some(database.session_user().to_owned()),
+            Database::Sqlite(_) | Database::Mysql(_) => None,
+        }
+    }
+
+    /// What was met that kept no script from running, such as what an earlier replay left behind. Each is told once.
+    pub fn take_notes(&mut self) -> Vec<String> {
+        match &mut self.database {
+            Database::Postgres(database) => database.take_notes(),
+            Database::Mysql(database) => database.take_notes(),
+            Database::Sqlite(_) => Vec::new(),
+        }
+    }
+
     /// Closes it, and removes the database that was made, with the roles that scripts made.
     ///
     /// # Errors
@@ -122,7 +142,8 @@ impl Scratch {
     pub async fn remove(self) -> Result<(), DatabaseError> {
         match self.database {
             Database::Sqlite(database) => {
-                database.close().await;
+                // A statement that was given up may go on.
+                in_time(database.close()).await;
                 Ok(())
             }
             Database::Postgres(database) => database.drop_scratch().await,

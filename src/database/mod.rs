@@ -4,6 +4,7 @@
 mod any;
 mod executed;
 mod history;
+mod limit;
 pub mod mysql;
 pub mod postgres;
 mod rows;
@@ -58,6 +59,12 @@ impl Options {
     pub const fn new(access: Access) -> Self {
         let busy_timeout = Duration::from_secs(5);
         Self { access, foreign_keys: true, busy_timeout, lock_timeout: None, statement_timeout: None }
+    }
+
+    /// How long a script of others may run as a whole: as long as a statement may, else ten minutes.
+    #[must_use]
+    pub fn script_limit(&self) -> Duration {
+        self.statement_timeout.filter(|limit| !limit.is_zero()).unwrap_or(limit::SCRIPT)
     }
 }
 
@@ -144,6 +151,12 @@ pub enum DatabaseError {
     TooPowerful { may: &'static str },
     #[error("another replay runs as this role, which may make roles: whose a new role is could not be told")]
     OtherReplay,
+    #[error("scripts of others are not run by a role that may change other roles: {}", roles.join(", "))]
+    Administers { roles: Vec<String> },
+    #[error("a script changed the password of the role that it ran as")]
+    PasswordChanged,
+    #[error("a script of the replay did not end within {limit:?}, and was ended")]
+    TookTooLong { limit: Duration },
     #[error("roles that the replay made are still there: {}", roles.join(", "))]
     RolesLeft {
         roles: Vec<String>,

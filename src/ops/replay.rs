@@ -36,6 +36,9 @@ pub struct Replayed {
     pub uncompared: u64,
     /// Where the replay ended before the last entry, and why.
     pub stopped: Option<Stopped>,
+    /// Why what was made for the replay is still there, in part or whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
 }
 
 /// Where a replay could not go on.
@@ -184,7 +187,7 @@ pub fn require_free_roles(
         if !is_postgres || part == Part::Nothing {
             continue;
         }
-        let Ok(step) = step_of(source, &entry, details, part)? else { return Ok(()) };
+        let Ok(step) = step_of(source, &entry, details, part, None)? else { return Ok(()) };
         let made = step
             .statements
             .iter()
@@ -221,8 +224,9 @@ fn made_role(kind: &str, statement: &str) -> Option<String> {
     (!name.is_empty() && !is_mapping).then_some(name)
 }
 
-/// Runs the scripts of `manifests`, the oldest first, on `target`, which has to be empty. `looked`: called after
-/// each event that could be gone through, with its number and the schema as it is then.
+/// Runs the scripts of `manifests`, the oldest first, on `target`, which has to be empty. `own_role`: whom they run as
+/// on a server; no script may change that. `looked`: called after each event that could be gone through, with its
+/// number and the schema as it is then.
 ///
 /// # Errors
 /// Those of the database, and when a block is missing or malformed. That the schemas differ is no error.
@@ -230,6 +234,7 @@ pub async fn replay<T: Target>(
     source: &mut Source,
     manifests: &[Cid],
     target: &mut T,
+    own_role: Option<&str>,
     progress: &mut Progress<'_>,
     looked: &mut dyn FnMut(u64, &Schema),
 ) -> Result<Replayed, OpsError> {
@@ -240,7 +245,8 @@ pub async fn replay<T: Target>(
         progress("replaying", seq, Some(manifests.len() as u64));
         let entry = source.entry(cid)?;
         let event = &entry.statement.event;
-        let stopped = replay_entry(source, &entry, target, &mut schema, &mut replayed).await?;
+        let stopped =
+            replay_entry(source, &entry, (&mut *target, own_role), &mut schema, &mut replayed).await?;
         replayed.entries += 1;
         if let Some(reason) = stopped {
             let version = event.migration().map(|migration| migration.version.clone());
@@ -257,7 +263,7 @@ pub async fn replay<T: Target>(
 async fn replay_entry<T: Target>(
     source: &mut Source,
     entry: &Entry,
-    target: &mut T,
+    (target, own_role): (&mut T, Option<&str>),
     schema: &mut Schema,
     replayed: &mut Replayed,
 ) -> Result<Option<Reason>, OpsError> {
@@ -281,7 +287,7 @@ async fn replay_entry<T: Target>(
     if let Details::Migration(details) = &event.details
         && part != Part::Nothing
     {
-        let step = match step_of(source, entry, details, part)? {
+        let step = match step_of(source, entry, details, part, own_role)? {
             Ok(step) => step,
             Err(reason) => return Ok(Some(reason)),
         };
@@ -372,6 +378,7 @@ fn step_of(
     entry: &Entry,
     details: &MigrationDetails,
     part: Part,
+    own_role: Option<&str>,
 ) -> Result<Result<Step, Reason>, OpsError> {
     let event = &entry.statement.event;
     let Some(target) = &event.target else { return Ok(Err(Reason::NoScript)) };
@@ -395,7 +402,7 @@ fn step_of(
         Ok(text) => text.to_owned(),
         Err(error) => return Ok(Err(Reason::NotText { detail: error.to_string() })),
     };
-    if let Some(line) = reaches_outside(Dialect::from(target.engine), &sql) {
+    if let Some(line) = reaches_outside(Dialect::from(target.engine), &sql, own_role) {
         return Ok(Err(Reason::ReachesOutside { line }));
     }
     if let Some(problem) = refused_script(Dialect::from(target.engine), &details.migration.version, &script) {

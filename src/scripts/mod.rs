@@ -37,23 +37,17 @@ pub use header::Header;
 pub use refusal::{Piece, Reason, Refusal, refusal};
 pub use statement::{Control, Statement, statements};
 
-/// The first statement, with its line from 1, that reads or writes files which are not the database that it runs in.
-/// Servers keep that to roles; SQLite lets every script do it.
+/// The line, from 1, of the first statement that reaches beyond the database that it runs in: other files, other
+/// databases, accounts, settings of the server. `own_role`: whom it would run as on a server, whose account is not
+/// the script's to change. What a function or a block puts together from texts is not seen.
 #[must_use]
-pub fn reaches_outside(dialect: Dialect, sql: &str) -> Option<usize> {
-    if dialect != Dialect::Sqlite {
-        return None;
-    }
-    let reaches = |statement: &Statement| {
-        let text = sql.get(statement.range.clone()).unwrap_or_default();
-        match statement.kind.as_str() {
-            "ATTACH" => true,
-            "VACUUM" => text.to_ascii_lowercase().contains("into"),
-            _ => false,
-        }
-    };
-    let found = statements(dialect, sql).into_iter().find(reaches)?;
-    Some(1 + sql.get(..found.range.start).unwrap_or_default().matches('\n').count())
+pub fn reaches_outside(dialect: Dialect, sql: &str, own_role: Option<&str>) -> Option<usize> {
+    let offset = match dialect {
+        Dialect::Sqlite => sqlite::outside(sql),
+        Dialect::Postgresql => postgresql::outside(sql, own_role),
+        Dialect::Mysql => mysql::outside(sql),
+    }?;
+    Some(1 + sql.get(..offset).unwrap_or_default().matches('\n').count())
 }
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";

@@ -27,6 +27,8 @@ pub struct Chain {
     pub appender: Appender,
     events: u64,
     engine: EngineOf,
+    /// What the migrations run, in place of a table each.
+    scripts: Vec<String>,
 }
 
 /// The engine and the algorithm of a migration, by its number.
@@ -42,13 +44,17 @@ impl Chain {
             appender: Appender::new(),
             events: 0,
             engine: |_| (Engine::Sqlite, "greffe-sqlite-1"),
+            scripts: Vec::new(),
         }
     }
 
     /// Adds the next event: `genesis`, then migrations, each with a script of its own.
     pub fn push(&mut self, blocks: &mut Vec<Block>) {
-        let (event, file) =
-            if self.events == 0 { self.genesis() } else { migration(self.events, self.engine) };
+        let (event, file) = if self.events == 0 {
+            self.genesis()
+        } else {
+            migration(self.events, self.engine, &self.scripts)
+        };
         let appended = self.appender.append(event, vec![file], &[&self.key], &mut |block| blocks.push(block));
         appended.expect("an event that may stand here");
         self.events += 1;
@@ -67,6 +73,13 @@ impl Chain {
     /// The same, of migrations of other engines.
     pub fn grow_on(engine: EngineOf, directory: &Path, events: u64) -> Self {
         Self { engine, ..Self::new() }.grown(directory, events)
+    }
+
+    /// An archive of migrations with these scripts. It says nothing of the schemas that they make.
+    pub fn of_scripts(engine: EngineOf, directory: &Path, scripts: &[&str]) -> Self {
+        let events = scripts.len() as u64 + 1;
+        let scripts = scripts.iter().map(|script| (*script).to_owned()).collect();
+        Self { engine, scripts, ..Self::new() }.grown(directory, events)
     }
 
     fn grown(mut self, directory: &Path, events: u64) -> Self {
@@ -103,7 +116,7 @@ pub fn open_write(directory: &Path, chain: &Chain) -> Archive {
     Archive::open_write(directory, &chain.name, Duration::ZERO).expect("an archive")
 }
 
-fn migration(n: u64, engine: EngineOf) -> (Event, NewFile) {
+fn migration(n: u64, engine: EngineOf, scripts: &[String]) -> (Event, NewFile) {
     let (engine, algorithm) = engine(n);
     let version = (20_260_101_000_000 + n).to_string();
     let name = format!("{version}_add_table_{n}.sql");
@@ -116,9 +129,12 @@ fn migration(n: u64, engine: EngineOf) -> (Event, NewFile) {
         }
     }
     script.push_str("\n);\n");
+    let given = scripts.get(n as usize - 1);
+    let script = given.cloned().unwrap_or(script);
     let bytes = script.into_bytes();
     // The first one begins with nothing; the others are not what their scripts make.
-    let schema = |n: u64| Some(if n == 1 { Digest::of(b"") } else { Digest::of(&n.to_be_bytes()) });
+    let schema =
+        |n: u64| given.is_none().then(|| if n == 1 { Digest::of(b"") } else { Digest::of(&n.to_be_bytes()) });
     let details = Details::Migration(Box::new(MigrationDetails {
         migration: MigrationName {
             version,

@@ -10,6 +10,7 @@ mod exchange;
 mod faults;
 mod guards;
 mod hostile;
+mod hostile_replay;
 mod ipfs;
 mod ipfs_ground;
 mod issue;

@@ -10,6 +10,7 @@ fn every_version_keeps_the_promises() {
             "engines::audits::postgres",
             "engines::replays::postgres",
             "engines::together::postgres",
+            "hostile_replay::postgres",
         ],
         "engines::postgres::the_whole_story_is_told_verified_and_replayed",
     );

@@ -3,7 +3,7 @@
 use std::fs;
 
 #[path = "../bench/chains.rs"]
-mod chains;
+pub mod chains;
 
 use greffe::model::Engine;
 

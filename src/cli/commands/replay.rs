@@ -8,7 +8,7 @@ use super::verify::{reply, source, threads};
 use crate::chain::Report;
 use crate::cli::context::{Context, block_on, scratch, verify_options};
 use crate::cli::error::CliError;
-use crate::cli::output::{Clean, Reply};
+use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::settings::{Secret, Settings};
 use crate::cli::{CommandResult, Exit};
 use crate::database::Schema;
@@ -54,8 +54,9 @@ pub fn run(context: &Context, arguments: &Replay) -> CommandResult {
     let replayed = replay_verified(&settings, &mut source, &report, on, &mut show_progress)?;
     drop(progress);
     let holds = replayed.holds();
+    let exit = exit_with(&replayed, if holds { Exit::Done } else { Exit::Findings });
     let done = Done { command: "replay", root: report.root, holds, replayed };
-    Ok(Reply::new(done, show).with_exit(if holds { Exit::Done } else { Exit::Findings }))
+    Ok(Reply::new(done, show).with_exit(exit))
 }
 
 /// Replays a chain that was verified in an empty database, which is removed afterwards.
@@ -84,15 +85,38 @@ pub fn replay_and_look(
     };
     block_on(async {
         let mut scratch = scratch(settings, engine, on).await?;
+        tell(scratch.take_notes());
+        let own_role = scratch.role();
         let result = match require_free_roles(source, &manifests, scratch.roles()) {
-            Ok(()) => replay(source, &manifests, &mut scratch.database, progress, looked).await,
+            Ok(()) => {
+                replay(source, &manifests, &mut scratch.database, own_role.as_deref(), progress, looked).await
+            }
             Err(error) => Err(error),
         };
-        let removed = scratch.remove().await.map_err(OpsError::from);
-        let replayed = result?;
-        removed?;
-        Ok::<_, CliError>(replayed)
+        tell(scratch.take_notes());
+        let removed = scratch.remove().await.map_err(|error| CliError::from(OpsError::from(error)));
+        let left = removed.err().map(|error| error_in_a_line(&error));
+        if let Some(left) = &left {
+            tell(vec![format!("what was made for the replay could not be removed: {left}")]);
+        }
+        Ok::<_, CliError>(Replayed { left, ..result? })
     })?
+}
+
+/// What the exit code is when something of the replay is still there, whatever it came to.
+pub fn exit_with(replayed: &Replayed, exit: Exit) -> Exit {
+    if replayed.left.is_some() { Exit::Unfinished } else { exit }
+}
+
+fn tell(notes: Vec<String>) {
+    notes.iter().for_each(|note| remark(&format!("note: {note}")));
+}
+
+fn error_in_a_line(error: &CliError) -> String {
+    let mut parts = vec![error.message.clone()];
+    parts.extend(error.causes.iter().cloned());
+    parts.extend(error.hint.clone());
+    parts.join("; ")
 }
 
 fn show(done: &Done, out: &mut dyn Write) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 
-use super::replay::replay_verified;
+use super::replay::{exit_with, replay_verified};
 use crate::chain::{Options, Report};
 use crate::cli::context::{Context, block_on, look_at_database, verify_options};
 use crate::cli::error::CliError;
@@ -16,7 +16,7 @@ use crate::cli::{CommandResult, Exit};
 use crate::database::Target as _;
 use crate::model::Cid;
 use crate::ops::fetch::{Kept, Places, SourceState, Spool, Verified, verify_from};
-use crate::ops::replay::{add_live, add_replay, may_run};
+use crate::ops::replay::{Replayed, add_live, add_replay, may_run};
 use crate::ops::source::Source;
 use crate::ops::{ChainReader, OpsError, Progress};
 use crate::store::ArchiveError;
@@ -97,9 +97,10 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
         }
     };
     arguments.memory.remember(context, report.memory);
+    let mut replayed = Replayed::default();
     if (arguments.replay || arguments.on.is_some()) && may_run(&report) {
         let source = source.as_mut().ok_or(OpsError::Nowhere(report.root))?;
-        let replayed = replay_verified(&settings, source, &report, arguments.on.as_ref(), &mut show)?;
+        replayed = replay_verified(&settings, source, &report, arguments.on.as_ref(), &mut show)?;
         add_replay(&mut report, &replayed);
     }
     if arguments.live {
@@ -116,7 +117,8 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     }
     drop(progress);
     remark_faults(context, &sources);
-    Ok(reply_from(report, sources))
+    let exit = exit_with(&replayed, exit_of(&report));
+    Ok(reply_from(report, sources).with_exit(exit))
 }
 
 /// The report as a reply.
@@ -126,8 +128,12 @@ pub fn reply(report: Report) -> Reply {
 
 /// The report as a reply, and where its blocks came from.
 pub fn reply_from(report: Report, sources: Vec<SourceState>) -> Reply {
-    let exit = if report.verified { Exit::Done } else { Exit::Findings };
+    let exit = exit_of(&report);
     Reply::new(Shown { command: "verify", report, sources }, show).with_exit(exit)
+}
+
+fn exit_of(report: &Report) -> Exit {
+    if report.verified { Exit::Done } else { Exit::Findings }
 }
 
 impl Verify {

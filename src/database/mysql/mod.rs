@@ -10,6 +10,8 @@
 
 mod connect;
 mod failure;
+mod grants;
+mod guard;
 mod lock;
 mod outcome;
 mod rows;
@@ -35,6 +37,7 @@ use crate::database::rows::NewRow;
 use crate::model::{EventId, Timestamp};
 use connect::{Connector, ScriptSession};
 use failure::{NO_SUCH_TABLE, failure, history_error};
+use guard::Guard;
 
 /// Where sqlx notes which of greffe's own migrations it ran; `_sqlx_migrations` may be the user's.
 const OWN_MIGRATIONS: &str = "greffe_migrations";
@@ -61,10 +64,10 @@ pub struct Mysql {
     /// The name of the run lock, once it was taken.
     lock: Option<String>,
     last_position: Option<i64>,
-    /// What holds the lock of a scratch database, which bears its name.
-    keeper: Option<MySqlConnection>,
     /// The fingerprint that the last step of this run left.
     left: Option<Digest>,
+    /// What holds for scripts of others, in a scratch database.
+    guard: Option<Guard>,
 }
 
 impl Mysql {
@@ -96,8 +99,8 @@ impl Mysql {
             max_packet: greeting.max_packet,
             lock: None,
             last_position: None,
-            keeper: None,
             left: None,
+            guard: None,
         })
     }
 
@@ -210,7 +213,10 @@ impl Target for Mysql {
         _following: Option<&Step>,
         clock: &dyn Fn() -> Timestamp,
     ) -> Result<StepOutcome, DatabaseError> {
-        self.run_step(step, clock).await
+        match self.guard.take() {
+            Some(guard) => self.run_guarded(guard, step, clock).await,
+            None => self.run_step(step, clock).await,
+        }
     }
 
     async fn reached(&mut self, id: EventId) -> Result<Option<u64>, DatabaseError> {

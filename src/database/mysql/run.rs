@@ -134,7 +134,7 @@ impl Mysql {
     }
 
     /// The connection of the scripts before, if it is still there.
-    async fn script_session(&mut self) -> Result<ScriptSession, DatabaseError> {
+    pub(super) async fn script_session(&mut self) -> Result<ScriptSession, DatabaseError> {
         if let Some(mut scripts) = self.scripts.take()
             && execute(&mut scripts.connection, "DO 0".to_owned()).await.is_ok()
         {

@@ -10,16 +10,19 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use super::connect::Connector;
 use super::failure::{failure, schema_error};
+use super::guard::Guard;
 use super::rows::{execute, identifier, text};
-use super::{Mysql, lock};
+use super::{Mysql, grants, lock};
 use crate::database::Options;
+use crate::database::limit::in_time;
 use crate::database::{DatabaseError, Failure};
 
 const PREFIX: &str = "greffe_replay_";
 
 impl Mysql {
-    /// Drops databases whose runs are dead, as far as this user may.
-    async fn drop_abandoned(own: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    /// Drops databases whose runs are dead, as far as this user may; tells which could not be dropped.
+    async fn drop_abandoned(own: &mut MySqlConnection) -> Result<Vec<String>, sqlx::Error> {
+        let mut notes = Vec::new();
         let sql = format!(
             "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA \
              WHERE SCHEMA_NAME REGEXP '^{PREFIX}[0-9a-f]{{16}}$' AND NOT EXISTS \
@@ -28,11 +31,16 @@ impl Mysql {
         for row in sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(&mut *own).await? {
             let name: String = row.try_get(0)?;
             if lock::take(own, &name, Duration::ZERO).await.is_ok() {
-                execute(own, format!("DROP DATABASE IF EXISTS {}", identifier(&name))).await.ok();
+                let drop = format!("DROP DATABASE IF EXISTS {}", identifier(&name));
+                if let Err(error) = execute(own, drop.clone()).await {
+                    let failure = failure(&error);
+                    notes
+                        .push(format!("an earlier replay left the database {name}: {failure}; run `{drop}`"));
+                }
                 execute(own, format!("DO RELEASE_LOCK({})", text(&name))).await.ok();
             }
         }
-        Ok(())
+        Ok(notes)
     }
 
     /// Makes an empty database with a random name on the server that `url` names, with the character set and
@@ -48,22 +56,8 @@ impl Mysql {
         let name = format!("{PREFIX}{}", data_encoding::HEXLOWER.encode(&bytes));
         let mut model = Self::connect(Connector::new(url, options)?).await?;
         let open_error = |error: sqlx::Error| DatabaseError::Open(failure(&error));
-        // What is granted on every database would let a script reach those of others, and files of the server.
-        let sql = "SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE NOT IN \
-                   ('USAGE', 'CREATE', 'PROCESS', 'SHOW DATABASES')";
-        let row = sqlx::raw_sql(sql).fetch_one(&mut model.own).await.map_err(open_error)?;
-        if row.try_get_unchecked::<i64, _>(0).map_err(open_error)? > 0 {
-            return Err(DatabaseError::TooPowerful { may: "has privileges on every database of the server" });
-        }
-        let sql = "SELECT COUNT(*) FROM (SELECT TABLE_SCHEMA, PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES \
-                   UNION ALL SELECT TABLE_SCHEMA, PRIVILEGE_TYPE FROM information_schema.TABLE_PRIVILEGES) AS p \
-                   WHERE PRIVILEGE_TYPE NOT IN ('USAGE', 'SELECT', 'SHOW VIEW') \
-                   AND REPLACE(TABLE_SCHEMA, CHAR(92), '') NOT LIKE 'greffe|_replay|_%' ESCAPE '|'";
-        let row = sqlx::raw_sql(sql).fetch_one(&mut model.own).await.map_err(open_error)?;
-        if row.try_get_unchecked::<i64, _>(0).map_err(open_error)? > 0 {
-            return Err(DatabaseError::TooPowerful { may: "may change other databases of the server" });
-        }
-        Self::drop_abandoned(&mut model.own).await.map_err(open_error)?;
+        grants::require_modest(&mut model.own, PREFIX).await?;
+        let notes = Self::drop_abandoned(&mut model.own).await.map_err(open_error)?;
         lock::take(&mut model.own, &name, Duration::ZERO).await?;
         let row = sqlx::raw_sql("SELECT @@character_set_database, @@collation_database");
         let row = row.fetch_one(&mut model.own).await.map_err(open_error)?;
@@ -77,7 +71,10 @@ impl Mysql {
         );
         execute(&mut model.own, create).await.map_err(open_error)?;
         match Self::connect(connector.with_database(&name)).await {
-            Ok(scratch) => Ok(Self { keeper: Some(model.own), ..scratch }),
+            Ok(scratch) => {
+                let guard = Guard::new(model.own, options.script_limit(), notes).await;
+                Ok(Self { guard: Some(guard), ..scratch })
+            }
             Err(error) => {
                 execute(&mut model.own, format!("DROP DATABASE {}", identifier(&name))).await.ok();
                 Err(error)
@@ -94,15 +91,28 @@ impl Mysql {
             return Err(DatabaseError::Open(Failure::Driver("it is no database that greffe made")));
         }
         if let Some(scripts) = self.scripts.take() {
-            scripts.connection.close().await.ok();
+            in_time(scripts.connection.close()).await;
         }
-        let drop = format!("DROP DATABASE {}", identifier(&self.database));
-        execute(&mut self.own, drop).await.map_err(|error| DatabaseError::Open(failure(&error)))?;
-        self.own.close().await.ok();
-        if let Some(keeper) = self.keeper.take() {
-            keeper.close().await.ok();
+        let drop = format!("DROP DATABASE IF EXISTS {}", identifier(&self.database));
+        // The connection that a script was run beside may wait for what the script holds.
+        let dropped = match &mut self.guard {
+            Some(guard) => execute(&mut guard.keeper, drop.clone()).await,
+            None => execute(&mut self.own, drop.clone()).await,
+        };
+        let dropped = match dropped {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                let (mut own, _) = self.connector.own().await?;
+                let dropped = execute(&mut own, drop).await;
+                in_time(own.close()).await;
+                dropped.map(|_| ()).map_err(|error| DatabaseError::Open(failure(&error)))
+            }
+        };
+        in_time(self.own.close()).await;
+        if let Some(guard) = self.guard.take() {
+            in_time(guard.keeper.close()).await;
         }
-        Ok(())
+        dropped
     }
 
     /// Whether the database has no objects but greffe's own, as far as this user may see.

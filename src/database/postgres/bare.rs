@@ -83,7 +83,15 @@ impl Postgres {
         let mut executed = Executed::default();
         for (index, statement) in step.statements.iter().enumerate() {
             let sql = step.sql.get(statement.range.clone()).unwrap_or_default();
+            let roles = match &mut self.scratch {
+                Some(beside) => Some(beside.roles_seen().await?),
+                None => None,
+            };
             executed.send(&mut self.connection, step, (sql, statement.range.start)).await?;
+            if let (Some(before), Some(beside)) = (roles, &mut self.scratch) {
+                let now = beside.roles_seen().await?;
+                beside.mark_roles(now.difference(&before).copied().collect()).await?;
+            }
             if executed.failed.is_some() || index + 1 == step.statements.len() {
                 break;
             }

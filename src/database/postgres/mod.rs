@@ -6,7 +6,10 @@ mod canonical;
 mod catalog;
 mod failure;
 mod fingerprint;
+mod guard;
 mod lock;
+mod made_roles;
+mod modest;
 mod outcome;
 mod rows;
 mod run;
@@ -133,6 +136,25 @@ impl Postgres {
         }
     }
 
+    async fn run_step(
+        &mut self,
+        step: &Step,
+        following: Option<&Step>,
+        clock: &dyn Fn() -> Timestamp,
+    ) -> Result<StepOutcome, DatabaseError> {
+        if let Some(lock) = &mut self.lock
+            && let Err(error) = lock.require(!step.transaction).await
+        {
+            self.abandon_ahead().await;
+            return Err(error);
+        }
+        if step.transaction {
+            self.run_in_transaction(step, following, clock).await
+        } else {
+            self.run_bare(step, clock).await
+        }
+    }
+
     async fn own_schema_is_current(&mut self) -> Result<bool, sqlx::Error> {
         let exists = format!("SELECT pg_catalog.to_regclass('{OWN_MIGRATIONS}')");
         if fetch_text(&mut self.connection, exists).await?.is_none() {
@@ -201,22 +223,7 @@ impl Target for Postgres {
         following: Option<&Step>,
         clock: &dyn Fn() -> Timestamp,
     ) -> Result<StepOutcome, DatabaseError> {
-        if let Some(lock) = &mut self.lock
-            && let Err(error) = lock.require(!step.transaction).await
-        {
-            self.abandon_ahead().await;
-            return Err(error);
-        }
-        let outcome = if step.transaction {
-            self.run_in_transaction(step, following, clock).await
-        } else {
-            self.run_bare(step, clock).await
-        };
-        let outcome = outcome?;
-        if let Some(beside) = &mut self.scratch {
-            beside.mark_roles().await?;
-        }
-        Ok(outcome)
+        self.run_guarded(step, following, clock).await
     }
 
     async fn reached(&mut self, id: EventId) -> Result<Option<u64>, DatabaseError> {

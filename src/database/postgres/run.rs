@@ -69,7 +69,16 @@ impl Postgres {
         let mut record = step.record.clone();
         record.statements = executed.statements;
         record.schema = schema_change(before, after.fingerprint);
-        self.commit(&begun, record, &after.state, following).await
+        let made = match &mut self.scratch {
+            Some(beside) => beside.roles_made_in(&mut self.connection).await,
+            None => return self.commit(&begun, record, &after.state, following).await,
+        };
+        let made = self.or_rollback(made).await?;
+        let outcome = self.commit(&begun, record, &after.state, following).await?;
+        if let (StepOutcome::Done, Some(beside)) = (&outcome, &mut self.scratch) {
+            beside.mark_roles(made).await?;
+        }
+        Ok(outcome)
     }
 
     /// Opens the transaction with the row of the step in it, unless it is open. The schema as it is then.

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::crypto::Digest;
 use crate::database::executed::own_schema_error;
+use crate::database::limit::GRACE;
 use crate::database::rows::Ending;
 use crate::model::{Engine, EventId, Timestamp};
 use fingerprint::Known;
@@ -97,9 +98,17 @@ impl Sqlite {
             .foreign_keys(options.foreign_keys)
             .disable_statement_logging();
         let mut opened = Self::connect(Path::new(""), &connect, options).await?;
-        opened.limit = Some(TimeLimit::new(options.statement_timeout.unwrap_or(TIME_LIMIT)));
-        opened.set_limits().await?;
+        opened.limit_scripts(options).await?;
         Ok(opened)
+    }
+
+    /// Holds scripts to what those of others may use: time and memory, and no files for temporary tables.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Open`].
+    pub async fn limit_scripts(&mut self, options: Options) -> Result<(), DatabaseError> {
+        self.limit = Some(TimeLimit::new(options.script_limit()));
+        self.set_limits().await
     }
 
     /// Holds the connection to the limits of scripts of others, where there are any.
@@ -107,7 +116,7 @@ impl Sqlite {
         let Some(limit) = self.limit.clone() else { return Ok(()) };
         let failed = |error: sqlx::Error| DatabaseError::Open(failure(&error));
         // SQLite lets nobody raise it again.
-        sqlx::raw_sql(HEAP_LIMIT).execute(&mut self.connection).await.map_err(failed)?;
+        sqlx::raw_sql(LIMITS).execute(&mut self.connection).await.map_err(failed)?;
         let mut handle = self.connection.lock_handle().await.map_err(failed)?;
         handle.set_progress_handler(STEPS_BETWEEN_LOOKS, move || limit.is_kept());
         Ok(())
@@ -200,6 +209,19 @@ impl Sqlite {
         used.close().await.map_err(|error| DatabaseError::Open(failure(&error)))
     }
 
+    async fn run_step(
+        &mut self,
+        step: &Step,
+        following: Option<&Step>,
+        clock: &dyn Fn() -> Timestamp,
+    ) -> Result<StepOutcome, DatabaseError> {
+        if step.transaction {
+            self.run_in_transaction(step, following, clock).await
+        } else {
+            self.run_bare(step, clock).await
+        }
+    }
+
     async fn read_schema(&mut self) -> Result<&Known, DatabaseError> {
         let known = Known::read(&mut self.connection, self.known.take()).await?;
         Ok(self.known.insert(known))
@@ -273,14 +295,13 @@ impl Target for Sqlite {
         following: Option<&Step>,
         clock: &dyn Fn() -> Timestamp,
     ) -> Result<StepOutcome, DatabaseError> {
-        if let Some(limit) = &self.limit {
-            limit.begin();
-        }
-        if step.transaction {
-            self.run_in_transaction(step, following, clock).await
-        } else {
-            self.run_bare(step, clock).await
-        }
+        let Some(limit) = &self.limit else { return self.run_step(step, following, clock).await };
+        limit.begin();
+        // What SQLite does within one step of its machine it does not look up from; then the replay is given up.
+        let limit = limit.length;
+        let run = self.run_step(step, following, clock);
+        let ended = tokio::time::timeout(limit + GRACE, run).await;
+        ended.unwrap_or(Err(DatabaseError::TookTooLong { limit }))
     }
 
     async fn close_started(&mut self, id: EventId, now: Timestamp) -> Result<(), DatabaseError> {
@@ -318,10 +339,8 @@ impl Target for Sqlite {
     }
 }
 
-/// How long a script of others may run.
-const TIME_LIMIT: Duration = Duration::from_secs(600);
-/// Memory for scripts of others: 1 GiB.
-const HEAP_LIMIT: &str = "PRAGMA hard_heap_limit = 1073741824";
+/// Memory for scripts of others: 1 GiB. Temporary tables are in it, for on a disk nothing would bound them.
+const LIMITS: &str = "PRAGMA hard_heap_limit = 1073741824; PRAGMA temp_store = MEMORY";
 /// Steps of SQLite's virtual machine after which it is asked whether to go on.
 const STEPS_BETWEEN_LOOKS: i32 = 100_000;
 

@@ -3,9 +3,11 @@
 mod body;
 mod kind;
 mod lexer;
+mod outside;
 mod refusal;
 mod statement;
 
+pub use outside::outside;
 pub use refusal::refusal;
 pub use statement::statements;
 

@@ -2,9 +2,11 @@
 
 mod kind;
 mod lexer;
+mod outside;
 mod refusal;
 mod statement;
 
+pub use outside::outside;
 pub use refusal::refusal;
 pub use statement::statements;
 

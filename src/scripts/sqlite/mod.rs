@@ -1,8 +1,10 @@
 //! SQLite's rules for tokens and statements.
 
 mod lexer;
+mod outside;
 mod statement;
 
+pub use outside::outside;
 pub use statement::{refusal, statements};
 
 /// Where the tokens of one statement stand in it.
