@@ -268,6 +268,15 @@ fn what_was_applied_without_a_node_is_replicated_when_they_are_back() {
     for kubo in &nodes {
         keeps_all(&project, kubo);
     }
+    // The last one alone is enough for whoever has nothing but the CID.
+    let [first, second, last] = urls.map(|url| format!("kubo:{url}"));
+    nodes[..2].iter_mut().for_each(Kubo::stop);
+    let (head, elsewhere) = (project.head(), Project::empty());
+    elsewhere.ok(["verify", &head, "--from", &last]).prints(&["verified: demo, 4 entries"]);
+    let run = elsewhere.ok(["verify", &head, "--from", &first, "--from", &second, "--from", &last, "--json"]);
+    let sources = &run.object()["sources"];
+    let gave = |place: usize| sources[place]["blocks"].as_u64().unwrap() > 0;
+    assert_eq!([0, 1, 2].map(gave), [false, false, true], "{sources:#}");
 }
 
 #[test]
