@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
 
 use super::delta::delta;
@@ -197,8 +199,12 @@ pub(super) async fn deliver(
     replica.replica.deliver(&delivery).await
 }
 
-/// How many replicas answer and let us in.
-pub async fn answering(replicas: &[NamedReplica], deadline: Duration) -> Vec<(String, Option<String>)> {
+/// Asks all replicas whether they answer and let us in, until so many do: what came of those that were waited for.
+pub async fn answering(
+    replicas: &[NamedReplica],
+    required: usize,
+    deadline: Duration,
+) -> Vec<(String, Option<String>)> {
     let asked = replicas.iter().map(|replica| async move {
         let failure = match tokio::time::timeout(deadline, replica.replica.answers()).await {
             Ok(Ok(())) => None,
@@ -207,7 +213,17 @@ pub async fn answering(replicas: &[NamedReplica], deadline: Duration) -> Vec<(St
         };
         (replica.name.clone(), failure)
     });
-    join_all(asked).await
+    let mut asked: FuturesUnordered<_> = asked.collect();
+    let mut answers: Vec<(String, Option<String>)> = Vec::new();
+    let count = |answers: &[(String, Option<String>)]| {
+        answers.iter().filter(|(_, failure)| failure.is_none()).count()
+    };
+    while count(&answers) < required
+        && let Some(answer) = asked.next().await
+    {
+        answers.push(answer);
+    }
+    answers
 }
 
 fn state_of(replica: &NamedReplica, delivered: Delivered, head: Cid, blocks: u64) -> ReplicaState {

@@ -18,6 +18,7 @@ mod keys;
 #[cfg(feature = "bitswap")]
 mod node;
 mod output;
+mod patience;
 mod pins;
 mod postgres_versions;
 mod project;

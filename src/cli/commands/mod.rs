@@ -212,7 +212,7 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
     if !archives {
         return Ok(reply);
     }
-    let exit = replicate::after_run(context, reply.exit)?;
+    let exit = replicate::after_run(context, reply.exit);
     Ok(reply.with_exit(exit))
 }
 

@@ -3,7 +3,8 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::context::{Context, block_on, replicas};
+use super::replicate::some_replicas;
+use crate::cli::context::{Context, block_on};
 use crate::cli::output::{Clean, Reply};
 use crate::cli::{CommandResult, Exit};
 use crate::model::Cid;
@@ -29,7 +30,7 @@ struct Shown {
 
 pub fn run(context: &Context, arguments: &Replicas) -> CommandResult {
     let settings = context.settings()?;
-    let replicas = replicas(&settings)?;
+    let replicas = some_replicas(&settings)?;
     let reader = context.reader()?;
     let mut progress = context.progress();
     let mut show_progress = |what: &str, done, total| progress.show(what, done, total);

@@ -28,15 +28,21 @@ struct Shown {
 
 pub fn run(context: &Context, _: &Replicate) -> CommandResult {
     let settings = context.settings()?;
-    let replicas = replicas(&settings)?;
-    if replicas.is_empty() {
-        return Err(CliError::usage("there is no replica in the settings")
-            .hint("add a `[[replica]]` with `name` and `url` to greffe.toml; see docs/replicas.md"));
-    }
+    let replicas = some_replicas(&settings)?;
     let reader = context.reader()?;
     let replicated = deliver(context, &settings, &reader, &replicas)?;
     let exit = owed(&settings, &replicated.replicas);
     Ok(Reply::new(Shown { command: "replicate", replicated }, show).with_exit(exit))
+}
+
+/// The replicas of the settings, which there have to be.
+pub fn some_replicas(settings: &Settings) -> Result<Vec<NamedReplica>, CliError> {
+    let replicas = replicas(settings)?;
+    if replicas.is_empty() {
+        return Err(CliError::usage("there is no replica in the settings")
+            .hint("add a `[[replica]]` with `name` and `url` to greffe.toml; see docs/replicas.md"));
+    }
+    Ok(replicas)
 }
 
 fn deliver(
@@ -61,15 +67,15 @@ pub fn owed(settings: &Settings, replicas: &[ReplicaState]) -> Exit {
     if current >= needed { Exit::Done } else { Exit::Undelivered }
 }
 
-/// Refuses to go on while fewer replicas answer than the settings require.
+/// Refuses to begin with settings of replicas that cannot work, and while fewer replicas answer than are required.
 pub fn require_answers(context: &Context) -> Result<(), CliError> {
     let settings = context.settings()?;
     let required = settings.replication_required;
+    let replicas = replicas(&settings)?;
     if required == 0 {
         return Ok(());
     }
-    let replicas = replicas(&settings)?;
-    let answers = block_on(answering(&replicas, settings.replication_deadline))?;
+    let answers = block_on(answering(&replicas, required, settings.replication_deadline))?;
     let count = answers.iter().filter(|(_, failure)| failure.is_none()).count();
     if count >= required {
         return Ok(());
@@ -86,8 +92,20 @@ pub fn require_answers(context: &Context) -> Result<(), CliError> {
 }
 
 /// Brings what a run archived to the replicas, where there are any, and says what stays owed. `exit`: what the run
-/// itself came to, which goes before.
-pub fn after_run(context: &Context, exit: Exit) -> Result<Exit, CliError> {
+/// itself came to, which goes before; what keeps it from being brought is no failure of the run.
+pub fn after_run(context: &Context, exit: Exit) -> Exit {
+    bring(context, exit).unwrap_or_else(|error| {
+        let CliError { message, causes, .. } = error;
+        let why = [vec![message], causes].concat().join(", because ");
+        remark(&format!(
+            "note: archived, not yet replicated: {}\nhint: run `greffe replicate` later",
+            Clean(&why)
+        ));
+        if exit == Exit::Done { Exit::Undelivered } else { exit }
+    })
+}
+
+fn bring(context: &Context, exit: Exit) -> Result<Exit, CliError> {
     let settings = context.settings()?;
     let replicas = replicas(&settings)?;
     if replicas.is_empty() {

@@ -25,7 +25,8 @@ use crate::store::ArchiveError;
 ///
 /// Checks every block, link, signature, file and the story that they tell, and lists all that is
 /// wrong. Blocks come from the archive, then from the replicas of the settings, then from the sources that
-/// `--from` names; nothing that they send is believed. Exits with 0 when nothing is, with 1 when something is found.
+/// `--from` names; nothing that they send is believed. A CID that is in an archive here is verified from that archive
+/// alone, unless `--from` is given. Exits with 0 when nothing is, with 1 when something is found.
 #[derive(Args)]
 pub struct Verify {
     /// CID of a head or manifest, also as `ipfs://CID`, an IPNS name, or a CARv1 file

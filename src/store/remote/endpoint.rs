@@ -1,10 +1,13 @@
 //! Where a node or service is, and what it is told to let us in.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use url::{Host, Url};
 use zeroize::Zeroizing;
+
+use super::error::remember_secret;
 
 /// A base URL, or a unix socket. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +94,26 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether a URL leads, by its address, to this machine or a network around it, as strangers may not send anyone.
+#[must_use]
+pub fn is_inside(url: &Url) -> bool {
+    let inside = |address: Ipv4Addr| {
+        address.is_loopback()
+            || address.is_unspecified()
+            || address.is_private()
+            || address.is_link_local()
+            || address.octets()[0] == 0
+    };
+    match url.host() {
+        Some(Host::Ipv4(address)) => inside(address),
+        Some(Host::Ipv6(address)) => match address.to_ipv4_mapped().or_else(|| address.to_ipv4()) {
+            Some(address) => inside(address),
+            None => address.is_unique_local() || address.is_unicast_link_local(),
+        },
+        _ => is_loopback(url),
+    }
+}
+
 /// The value of an `Authorization` header; shown by no output.
 #[derive(Clone)]
 pub struct Authorization(Zeroizing<String>);
@@ -101,7 +124,10 @@ impl Authorization {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let value = match text.split_once(':')? {
-            ("bearer", token) if !token.is_empty() => format!("Bearer {token}"),
+            ("bearer", token) if !token.is_empty() => {
+                remember_secret(token);
+                format!("Bearer {token}")
+            }
             ("basic", pair) if pair.contains(':') => return Some(Self::basic(pair)),
             _ => return None,
         };
@@ -113,6 +139,8 @@ impl Authorization {
     #[must_use]
     pub fn basic(pair: &str) -> Self {
         let encoded = Zeroizing::new(data_encoding::BASE64.encode(pair.as_bytes()));
+        remember_secret(pair.split_once(':').map_or(pair, |(_, password)| password));
+        remember_secret(&encoded);
         Self(Zeroizing::new(format!("Basic {}", *encoded)))
     }
 
@@ -180,5 +208,30 @@ mod tests {
             assert_eq!(header(text), None, "{text}");
         }
         assert_eq!(format!("{:?}", Authorization::parse("bearer:hunter2")), "Some([secret])");
+    }
+
+    #[test]
+    fn strangers_lead_nobody_inside() {
+        let inside = |text: &str| is_inside(&Url::parse(text).unwrap());
+        for text in [
+            "http://127.0.0.1/",
+            "http://0.0.0.0:5001/",
+            "http://0/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://[::1]/",
+            "http://[::]/",
+            "https://10.1.2.3/",
+            "https://192.168.1.1/",
+            "http://169.254.169.254/latest",
+            "http://[fe80::1]/",
+            "http://[fd00::1]/",
+            "http://localhost/",
+            "http://a.localhost/",
+        ] {
+            assert!(inside(text), "{text}");
+        }
+        for text in ["https://example.org/", "https://192.0.2.1/", "https://[2001:db8::1]/"] {
+            assert!(!inside(text), "{text}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Requests over HTTP to nodes, gateways, pinning services and other interfaces.
 
+use std::io;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
@@ -7,7 +8,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, Url, redirect};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::endpoint::is_loopback;
+use super::endpoint::is_inside;
 use super::error::printable;
 use super::{Authorization, Endpoint, Patience, RemoteError};
 
@@ -42,12 +43,13 @@ impl Http {
         authorization: Option<Authorization>,
         patience: Patience,
     ) -> Result<Self, RemoteError> {
-        let stays = is_loopback(&base);
-        // Nobody is led from the network into this machine, nor from an encrypted connection to a plain one.
+        let inside = is_inside(&base);
+        // Nobody is led from elsewhere into this machine or its network, nor from an encrypted connection to a plain
+        // one. What a name resolves to is not looked at.
         let follow = redirect::Policy::custom(move |attempt| {
             let (to, from) = (attempt.url(), attempt.previous().last());
             let plain = to.scheme() != "https" && from.is_some_and(|from| from.scheme() == "https");
-            if attempt.previous().len() > REDIRECTS || plain || (is_loopback(to) && !stays) {
+            if attempt.previous().len() > REDIRECTS || plain || (is_inside(to) && !inside) {
                 attempt.stop()
             } else {
                 attempt.follow()
@@ -185,6 +187,10 @@ impl Http {
         let mut cause: &dyn std::error::Error = error;
         while let Some(deeper) = cause.source() {
             cause = deeper;
+        }
+        let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+        if cause.downcast_ref::<io::Error>().is_some_and(refused) {
+            return RemoteError::NobodyListens;
         }
         // The outermost error is the one that names the URL.
         let text =

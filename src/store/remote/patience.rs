@@ -19,6 +19,8 @@ pub struct Patience {
 /// The first pause; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long it is asked again where nobody listens.
+const STARTING: Duration = Duration::from_secs(5);
 
 impl Patience {
     /// Asks until there is an answer or an error that will not pass, with pauses that grow and differ by chance,
@@ -30,7 +32,8 @@ impl Patience {
         &self,
         mut ask: impl AsyncFnMut() -> Result<T, RemoteError>,
     ) -> Result<T, RemoteError> {
-        let end = Instant::now() + self.total;
+        let begin = Instant::now();
+        let end = begin + self.total;
         let mut pause = FIRST_PAUSE;
         loop {
             let until = end.min(Instant::now() + self.request);
@@ -41,7 +44,9 @@ impl Patience {
                 Err(_) => RemoteError::TimedOut(self.request.min(self.total)),
             };
             let wait = jittered(pause);
-            if Instant::now() + wait >= end {
+            // Who does not listen may be starting; who still does not is not there.
+            let last = if error == RemoteError::NobodyListens { end.min(begin + STARTING) } else { end };
+            if Instant::now() + wait >= last {
                 return Err(error);
             }
             sleep(wait).await;

@@ -41,7 +41,8 @@ impl Router {
     /// # Errors
     /// [`RemoteError`]; [`RemoteError::Malformed`] for what the name's key did not sign.
     pub async fn get(&self, name: &IpnsName) -> Result<Option<IpnsRecord>, RemoteError> {
-        // Gateways and routers have it under different paths.
+        // Gateways and routers have it under different paths, and other things under that of the other.
+        let mut failure = None;
         for (path, query) in [
             (format!("routing/v1/ipns/{name}"), None),
             (format!("ipns/{name}"), Some(("format", "ipns-record"))),
@@ -51,12 +52,16 @@ impl Router {
                 Ok(request.header(ACCEPT, RECORD))
             };
             match self.http.succeed(make, IPNS_RECORD_LIMIT as u64).await {
-                Ok(answer) => return signed(&answer.body, name).map(Some),
+                Ok(answer) => match signed(&answer.body, name) {
+                    Ok(record) => return Ok(Some(record)),
+                    Err(error) => failure = failure.or(Some(error)),
+                },
                 Err(RemoteError::Refused { status: 400..=499, .. }) => {}
-                Err(error) => return Err(error),
+                Err(error @ (RemoteError::NobodyListens | RemoteError::TimedOut(_))) => return Err(error),
+                Err(error) => failure = failure.or(Some(error)),
             }
         }
-        Ok(None)
+        failure.map_or(Ok(None), Err)
     }
 }
 
