@@ -8,10 +8,12 @@ use libp2p::swarm::Stream;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::guests::Guest;
 use super::{Limits, PeerId, Report};
 use crate::model::Cid;
 use crate::server::Shelf;
-use crate::store::remote::bitswap::{Accepted, Reply, Want, read_message, write_message};
+use crate::store::remote::RemoteError;
+use crate::store::remote::bitswap::{Accepted, Reply, Want, read_body, read_length, write_message};
 
 /// Answers in one message that a block is here, or is not.
 const PRESENCES: usize = 1024;
@@ -23,6 +25,8 @@ pub struct Desk {
     shelf: Shelf,
     limits: Limits,
     readers: Semaphore,
+    /// For messages that are large.
+    large: Semaphore,
     report: Report,
     reported: Mutex<HashSet<String>>,
 }
@@ -30,7 +34,8 @@ pub struct Desk {
 impl Desk {
     pub fn new(shelf: Shelf, limits: Limits, report: Report) -> Self {
         let readers = Semaphore::new(limits.readers);
-        Self { shelf, limits, readers, report, reported: Mutex::default() }
+        let large = Semaphore::new(Limits::LARGE.1);
+        Self { shelf, limits, readers, large, report, reported: Mutex::default() }
     }
 
     pub const fn shelf(&self) -> &Shelf {
@@ -83,15 +88,35 @@ impl Desk {
 }
 
 /// Answers the wants that come by a stream, in their order; while the peer does not take the answers, no more wants
-/// are read.
-pub async fn answer(desk: Arc<Desk>, mut accepted: Accepted, replies: mpsc::Sender<Vec<u8>>) {
-    let peer = accepted.peer;
+/// are read. Of all its streams one message at a time is in memory.
+pub async fn answer(
+    desk: Arc<Desk>,
+    mut accepted: Accepted,
+    replies: mpsc::Sender<Vec<u8>>,
+    guest: Arc<Guest>,
+) {
+    let (peer, stall) = (accepted.peer, desk.limits.stall);
+    let closed = |error: RemoteError| desk.report(&format!("note: {peer}: a stream was closed: {error}"));
     loop {
-        let message = match read_message(&mut accepted.stream, Limits::REQUEST, desk.limits.stall).await {
-            Ok(Some(message)) => message,
+        let length = match read_length(&mut accepted.stream, Limits::REQUEST, stall).await {
+            Ok(Some(length)) => length,
             Ok(None) => return,
-            Err(error) => return desk.report(&format!("note: {peer}: a stream was closed: {error}")),
+            Err(error) => return closed(error),
         };
+        let _turn = guest.turn.lock().await;
+        let _large = if length > Limits::LARGE.0 {
+            let Ok(Ok(permit)) = timeout(stall, desk.large.acquire()).await else {
+                return closed(RemoteError::TimedOut(stall));
+            };
+            Some(permit)
+        } else {
+            None
+        };
+        let message = match read_body(&mut accepted.stream, length, stall).await {
+            Ok(message) => message,
+            Err(error) => return closed(error),
+        };
+        guest.touch();
         let wants = Arc::new(message.wants);
         let mut answered = 0;
         while answered < wants.len() {
@@ -123,6 +148,7 @@ pub async fn send(
     peer: PeerId,
     openings: mpsc::Sender<Opening>,
     mut replies: mpsc::Receiver<Vec<u8>>,
+    guest: Arc<Guest>,
 ) {
     let mut stream = None;
     while let Some(reply) = replies.recv().await {
@@ -136,7 +162,10 @@ pub async fn send(
             }
             let Some(open) = &mut stream else { continue };
             match write_message(open, &reply, limits.stall).await {
-                Ok(()) => break,
+                Ok(()) => {
+                    guest.touch();
+                    break;
+                }
                 Err(_) => stream = None,
             }
         }

@@ -18,8 +18,9 @@ use tokio::time::{Instant, interval, timeout};
 
 use super::answer::{Desk, Opening, answer, send};
 use super::dial::Dialled;
+use super::guests::Guests;
 use super::{Limits, NodeError, Options, PeerId, Report};
-use crate::server::{Shelf, Stop};
+use crate::server::{Shelf, Stop, owner};
 use crate::store::remote::bitswap::{Admission, Behaviour, BehaviourEvent, make_swarm};
 
 /// How long the system may take to listen.
@@ -56,8 +57,12 @@ impl Node {
         let runtime = runtime.enable_io().enable_time().max_blocking_threads(limits.readers).build()?;
         let mut peers = options.peers.clone();
         peers.extend(options.dialled.iter().map(|peer| peer.id));
-        let admission =
-            Admission { peers: (!options.public).then_some(&peers), incoming: limits.connections };
+        let admission = Admission {
+            peers: (!options.public).then_some(&peers),
+            // One too many is closed here, and some may be closing.
+            incoming: limits.connections.saturating_mul(2),
+            owner,
+        };
         let entered = runtime.enter();
         let mut swarm = make_swarm(&options.identity, &admission)?;
         let mut listeners = Vec::new();
@@ -133,6 +138,7 @@ impl Node {
             openings,
             asked,
             peers: HashMap::new(),
+            guests: Guests::new(limits.connections),
             reading: JoinSet::new(),
             sending: JoinSet::new(),
         };
@@ -160,6 +166,7 @@ struct Desks {
     asked: mpsc::Receiver<Opening>,
     /// Where answers go to each peer that asked for something.
     peers: HashMap<PeerId, mpsc::Sender<Vec<u8>>>,
+    guests: Guests,
     reading: JoinSet<()>,
     sending: JoinSet<()>,
 }
@@ -231,19 +238,31 @@ impl Desks {
         match event {
             SwarmEvent::Behaviour(BehaviourEvent::Streams(accepted)) if !self.listeners.is_empty() => {
                 let peer = accepted.peer;
+                let guest = self.guests.of(peer);
                 let replies = self.peers.entry(peer).or_insert_with(|| {
                     let (sender, receiver) = mpsc::channel(READY);
-                    self.sending.spawn(send(self.limits, peer, self.openings.clone(), receiver));
+                    let sending =
+                        send(self.limits, peer, self.openings.clone(), receiver, Arc::clone(&guest));
+                    self.sending.spawn(sending);
                     sender
                 });
-                self.reading.spawn(answer(Arc::clone(&self.desk), accepted, replies.clone()));
+                self.reading.spawn(answer(Arc::clone(&self.desk), accepted, replies.clone(), guest));
             }
-            SwarmEvent::ConnectionEstablished { peer_id, .. } => {
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                if endpoint.is_listener()
+                    && let Some(longest) = self.guests.enter(connection_id, peer_id)
+                {
+                    self.swarm.close_connection(longest);
+                }
                 self.dialled.iter_mut().for_each(|dialled| dialled.connected(&peer_id));
             }
-            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
-                self.peers.remove(&peer_id);
-                self.dialled.iter_mut().for_each(|dialled| dialled.lost(&peer_id));
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, .. } => {
+                let all = num_established == 0;
+                self.guests.leave(connection_id, &peer_id, all);
+                if all {
+                    self.peers.remove(&peer_id);
+                    self.dialled.iter_mut().for_each(|dialled| dialled.lost(&peer_id));
+                }
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), .. } => {
                 self.dialled.iter_mut().for_each(|dialled| dialled.lost(&peer));

@@ -5,6 +5,7 @@
 
 mod answer;
 mod dial;
+mod guests;
 mod listen;
 
 use std::net::SocketAddr;
@@ -48,7 +49,7 @@ pub struct Options {
 /// What peers may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections from outside at once.
+    /// Connections from outside at once. One more takes the place of whoever did nothing for the longest.
     pub connections: u32,
     /// Threads that read files at once.
     pub readers: usize,
@@ -61,6 +62,8 @@ pub struct Limits {
 impl Limits {
     /// Bytes of a message that a peer sends: a list of what it wants.
     pub const REQUEST: usize = 2 << 20;
+    /// Bytes of a message above which it is large, and how many large ones are in memory at once.
+    pub const LARGE: (usize, usize) = (64 << 10, 16);
     /// Bytes of blocks in an answer, after which it is sent; one block may be more.
     pub const ANSWER: usize = 512 << 10;
 }

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use super::shares::owner;
+
 /// Addresses that are told apart; the others share one bucket.
 const ADDRESSES: usize = 16 << 10;
 /// Seconds of requests that may come at once.
@@ -52,14 +54,6 @@ impl Buckets {
         let allowed = tokens >= 1.0;
         *bucket = Bucket { tokens: if allowed { tokens - 1.0 } else { tokens }, at: now };
         allowed
-    }
-}
-
-/// One owner has all of a /64 of IPv6.
-fn owner(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        address => address,
     }
 }
 

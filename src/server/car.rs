@@ -8,10 +8,10 @@ use std::io;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 
 use super::shelf::Found;
-use super::site::Site;
+use super::site::{Permit, Site};
 use crate::codec::car::{encode_header, push_frame};
 use crate::codec::dag_cbor::is_entries_node;
 use crate::codec::links::{LinksError, links};
@@ -53,7 +53,7 @@ impl Scope {
 }
 
 /// Streams what stands below a block that was found.
-pub fn stream(site: &Arc<Site>, root: Cid, found: Found, scope: Scope, permit: OwnedSemaphorePermit) -> Body {
+pub fn stream(site: &Arc<Site>, root: Cid, found: Found, scope: Scope, permit: Permit) -> Body {
     let (sender, receiver) = mpsc::channel(AHEAD);
     let site = Arc::clone(site);
     // A thread of its own: it waits for the client, who may be slow.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{
@@ -15,7 +16,7 @@ use super::answer::{
     Asked, FOR_EVER, Refusal, accepted, answer, is_known, not_modified, range, set, set_text,
 };
 use super::car::{Scope, stream};
-use super::site::Site;
+use super::site::{Client, Site};
 use crate::model::Cid;
 
 /// The longest text that is read as a CID: three times that of this format's.
@@ -122,6 +123,7 @@ fn format(query: Option<&str>, headers: &HeaderMap) -> Result<Format, Refusal> {
 /// Answers `GET` and `HEAD`.
 pub async fn get(
     State(site): State<Arc<Site>>,
+    Extension(client): Extension<Client>,
     Path(text): Path<String>,
     RawQuery(query): RawQuery,
     method: Method,
@@ -139,7 +141,7 @@ pub async fn get(
             let reason = "without HTTP/1.1 the end of a CAR could not be told from its being cut short";
             return Err(Refusal::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, reason));
         }
-        Format::Car(_) if method == Method::GET => Some(site.stream()?),
+        Format::Car(_) if method == Method::GET => Some(site.stream(client.0).await?),
         _ => None,
     };
     let found = site.read(move |site| site.shelf.get(&cid).map_err(|error| site.broken(error))).await?;

@@ -22,7 +22,7 @@ use hyper1::body::{Frame, SizeHint};
 use hyper1::server::conn::http1;
 use hyper1::service::{Service as _, service_fn};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -30,17 +30,20 @@ use super::answer::{Refusal, set};
 use super::bucket::Buckets;
 use super::paced::Paced;
 use super::places::{Place, Places};
-use super::site::{Report, Site};
+use super::site::{Client, Report, Site};
 use super::{Limits, Options, ServeError, gateway, log, routing};
 
 /// After an error of the system, as when it has no more file descriptors.
 const BREATH: Duration = Duration::from_millis(50);
+/// Connections that the system keeps until they are taken.
+const BACKLOG: u32 = 1024;
 
 /// A server that listens and does not yet answer.
 pub struct Server {
     site: Arc<Site>,
     listener: TcpListener,
     limits: Limits,
+    behind_proxy: bool,
 }
 
 impl Server {
@@ -50,14 +53,14 @@ impl Server {
     /// [`ServeError`].
     pub fn bind(options: &Options, report: Report) -> Result<Self, ServeError> {
         let failed = |source| ServeError::Listen { address: options.listen, source };
-        let listener = TcpListener::bind(options.listen).map_err(failed)?;
+        let listener = listen(options.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let mut announce = options.announce.clone();
         if announce.is_empty() && !address.ip().is_unspecified() {
             announce.push(multiaddress(address));
         }
         let site = Site::open(options, announce, report)?;
-        Ok(Self { site, listener, limits: options.limits })
+        Ok(Self { site, listener, limits: options.limits, behind_proxy: options.behind_proxy })
     }
 
     /// Where it listens.
@@ -89,7 +92,10 @@ impl Server {
         self.listener.set_nonblocking(true)?;
         let shared = Arc::new(Shared {
             router: TowerToHyperService::new(routes(&self.site)),
-            places: Places::new(self.limits.connections),
+            places: Places::new(
+                self.limits.connections,
+                if self.behind_proxy { self.limits.connections } else { self.limits.connections_each() },
+            ),
             buckets: Buckets::new(self.limits.rate),
             limits: self.limits,
         });
@@ -107,6 +113,17 @@ impl Server {
             result
         })
     }
+}
+
+/// Listens with buffers that are as small as the rule about slow readers needs; connections inherit them.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _entered = runtime.enter();
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(Limits::UNSENT)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
 }
 
 fn multiaddress(address: SocketAddr) -> String {
@@ -196,7 +213,7 @@ async fn accept(
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     // Without a place, the connection is closed.
-                    if let Some(place) = shared.places.take() {
+                    if let Some(place) = shared.places.take(peer.ip()) {
                         connections.spawn(connect(Arc::clone(shared), stream, peer.ip(), place, watched.clone()));
                     }
                 }
@@ -249,7 +266,7 @@ async fn connect(
     }
 }
 
-async fn respond(shared: &Shared, peer: IpAddr, request: Request<hyper1::body::Incoming>) -> Response {
+async fn respond(shared: &Shared, peer: IpAddr, mut request: Request<hyper1::body::Incoming>) -> Response {
     if !shared.buckets.take(peer, Instant::now()) {
         return Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests: wait a second")
             .into_response();
@@ -260,6 +277,7 @@ async fn respond(shared: &Shared, peer: IpAddr, request: Request<hyper1::body::I
         set(&mut answer, CONNECTION, "close");
         return answer;
     }
+    request.extensions_mut().insert(Client(peer));
     match shared.router.call(request).await {
         Ok(answer) => answer,
         Err(never) => match never {},

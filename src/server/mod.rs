@@ -12,6 +12,7 @@ mod log;
 mod paced;
 mod places;
 mod routing;
+mod shares;
 mod shelf;
 mod site;
 
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use listen::{Server, Stop};
+pub use shares::owner;
 pub use shelf::{Found, Shelf};
 
 use crate::model::ChainName;
@@ -35,6 +37,8 @@ pub struct Options {
     pub chain: Option<ChainName>,
     /// Whether the folder's other archives are served too.
     pub all: bool,
+    /// Whether all requests come from the address of a proxy, which shares among clients itself.
+    pub behind_proxy: bool,
     /// Multiaddresses that delegated routing names; without one, where the server listens.
     pub announce: Vec<String>,
     pub limits: Limits,
@@ -64,6 +68,32 @@ impl Limits {
     pub const HEADERS: usize = 16 << 10;
     /// Bytes each second that a client has to read.
     pub const SLOWEST: u32 = 16 << 10;
+    /// Bytes that the system keeps for a client that does not read, about twice. What is taken of more shows too late and
+    /// in steps too large to tell who reads slowly from who does not read.
+    pub const UNSENT: u32 = 128 << 10;
+
+    /// The CAR streams that one address may take.
+    #[must_use]
+    pub const fn streams_each(&self) -> usize {
+        share(self.streams, 1)
+    }
+
+    /// The connections that one address may take.
+    #[must_use]
+    pub const fn connections_each(&self) -> usize {
+        share(self.connections, 8)
+    }
+}
+
+/// A quarter, or as many as one client needs.
+const fn share(all: usize, least: usize) -> usize {
+    if all / 4 > least {
+        all / 4
+    } else if all < least {
+        all
+    } else {
+        least
+    }
 }
 
 impl Default for Limits {
@@ -74,7 +104,7 @@ impl Default for Limits {
             streams: 16,
             readers: 8,
             request: Duration::from_secs(10),
-            stall: Duration::from_secs(10),
+            stall: Duration::from_secs(30),
             grace: Duration::from_secs(10),
         }
     }

@@ -1,6 +1,7 @@
 //! What all requests share: the archives, the limits, and the few threads that read files.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,17 +9,28 @@ use axum::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answer::Refusal;
+use super::shares::Shares;
 use super::shelf::Shelf;
 use super::{Limits, Options, ServeError};
 use crate::model::ChainName;
 
-/// How long a request waits for a thread that reads.
+/// How long a request waits for a thread that reads, or for a stream.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Reports that are told once each; how many there are must not be for clients to say.
 const REPORTS: usize = 1000;
 
 /// Says something to whoever runs the server.
 pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Client(pub IpAddr);
+
+/// The right to stream a CAR, free again when this value goes.
+pub struct Permit {
+    _own: Option<OwnedSemaphorePermit>,
+    _all: OwnedSemaphorePermit,
+}
 
 /// What requests are answered from.
 pub struct Site {
@@ -28,6 +40,7 @@ pub struct Site {
     pub announce: Vec<String>,
     readers: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    shares: Shares,
     report: Report,
     reported: Mutex<HashSet<String>>,
 }
@@ -41,6 +54,7 @@ impl Site {
             announce,
             readers: Arc::new(Semaphore::new(readers)),
             streams: Arc::new(Semaphore::new(streams)),
+            shares: Shares::new((!options.behind_proxy).then_some(options.limits.streams_each())),
             report,
             reported: Mutex::default(),
         }))
@@ -65,12 +79,21 @@ impl Site {
         done.await.unwrap_or_else(|_| Err(Refusal::busy()))
     }
 
-    /// The right to stream a CAR.
+    /// The right to stream a CAR to an address.
     ///
     /// # Errors
-    /// `503` when as many as may be are under way.
-    pub fn stream(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| Refusal::busy())
+    /// `503` when as many as may be stay under way, of this address or of all.
+    pub async fn stream(&self, client: IpAddr) -> Result<Permit, Refusal> {
+        let share = self.shares.of(client);
+        let both = async {
+            // The address's own first: who waits for that takes nothing from others.
+            let own = match share {
+                Some(share) => Some(share.acquire_owned().await.ok()?),
+                None => None,
+            };
+            Some(Permit { _own: own, _all: Arc::clone(&self.streams).acquire_owned().await.ok()? })
+        };
+        tokio::time::timeout(PATIENCE, both).await.ok().flatten().ok_or_else(Refusal::busy)
     }
 
     /// Says that the archive is not as it should be, once.

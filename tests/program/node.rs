@@ -1,16 +1,29 @@
 //! `greffe node`, and blocks from peers: a real Kubo pins from it and is fetched from, others are refused, and what
 //! stalls or goes away is given up in time.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Child;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use greffe::codec::car::{decode_frame, decode_header};
+use greffe::model::Cid;
+use greffe::store::remote::bitswap::{
+    Accepted, Admission, Behaviour, BehaviourEvent, Identity, PeerAddress, Reply, encode_wants, make_swarm,
+    read_message, write_message,
+};
+use libp2p::Swarm;
+use libp2p::futures::StreamExt as _;
+use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::swarm::{Stream, SwarmEvent};
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use crate::project::{Project, THREE};
+use crate::serve::connect_from;
 use crate::servers::{Kubo, LIMIT, poll};
 use crate::tools::{output_of, tool};
 
@@ -362,4 +375,229 @@ fn bytes_that_are_no_handshake_and_many_connections_do_no_harm() {
     drop(streams);
     assert!(poll(LIMIT, || connect(&kubo, &node).is_ok()));
     kubo.run(&["pin", "add", "--recursive", &project.head()]);
+}
+
+/// Connections that say nothing, made again whenever one is closed, until this value goes.
+struct Silent {
+    stop: Arc<AtomicBool>,
+    made: Arc<AtomicUsize>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Silent {
+    fn start(port: u16, from: &[(&'static str, usize)]) -> Self {
+        let (stop, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let locals: Vec<&str> =
+            from.iter().flat_map(|(local, count)| std::iter::repeat_n(*local, *count)).collect();
+        let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&made));
+        let thread = thread::spawn(move || {
+            let connect = |local: &str| {
+                let stream = connect_from(local, ([127, 0, 0, 1], port).into());
+                stream.set_nonblocking(true).unwrap();
+                counted.fetch_add(1, Ordering::SeqCst);
+                stream
+            };
+            let mut streams: Vec<TcpStream> = locals.iter().map(|local| connect(local)).collect();
+            while !stopped.load(Ordering::SeqCst) {
+                for (stream, local) in streams.iter_mut().zip(&locals) {
+                    let closed = |end: std::io::Result<usize>| {
+                        end.map_or_else(|error| error.kind() != ErrorKind::WouldBlock, |size| size == 0)
+                    };
+                    if closed(stream.read(&mut [0; 100])) {
+                        *stream = connect(local);
+                    }
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        Self { stop, made, thread: Some(thread) }
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let _ = self.thread.take().unwrap().join();
+    }
+}
+
+#[test]
+fn silent_connections_shut_out_nobody() {
+    let (project, mut machine) = (Project::applied(), machine());
+    let head = project.head();
+    machine.ok(["key", "generate", "--out", "node.pem", "--plain"]);
+    machine.variables.push(("GREFFE_NODE_KEY".into(), "file:node.pem".into()));
+    let closed = Node::start(&project, &["--peer", "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"]);
+    let run = machine.ends(3, ["verify", &head, "--from", closed.address(), "--source-timeout", "2s"]);
+    let id =
+        run.stderr.split("this is ").nth(1).unwrap().split(|c: char| !c.is_alphanumeric()).next().unwrap();
+    let node = Node::start(&project, &["--peer", id]);
+    // From the address of the peer itself more than all places, and from others as well.
+    for from in
+        [&[("127.0.0.1:0", 200)][..], &[("127.0.0.1:0", 40), ("127.0.0.2:0", 80), ("127.0.0.3:0", 80)]]
+    {
+        let silent = Silent::start(node.port(), from);
+        assert!(poll(LIMIT, || silent.made.load(Ordering::SeqCst) >= 210));
+        for _ in 0..5 {
+            let object = machine.json(&["verify", &head, "--from", node.address()]);
+            assert_eq!(object["verified"], true, "{object:#}");
+        }
+    }
+}
+
+#[test]
+fn who_only_holds_a_connection_makes_room_where_anybody_may_come() {
+    let project = Project::applied();
+    let (head, node) = (project.head(), Node::start(&project, &["--public", "--connections", "8"]));
+    let (address, (sender, opened)) = (node.address().to_owned(), mpsc::channel());
+    // Each holds a stream and says nothing by it.
+    let holders: Vec<_> = (0..8)
+        .map(|_| {
+            let (address, sender) = (PeerAddress::parse(&address).unwrap(), sender.clone());
+            thread::spawn(move || {
+                in_swarm(async |swarm| {
+                    swarm
+                        .dial(DialOpts::peer_id(address.id).addresses(vec![address.address]).build())
+                        .unwrap();
+                    let mut stream = None;
+                    loop {
+                        match swarm.select_next_some().await {
+                            SwarmEvent::ConnectionEstablished { peer_id, .. } => {
+                                let (opening, opened) = oneshot::channel();
+                                swarm.behaviour_mut().streams.open(peer_id, opening);
+                                let sender = sender.clone();
+                                stream = Some(tokio::spawn(async move {
+                                    let mut stream = opened.await.unwrap();
+                                    let wants = encode_wants(&[], true);
+                                    write_message(&mut stream, &wants, LIMIT).await.unwrap();
+                                    sender.send(()).unwrap();
+                                    stream
+                                }));
+                            }
+                            SwarmEvent::ConnectionClosed { .. } => return drop(stream),
+                            _ => {}
+                        }
+                    }
+                })
+            })
+        })
+        .collect();
+    for _ in 0..8 {
+        opened.recv_timeout(LIMIT).unwrap();
+    }
+    for _ in 0..3 {
+        let object = machine().json(&["verify", &head, "--from", node.address()]);
+        assert_eq!(object["verified"], true, "{object:#}");
+    }
+    assert!(holders.iter().any(|holder| holder.is_finished()));
+    drop(node);
+    assert!(poll(LIMIT, || holders.iter().all(|holder| holder.is_finished())));
+}
+
+/// How a peer that speaks Bitswap misbehaves.
+#[derive(Clone, Copy, Debug)]
+enum Manner {
+    /// Other bytes than those that were asked for.
+    WrongBytes,
+    /// What was asked for, again and again.
+    Again,
+    /// A message that is longer than any may be.
+    TooLong,
+    /// A message that comes a byte at a time.
+    Endless,
+    Silence,
+}
+
+/// Does something with a swarm of its own.
+fn in_swarm(work: impl AsyncFnOnce(&mut Swarm<Behaviour>)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let admission = Admission { peers: None, incoming: 8, owner: |address| address };
+        let mut swarm = make_swarm(&Identity::fresh(), &admission).unwrap();
+        work(&mut swarm).await;
+    });
+    runtime.shutdown_background();
+}
+
+/// A peer with one block; it goes on until the test ends.
+fn misbehaving(manner: Manner, block: (Cid, Vec<u8>)) -> String {
+    let (sender, address) = mpsc::channel();
+    thread::spawn(move || {
+        in_swarm(async |swarm| {
+            swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
+            let id = *swarm.local_peer_id();
+            loop {
+                match swarm.select_next_some().await {
+                    SwarmEvent::NewListenAddr { address, .. } => {
+                        sender.send(format!("{address}/p2p/{id}")).unwrap();
+                    }
+                    SwarmEvent::Behaviour(BehaviourEvent::Streams(accepted)) => {
+                        let (opening, opened) = oneshot::channel();
+                        swarm.behaviour_mut().streams.open(accepted.peer, opening);
+                        tokio::spawn(misbehave(manner, block.clone(), accepted, opened));
+                    }
+                    _ => {}
+                }
+            }
+        })
+    });
+    address.recv_timeout(LIMIT).unwrap()
+}
+
+/// What it does once it was asked for something; ends when it is sent away.
+async fn misbehave(
+    manner: Manner,
+    (cid, bytes): (Cid, Vec<u8>),
+    mut accepted: Accepted,
+    opened: oneshot::Receiver<Stream>,
+) -> Option<()> {
+    read_message(&mut accepted.stream, 4 << 20, LIMIT).await.ok()??;
+    let mut stream = opened.await.ok()?;
+    let reply = |bytes: &[u8]| Reply { blocks: vec![(cid, bytes.to_vec())], presences: Vec::new() }.encode();
+    match manner {
+        Manner::WrongBytes => write_message(&mut stream, &reply(b"wrong"), LIMIT).await.ok()?,
+        Manner::Again => loop {
+            write_message(&mut stream, &reply(&bytes), LIMIT).await.ok()?;
+        },
+        // 4 MiB and one byte, and then as much as is taken.
+        Manner::TooLong => loop {
+            write_message(&mut stream, &[0x81, 0x80, 0x80, 0x02], LIMIT).await.ok()?;
+        },
+        Manner::Endless => {
+            write_message(&mut stream, &[0x80, 0x80, 0x80, 0x02], LIMIT).await.ok()?;
+            loop {
+                write_message(&mut stream, &[0], LIMIT).await.ok()?;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        Manner::Silence => {}
+    }
+    std::future::pending().await
+}
+
+#[test]
+fn peers_that_misbehave_are_given_up_in_time_and_named() {
+    let project = Project::applied();
+    let head: Cid = project.head().parse().unwrap();
+    project.ok(["export", "--out", "all.car"]);
+    let car = project.read("all.car");
+    let (_, begin) = decode_header(&car).unwrap();
+    let frame = decode_frame(&car[begin..]).unwrap();
+    assert_eq!(frame.cid, head);
+    let block = (head, car[begin + frame.prefix..begin + frame.total()].to_vec());
+    for (manner, said) in [
+        (Manner::WrongBytes, "blocks came that were not asked for"),
+        (Manner::Again, "blocks came that were not asked for"),
+        (Manner::TooLong, "4194304"),
+        (Manner::Endless, "did not answer within 1s"),
+        (Manner::Silence, "did not answer within 1s"),
+    ] {
+        let address = misbehaving(manner, block.clone());
+        let begin = Instant::now();
+        let run = machine().run(["verify", &head.to_string(), "--from", &address, "--source-timeout", "1s"]);
+        println!("{manner:?}: {:?} {}", begin.elapsed(), run.stderr);
+        assert_eq!(run.code, 3, "{manner:?}: {run:#?}");
+        run.says(&[&address, said]);
+        assert!(begin.elapsed() < Duration::from_secs(20), "{manner:?}: {:?}", begin.elapsed());
+    }
 }

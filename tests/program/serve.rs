@@ -710,6 +710,81 @@ fn who_reads_nothing_loses_the_connection() {
 }
 
 #[test]
+fn who_reads_slowly_but_steadily_gets_all_of_it() {
+    let project = large();
+    let all = exported(&project);
+    let server = Served::start(&project, &[]);
+    let mut stream = server.connect();
+    let request =
+        format!("GET /ipfs/{}?format=car HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", project.head());
+    stream.write_all(request.as_bytes()).unwrap();
+    let (begin, mut answer, mut piece) = (Instant::now(), Vec::new(), vec![0; 4 << 10]);
+    // About 40 KiB a second, long enough for a rule that looks at large steps to see none.
+    while begin.elapsed() < Duration::from_secs(40) {
+        let size = stream.read(&mut piece).unwrap();
+        answer.extend_from_slice(&piece[..size]);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let slowly = answer.len();
+    stream.read_to_end(&mut answer).unwrap();
+    let answer = Answer::parse(&answer, false);
+    assert!(answer.whole && answer.body == all, "{slowly} slowly, {} of {}", answer.body.len(), all.len());
+}
+
+#[test]
+fn an_address_has_a_share_of_streams_and_connections() {
+    let project = large();
+    let server = Served::start(&project, &[]);
+    let path = format!("/ipfs/{}?format=car", project.head());
+    let begin = |local: &str| {
+        let mut stream = connect_from(local, server.address);
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        stream
+    };
+    let status = |stream: &mut TcpStream| {
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line.split(' ').nth(1).unwrap().to_owned()
+    };
+    let mut greedy: Vec<TcpStream> = (0..16).map(|_| begin("127.0.0.2:0")).collect();
+    // Another address is answered at once, while most of the first one's wait.
+    let asked = Instant::now();
+    assert_eq!(status(&mut begin("127.0.0.3:0")), "200");
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    let answers: Vec<String> = greedy.iter_mut().map(status).collect();
+    assert_eq!(answers.iter().filter(|status| *status == "200").count(), 4, "{answers:?}");
+    assert_eq!(answers.iter().filter(|status| *status == "503").count(), 12, "{answers:?}");
+    // One that waits has its turn when another ends.
+    let mut patient = begin("127.0.0.2:0");
+    std::thread::sleep(Duration::from_millis(500));
+    drop(greedy);
+    assert_eq!(status(&mut patient), "200");
+    // Where all come from a proxy, nothing is kept from its address.
+    let server = Served::start(&project, &["--behind-proxy"]);
+    let mut proxied: Vec<TcpStream> = (0..16)
+        .map(|_| {
+            let mut stream = server.connect();
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    assert!(proxied.iter_mut().all(|stream| status(stream) == "200"));
+}
+
+/// A connection from an address of this machine.
+pub fn connect_from(local: &str, to: SocketAddr) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let stream = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(local.parse().unwrap()).unwrap();
+        socket.connect(to).await.unwrap().into_std().unwrap()
+    });
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream
+}
+
+#[test]
 fn an_address_may_ask_so_often() {
     let project = Project::applied();
     let server = Served::start(&project, &["--rate", "5"]);

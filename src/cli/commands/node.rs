@@ -32,7 +32,7 @@ pub struct Node {
     /// Serve every archive of the folder, also those that come later
     #[arg(long)]
     all: bool,
-    /// Connections from outside at once
+    /// Connections from outside at once; one more ends that of the peer who did nothing for the longest
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     connections: u32,
 }

@@ -34,6 +34,9 @@ pub struct Serve {
     /// Connections at once
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     connections: u32,
+    /// All requests come from a proxy: no share of connections and CAR streams for each address
+    #[arg(long)]
+    behind_proxy: bool,
 }
 
 /// What `--json` prints when the server listens.
@@ -72,6 +75,7 @@ pub fn run(context: &Context, arguments: &Serve) -> CommandResult {
         directory: settings.archive_directory.clone(),
         chain,
         all: arguments.all,
+        behind_proxy: arguments.behind_proxy,
         announce: arguments.announce.clone(),
         limits: Limits {
             rate: arguments.rate,

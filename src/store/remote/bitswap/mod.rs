@@ -3,6 +3,7 @@
 //! Messages and streams are this module's own: what a peer may send, how much of it and how long it may take is
 //! decided before any of it is kept.
 
+mod handshakes;
 mod network;
 mod peer;
 mod streams;
@@ -14,4 +15,4 @@ pub use network::{
 };
 pub use peer::Peer;
 pub use streams::Accepted;
-pub use wire::{Message, Reply, Want, read_message, write_message};
+pub use wire::{Message, Reply, Want, encode_wants, read_body, read_length, read_message, write_message};

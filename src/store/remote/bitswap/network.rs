@@ -1,6 +1,7 @@
 //! What connects peers: identities, addresses, private networks, limits of connections.
 
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::Boxed;
 use libp2p::core::upgrade::Version;
+use libp2p::futures::future::ready;
 use libp2p::futures::{AsyncRead, AsyncWrite};
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
@@ -18,10 +20,14 @@ use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{Multiaddr, PeerId, Swarm, Transport, identify, noise, swarm, tcp, yamux};
 
 use super::super::RemoteError;
+use super::handshakes::Handshakes;
 use super::streams::Streams;
 
 /// How long the handshakes of a connection may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// Connections from outside that are not yet known by name, above what handshakes may be: those that were given up are
+/// among them until they are closed.
+const PENDING: u32 = 512;
 /// After so long without a stream, a connection that nobody keeps is closed.
 const IDLE: Duration = Duration::from_secs(60);
 /// Streams of one connection whose protocol is not agreed on yet.
@@ -154,8 +160,10 @@ pub struct Behaviour {
 pub struct Admission<'a> {
     /// Nobody but these; `None` for anybody.
     pub peers: Option<&'a [PeerId]>,
-    /// How many may connect from outside at once.
+    /// How many may be connected from outside at once.
     pub incoming: u32,
+    /// Who an address stands for: nobody has all handshakes to themselves.
+    pub owner: fn(IpAddr) -> IpAddr,
 }
 
 /// A swarm that neither listens nor dials yet. Has to be made within a runtime.
@@ -163,9 +171,9 @@ pub struct Admission<'a> {
 /// # Errors
 /// [`RemoteError`], when the identity's key does not sign.
 pub fn make_swarm(identity: &Identity, admission: &Admission<'_>) -> Result<Swarm<Behaviour>, RemoteError> {
-    let transport = make_transport(identity)?;
+    let transport = make_transport(identity, &Handshakes::new(admission.owner))?;
     let limits = ConnectionLimits::default()
-        .with_max_pending_incoming(Some(admission.incoming))
+        .with_max_pending_incoming(Some(PENDING))
         .with_max_established_incoming(Some(admission.incoming))
         .with_max_established_per_peer(Some(SAME_PEER));
     let allowed = admission.peers.map(|peers| {
@@ -191,13 +199,24 @@ pub fn make_swarm(identity: &Identity, admission: &Admission<'_>) -> Result<Swar
 }
 
 /// TCP, in the private network if there is one, then Noise and Yamux.
-fn make_transport(identity: &Identity) -> Result<Boxed<(PeerId, StreamMuxerBox)>, RemoteError> {
+fn make_transport(
+    identity: &Identity,
+    handshakes: &Handshakes,
+) -> Result<Boxed<(PeerId, StreamMuxerBox)>, RemoteError> {
     let noise = noise::Config::new(&identity.key).map_err(|error| RemoteError::Failed(error.to_string()))?;
     let plain = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
-    Ok(match identity.network {
+    let begun = handshakes.clone();
+    let plain = plain.and_then(move |socket, point| ready(io::Result::Ok(begun.begin(socket, &point))));
+    let secured = match identity.network {
         Some(key) => secure(plain.and_then(move |socket, _| PnetConfig::new(key).handshake(socket)), noise),
         None => secure(plain, noise),
-    })
+    };
+    let handshakes = handshakes.clone();
+    let counted = secured.map(move |connection, point| {
+        handshakes.end(&point);
+        connection
+    });
+    Ok(counted.boxed())
 }
 
 fn secure<T>(base: T, noise: noise::Config) -> Boxed<(PeerId, StreamMuxerBox)>

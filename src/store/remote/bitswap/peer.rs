@@ -99,7 +99,8 @@ impl Peer {
         let runtime = runtime.enable_io().enable_time().build().map_err(failed)?;
         let work = move || {
             runtime.block_on(async {
-                let admission = Admission { peers: Some(&[address.id]), incoming: 4 };
+                let admission =
+                    Admission { peers: Some(&[address.id]), incoming: 4, owner: |address| address };
                 if let Ok(swarm) = make_swarm(&identity, &admission) {
                     Session::new(swarm, address, patience.request).run(orders).await;
                 }

@@ -191,6 +191,21 @@ pub async fn read_message(
     limit: usize,
     patience: Duration,
 ) -> Result<Option<Message>, RemoteError> {
+    match read_length(stream, limit, patience).await? {
+        Some(length) => read_body(stream, length, patience).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Reads the length of the message that comes next; `None` where the stream ends.
+///
+/// # Errors
+/// [`RemoteError`].
+pub async fn read_length(
+    stream: &mut (impl AsyncRead + Unpin),
+    limit: usize,
+    patience: Duration,
+) -> Result<Option<usize>, RemoteError> {
     let mut first = [0];
     match stream.read(&mut first).await {
         Ok(1..) => {}
@@ -213,6 +228,18 @@ pub async fn read_message(
     if length > limit {
         return Err(RemoteError::TooLarge { limit: limit as u64 });
     }
+    Ok(Some(length))
+}
+
+/// Reads the message of which the length was read.
+///
+/// # Errors
+/// [`RemoteError`].
+pub async fn read_body(
+    stream: &mut (impl AsyncRead + Unpin),
+    length: usize,
+    patience: Duration,
+) -> Result<Message, RemoteError> {
     // Memory is taken as bytes come, not as they are announced.
     let mut body = Vec::new();
     while body.len() < length {
@@ -220,7 +247,7 @@ pub async fn read_message(
         body.resize(length.min(begin + PIECE), 0);
         within(patience, stream.read_exact(&mut body[begin..])).await?;
     }
-    Message::decode(&body).map(Some)
+    Message::decode(&body)
 }
 
 /// Writes bytes to a stream, each piece within `patience`.
