@@ -5,38 +5,52 @@ use std::ops::Range;
 use super::finding::Hit;
 use super::meaning::{Meaning, quoted};
 use super::pattern::{Pattern, pattern};
+use super::reader::Reader;
+use super::tables::Tables;
 
 static INSERT: Pattern = Pattern::new(|| {
     pattern(r"(?i-u)\b(?:insert|replace)\s+(?:or\s+[a-z]+\s+|ignore\s+|low_priority\s+|delayed\s+)?into\s+")
 });
 static COPY: Pattern = Pattern::new(|| {
     pattern(
-        r"(?i-u)\bcopy\s+[^\s(;]{1,200}\s*\(([^()]{1,8000})\)\s*from\s+stdin([^;\n]{0,400});[^\n]{0,200}\n",
+        r"(?i-u)\bcopy\s+([^\s(;]{1,200})\s*(?:\(([^()]{1,8000})\))?\s*from\s+stdin([^;\n]{0,400});[^\n]{0,200}\n",
     )
 });
 /// Columns of a statement that are looked at.
 const COLUMNS: usize = 512;
 
 pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
+    let tables = Tables::read(text);
     let mut from = 0;
     while let Some(found) = INSERT.find_at(text, from) {
-        from = insert(text, found.end(), hits).max(found.end());
+        from = insert(text, found.end(), &tables, hits).max(found.end());
     }
     let mut from = 0;
     while let Some(found) = COPY.captures_at(text, from) {
-        let (Some(all), Some(columns), Some(options)) = (found.get(0), found.get(1), found.get(2)) else {
+        let (Some(all), Some(table), Some(options)) = (found.get(0), found.get(1), found.get(3)) else {
             break;
         };
-        from = copy(text, all.end(), columns.as_bytes(), options.as_bytes(), hits);
+        let meanings = match found.get(2) {
+            Some(columns) => columns
+                .as_bytes()
+                .split(|byte| *byte == b',')
+                .take(COLUMNS)
+                .map(|name| Meaning::of(trim(name)))
+                .collect(),
+            None => tables.meanings(table.as_bytes()).unwrap_or_default(),
+        };
+        from = copy(text, all.end(), &meanings, options.as_bytes(), hits);
     }
 }
 
 /// Reads one statement behind its `INTO`; the place behind what was read.
-fn insert(text: &[u8], start: usize, hits: &mut Vec<Hit>) -> usize {
+fn insert(text: &[u8], start: usize, tables: &Tables, hits: &mut Vec<Hit>) -> usize {
     let mut reader = Reader { text, at: start };
     let table = reader.name();
-    let mut meanings = Vec::new();
-    let mut named = false;
+    // Without names of columns, those with which the table was created in the same text.
+    let known = tables.meanings(table);
+    let mut named = known.is_some();
+    let mut meanings = known.unwrap_or_default();
     reader.skip();
     if reader.peek() == Some(b'(') {
         let columns = reader.group();
@@ -79,6 +93,7 @@ fn judge(
     people: bool,
     hits: &mut Vec<Hit>,
 ) {
+    named_secrets(text, row, hits);
     if !named {
         if people {
             beside_names(text, row, hits);
@@ -88,6 +103,21 @@ fn judge(
     for (value, meaning) in row.iter().zip(meanings) {
         if let Some(meaning) = meaning {
             value_of(text, value.clone(), *meaning, hits);
+        }
+    }
+}
+
+/// A row that holds a name and its value: `('smtp_password', '…')`.
+fn named_secrets(text: &[u8], row: &[Range<usize>], hits: &mut Vec<Hit>) {
+    for pair in row.windows(2) {
+        let (names, values) = (literals(text, pair[0].clone()), literals(text, pair[1].clone()));
+        let ([name], [value]) = (&names[..], &values[..]) else { continue };
+        let is_mixed = text[value.clone()].iter().any(|byte| !byte.is_ascii_alphabetic() && *byte != b'_');
+        if is_mixed
+            && Meaning::of(&text[name.clone()]) == Some(Meaning::Secret)
+            && let Some(rule) = Meaning::Secret.rule(&text[value.clone()], true)
+        {
+            hits.push(Hit::new(rule, value.clone(), 2));
         }
     }
 }
@@ -165,9 +195,13 @@ fn is_about_people(table: &[u8]) -> bool {
 }
 
 /// Lines behind `COPY … FROM STDIN;` up to `\.`.
-fn copy(text: &[u8], start: usize, columns: &[u8], options: &[u8], hits: &mut Vec<Hit>) -> usize {
-    let meanings: Vec<Option<Meaning>> =
-        columns.split(|byte| *byte == b',').take(COLUMNS).map(|name| Meaning::of(trim(name))).collect();
+fn copy(
+    text: &[u8],
+    start: usize,
+    meanings: &[Option<Meaning>],
+    options: &[u8],
+    hits: &mut Vec<Hit>,
+) -> usize {
     let options = String::from_utf8_lossy(options).to_lowercase();
     let delimiter = match options
         .find("delimiter")
@@ -185,7 +219,7 @@ fn copy(text: &[u8], start: usize, columns: &[u8], options: &[u8], hits: &mut Ve
             return end;
         }
         let mut field = at;
-        for (value, meaning) in line.split(|byte| *byte == delimiter).zip(&meanings) {
+        for (value, meaning) in line.split(|byte| *byte == delimiter).zip(meanings) {
             let range = trimmed(text, field..field + value.len());
             if let Some(meaning) = meaning
                 && let Some(rule) = meaning.rule(&text[range.clone()], true)
@@ -218,7 +252,7 @@ fn literals(text: &[u8], value: Range<usize>) -> Vec<Range<usize>> {
     found
 }
 
-fn trim(name: &[u8]) -> &[u8] {
+pub(super) fn trim(name: &[u8]) -> &[u8] {
     let sign =
         |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'`' | b'[' | b']' | b'\'' | b'\\');
     let start = name.iter().position(|byte| !sign(byte)).unwrap_or(name.len());
@@ -231,101 +265,6 @@ fn trimmed(text: &[u8], range: Range<usize>) -> Range<usize> {
     let start = range.start
         + text[range].windows(inside.len().max(1)).position(|window| window == inside).unwrap_or(0);
     start..start + inside.len()
-}
-
-/// Walks over a statement; what it has read it does not read again.
-struct Reader<'a> {
-    text: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
-    }
-
-    /// Over white space and comments.
-    fn skip(&mut self) {
-        while let Some(byte) = self.peek() {
-            let rest = &self.text[self.at..];
-            if byte.is_ascii_whitespace() {
-                self.at += 1;
-            } else if rest.starts_with(b"--") {
-                self.at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
-            } else if rest.starts_with(b"/*") {
-                self.at += rest.windows(2).position(|pair| pair == b"*/").map_or(rest.len(), |at| at + 2);
-            } else {
-                return;
-            }
-        }
-    }
-
-    /// A name with its quotes and its schema.
-    fn name(&mut self) -> &'a [u8] {
-        self.skip();
-        let start = self.at;
-        while self.peek().is_some_and(|byte| !byte.is_ascii_whitespace() && !matches!(byte, b'(' | b';')) {
-            self.at += 1;
-        }
-        &self.text[start..self.at]
-    }
-
-    /// The next bare word; empty where none stands.
-    fn word(&mut self) -> &'a [u8] {
-        self.skip();
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')) {
-            self.at += 1;
-        }
-        &self.text[start..self.at]
-    }
-
-    /// The parts of a list in parentheses, of which the first stands here.
-    fn group(&mut self) -> Vec<Range<usize>> {
-        self.at += 1;
-        let parts = self.list();
-        if self.peek() == Some(b')') {
-            self.at += 1;
-        }
-        parts
-    }
-
-    /// Expressions that commas part, up to a parenthesis that closes, a semicolon or `FROM`.
-    fn list(&mut self) -> Vec<Range<usize>> {
-        let (mut parts, mut depth) = (Vec::new(), 0_usize);
-        self.skip();
-        let mut start = self.at;
-        while let Some(byte) = self.peek() {
-            match byte {
-                b'\'' | b'"' | b'`' => match quoted(self.text, self.at, usize::MAX) {
-                    Some((_, behind)) => self.at = behind,
-                    None => self.at = self.text.len(),
-                },
-                b'(' | b'[' | b'{' => (depth, self.at) = (depth + 1, self.at + 1),
-                b')' | b';' if depth == 0 => break,
-                b')' | b']' | b'}' => (depth, self.at) = (depth.saturating_sub(1), self.at + 1),
-                b',' if depth == 0 => {
-                    parts.push(start..self.at);
-                    self.at += 1;
-                    self.skip();
-                    start = self.at;
-                }
-                b'-' if self.text[self.at..].starts_with(b"--") => self.skip(),
-                b'F' | b'f' if depth == 0 && is_from(self.text, self.at) => break,
-                _ => self.at += 1,
-            }
-        }
-        parts.push(start.min(self.at)..self.at);
-        parts
-    }
-}
-
-fn is_from(text: &[u8], at: usize) -> bool {
-    text[at..]
-        .get(..5)
-        .is_some_and(|word| word[..4].eq_ignore_ascii_case(b"from") && word[4].is_ascii_whitespace())
-        && at > 0
-        && text[at - 1].is_ascii_whitespace()
 }
 
 #[cfg(test)]
@@ -363,6 +302,12 @@ mod tests {
     fn a_day_beside_a_name_in_a_table_of_people_is_a_birth() {
         assert_eq!(found("INSERT INTO eleves VALUES (1, 'Martin', '2011-05-04')").len(), 1);
         assert_eq!(found("INSERT INTO releases VALUES (1, 'Martin', '2011-05-04')"), []);
+    }
+
+    #[test]
+    fn columns_that_a_table_was_created_with_are_known() {
+        let text = "CREATE TABLE IF NOT EXISTS \"p\".\"u\" (id int, prix numeric(3, 2), CVV char(3), PRIMARY KEY (id));\nINSERT INTO p.u VALUES (1, 2.5, '482');\nCOPY u FROM stdin;\n2\t1.5\t377\n\\.\n";
+        assert_eq!(found(text), [("card-cvv".to_owned(), "482"), ("card-cvv".to_owned(), "377")]);
     }
 
     #[test]

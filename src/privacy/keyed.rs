@@ -21,6 +21,9 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
         ) {
             continue;
         }
+        if text[at] == b'>' && !is_element(text, at) && (at == 0 || text[at - 1] != b'=') {
+            continue;
+        }
         let Some(meaning) = name_before(text, at).and_then(Meaning::of) else { continue };
         if let Some((rule, range)) = value_behind(text, at, meaning) {
             let connection = rule == "secret-value" && is_connection(text, at);
@@ -28,6 +31,13 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
             hits.push(Hit::new(rule, range, 2));
         }
     }
+}
+
+/// Whether `<name>` ends here.
+fn is_element(text: &[u8], end: usize) -> bool {
+    let name = &text[end.saturating_sub(NAME)..end];
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || !byte.is_ascii();
+    name.iter().rposition(|byte| !is_name(byte)).is_some_and(|at| name[at] == b'<')
 }
 
 /// The name that ends before a sign, without its quotes; two or three words where French writes so.
@@ -78,10 +88,7 @@ fn value_behind(text: &[u8], sign: usize, meaning: Meaning) -> Option<(&'static 
         at += 1;
     }
     if matches!(text.get(at), Some(b'\'' | b'"')) {
-        let (mut range, _) = quoted(text, at, VALUE)?;
-        if text.get(range.end.wrapping_sub(1)) == Some(&b'\\') && range.len() > 1 {
-            range.end -= 1;
-        }
+        let range = if text[at - 1] == b'\\' { escaped(text, at)? } else { quoted(text, at, VALUE)?.0 };
         return meaning.rule(&text[range.clone()], true).map(|rule| (rule, range));
     }
     let spaced =
@@ -97,6 +104,13 @@ fn value_behind(text: &[u8], sign: usize, meaning: Meaning) -> Option<(&'static 
     let likely = is_key_like(shown)
         || text[sign] == b'=' && shown.len() >= 4 && is_connection(text, sign) && !shown.contains(['(', ')']);
     (likely && !is_placeholder(shown)).then_some(("secret-value", range))
+}
+
+/// The value in `\"…\"`, as JSON stands in a text.
+fn escaped(text: &[u8], start: usize) -> Option<Range<usize>> {
+    let rest = &text[start + 1..text.len().min(start + VALUE)];
+    let length = rest.iter().position(|byte| *byte == b'\\')?;
+    Some(start + 1..start + 1 + length)
 }
 
 fn bare_end(text: &[u8], start: usize, spaced: bool) -> usize {
@@ -118,34 +132,15 @@ fn bare_end(text: &[u8], start: usize, spaced: bool) -> usize {
 /// A secret that was typed: letters and digits or signs together, and no code.
 fn is_key_like(value: &str) -> bool {
     const CODE: &[&str] = &[
-        "sha",
-        "md5",
-        "bcrypt",
-        "argon",
-        "uuid",
-        "varchar",
-        "nvarchar",
-        "char",
-        "base64",
-        "hex",
-        "utf",
-        "aes",
-        "rsa",
-        "hmac",
-        "int",
-        "pbkdf",
-        "scrypt",
-        "ed25519",
-        "p256",
-        "new.",
-        "old.",
-        "excluded.",
-        "jsonb",
-        "32",
-        "64",
-        "bytea",
+        "sha", "md", "bcrypt", "argon", "uuid", "uuidv", "varchar", "nvarchar", "char", "base", "hex", "utf",
+        "aes", "rsa", "hmac", "hmac-sha", "int", "bigint", "pbkdf", "scrypt", "ed", "p", "jsonb", "bytea",
+        "v", "oauth", "rs", "hs", "es",
     ];
     let small = value.to_ascii_lowercase();
+    let kind = small.trim_end_matches(|c: char| {
+        c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | ':' | ')' | '?' | '!')
+    });
+    let of_row = ["new.", "old.", "excluded.", "argon2", "aes-", "hmac-", "http:", "https:"];
     let digits = value.bytes().any(|byte| byte.is_ascii_digit());
     let letters = value.bytes().any(|byte| byte.is_ascii_alphabetic());
     let signs = value.bytes().any(|byte| b"!#%^&*+?~".contains(&byte));
@@ -154,7 +149,9 @@ fn is_key_like(value: &str) -> bool {
         && (digits || signs)
         && !value.contains(['(', ')'])
         && !value.starts_with(['$', '@', ':', '?', '%', '{', '[', '<'])
-        && !CODE.iter().any(|code| small.starts_with(code))
+        && !CODE.contains(&kind)
+        && !of_row.iter().any(|start| small.starts_with(start))
+        && !small.bytes().all(|byte| !byte.is_ascii_alphabetic() || byte == b'x')
         && !is_identifier(value)
 }
 

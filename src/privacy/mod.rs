@@ -11,6 +11,8 @@
 //! | `meaning` | what a column or a key is for, by its name |
 //! | `keyed` | values behind a name: `token = '…'`, `"iban": "…"` |
 //! | `columns` | values in the place of a named column: `INSERT`, `COPY` |
+//! | `tables` | names of columns of the tables that a text creates |
+//! | `reader` | reads lists of columns and values |
 //! | `reserved` | examples that are nobody's |
 //! | [`rules`] | rules and allowlists of one's own, in the format of gitleaks |
 //!
@@ -23,10 +25,12 @@ mod meaning;
 mod numbers;
 mod pattern;
 mod personal;
+mod reader;
 mod reserved;
 pub mod rules;
 pub mod scanner;
 mod statements;
+mod tables;
 mod tokens;
 
 pub use finding::{Finding, Rule, Severity, built_in};

@@ -82,7 +82,12 @@ pub(super) fn is_card(number: &[u8], context: bool) -> bool {
         }
         _ => false,
     };
-    usual || context && matches!(two, 30 | 34..=38 | 40..=69)
+    let rare = match number.len() {
+        14 => matches!(two, 30 | 36 | 38 | 39),
+        12 | 13 | 16..=19 => (40..=69).contains(&two),
+        _ => false,
+    };
+    usual || context && rare
 }
 
 /// Lengths of account numbers by country, all of the registry's members.

@@ -3,7 +3,12 @@
 /// Domains of RFC 2606 and RFC 6761, and what is below them.
 pub(super) fn is_reserved_host(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
-    let host = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
+    // An IPv6 address has colons of its own; in brackets, a port may follow.
+    let host = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None if host.matches(':').count() == 1 => host.split(':').next().unwrap_or_default(),
+        None => host.as_str(),
+    };
     let below =
         |domain: &str| host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     ["example.org", "example.com", "example.net", "example", "test", "invalid", "localhost"]
@@ -70,7 +75,7 @@ pub(super) fn is_placeholder(value: &str) -> bool {
     value.is_empty()
         || value.chars().all(masks)
         || !is_hash && STARTS.iter().any(|start| value.starts_with(start))
-        || ["{{", "${", "%("].iter().any(|mark| value.contains(mark))
+        || ["{{", "${", "%(", "…", "..."].iter().any(|mark| value.contains(mark))
         || WORDS.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 

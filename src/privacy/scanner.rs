@@ -80,14 +80,14 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_scanned(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            scan(&bytes);
+            prop_assert!(scan(&bytes).len() <= bytes.len());
         }
 
         #[test]
         fn any_pieces_of_statements_are_scanned(pieces in proptest::collection::vec(prop_oneof![
             Just("INSERT INTO t (nir, password, tel) VALUES "), Just("("), Just(")"), Just("'"), Just("''"), Just("\\'"),
             Just(","), Just("COPY t (iban, cvv) FROM stdin;\n"), Just("\\.\n"), Just("\t"), Just("password = '"),
-            Just("185057800608436"), Just("FR1420041010050500013M02606"), Just("/*"), Just("--"), Just("\n"), Just("é"),
+            Just("185057800608491"), Just("FR1420041010050500013M02606"), Just("/*"), Just("--"), Just("\n"), Just("é"),
             Just("postgres://a:b@c"), Just("\""), Just("SELECT "), Just("token: "), Just("06 12 34 56 78"), Just("$2b$12$"),
         ], 0..60)) {
             let text = pieces.concat();

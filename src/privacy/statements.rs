@@ -9,11 +9,13 @@ static ADDRESS: Pattern = Pattern::new(|| {
         r"(?-u)\b[A-Za-z][A-Za-z0-9+.-]{1,24}://[^\s/:@'\x22<>]{0,80}:([^\s/@'\x22<>]{1,200})@([^\s/'\x22?#<>,)]{1,253})",
     )
 });
-static STATEMENTS: [(&str, Pattern); 8] = [
+static STATEMENTS: [(&str, Pattern); 11] = [
     (
         "sql-password",
         Pattern::new(|| {
-            pattern(r"(?i-u)\bpassword\s*(?:=\s*)?\(?\s*[en]?(?:'{1,2}|\x22)([^'\x22\n]{1,200})['\x22]")
+            pattern(
+                r"(?i-u)\bpassword[\x22`]?\s*(?:=\s*)?\(?\s*[en]?(?:'{1,2}|\x22)([^'\x22\n]{1,200})['\x22]",
+            )
         }),
     ),
     (
@@ -47,6 +49,19 @@ static STATEMENTS: [(&str, Pattern); 8] = [
     ),
     ("sql-password", Pattern::new(|| pattern(r"(?i-u)\battach\b[^;\n]{1,200}\bkey\s+'([^'\n]{1,200})'"))),
     ("authorization", Pattern::new(|| pattern(r"(?i-u)\b(?:bearer|basic)\s+([A-Za-z0-9+/_.~-]{16,}=*)"))),
+    ("sql-password", Pattern::new(|| pattern(r"(?i-u)\bpassword\s+\$\$([^$\n]{1,200})\$\$"))),
+    (
+        "secret-value",
+        Pattern::new(|| {
+            pattern(
+                r"(?i-u)\bset\s+[a-z0-9_.]{0,60}(?:secret|password|token|api_?key)[a-z_]{0,20}\s+to\s+'([^'\n]{4,200})'",
+            )
+        }),
+    ),
+    (
+        "sql-password",
+        Pattern::new(|| pattern(r"(?i-u)\bmysql(?:dump|admin)?\s[^\n]{0,80}?\s-p([^\s'\x22]{4,64})")),
+    ),
 ];
 
 pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
