@@ -119,7 +119,7 @@ impl Meaning {
         }
         let number = if text.len() <= 64 { compact(text.as_bytes()) } else { Vec::new() };
         let digits = number.iter().filter(|byte| byte.is_ascii_digit()).count();
-        let found = match self {
+        match self {
             Self::Nir => is_nir(&number, true).then_some("fr-nir"),
             Self::Ine => is_ine(&number, true).then_some("fr-ine"),
             Self::Iban => is_iban(&number).then_some("iban"),
@@ -130,8 +130,7 @@ impl Meaning {
             Self::Ip => is_person_address(text).then_some("ip-address"),
             Self::Secret => (quoted && is_secret_value(text)).then_some("secret-value"),
             Self::Name => None,
-        };
-        found
+        }
     }
 }
 

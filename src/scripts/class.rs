@@ -93,7 +93,8 @@ fn class_of(kind: &str, found: &Found) -> Class {
     if base == Base::Code {
         return if found.changes_rows && found.literals > 0 { Class::Data } else { Class::Unknown };
     }
-    if found.incomplete || found.templated || found.long_numbers > 0 {
+    let long_numbers = found.long_numbers > 0 && !kind.ends_with("SEQUENCE");
+    if found.incomplete || found.templated || long_numbers {
         return Class::Unknown;
     }
     let literals = match base {
