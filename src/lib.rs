@@ -23,6 +23,7 @@
 //! - [`scripts`]: migration folders, header comments, statements
 //! - [`database`]: targets and their history
 //! - [`store`]: blocks by CID, heads by compare-and-swap
+//! - [`privacy`]: finds personal data and secrets
 //! - [`ops`]: one use case a file
 //! - [`server`]: archives over HTTP, read only
 //! - `node`: archives over Bitswap, read only; with the feature `bitswap`
@@ -49,6 +50,7 @@ pub mod model;
 #[cfg(feature = "bitswap")]
 pub mod node;
 pub mod ops;
+pub mod privacy;
 pub mod scripts;
 pub mod server;
 pub mod store;

@@ -25,6 +25,7 @@ pub mod replay;
 pub mod replicate;
 pub mod restored;
 pub mod rollback;
+pub mod scan;
 mod session;
 pub mod show;
 pub mod source;

@@ -6,12 +6,14 @@
 //! | [`header`] | purpose, impact, rollback, dependencies and sectors from the comment at the top of a script |
 //! | [`mod@dialect`] | which SQL a script is written in |
 //! | [`statement`] | splits a script into statements and names their kind |
+//! | [`mod@class`] | what a statement gives away: schema, something unknown, or data |
 //! | [`mod@refusal`] | what greffe will not run, found before anything runs |
 //! | `sqlite`, `postgresql`, `mysql` | how each of them cuts SQL into tokens and statements |
 //! | [`mod@difference`] | compares a script on disk with its archived copy |
 //!
 //! Nothing here connects to a database or runs a script, and nothing here writes.
 
+pub mod class;
 pub mod dialect;
 pub mod difference;
 pub mod header;
@@ -31,6 +33,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use self::sqlx::{FolderError, SCRIPT_LIMIT, read_folder};
+pub use class::{Class, Classified, classify};
 pub use dialect::Dialect;
 pub use difference::{Difference, difference, explained_difference};
 pub use header::Header;

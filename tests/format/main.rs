@@ -6,5 +6,6 @@ mod chains;
 mod independent;
 mod memory;
 mod own_archive;
+mod privacy;
 mod properties;
 mod vectors;

@@ -29,6 +29,7 @@ mod replay;
 mod replicas;
 mod restored;
 mod rollback;
+mod scan;
 mod secured;
 mod serve;
 mod server_faults;

@@ -21,6 +21,7 @@ mod replay;
 mod replicas;
 mod replicate;
 mod rollback;
+mod scan;
 mod schema;
 mod serve;
 mod show;
@@ -180,6 +181,7 @@ pub enum Command {
     Verify(verify::Verify),
     Replay(replay::Replay),
     Schema(schema::SchemaCommand),
+    Scan(scan::Scan),
     Export(export::Export),
     Import(import::Import),
     Compact(compact::Compact),
@@ -230,6 +232,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Verify(command) => verify::run(context, &command),
         Command::Replay(command) => replay::run(context, &command),
         Command::Schema(command) => schema::run(context, &command),
+        Command::Scan(command) => scan::run(context, &command),
         Command::Export(command) => export::run(context, &command),
         Command::Import(command) => import::run(context, &command),
         Command::Compact(command) => compact::run(context, &command),

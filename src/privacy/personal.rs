@@ -1,0 +1,324 @@
+//! Numbers, addresses and dates of people in any text, known by their form and what stands before them.
+
+use regex::bytes::Match;
+
+use super::finding::Hit;
+use super::meaning::is_date;
+use super::numbers::{compact, iban_length, is_card, is_iban, is_ine, is_nir};
+use super::pattern::{Pattern, before, pattern, stands_alone};
+use super::reserved::is_reserved_host;
+
+static NIR: Pattern = Pattern::new(|| {
+    pattern(
+        r"(?-u)\b[1-478][ .-]?[0-9]{2}[ .-]?[0-9]{2}[ .-]?[0-9][0-9ABab][ .-]?[0-9]{3}[ .-]?[0-9]{3}(?:[ .-]{0,3}[0-9]{2})?\b",
+    )
+});
+static CARD: Pattern = Pattern::new(|| {
+    pattern(
+        r"(?-u)\b(?:[0-9]{4}[ .-][0-9]{4}[ .-][0-9]{4}[ .-][0-9]{1,7}|3[0-9]{3}[ .-][0-9]{6}[ .-][0-9]{4,5}|[0-9]{12,19})\b",
+    )
+});
+static INE: Pattern = Pattern::new(|| pattern(r"(?-u)\b[0-9]{9}[0-9A-Za-z][A-Za-z]\b"));
+static IBAN: Pattern = Pattern::new(|| pattern(r"(?-u)\b[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{4}"));
+static FRENCH_PHONE: Pattern = Pattern::new(|| {
+    pattern(
+        r"(?-u)\b(?:0033[ .-]?(?:\(0\))?[ .-]?[1-9]|0[1-9])(?:(?:[ ./-]|\xc2\xa0|\xe2\x80\xaf)?[0-9]{2}){4}\b",
+    )
+});
+static WORLD_PHONE: Pattern = Pattern::new(|| {
+    pattern(r"(?-u)\+[1-9][0-9]{0,2}(?:(?:[ .-]|\xc2\xa0|\xe2\x80\xaf)?\(?[0-9]{1,4}\)?){2,7}")
+});
+static MAIL: Pattern = Pattern::new(|| {
+    pattern(
+        r"(?-u)[A-Za-z0-9\x80-\xff][A-Za-z0-9._%+\x80-\xff-]{0,63}@(?:[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]{0,62})\.){1,8}[A-Za-z]{2,24}",
+    )
+});
+static HOME: Pattern = Pattern::new(|| {
+    pattern(
+        r"(?-u)(?:/home/|/Users/|[A-Za-z]:(?:\\{1,4}|/)Users(?:\\{1,4}|/)|[A-Za-z]:(?:\\{1,4})Documents and Settings(?:\\{1,4}))([A-Za-z][A-Za-z0-9._\x80-\xff-]{0,63})",
+    )
+});
+static BIRTH: Pattern = Pattern::new(|| {
+    pattern(concat!(
+        r"(?i-u)(?:\bn(?:\xc3[\xa9\x89]|\xe9|e)(?:e|\(e\)|\.e|\xc2\xb7e)?\s+le|\bborn(?:\s+on)?|\bdate\s+(?:de\s+)?naiss(?:ance|\.)?",
+        r"|\bdate\s+of\s+birth|\bbirth[ _]?da(?:te|y)|\bdob|\bddn)[\s:=]{1,4}['\x22]?",
+        r"([0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}|[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}",
+        r"|[0-9]{1,2}(?:er|st|nd|rd|th)?\s+[a-z\x80-\xff]{3,10}\s+[0-9]{4}|[A-Z][a-z]{2,9}\s+[0-9]{1,2},\s+[0-9]{4})"
+    ))
+});
+
+pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
+    each(&NIR, text, |found| nir(text, found), "fr-nir", hits);
+    each(&CARD, text, |found| card(text, found), "payment-card", hits);
+    each(&INE, text, |found| ine(text, found), "fr-ine", hits);
+    ibans(text, hits);
+    each(&FRENCH_PHONE, text, |found| french_phone(text, found), "phone", hits);
+    each(&WORLD_PHONE, text, |found| world_phone(text, found), "phone", hits);
+    each(&MAIL, text, |found| mail(text, found), "email", hits);
+    groups(&HOME, text, |start, name| home(text, start, name), "home-directory", hits);
+    groups(&BIRTH, text, |_, date| birth(date), "birth-date", hits);
+}
+
+fn each(
+    pattern: &Pattern,
+    text: &[u8],
+    holds: impl Fn(Match<'_>) -> bool,
+    rule: &'static str,
+    hits: &mut Vec<Hit>,
+) {
+    for found in pattern.find_iter(text) {
+        if holds(found) {
+            hits.push(Hit::new(rule, found.range(), 1));
+        }
+    }
+}
+
+fn groups(
+    pattern: &Pattern,
+    text: &[u8],
+    holds: impl Fn(usize, &[u8]) -> bool,
+    rule: &'static str,
+    hits: &mut Vec<Hit>,
+) {
+    for found in pattern.captures_iter(text) {
+        if let (Some(all), Some(group)) = (found.get(0), found.get(1))
+            && holds(all.start(), group.as_bytes())
+        {
+            hits.push(Hit::new(rule, group.range(), 1));
+        }
+    }
+}
+
+fn mentions(text: &[u8], start: usize, words: &[&str]) -> bool {
+    let before = before(text, start);
+    words.iter().any(|word| before.contains(word))
+}
+
+fn nir(text: &[u8], found: Match<'_>) -> bool {
+    if !stands_alone(text, found.start(), found.end()) {
+        return false;
+    }
+    let number = compact(found.as_bytes());
+    is_nir(&number, false)
+        || number.len() == 13
+            && is_nir(&number, true)
+            && mentions(
+                text,
+                found.start(),
+                &["nir", "sécu", "secu", "n° ss", "assuré", "insee", "ssn", "social"],
+            )
+}
+
+fn card(text: &[u8], found: Match<'_>) -> bool {
+    let words = ["carte", "card", "visa", "mastercard", "amex", "cb ", "cb:", "pan ", "pan:", "pan="];
+    let known = mentions(text, found.start(), &words);
+    let grouped = found.as_bytes().iter().any(|byte| !byte.is_ascii_digit());
+    // Fifteen digits in a row count as many things.
+    let likely = known || grouped || found.len() != 15 || quoted_alone(text, &found);
+    likely
+        && stands_alone(text, found.start(), found.end())
+        && is_card(&compact(found.as_bytes()), grouped || known)
+}
+
+/// Between quotes of its own, or alone in a field.
+fn quoted_alone(text: &[u8], found: &Match<'_>) -> bool {
+    let before = found.start().checked_sub(1).map(|at| text[at]);
+    matches!(
+        (before, text.get(found.end())),
+        (Some(b'\''), Some(b'\''))
+            | (Some(b'"'), Some(b'"'))
+            | (Some(b'\t'), Some(b'\t' | b'\n' | b'\r') | None)
+    )
+}
+
+/// By the key of the older form; by the form alone where the text speaks of it.
+fn ine(text: &[u8], found: Match<'_>) -> bool {
+    let context = || {
+        let before = before(text, found.start());
+        before
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| matches!(word, "ine" | "bea" | "étudiant" | "etudiant" | "élève" | "eleve"))
+    };
+    let number = compact(found.as_bytes());
+    let capitals = !found.as_bytes().iter().any(u8::is_ascii_lowercase);
+    stands_alone(text, found.start(), found.end())
+        && (capitals && is_ine(&number, false) || context() && is_ine(&number, true))
+}
+
+/// Its length is that of its country, with a space or hyphen between any two signs.
+fn ibans(text: &[u8], hits: &mut Vec<Hit>) {
+    for found in IBAN.find_iter(text) {
+        let Some(length) = iban_length(&found.as_bytes()[..2]) else { continue };
+        let mut number = Vec::with_capacity(length);
+        let mut at = found.start();
+        while number.len() < length {
+            match text.get(at) {
+                Some(byte) if byte.is_ascii_alphanumeric() => number.push(byte.to_ascii_uppercase()),
+                Some(b' ' | b'-' | b'.') if text.get(at + 1).is_some_and(u8::is_ascii_alphanumeric) => {}
+                _ => break,
+            }
+            at += 1;
+        }
+        let ends = text.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+        if ends && is_iban(&number) {
+            hits.push(Hit::new("iban", found.start()..at, 1));
+        }
+    }
+}
+
+const PHONE_WORDS: [&str; 15] = [
+    "tel", "tél", "phone", "mobile", "portable", "fax", "appel", "call", "contact", "joindre", "gsm",
+    "standard", "numéro", "numero", "sms",
+];
+
+/// Ten digits in a row are a telephone number in their own quotes, of a mobile, or where the text speaks of one.
+fn french_phone(text: &[u8], found: Match<'_>) -> bool {
+    let number = compact(found.as_bytes());
+    let solid = found.as_bytes().iter().all(u8::is_ascii_digit);
+    let (start, end) = (found.start(), found.end());
+    let in_quotes = || quoted_alone(text, &found);
+    let mobile = matches!(&number[..2], b"06" | b"07" | b"00");
+    // Digits in their order, as functions take them to tell digits from letters; and one digit alone.
+    let counted = number == b"0123456789" || number[1..].iter().all(|byte| *byte == number[1]);
+    stands_alone(text, start, end)
+        && uniform(found.as_bytes())
+        && !counted
+        && (!solid || mobile || in_quotes() || mentions(text, start, &PHONE_WORDS))
+}
+
+/// All groups of two are parted in the same way.
+fn uniform(number: &[u8]) -> bool {
+    let signs: Vec<u8> =
+        number.iter().copied().filter(|byte| byte.is_ascii_punctuation() || *byte == b' ').collect();
+    number.starts_with(b"00")
+        || signs.len() != 1
+            && signs.windows(2).all(|pair| pair[0] == pair[1])
+            && (signs.is_empty() || signs.len() == 4)
+}
+
+fn world_phone(text: &[u8], found: Match<'_>) -> bool {
+    let number = compact(found.as_bytes());
+    let before = found.start().checked_sub(1).map(|at| text[at]);
+    let joined = before
+        .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b')' | b'+' | b'.' | b'/'));
+    let after = text.get(found.end()).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    (9..=15).contains(&number.len()) && !joined && !after && !number.ends_with(b"000000")
+}
+
+fn mail(text: &[u8], found: Match<'_>) -> bool {
+    let Ok(address) = str::from_utf8(found.as_bytes()) else { return false };
+    let Some((local, host)) = address.rsplit_once('@') else { return false };
+    let end = host.rsplit('.').next().unwrap_or_default();
+    let file = matches!(
+        end,
+        "png" | "jpg" | "jpeg" | "gif" | "svg" | "webp" | "js" | "css" | "service" | "sql" | "local"
+    );
+    // The rest of `scheme://user:password@host`, and of `git@host:path`.
+    let in_address = before(text, found.start())
+        .rsplit([' ', '\'', '"', '\t', '='])
+        .next()
+        .is_some_and(|word| word.contains("://"));
+    let of_git = local == "git" && matches!(text.get(found.end()), Some(b':' | b'/'));
+    !is_reserved_host(host) && !file && !in_address && !of_git
+}
+
+/// Accounts that many machines have name nobody.
+fn home(text: &[u8], start: usize, name: &[u8]) -> bool {
+    const GENERIC: &[&str] = &[
+        "user",
+        "username",
+        "users",
+        "you",
+        "me",
+        "app",
+        "www",
+        "web",
+        "node",
+        "ubuntu",
+        "debian",
+        "runner",
+        "postgres",
+        "mysql",
+        "git",
+        "public",
+        "shared",
+        "default",
+        "example",
+        "name",
+        "deploy",
+        "vagrant",
+        "admin",
+        "circleci",
+        "root",
+        "ec2-user",
+        "utilisateur",
+        "page",
+        "index",
+    ];
+    let joined = start > 0
+        && (text[start - 1].is_ascii_alphanumeric() || matches!(text[start - 1], b'_' | b'.' | b'-'));
+    let name = String::from_utf8_lossy(name).to_lowercase();
+    !joined && !GENERIC.contains(&name.trim_end_matches(['.', '-']))
+}
+
+fn birth(date: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(date);
+    let month_first = text.starts_with(char::is_alphabetic);
+    let plain = text.replace("st ", " ").replace("nd ", " ").replace("rd ", " ").replace("th ", " ");
+    month_first || is_date(&plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(text: &str) -> Vec<String> {
+        let mut hits = Vec::new();
+        find(text.as_bytes(), &mut hits);
+        hits.into_iter().map(|hit| hit.rule.into_owned()).collect()
+    }
+
+    #[test]
+    fn people_are_found_in_any_text() {
+        for (text, rule) in [
+            ("-- nir 1 85 05 78 006 084 91", "fr-nir"),
+            ("('185057800608491')", "fr-nir"),
+            ("carte 4970 1012 3456 7890 ?", ""),
+            ("4242-4242-4242-4242", "payment-card"),
+            ("fr14 2004 1010 0505 0001 3m02 606 et la suite", "iban"),
+            ("appelez le 01.42.68.53.00", "phone"),
+            ("('0142685300')", "phone"),
+            ("+33 (0)6 12 34 56 78", "phone"),
+            ("+1-202-456-1414", "phone"),
+            ("m.dupont@mairie-lyon.fr", "email"),
+            ("/home/mdupont/sauvegarde.sql", "home-directory"),
+            (r"C:\Users\mdupont\x", "home-directory"),
+            ("Marie, née le 12/03/1984", "birth-date"),
+            ("born 1984-03-12", "birth-date"),
+            ("INE 123456789AB", "fr-ine"),
+        ] {
+            let expected: Vec<&str> = [rule].into_iter().filter(|rule| !rule.is_empty()).collect();
+            assert_eq!(rules(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_it_is_nobody() {
+        for text in [
+            "2026-01-05 09:00:00+00",
+            "20260105090000_add.sql",
+            "MAXVALUE 9223372036854775807",
+            "018f4c1e-0612-4345-8678-5a6b7c8d9e0f",
+            "translate(x, '0123456789', '')",
+            "1.02.03.04.05.06",
+            "a@example.org, b@mail.example.com, c@x.test",
+            "postgres://a:b@db.mairie.fr/x",
+            "git@github.com:a/b.git",
+            "/home/user/x",
+            "version 06.12",
+            "d41d8cd98f00b204e9800998ecf8427e",
+        ] {
+            assert_eq!(rules(text), [""; 0], "{text}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Asks all detectors, and keeps one finding for a place.
+
+use super::finding::{Finding, Hit, located};
+use super::rules::Rules;
+use super::{columns, keyed, personal, statements, tokens};
+
+/// What stands in `text`, by its place. Any bytes may be given.
+#[must_use]
+pub fn scan(text: &[u8]) -> Vec<Finding> {
+    scan_with(text, "", &Rules::default())
+}
+
+/// The same with further rules; `path` is what they call the file.
+#[must_use]
+pub fn scan_with(text: &[u8], path: &str, rules: &Rules) -> Vec<Finding> {
+    let mut hits = Vec::new();
+    tokens::find(text, &mut hits);
+    statements::find(text, &mut hits);
+    personal::find(text, &mut hits);
+    keyed::find(text, &mut hits);
+    columns::find(text, &mut hits);
+    rules.find(text, path, &mut hits);
+    located(text, without_overlaps(hits))
+}
+
+/// Of hits that overlap, the one whose detector knows most; sorted by place.
+fn without_overlaps(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.retain(|hit| !hit.range.is_empty());
+    hits.sort_by(|a, b| {
+        let key = |hit: &Hit| (hit.range.start, hit.rank, std::cmp::Reverse(hit.range.end));
+        key(a).cmp(&key(b)).then_with(|| a.rule.cmp(&b.rule))
+    });
+    let mut kept: Vec<Hit> = Vec::with_capacity(hits.len());
+    for hit in hits {
+        match kept.last() {
+            Some(last) if last.range.end > hit.range.start => {
+                if hit.rank < last.rank {
+                    kept.pop();
+                    kept.push(hit);
+                }
+            }
+            _ => kept.push(hit),
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::finding::{Severity, built_in};
+    use super::*;
+
+    #[test]
+    fn a_place_is_told_by_line_and_column_in_characters() {
+        let found = scan("-- été\n-- écrire à m.dupont@mairie-lyon.fr.\n".as_bytes());
+        let [finding] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((finding.line, finding.column, finding.length), (2, 13, 23));
+        assert_eq!((finding.rule.as_ref(), finding.severity), ("email", Severity::Personal));
+    }
+
+    #[test]
+    fn one_place_is_found_once() {
+        let text = b"INSERT INTO u (password) VALUES ('$2b$12$abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZ01234')";
+        let found = scan(text);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].rule, "password-hash");
+    }
+
+    #[test]
+    fn every_rule_says_what_it_is() {
+        let rules = built_in();
+        let mut ids: Vec<_> = rules.iter().map(|rule| rule.id.clone()).collect();
+        ids.dedup();
+        assert_eq!(ids.len(), rules.len());
+        assert!(rules.iter().all(|rule| !rule.description.is_empty()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_scanned(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            prop_assert!(scan(&bytes).len() <= bytes.len());
+        }
+
+        #[test]
+        fn any_pieces_of_statements_are_scanned(pieces in proptest::collection::vec(prop_oneof![
+            Just("INSERT INTO t (nir, password, tel) VALUES "), Just("("), Just(")"), Just("'"), Just("''"), Just("\\'"),
+            Just(","), Just("COPY t (iban, cvv) FROM stdin;\n"), Just("\\.\n"), Just("\t"), Just("password = '"),
+            Just("185057800608491"), Just("FR1420041010050500013M02606"), Just("/*"), Just("--"), Just("\n"), Just("é"),
+            Just("postgres://a:b@c"), Just("\""), Just("SELECT "), Just("token: "), Just("06 12 34 56 78"), Just("$2b$12$"),
+        ], 0..60)) {
+            let text = pieces.concat();
+            for finding in scan(text.as_bytes()) {
+                prop_assert!(finding.line >= 1 && finding.column >= 1 && finding.length >= 1);
+            }
+        }
+    }
+}
