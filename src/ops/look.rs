@@ -6,6 +6,7 @@ use futures_util::{StreamExt as _, stream};
 use serde::{Serialize, Serializer};
 
 use super::delta::delta;
+use super::kin::{Known, known_heads};
 use super::replicate::{deliver, given, notes_error, read_deliveries, said};
 use super::{ChainReader, OpsError, Progress};
 use crate::model::{ChainName, Cid};
@@ -71,16 +72,16 @@ pub async fn look(
     repair: bool,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Look>, OpsError> {
-    let blocks = delta(reader, None, reader.head())?;
+    let (blocks, manifest) = (delta(reader, None, reader.head())?, reader.newest()?.0);
     let mut deliveries = read_deliveries(reader, name)?;
     let mut notes: BTreeMap<String, Delivered> = BTreeMap::new();
     let mut looks = Vec::new();
     for (done, replica) in replicas.iter().enumerate() {
         progress("looking at replicas", done as u64, Some(replicas.len() as u64));
         let mut delivered = deliveries.of(&replica.name, &replica.url.to_string());
-        let look = look_at(reader, name, replica, &blocks, &delivered, repair).await;
+        let look = look_at(reader, name, replica, &blocks, &delivered, repair).await?;
         if look.repaired > 0 || (repair && look.is_sound()) {
-            delivered = given(delivered, reader.head());
+            delivered = given(delivered, reader.head(), manifest);
         }
         notes.insert(replica.name.clone(), delivered);
         looks.push(look);
@@ -98,7 +99,7 @@ async fn look_at(
     blocks: &[Cid],
     known: &Delivered,
     repair: bool,
-) -> Look {
+) -> Result<Look, OpsError> {
     let mut look = Look {
         name: replica.name.clone(),
         url: replica.url.to_string(),
@@ -109,19 +110,30 @@ async fn look_at(
         repaired: 0,
         failure: None,
     };
-    if let Err(error) = look_into(reader, name, replica, blocks, known, repair, &mut look).await {
+    // One that is ahead is looked at and left as it is.
+    let (before, ahead) = match repair {
+        false => (None, None),
+        true => match known_heads(reader, name, replica, known).await? {
+            Ok(before) => (Some(before), None),
+            Err(error) => (None, Some(error)),
+        },
+    };
+    let previous = known.head.filter(|_| before.as_ref().is_some_and(|before| before.last));
+    let before = before.map(|Known { begun, .. }| (previous, begun));
+    let looked = look_into(reader, name, replica, blocks, before, &mut look).await;
+    if let Some(error) = looked.err().or(ahead) {
         look.failure = Some(said(&error));
     }
-    look
+    Ok(look)
 }
 
+/// `before`: the heads that it may let go when it is repaired; without them it is looked at only.
 async fn look_into(
     reader: &ChainReader,
     name: &ChainName,
     replica: &NamedReplica,
     blocks: &[Cid],
-    known: &Delivered,
-    repair: bool,
+    before: Option<(Option<Cid>, Vec<Cid>)>,
     look: &mut Look,
 ) -> Result<(), ReplicaError> {
     let head = reader.head();
@@ -134,16 +146,13 @@ async fn look_into(
         Err(ReplicaError::Remote(RemoteError::Unsupported(_))) => blocks.to_vec(),
         Err(error) => return Err(error),
     };
-    if !repair || look.is_sound() {
-        return Ok(());
-    }
+    let Some((previous, begun)) = before.filter(|_| !look.is_sound()) else { return Ok(()) };
     if replica.replica.takes_all() {
         lacking = blocks.to_vec();
     } else if lacking.last() != Some(&head) {
         lacking.push(head);
     }
-    let previous = known.head.filter(|known| *known != head);
-    deliver(reader, name, replica, (previous, &known.begun), &lacking).await?;
+    deliver(reader, name, replica, (previous, &begun), &lacking).await?;
     look.repaired = if replica.replica.fetches() { 0 } else { lacking.len() as u64 };
     look.holding = Some(replica.replica.holding(&head).await?);
     look.missing = look.missing.map(|_| 0);

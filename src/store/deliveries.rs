@@ -21,6 +21,9 @@ pub struct Delivered {
     pub url: String,
     /// The head that it was given last.
     pub head: Option<Cid>,
+    /// The newest manifest below that head, which tells where in the chain it is after the head itself was dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Cid>,
     /// When that was.
     pub at: Option<Timestamp>,
     /// Why the newest delivery failed, if it did.
@@ -28,6 +31,14 @@ pub struct Delivered {
     /// Heads that it was told to keep and did not have in time; newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub begun: Vec<Cid>,
+}
+
+impl Delivered {
+    /// The newest manifest below a head, as far as it is known.
+    #[must_use]
+    pub fn manifest_of(&self, head: &Cid) -> Option<Cid> {
+        self.manifest.filter(|_| self.head == Some(*head))
+    }
 }
 
 /// The replicas of one chain, by name.

@@ -48,6 +48,11 @@ pub enum Holding {
 /// Why a replica did not take or tell what it should.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaError {
+    #[error(
+        "the replica has a head that this archive does not know: it is ahead, or of another version; nothing there was \
+         changed ({0}; bring its entries here with `greffe import` or `greffe mirror`, or restore the newer archive)"
+    )]
+    Ahead(Cid),
     #[error(transparent)]
     Remote(#[from] RemoteError),
     /// The archive that blocks come from, or the one that is the replica.
@@ -196,6 +201,23 @@ impl AnyReplica {
         match self {
             Self::Copy(copy) => copy.takes_all(),
             Self::Kubo(_) | Self::Cluster(_) | Self::Pinning(_) => false,
+        }
+    }
+
+    /// Whether it is in the file system.
+    #[must_use]
+    pub const fn is_copy(&self) -> bool {
+        matches!(self, Self::Copy(_))
+    }
+
+    /// The head that a replica in the file system names itself; see [`Copy::own_head`].
+    ///
+    /// # Errors
+    /// [`ReplicaError::Archive`].
+    pub fn own_head(&self, name: &ChainName, root: &Cid) -> Result<Option<Cid>, ReplicaError> {
+        match self {
+            Self::Copy(copy) => Ok(copy.own_head(name, root)?),
+            Self::Kubo(_) | Self::Cluster(_) | Self::Pinning(_) => Ok(None),
         }
     }
 
