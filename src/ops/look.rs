@@ -13,6 +13,8 @@ use crate::model::{ChainName, Cid};
 use crate::store::Delivered;
 use crate::store::remote::{Holding, NamedReplica, RemoteError, Replica as _, ReplicaError};
 
+/// How often what was collected during a repair is brought again.
+const ROUNDS: usize = 3;
 /// Blocks that are fetched from one replica at the same time.
 const FETCHES: usize = 32;
 
@@ -127,7 +129,8 @@ async fn look_at(
     Ok(look)
 }
 
-/// `before`: the heads that it may let go when it is repaired; without them it is looked at only.
+/// `before`: the heads that it may let go when it is repaired; without them it is looked at only. Whether something was
+/// brought.
 async fn look_into(
     reader: &ChainReader,
     name: &ChainName,
@@ -135,44 +138,62 @@ async fn look_into(
     blocks: &[Cid],
     before: Option<(Option<Cid>, Vec<Cid>)>,
     look: &mut Look,
-) -> Result<(), ReplicaError> {
+) -> Result<bool, ReplicaError> {
     let head = reader.head();
     look.holding = Some(replica.replica.holding(&head).await?);
-    let mut lacking = match lacking(replica, blocks).await {
-        Ok(lacking) => {
+    let (mut lacking, damaged) = match lacking(replica, blocks).await {
+        Ok((lacking, damaged)) => {
             look.missing = Some(lacking.len() as u64);
-            lacking
+            (lacking, damaged)
         }
-        Err(ReplicaError::Remote(RemoteError::Unsupported(_))) => blocks.to_vec(),
+        Err(ReplicaError::Remote(RemoteError::Unsupported(_))) => (blocks.to_vec(), false),
         Err(error) => return Err(error),
     };
-    let Some((previous, begun)) = before.filter(|_| !look.is_sound()) else { return Ok(()) };
-    if replica.replica.takes_all() {
-        lacking = blocks.to_vec();
-    } else if lacking.last() != Some(&head) {
-        lacking.push(head);
+    let Some((previous, begun)) = before.filter(|_| !look.is_sound()) else { return Ok(false) };
+    if damaged {
+        // They may be taken from under their pin; whatever is collected meanwhile has to be at hand.
+        for cid in blocks {
+            reader.archived(cid)?;
+        }
     }
-    deliver(reader, name, replica, (previous, &begun), &lacking).await?;
-    look.repaired = if replica.replica.fetches() { 0 } else { lacking.len() as u64 };
-    look.holding = Some(replica.replica.holding(&head).await?);
-    look.missing = look.missing.map(|_| 0);
-    Ok(())
+    for _ in 0..ROUNDS {
+        if replica.replica.takes_all() {
+            lacking = blocks.to_vec();
+        } else if lacking.last() != Some(&head) {
+            lacking.push(head);
+        }
+        deliver(reader, name, replica, (previous, &begun), true, &lacking).await?;
+        look.repaired += if replica.replica.fetches() { 0 } else { lacking.len() as u64 };
+        look.holding = Some(replica.replica.holding(&head).await?);
+        if look.missing.is_some() {
+            lacking = self::lacking(replica, blocks).await?.0;
+            look.missing = Some(lacking.len() as u64);
+        }
+        if look.is_sound() {
+            break;
+        }
+    }
+    Ok(true)
 }
 
-/// The blocks that a replica does not give back, in order.
-async fn lacking(replica: &NamedReplica, blocks: &[Cid]) -> Result<Vec<Cid>, ReplicaError> {
+/// The blocks that a replica does not give back, in order, and whether it gives other bytes for one.
+async fn lacking(replica: &NamedReplica, blocks: &[Cid]) -> Result<(Vec<Cid>, bool), ReplicaError> {
     let mut fetches = stream::iter(blocks)
         .map(|cid| async move {
             match replica.replica.get(cid).await {
                 Ok(Some(_)) => Ok(None),
-                Ok(None) | Err(ReplicaError::Remote(RemoteError::Lied(_))) => Ok(Some(*cid)),
+                Ok(None) => Ok(Some((*cid, false))),
+                Err(ReplicaError::Remote(RemoteError::Lied(_))) => Ok(Some((*cid, true))),
                 Err(error) => Err(error),
             }
         })
         .buffered(FETCHES);
-    let mut lacking = Vec::new();
+    let (mut lacking, mut damaged) = (Vec::new(), false);
     while let Some(fetched) = fetches.next().await {
-        lacking.extend(fetched?);
+        if let Some((cid, is_damaged)) = fetched? {
+            lacking.push(cid);
+            damaged |= is_damaged;
+        }
     }
-    Ok(lacking)
+    Ok((lacking, damaged))
 }

@@ -149,7 +149,7 @@ fn noted(before: Delivered, head: Cid, manifest: Cid, outcome: Result<Brought, R
 }
 
 /// What is known of a replica that is told to keep the head.
-fn begin(before: Delivered, head: Cid) -> Delivered {
+pub(super) fn begin(before: Delivered, head: Cid) -> Delivered {
     let mut begun = before.begun;
     if before.head != Some(head) && !begun.contains(&head) {
         begun.push(head);
@@ -188,7 +188,7 @@ async fn bring(
     };
     let brought = if replica.replica.fetches() { 0 } else { blocks.len() as u64 };
     let before = (previous.filter(|_| last), &begun[..]);
-    let delivered = deliver(reader, name, replica, before, &blocks).await;
+    let delivered = deliver(reader, name, replica, before, false, &blocks).await;
     Ok(delivered.map(|()| Brought::Blocks(brought, unknown)))
 }
 
@@ -214,16 +214,18 @@ async fn holdings(
 }
 
 /// Brings blocks of the archive to a replica, the head among them. `before`: the head that it was given before, and
-/// those that it was told of and did not have in time.
+/// those that it was told of and did not have in time. `repairs`: damaged blocks are replaced.
 pub(super) async fn deliver(
     reader: &ChainReader,
     name: &ChainName,
     replica: &NamedReplica,
     before: (Option<Cid>, &[Cid]),
+    repairs: bool,
     blocks: &[Cid],
 ) -> Result<(), ReplicaError> {
     let (root, head, (previous, begun)) = (reader.root(), reader.head(), before);
-    let delivery = Delivery { name, root, head, previous, begun, blocks, read: &|cid| reader.archived(cid) };
+    let delivery =
+        Delivery { name, root, head, previous, begun, repairs, blocks, read: &|cid| reader.archived(cid) };
     replica.replica.deliver(&delivery).await
 }
 

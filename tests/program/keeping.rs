@@ -2,13 +2,15 @@
 //! less than before.
 
 use std::fs;
+use std::sync::{Arc, Mutex};
 
+use greffe::model::{Cid, Codec};
 use serde_json::json;
 
-use crate::ipfs::{pins, state};
+use crate::ipfs::{block_files, pins, state};
 use crate::project::{Project, THREE};
 use crate::replicas::settings;
-use crate::servers::Kubo;
+use crate::servers::{Act, Kubo, Proxy};
 
 fn replica(name: &str, url: &str) -> String {
     format!("\n[[replica]]\nname = \"{name}\"\nurl = \"{url}\"\n")
@@ -106,4 +108,72 @@ fn a_head_that_compaction_dropped_is_let_go() {
         assert_eq!(pins(&kubo), [&*project.head()]);
         project.ok(["replicas"]);
     }
+}
+
+/// Flips a bit of the block that is `text`, on the disk of the node.
+fn damage(kubo: &mut Kubo, text: &str) {
+    kubo.stop();
+    let path = block_files(kubo).into_iter().find(|path| fs::read(path).unwrap() == text.as_bytes()).unwrap();
+    let mut bytes = text.as_bytes().to_vec();
+    bytes[0] ^= 1;
+    fs::write(path, bytes).unwrap();
+    kubo.restart();
+}
+
+#[test]
+fn a_damaged_block_that_another_pin_holds_leaves_the_head_pinned() {
+    let mut kubo = Kubo::start();
+    let project = project(&kubo);
+    project.ok(["apply"]);
+    let script = Cid::of(Codec::Raw, THREE[2].1.as_bytes()).to_string();
+    kubo.run(&["pin", "add", &script]);
+    damage(&mut kubo, THREE[2].1);
+    for _ in 0..2 {
+        let run = project.ends(1, ["replicas", "--repair", "--json"]).object();
+        let look = state(&run, "node");
+        let failure = look["failure"].as_str().unwrap();
+        let told =
+            format!("its block {script} is damaged, and cannot be replaced while another pin holds it");
+        assert!(failure.starts_with(&told), "{look:#}");
+        assert!(pins(&kubo).contains(&project.head()));
+        kubo.garbage_collect();
+        let run = project.ends(1, ["replicas", "--json"]).object();
+        assert_eq!(
+            (&state(&run, "node")["missing"], &state(&run, "node")["holding"]),
+            (&json!(1), &json!("pinned"))
+        );
+    }
+    kubo.run(&["pin", "rm", &script]);
+    project.ok(["replicas", "--repair"]);
+    project.ok(["replicas"]);
+    assert_eq!(pins(&kubo), [project.head()]);
+}
+
+#[test]
+fn what_is_collected_while_a_pin_is_away_is_brought_again() {
+    let mut kubo = Kubo::start();
+    let project = Project::with(&THREE);
+    settings(&project, &replica("node", &format!("kubo:{}", kubo.rpc_url())));
+    project.ok(["apply"]);
+    damage(&mut kubo, THREE[2].1);
+    let kubo = Arc::new(kubo);
+    let (node, lost) = (kubo.clone(), Arc::new(Mutex::new(0)));
+    let collected = lost.clone();
+    let proxy = Proxy::start(&kubo.rpc_url(), move |line| {
+        if line.contains("block/rm") {
+            *collected.lock().unwrap() += node.garbage_collect().len();
+        }
+        Act::Pass
+    });
+    let toml = String::from_utf8(project.read("greffe.toml")).unwrap();
+    project.write("greffe.toml", toml.replace(&kubo.rpc_url(), proxy.url()));
+    let run = project.ok(["replicas", "--repair", "--json"]).object();
+    assert!(*lost.lock().unwrap() > 10);
+    assert_eq!(
+        (&state(&run, "node")["missing"], &state(&run, "node")["holding"]),
+        (&json!(0), &json!("pinned"))
+    );
+    kubo.garbage_collect();
+    project.ok(["replicas"]);
+    Project::empty().ok(["verify", &project.head(), "--from", &format!("kubo:{}", kubo.rpc_url())]);
 }

@@ -20,6 +20,8 @@ pub struct Delivery<'a> {
     pub previous: Option<Cid>,
     /// Older heads that it was told to keep without having all of them in time; let go like the one before.
     pub begun: &'a [Cid],
+    /// Whether damaged blocks are replaced, which may take their pins away for a moment.
+    pub repairs: bool,
     /// What it lacks, each block once, every block after those that it links to; the head is last.
     pub blocks: &'a [Cid],
     /// Reads a block, whose bytes are its CID's.
