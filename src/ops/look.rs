@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::delta::delta;
 use super::kin::{Known, known_heads};
-use super::replicate::{deliver, given, notes_error, read_deliveries, said};
+use super::replicate::{begin, deliver, given, notes_error, read_deliveries, said};
 use super::{ChainReader, OpsError, Progress};
 use crate::model::{ChainName, Cid};
 use crate::store::Delivered;
@@ -78,13 +78,23 @@ pub async fn look(
     let mut deliveries = read_deliveries(reader, name)?;
     let mut notes: BTreeMap<String, Delivered> = BTreeMap::new();
     let mut looks = Vec::new();
-    for (done, replica) in replicas.iter().enumerate() {
+    let of = |replica: &NamedReplica| deliveries.of(&replica.name, &replica.url.to_string());
+    let known: Vec<Delivered> = replicas.iter().map(of).collect();
+    if repair {
+        // Whoever ends this program in the middle leaves a note of what may be pinned already.
+        let begun = replicas.iter().zip(&known);
+        let begun = begun.map(|(replica, known)| (replica.name.clone(), begin(known.clone(), reader.head())));
+        deliveries.write(begun.collect()).map_err(|source| notes_error(reader, name, source))?;
+    }
+    for (done, (replica, known)) in replicas.iter().zip(known).enumerate() {
         progress("looking at replicas", done as u64, Some(replicas.len() as u64));
-        let mut delivered = deliveries.of(&replica.name, &replica.url.to_string());
-        let look = look_at(reader, name, replica, &blocks, &delivered, repair).await?;
-        if look.repaired > 0 || (repair && look.is_sound()) {
-            delivered = given(delivered, reader.head(), manifest);
-        }
+        let (look, told) = look_at(reader, name, replica, &blocks, &known, repair).await?;
+        let delivered = match told {
+            Told::All(begun) => Delivered { begun, ..given(known, reader.head(), manifest) },
+            Told::Nothing if repair && look.is_sound() => given(known, reader.head(), manifest),
+            Told::Nothing => known,
+            Told::Some => begin(known, reader.head()),
+        };
         notes.insert(replica.name.clone(), delivered);
         looks.push(look);
     }
@@ -94,6 +104,15 @@ pub async fn look(
     Ok(looks)
 }
 
+/// What a replica was told in a repair.
+enum Told {
+    Nothing,
+    /// Something, and then it failed.
+    Some,
+    /// To keep the head, and to let go all before but those of which nothing is known.
+    All(Vec<Cid>),
+}
+
 async fn look_at(
     reader: &ChainReader,
     name: &ChainName,
@@ -101,7 +120,7 @@ async fn look_at(
     blocks: &[Cid],
     known: &Delivered,
     repair: bool,
-) -> Result<Look, OpsError> {
+) -> Result<(Look, Told), OpsError> {
     let mut look = Look {
         name: replica.name.clone(),
         url: replica.url.to_string(),
@@ -121,12 +140,18 @@ async fn look_at(
         },
     };
     let previous = known.head.filter(|_| before.as_ref().is_some_and(|before| before.last));
-    let before = before.map(|Known { begun, .. }| (previous, begun));
+    let (begun, unknown) = before.map(|Known { begun, unknown, .. }| (begun, unknown)).unzip();
+    let before = begun.map(|begun| (previous, begun));
     let looked = look_into(reader, name, replica, blocks, before, &mut look).await;
+    let told = match (&looked, unknown) {
+        (Ok(true), Some(unknown)) => Told::All(unknown),
+        (Err(_), Some(_)) => Told::Some,
+        _ => Told::Nothing,
+    };
     if let Some(error) = looked.err().or(ahead) {
         look.failure = Some(said(&error));
     }
-    Ok(look)
+    Ok((look, told))
 }
 
 /// `before`: the heads that it may let go when it is repaired; without them it is looked at only. Whether something was
