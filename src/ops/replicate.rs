@@ -171,6 +171,9 @@ async fn bring(
     before: &Delivered,
 ) -> Result<Result<Brought, ReplicaError>, OpsError> {
     let head = reader.head();
+    if before.head.is_some() && replica.replica.is_gone(name) {
+        return Ok(Err(ReplicaError::Gone));
+    }
     let Known { begun, last, unknown } = match known_heads(reader, name, replica, before).await? {
         Ok(known) => known,
         Err(error) => return Ok(Err(error)),

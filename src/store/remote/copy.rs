@@ -56,6 +56,15 @@ impl Copy {
         }
     }
 
+    /// Whether there is no such archive or file. An empty mount point looks like a disk that was never written to.
+    #[must_use]
+    pub fn is_gone(&self, name: &ChainName) -> bool {
+        match &self.place {
+            Place::Archive(folder) => !folder.join(format!("{name}.car")).exists(),
+            Place::Car(path) => !path.exists(),
+        }
+    }
+
     const fn is_archive(&self) -> bool {
         matches!(self.place, Place::Archive(_))
     }

@@ -55,6 +55,8 @@ pub enum ReplicaError {
          changed ({0}; bring its entries here with `greffe import` or `greffe mirror`, or restore the newer archive)"
     )]
     Ahead(Cid),
+    #[error("it was here and is gone: is its disk mounted? `greffe replicas --repair` makes it anew")]
+    Gone,
     #[error(transparent)]
     Remote(#[from] RemoteError),
     /// The archive that blocks come from, or the one that is the replica.
@@ -210,6 +212,15 @@ impl AnyReplica {
     #[must_use]
     pub const fn is_copy(&self) -> bool {
         matches!(self, Self::Copy(_))
+    }
+
+    /// Whether a replica in the file system is not there.
+    #[must_use]
+    pub fn is_gone(&self, name: &ChainName) -> bool {
+        match self {
+            Self::Copy(copy) => copy.is_gone(name),
+            Self::Kubo(_) | Self::Cluster(_) | Self::Pinning(_) => false,
+        }
     }
 
     /// The head that a replica in the file system names itself; see [`Copy::own_head`].
