@@ -2,6 +2,7 @@
 //!
 //! The archive is the truth; a replica that cannot be reached is owed the head and gets it later.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ use crate::model::{ChainName, Cid, Timestamp};
 use crate::store::remote::{Delivery, Holding, NamedReplica, RemoteError, Replica as _, ReplicaError};
 use crate::store::{Delivered, Deliveries};
 
-/// Heads that a replica did not have in time are remembered, so many of them.
-const BEGUN: usize = 64;
+/// Heads that a replica was told of and did not have in time are remembered, so many of them; one that does not answer
+/// is told of none.
+const BEGUN: usize = 1024;
 
 /// What came of one replica.
 #[derive(Debug, Serialize)]
@@ -96,12 +98,13 @@ pub async fn replicate(
     deliveries.write(begun.collect()).map_err(|source| notes_error(reader, name, source))?;
     let work = async |replica: &NamedReplica| {
         let before = known.get(&replica.name).cloned().unwrap_or_default();
-        let bringing = bring(reader, name, replica, &before);
+        let told = Cell::new(false);
+        let bringing = bring(reader, name, replica, &before, &told);
         let outcome = match tokio::time::timeout(deadline, bringing).await {
             Ok(outcome) => outcome?,
             Err(_) => Err(RemoteError::TimedOut(deadline).into()),
         };
-        Ok::<_, OpsError>(noted(before, head, manifest, outcome))
+        Ok::<_, OpsError>(noted(before, head, manifest, told.get(), outcome))
     };
     let (last, first): (Vec<_>, Vec<_>) =
         replicas.iter().enumerate().partition(|(_, replica)| replica.replica.fetches());
@@ -136,13 +139,19 @@ enum Brought {
     Blocks(u64, Vec<Cid>),
 }
 
-fn noted(before: Delivered, head: Cid, manifest: Cid, outcome: Result<Brought, ReplicaError>) -> Outcome {
+/// `told`: whether it was told to keep the head.
+fn noted(
+    before: Delivered,
+    head: Cid,
+    manifest: Cid,
+    told: bool,
+    outcome: Result<Brought, ReplicaError>,
+) -> Outcome {
     let ahead = matches!(outcome, Err(ReplicaError::Ahead(_)));
     let (delivered, blocks) = match outcome {
         Ok(Brought::Nothing) => (Delivered { failure: None, manifest: Some(manifest), ..before }, 0),
         Ok(Brought::Blocks(blocks, begun)) => (Delivered { begun, ..given(before, head, manifest) }, blocks),
-        // It was told nothing.
-        Err(error) if ahead => (Delivered { failure: Some(said(&error)), ..before }, 0),
+        Err(error) if !told => (Delivered { failure: Some(said(&error)), ..before }, 0),
         Err(error) => (Delivered { failure: Some(said(&error)), ..begin(before, head) }, 0),
     };
     Outcome { delivered, blocks, ahead }
@@ -163,12 +172,13 @@ pub(super) fn given(before: Delivered, head: Cid, manifest: Cid) -> Delivered {
     Delivered { head: Some(head), manifest: Some(manifest), at: Some(now()), failure: None, ..before }
 }
 
-/// Brings the head; the inner error is the replica's.
+/// Brings the head, and says when that begins; the inner error is the replica's.
 async fn bring(
     reader: &ChainReader,
     name: &ChainName,
     replica: &NamedReplica,
     before: &Delivered,
+    told: &Cell<bool>,
 ) -> Result<Result<Brought, ReplicaError>, OpsError> {
     let head = reader.head();
     if before.head.is_some() && replica.replica.is_gone(name) {
@@ -190,6 +200,13 @@ async fn bring(
         Err(error) => return Ok(Err(error)),
     };
     let brought = if replica.replica.fetches() { 0 } else { blocks.len() as u64 };
+    // One that was given something has answered by now.
+    if before.head.is_none()
+        && let Err(error) = replica.replica.answers().await
+    {
+        return Ok(Err(error));
+    }
+    told.set(true);
     let before = (previous.filter(|_| last), &begun[..]);
     let delivered = deliver(reader, name, replica, before, false, &blocks).await;
     Ok(delivered.map(|()| Brought::Blocks(brought, unknown)))
