@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::ipfs::{block_files, pins, state};
 use crate::project::{Project, THREE};
 use crate::replicas::settings;
-use crate::servers::{Act, Kubo, Proxy};
+use crate::servers::{Act, Kubo, LIMIT, Proxy, poll};
 
 fn replica(name: &str, url: &str) -> String {
     format!("\n[[replica]]\nname = \"{name}\"\nurl = \"{url}\"\n")
@@ -176,4 +176,62 @@ fn what_is_collected_while_a_pin_is_away_is_brought_again() {
     kubo.garbage_collect();
     project.ok(["replicas"]);
     Project::empty().ok(["verify", &project.head(), "--from", &format!("kubo:{}", kubo.rpc_url())]);
+}
+
+#[test]
+fn no_pin_of_a_repair_that_was_ended_stays() {
+    let kubo = Kubo::start();
+    let cut = Arc::new(Mutex::new(0));
+    let cuts = cut.clone();
+    let proxy = Proxy::start(&kubo.rpc_url(), move |line| match cuts.lock().unwrap() {
+        mut seen if line.contains("pin/rm") && *seen >= 0 => {
+            *seen += 1;
+            Act::Cut(0)
+        }
+        _ => Act::Pass,
+    });
+    let project = Project::with(&THREE);
+    let alone = project.read("greffe.toml");
+    settings(&project, &replica("node", &format!("kubo:{}", proxy.url())));
+    let settings = project.read("greffe.toml");
+    project.ok(["apply", "--to", "1"]);
+    project.write("greffe.toml", &alone);
+    project.ok(["apply", "--to", "2"]);
+    project.write("greffe.toml", &settings);
+    let mut child = project.command(["replicas", "--repair"]).spawn().unwrap();
+    assert!(poll(LIMIT, || *cut.lock().unwrap() > 0));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(pins(&kubo).len(), 2);
+    *cut.lock().unwrap() = -1;
+    project.ok(["apply"]);
+    assert_eq!(pins(&kubo), [project.head()]);
+}
+
+#[test]
+fn a_disk_that_is_not_mounted_is_not_written_beside() {
+    let project = Project::with(&THREE);
+    for (name, url) in [("copy", "archive:disk/copy"), ("file", "car:disk/file.car")] {
+        settings(&project, &replica(name, url));
+    }
+    fs::create_dir(project.path("disk")).unwrap();
+    project.ok(["apply", "--to", "1"]);
+    // The mount point stays when the disk is taken away.
+    fs::rename(project.path("disk"), project.path("away")).unwrap();
+    fs::create_dir(project.path("disk")).unwrap();
+    let gone = "it was here and is gone: is its disk mounted?";
+    let run = project.ends(4, ["apply", "--to", "2"]);
+    assert_eq!(run.stderr.matches(gone).count(), 2, "{run:#?}");
+    assert_eq!(project.ends(4, ["replicate"]).stdout.matches(gone).count(), 2);
+    assert_eq!(project.ok(["status"]).stdout.matches(gone).count(), 2);
+    assert_eq!(fs::read_dir(project.path("disk")).unwrap().count(), 0);
+    fs::remove_dir(project.path("disk")).unwrap();
+    fs::rename(project.path("away"), project.path("disk")).unwrap();
+    project.ok(["replicate"]);
+    project.ok(["replicas"]);
+    fs::remove_dir_all(project.path("disk")).unwrap();
+    fs::create_dir(project.path("disk")).unwrap();
+    project.ok(["replicas", "--repair"]);
+    project.ok(["apply"]);
+    project.ok(["replicas"]);
 }
