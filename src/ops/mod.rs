@@ -14,6 +14,7 @@ pub mod fetch;
 pub mod import;
 pub mod init;
 pub mod key;
+mod kin;
 pub mod log;
 pub mod look;
 pub mod mirror;

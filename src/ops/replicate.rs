@@ -2,6 +2,7 @@
 //!
 //! The archive is the truth; a replica that cannot be reached is owed the head and gets it later.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,13 +12,15 @@ use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
 
 use super::delta::delta;
+use super::kin::{Known, known_heads};
 use super::{ChainReader, OpsError, Progress, now};
 use crate::model::{ChainName, Cid, Timestamp};
 use crate::store::remote::{Delivery, Holding, NamedReplica, RemoteError, Replica as _, ReplicaError};
 use crate::store::{Delivered, Deliveries};
 
-/// Heads that a replica did not have in time are remembered, so many of them.
-const BEGUN: usize = 64;
+/// Heads that a replica was told of and did not have in time are remembered, so many of them; one that does not answer
+/// is told of none.
+const BEGUN: usize = 1024;
 
 /// What came of one replica.
 #[derive(Debug, Serialize)]
@@ -33,6 +36,9 @@ pub struct ReplicaState {
     pub current: bool,
     /// Blocks that this run brought.
     pub delivered: u64,
+    /// Whether it has a head that the archive does not go on from.
+    #[serde(skip)]
+    pub ahead: bool,
     /// Why it does not have the archive's head.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -64,7 +70,8 @@ pub fn known(
 ) -> Result<Vec<ReplicaState>, OpsError> {
     let deliveries = read_deliveries(reader, name)?;
     let state = |replica: &NamedReplica| {
-        state_of(replica, deliveries.of(&replica.name, &replica.url.to_string()), reader.head(), 0)
+        let delivered = deliveries.of(&replica.name, &replica.url.to_string());
+        state_of(replica, Outcome { delivered, ..Outcome::default() }, reader.head())
     };
     Ok(replicas.iter().map(state).collect())
 }
@@ -82,7 +89,7 @@ pub async fn replicate(
     deadline: Duration,
     progress: &mut Progress<'_>,
 ) -> Result<Replicated, OpsError> {
-    let head = reader.head();
+    let (head, manifest) = (reader.head(), reader.newest()?.0);
     let mut deliveries = read_deliveries(reader, name)?;
     progress("replicating", 0, Some(replicas.len() as u64));
     let of = |replica: &NamedReplica| deliveries.of(&replica.name, &replica.url.to_string());
@@ -93,12 +100,13 @@ pub async fn replicate(
     deliveries.write(begun.collect()).map_err(|source| notes_error(reader, name, source))?;
     let work = async |replica: &NamedReplica| {
         let before = known.get(&replica.name).cloned().unwrap_or_default();
-        let bringing = bring(reader, name, replica, &before);
+        let told = Cell::new(false);
+        let bringing = bring(reader, name, replica, &before, &told);
         let outcome = match tokio::time::timeout(deadline, bringing).await {
             Ok(outcome) => outcome?,
             Err(_) => Err(RemoteError::TimedOut(deadline).into()),
         };
-        Ok::<_, OpsError>(noted(before, head, outcome))
+        Ok::<_, OpsError>(noted(before, head, manifest, told.get(), outcome))
     };
     let (last, first): (Vec<_>, Vec<_>) =
         replicas.iter().enumerate().partition(|(_, replica)| replica.replica.fetches());
@@ -106,28 +114,53 @@ pub async fn replicate(
     for group in [first, last] {
         let group = group.into_iter().map(async |(place, replica)| (place, replica, work(replica).await));
         for (place, replica, outcome) in join_all(group).await {
-            let (after, blocks) = outcome?;
-            done.push((place, replica, after, blocks));
+            done.push((place, replica, outcome?));
         }
     }
     done.sort_by_key(|(place, ..)| *place);
-    let notes = done.iter().map(|(_, replica, after, _)| (replica.name.clone(), after.clone()));
+    let notes = done.iter().map(|(_, replica, outcome)| (replica.name.clone(), outcome.delivered.clone()));
     deliveries.write(notes.collect()).map_err(|source| notes_error(reader, name, source))?;
-    let replicas = done.into_iter().map(|(_, replica, after, blocks)| state_of(replica, after, head, blocks));
+    let replicas = done.into_iter().map(|(_, replica, outcome)| state_of(replica, outcome, head));
     Ok(Replicated { head, replicas: replicas.collect() })
 }
 
-/// What is known of a replica after a delivery, and how many blocks it took.
-fn noted(before: Delivered, head: Cid, outcome: Result<u64, ReplicaError>) -> (Delivered, u64) {
-    match outcome {
-        Ok(0) if before.head == Some(head) => (Delivered { failure: None, ..before }, 0),
-        Ok(blocks) => (Delivered { begun: Vec::new(), ..given(before, head) }, blocks),
+/// What is known of a replica after a delivery.
+#[derive(Default)]
+struct Outcome {
+    delivered: Delivered,
+    /// How many blocks it took.
+    blocks: u64,
+    ahead: bool,
+}
+
+/// What was brought.
+enum Brought {
+    /// It had the head.
+    Nothing,
+    /// So many blocks; the heads of which nothing could be told stay.
+    Blocks(u64, Vec<Cid>),
+}
+
+/// `told`: whether it was told to keep the head.
+fn noted(
+    before: Delivered,
+    head: Cid,
+    manifest: Cid,
+    told: bool,
+    outcome: Result<Brought, ReplicaError>,
+) -> Outcome {
+    let ahead = matches!(outcome, Err(ReplicaError::Ahead(_)));
+    let (delivered, blocks) = match outcome {
+        Ok(Brought::Nothing) => (Delivered { failure: None, manifest: Some(manifest), ..before }, 0),
+        Ok(Brought::Blocks(blocks, begun)) => (Delivered { begun, ..given(before, head, manifest) }, blocks),
+        Err(error) if !told => (Delivered { failure: Some(said(&error)), ..before }, 0),
         Err(error) => (Delivered { failure: Some(said(&error)), ..begin(before, head) }, 0),
-    }
+    };
+    Outcome { delivered, blocks, ahead }
 }
 
 /// What is known of a replica that is told to keep the head.
-fn begin(before: Delivered, head: Cid) -> Delivered {
+pub(super) fn begin(before: Delivered, head: Cid) -> Delivered {
     let mut begun = before.begun;
     if before.head != Some(head) && !begun.contains(&head) {
         begun.push(head);
@@ -137,31 +170,48 @@ fn begin(before: Delivered, head: Cid) -> Delivered {
 }
 
 /// What is known of a replica that keeps the head.
-pub(super) fn given(before: Delivered, head: Cid) -> Delivered {
-    Delivered { head: Some(head), at: Some(now()), failure: None, ..before }
+pub(super) fn given(before: Delivered, head: Cid, manifest: Cid) -> Delivered {
+    Delivered { head: Some(head), manifest: Some(manifest), at: Some(now()), failure: None, ..before }
 }
 
-/// How many blocks were brought; the inner error is the replica's.
+/// Brings the head, and says when that begins; the inner error is the replica's.
 async fn bring(
     reader: &ChainReader,
     name: &ChainName,
     replica: &NamedReplica,
     before: &Delivered,
-) -> Result<Result<u64, ReplicaError>, OpsError> {
+    told: &Cell<bool>,
+) -> Result<Result<Brought, ReplicaError>, OpsError> {
     let head = reader.head();
+    if before.head.is_some() && replica.replica.is_gone(name) {
+        return Ok(Err(ReplicaError::Gone));
+    }
+    let Known { begun, last, unknown } = match known_heads(reader, name, replica, before).await? {
+        Ok(known) => known,
+        Err(error) => return Ok(Err(error)),
+    };
     // What it was given is asked for before anything is built on it: a node may have been emptied since.
     let (previous, blocks) = match holdings(replica, before, head).await {
-        Ok((Some(before), Holding::Pinned)) if before == head => return Ok(Ok(0)),
+        Ok((Some(before), Holding::Pinned)) if before == head => return Ok(Ok(Brought::Nothing)),
         // It has been told, or is at it again: what is left is to wait, and then to let the heads before go.
         Ok((previous, Holding::Pinned | Holding::Pending)) => (previous, vec![head]),
         Ok((previous, _)) => {
-            let since = if replica.replica.takes_all() { None } else { previous };
+            let since = if replica.replica.takes_all() { None } else { previous.filter(|_| last) };
             (previous, delta(reader, since, head)?)
         }
         Err(error) => return Ok(Err(error)),
     };
     let brought = if replica.replica.fetches() { 0 } else { blocks.len() as u64 };
-    Ok(deliver(reader, name, replica, (previous, &before.begun), &blocks).await.map(|()| brought))
+    // One that was given something has answered by now.
+    if before.head.is_none()
+        && let Err(error) = replica.replica.answers().await
+    {
+        return Ok(Err(error));
+    }
+    told.set(true);
+    let before = (previous.filter(|_| last), &begun[..]);
+    let delivered = deliver(reader, name, replica, before, false, &blocks).await;
+    Ok(delivered.map(|()| Brought::Blocks(brought, unknown)))
 }
 
 /// The head that it still keeps of those that it was given, and what it says of the new one where it knows that.
@@ -186,16 +236,18 @@ async fn holdings(
 }
 
 /// Brings blocks of the archive to a replica, the head among them. `before`: the head that it was given before, and
-/// those that it was told of and did not have in time.
+/// those that it was told of and did not have in time. `repairs`: damaged blocks are replaced.
 pub(super) async fn deliver(
     reader: &ChainReader,
     name: &ChainName,
     replica: &NamedReplica,
     before: (Option<Cid>, &[Cid]),
+    repairs: bool,
     blocks: &[Cid],
 ) -> Result<(), ReplicaError> {
     let (root, head, (previous, begun)) = (reader.root(), reader.head(), before);
-    let delivery = Delivery { name, root, head, previous, begun, blocks, read: &|cid| reader.archived(cid) };
+    let delivery =
+        Delivery { name, root, head, previous, begun, repairs, blocks, read: &|cid| reader.archived(cid) };
     replica.replica.deliver(&delivery).await
 }
 
@@ -226,7 +278,8 @@ pub async fn answering(
     answers
 }
 
-fn state_of(replica: &NamedReplica, delivered: Delivered, head: Cid, blocks: u64) -> ReplicaState {
+fn state_of(replica: &NamedReplica, outcome: Outcome, head: Cid) -> ReplicaState {
+    let Outcome { delivered, blocks, ahead } = outcome;
     let current = delivered.head == Some(head) && delivered.failure.is_none();
     ReplicaState {
         name: replica.name.clone(),
@@ -235,6 +288,7 @@ fn state_of(replica: &NamedReplica, delivered: Delivered, head: Cid, blocks: u64
         at: delivered.at,
         current,
         delivered: blocks,
+        ahead,
         failure: delivered.failure,
     }
 }

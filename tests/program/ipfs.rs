@@ -61,7 +61,7 @@ pub fn state<'a>(run: &'a Value, name: &str) -> &'a Value {
 }
 
 /// The files of a node's blocks.
-fn block_files(kubo: &Kubo) -> Vec<PathBuf> {
+pub fn block_files(kubo: &Kubo) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for folder in fs::read_dir(kubo.repo().join("blocks")).unwrap().map(|entry| entry.unwrap().path()) {
         if folder.is_dir() {

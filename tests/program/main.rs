@@ -14,6 +14,7 @@ mod hostile_replay;
 mod ipfs;
 mod ipfs_ground;
 mod issue;
+mod keeping;
 mod keys;
 #[cfg(feature = "bitswap")]
 mod node;

@@ -114,7 +114,8 @@ fn a_replica_that_lost_everything_is_given_everything_again() {
     let project = project();
     project.ok(["apply", "--to", "2"]);
     fs::remove_dir_all(project.path("copy")).unwrap();
-    project.ok(["apply"]);
+    project.ends(4, ["apply"]);
+    project.ok(["replicas", "--repair"]);
     verify_copy(&project, &project.head());
     // The notes are no truth either.
     project.remove("archive/demo.replicas");

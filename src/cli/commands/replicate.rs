@@ -15,7 +15,8 @@ use crate::store::remote::NamedReplica;
 /// Bring the archive's head to every replica that does not have it
 ///
 /// Replicas are the `[[replica]]` entries of the settings. Exits with 4 when one of them is still owed the
-/// head; everything that was archived is safe on this machine then.
+/// head; everything that was archived is safe on this machine then. Exits with 1 when one has a head that this archive
+/// does not know.
 #[derive(Args)]
 pub struct Replicate {}
 
@@ -31,7 +32,8 @@ pub fn run(context: &Context, _: &Replicate) -> CommandResult {
     let replicas = some_replicas(&settings)?;
     let reader = context.reader()?;
     let replicated = deliver(context, &settings, &reader, &replicas)?;
-    let exit = owed(&settings, &replicated.replicas);
+    let ahead = replicated.replicas.iter().any(|replica| replica.ahead);
+    let exit = if ahead { Exit::Findings } else { owed(&settings, &replicated.replicas) };
     Ok(Reply::new(Shown { command: "replicate", replicated }, show).with_exit(exit))
 }
 

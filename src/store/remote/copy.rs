@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Delivery, Holding, RemoteError, Replica, ReplicaError};
-use crate::model::Cid;
+use crate::model::{ChainName, Cid};
 use crate::store::{Archive, ArchiveError, Block, CarReader, CarWriter, Existing};
 
 /// How long another writer of the archive is waited for.
@@ -38,6 +38,31 @@ impl Copy {
     #[must_use]
     pub const fn takes_all(&self) -> bool {
         matches!(self.place, Place::Car(_))
+    }
+
+    /// The head that it names itself; `None` when there is nothing, or another chain's archive, which is not written
+    /// to. A CAR file that cannot be read has none.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub fn own_head(&self, name: &ChainName, root: &Cid) -> Result<Option<Cid>, ArchiveError> {
+        match &self.place {
+            Place::Archive(folder) => match Archive::open_read(folder, name) {
+                Ok(archive) => Ok((archive.root() == *root).then(|| archive.head())),
+                Err(ArchiveError::NotFound { .. }) => Ok(None),
+                Err(error) => Err(error),
+            },
+            Place::Car(path) => Ok(CarReader::open(path).ok().map(|reader| reader.root())),
+        }
+    }
+
+    /// Whether there is no such archive or file. An empty mount point looks like a disk that was never written to.
+    #[must_use]
+    pub fn is_gone(&self, name: &ChainName) -> bool {
+        match &self.place {
+            Place::Archive(folder) => !folder.join(format!("{name}.car")).exists(),
+            Place::Car(path) => !path.exists(),
+        }
     }
 
     const fn is_archive(&self) -> bool {

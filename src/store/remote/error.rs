@@ -35,6 +35,13 @@ pub enum RemoteError {
     Lied(Cid),
     #[error("it said that it keeps {0}, and does not give it back")]
     Lost(Cid),
+    /// What is brought does not replace it.
+    #[error("its block {0} is damaged; `greffe replicas --repair` replaces it")]
+    Damaged(Cid),
+    #[error(
+        "its block {cid} is damaged, and cannot be replaced while another pin holds it ({said}): take that pin away"
+    )]
+    Held { cid: Cid, said: String },
     #[error("it cannot do this: {0}")]
     Unsupported(&'static str),
 }

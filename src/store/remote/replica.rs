@@ -20,6 +20,8 @@ pub struct Delivery<'a> {
     pub previous: Option<Cid>,
     /// Older heads that it was told to keep without having all of them in time; let go like the one before.
     pub begun: &'a [Cid],
+    /// Whether damaged blocks are replaced, which may take their pins away for a moment.
+    pub repairs: bool,
     /// What it lacks, each block once, every block after those that it links to; the head is last.
     pub blocks: &'a [Cid],
     /// Reads a block, whose bytes are its CID's.
@@ -48,6 +50,13 @@ pub enum Holding {
 /// Why a replica did not take or tell what it should.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaError {
+    #[error(
+        "the replica has a head that this archive does not know: it is ahead, or of another version; nothing there was \
+         changed ({0}; bring its entries here with `greffe import` or `greffe mirror`, or restore the newer archive)"
+    )]
+    Ahead(Cid),
+    #[error("it was here and is gone: is its disk mounted? `greffe replicas --repair` makes it anew")]
+    Gone,
     #[error(transparent)]
     Remote(#[from] RemoteError),
     /// The archive that blocks come from, or the one that is the replica.
@@ -196,6 +205,32 @@ impl AnyReplica {
         match self {
             Self::Copy(copy) => copy.takes_all(),
             Self::Kubo(_) | Self::Cluster(_) | Self::Pinning(_) => false,
+        }
+    }
+
+    /// Whether it is in the file system.
+    #[must_use]
+    pub const fn is_copy(&self) -> bool {
+        matches!(self, Self::Copy(_))
+    }
+
+    /// Whether a replica in the file system is not there.
+    #[must_use]
+    pub fn is_gone(&self, name: &ChainName) -> bool {
+        match self {
+            Self::Copy(copy) => copy.is_gone(name),
+            Self::Kubo(_) | Self::Cluster(_) | Self::Pinning(_) => false,
+        }
+    }
+
+    /// The head that a replica in the file system names itself; see [`Copy::own_head`].
+    ///
+    /// # Errors
+    /// [`ReplicaError::Archive`].
+    pub fn own_head(&self, name: &ChainName, root: &Cid) -> Result<Option<Cid>, ReplicaError> {
+        match self {
+            Self::Copy(copy) => Ok(copy.own_head(name, root)?),
+            Self::Kubo(_) | Self::Cluster(_) | Self::Pinning(_) => Ok(None),
         }
     }
 

@@ -223,24 +223,62 @@ impl Kubo {
         Ok(lost)
     }
 
-    /// Puts lost blocks again. Kubo does not write over a block that it has, nor removes one that a pin holds, so
-    /// damaged ones are taken from under their pins, which come back at once.
+    /// Puts lost blocks again; damaged ones in a repair only.
     async fn mend(&self, delivery: &Delivery<'_>, lost: &Lost) -> Result<(), ReplicaError> {
-        if !lost.damaged.is_empty() {
-            for pinned in std::iter::once(&delivery.head).chain(delivery.before()) {
-                self.unpin(pinned).await?;
-            }
-            for cid in &lost.damaged {
-                let ask = async || {
-                    let request = RemoveBlock { arg: cid.to_string() };
-                    removed(&self.here.request_string(request, None).await?)
-                };
-                self.patience.retry(ask).await?;
-            }
-            self.put_all(delivery, &lost.damaged).await?;
-            self.pin(delivery).await?;
+        let replaced = match lost.damaged.first() {
+            None => Ok(()),
+            Some(damaged) if !delivery.repairs => Err(RemoteError::Damaged(*damaged).into()),
+            Some(_) => self.replace(delivery, &lost.damaged).await,
+        };
+        self.put_all(delivery, &lost.gone).await?;
+        replaced
+    }
+
+    /// Kubo does not write over a block that it has, nor removes one that a pin holds, so damaged ones are taken from
+    /// under their pins. However that ends, the head is pinned again; what was collected meanwhile is for the caller
+    /// to find.
+    async fn replace(&self, delivery: &Delivery<'_>, damaged: &[Cid]) -> Result<(), ReplicaError> {
+        for cid in damaged {
+            // Nothing is removed that is not at hand.
+            read(delivery, cid)?;
         }
-        self.put_all(delivery, &lost.gone).await
+        let replaced = self.replace_unpinned(delivery, damaged).await;
+        let pinned = self.pin(delivery).await;
+        replaced.and(pinned)
+    }
+
+    /// Leaves the head without its pin.
+    async fn replace_unpinned(&self, delivery: &Delivery<'_>, damaged: &[Cid]) -> Result<(), ReplicaError> {
+        for pinned in std::iter::once(&delivery.head).chain(delivery.before()) {
+            self.unpin(pinned).await?;
+        }
+        let (mut gone, mut failure) = (Vec::new(), None);
+        for cid in damaged {
+            match self.remove(cid).await {
+                Ok(()) => gone.push(*cid),
+                Err(error) => failure = Some(error),
+            }
+        }
+        self.put_all(delivery, &gone).await?;
+        failure.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Removes a block that no pin holds.
+    async fn remove(&self, cid: &Cid) -> Result<(), RemoteError> {
+        let ask = async || {
+            let request = RemoveBlock { arg: cid.to_string() };
+            match removed(&self.here.request_string(request, None).await?) {
+                Err(RemoteError::Failed(said)) if said.contains("pinned") => {
+                    Err(RemoteError::Held { cid: *cid, said })
+                }
+                // Collected meanwhile.
+                Err(RemoteError::Failed(said)) if said.contains("not find") || said.contains("not found") => {
+                    Ok(())
+                }
+                answer => answer,
+            }
+        };
+        self.patience.retry(ask).await
     }
 
     /// Puts the head and pins it with all below, of which nothing is looked at.
