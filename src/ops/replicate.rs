@@ -15,7 +15,7 @@ use super::delta::delta;
 use super::kin::{Known, known_heads};
 use super::{ChainReader, OpsError, Progress, now};
 use crate::model::{ChainName, Cid, Timestamp};
-use crate::store::remote::{Delivery, Holding, NamedReplica, RemoteError, Replica as _, ReplicaError};
+use crate::store::remote::{Delivery, Holding, NamedReplica, RemoteError, Replica as _, ReplicaError, Turn};
 use crate::store::{Delivered, Deliveries};
 
 /// Heads that a replica was told of and did not have in time are remembered, so many of them; one that does not answer
@@ -77,8 +77,7 @@ pub fn known(
 }
 
 /// Brings the head to every replica that does not have it yet, to all at the same time, each for at most
-/// `deadline`; those that fetch by themselves come after the others, which they may fetch from. A replica that fails
-/// is no error.
+/// `deadline`, as their turns come. A replica that fails is no error.
 ///
 /// # Errors
 /// Those of the archive, and of the notes beside it.
@@ -108,11 +107,10 @@ pub async fn replicate(
         };
         Ok::<_, OpsError>(noted(before, head, manifest, told.get(), outcome))
     };
-    let (last, first): (Vec<_>, Vec<_>) =
-        replicas.iter().enumerate().partition(|(_, replica)| replica.replica.fetches());
     let mut done = Vec::new();
-    for group in [first, last] {
-        let group = group.into_iter().map(async |(place, replica)| (place, replica, work(replica).await));
+    for turn in [Turn::First, Turn::Fetching, Turn::Files] {
+        let group = replicas.iter().enumerate().filter(|(_, replica)| replica.replica.turn() == turn);
+        let group = group.map(async |(place, replica)| (place, replica, work(replica).await));
         for (place, replica, outcome) in join_all(group).await {
             done.push((place, replica, outcome?));
         }

@@ -28,6 +28,25 @@ fn a_node_that_need_not_answer_is_not_waited_for() {
     assert!(begin.elapsed() < Duration::from_secs(7), "{:?}", begin.elapsed());
 }
 
+/// An archive that somebody else writes is waited for, and takes no time from a node.
+#[test]
+fn a_disk_that_does_not_answer_holds_no_node_back() {
+    let kubo = Kubo::start();
+    let project = Project::with(&THREE);
+    settings(
+        &project,
+        &(replica("copy", "archive:copy") + &replica("node", &format!("kubo:{}", kubo.rpc_url()))),
+    );
+    project.ok(["apply", "--to", "1"]);
+    let lock = fs::File::options().write(true).open(project.path("copy/demo.lock")).unwrap();
+    lock.lock().unwrap();
+    let run = project.ends(4, ["apply", "--replication-deadline", "3s", "--json"]);
+    assert!(run.stderr.contains("not yet replicated to copy"), "{run:#?}");
+    assert!(!run.stderr.contains("not yet replicated to node"), "{run:#?}");
+    drop(lock);
+    project.ok(["replicate"]);
+}
+
 #[test]
 fn where_nobody_listens_nobody_waits_for_long() {
     let project = Project::with(&THREE);

@@ -152,6 +152,16 @@ pub struct NamedReplica {
     pub replica: AnyReplica,
 }
 
+/// When replicas are brought what is new; those of one turn at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    First,
+    /// Those that fetch by themselves, from those of the first turn.
+    Fetching,
+    /// Files: a disk that does not answer keeps this program from everything else.
+    Files,
+}
+
 /// A replica of any kind.
 pub enum AnyReplica {
     Copy(Copy),
@@ -244,6 +254,16 @@ impl AnyReplica {
     #[must_use]
     pub const fn fetches(&self) -> bool {
         matches!(self, Self::Pinning(_))
+    }
+
+    /// When it is brought something, beside others.
+    #[must_use]
+    pub const fn turn(&self) -> Turn {
+        match self {
+            Self::Pinning(_) => Turn::Fetching,
+            Self::Copy(_) => Turn::Files,
+            _ => Turn::First,
+        }
     }
 
     /// The node that it is, if it is one.
