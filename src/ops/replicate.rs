@@ -201,10 +201,14 @@ async fn bring(
     };
     let brought = if replica.replica.fetches() { 0 } else { blocks.len() as u64 };
     // One that was given something has answered by now.
-    if before.head.is_none()
-        && let Err(error) = replica.replica.answers().await
-    {
-        return Ok(Err(error));
+    if before.head.is_none() {
+        let answered = match replica.replica.gives_blocks() {
+            true => replica.replica.answers().await,
+            false => replica.replica.holding(&head).await.map(drop),
+        };
+        if let Err(error) = answered {
+            return Ok(Err(error));
+        }
     }
     told.set(true);
     let before = (previous.filter(|_| last), &begun[..]);
