@@ -105,6 +105,7 @@ const fn is_grave(error: &RemoteError) -> bool {
             | RemoteError::TooLarge { .. }
             | RemoteError::Malformed(_)
             | RemoteError::Unauthorized
+            | RemoteError::NobodyListens
             | RemoteError::Lost(_)
     )
 }
