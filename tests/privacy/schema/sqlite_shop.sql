@@ -14,7 +14,7 @@ CREATE TABLE orders (
   at TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 );
 CREATE UNIQUE INDEX orders_ref ON orders (ref) WHERE state <> 'new';
-CREATE TRIGGER orders_touch AFTER UPDATE ON orders BEGIN UPDATE orders SET at = datetime('now') WHERE id = NEW.id; END;
+CREATE TRIGGER orders_touch AFTER UPDATE ON orders BEGIN UPDATE orders SET at = CURRENT_TIMESTAMP WHERE id = NEW.id; END;
 CREATE VIEW paid AS SELECT id, ref FROM orders WHERE state = 'paid';
 ALTER TABLE orders ADD COLUMN {{ column }} TEXT;
 CREATE TABLE ${prefix}_log (password TEXT, token TEXT DEFAULT '%(token)s');
