@@ -301,11 +301,14 @@ impl Driver<'_, '_> {
         }
     }
 
-    /// Fetches wanted blocks until none is; `briefly`: or until a CAR is worth it.
+    /// Fetches wanted blocks until none is; `briefly`: or until a CAR is worth it. One that is out of reach fails it at
+    /// the end, when all others have told what is wrong with them.
     async fn fetch_singly(&mut self, briefly: bool) -> Result<Ended, OpsError> {
         let (asked, limit) = (self.asked, self.patience.total);
         let mut flying = FuturesUnordered::new();
+        // Those that are out of reach stay in it.
         let mut away = HashSet::new();
+        let mut lost = None;
         loop {
             self.give_what_is_here()?;
             if briefly && away.is_empty() && self.verifier.want().is_some() && self.is_car_worth_it() {
@@ -318,11 +321,15 @@ impl Driver<'_, '_> {
                     flying.push(async move { (cid, asked::look(asked, &cid, limit).await) });
                 }
             }
-            let Some(first) = flying.next().await else { return Ok(Ended::Done) };
+            let Some(first) = flying.next().await else { return lost.map_or(Ok(Ended::Done), Err) };
             let mut ready = Some(first);
             while let Some((cid, looked)) = ready {
-                away.remove(&cid);
-                self.give_looked(&cid, looked)?;
+                if let Looked::Unknown = looked {
+                    lost.get_or_insert_with(|| out_of_reach(asked, &cid));
+                } else {
+                    away.remove(&cid);
+                    self.give_looked(&cid, looked)?;
+                }
                 ready = flying.next().now_or_never().flatten();
             }
         }

@@ -32,6 +32,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::replicate::Destinations;
 use super::CommandResult;
 use super::context::Context;
 use super::settings::{Overrides, Secret};
@@ -207,14 +208,15 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
         Command::Repair(_) => (true, false),
         _ => (false, false),
     };
+    if !archives {
+        return run_alone(context, command);
+    }
+    let destinations = Destinations::open(context)?;
     if runs_scripts {
-        replicate::require_answers(context)?;
+        destinations.require_answers()?;
     }
     let reply = run_alone(context, command)?;
-    if !archives {
-        return Ok(reply);
-    }
-    let exit = replicate::after_run(context, reply.exit);
+    let exit = destinations.bring(context, reply.exit);
     Ok(reply.with_exit(exit))
 }
 

@@ -69,62 +69,74 @@ pub fn owed(settings: &Settings, replicas: &[ReplicaState]) -> Exit {
     if current >= needed { Exit::Done } else { Exit::Undelivered }
 }
 
-/// Refuses to begin with settings of replicas that cannot work, and while fewer replicas answer than are required.
-pub fn require_answers(context: &Context) -> Result<(), CliError> {
-    let settings = context.settings()?;
-    let required = settings.replication_required;
-    let replicas = replicas(&settings)?;
-    if required == 0 {
-        return Ok(());
-    }
-    let answers = block_on(answering(&replicas, required, settings.replication_deadline))?;
-    let count = answers.iter().filter(|(_, failure)| failure.is_none()).count();
-    if count >= required {
-        return Ok(());
-    }
-    let text = format!(
-        "{count} of {} replicas answer, and {required} must before anything is applied",
-        replicas.len()
-    );
-    let mut error = CliError::new(Exit::Unfinished, text)
-        .hint("mend them (`greffe replicas`), or lower `replication.required`; nothing was applied");
-    let failed = answers.into_iter().filter_map(|(name, failure)| Some(format!("{name}: {}", failure?)));
-    error.causes = failed.collect();
-    Err(error)
+/// Where what a run archives goes: settings and replicas as they were when it began.
+pub struct Destinations {
+    settings: Settings,
+    replicas: Vec<NamedReplica>,
 }
 
-/// Brings what a run archived to the replicas, where there are any, and says what stays owed. `exit`: what the run
-/// itself came to, which goes before; what keeps it from being brought is no failure of the run.
-pub fn after_run(context: &Context, exit: Exit) -> Exit {
-    bring(context, exit).unwrap_or_else(|error| {
-        let CliError { message, causes, .. } = error;
-        let why = [vec![message], causes].concat().join(", because ");
-        remark(&format!(
-            "note: archived, not yet replicated: {}\nhint: run `greffe replicate` later",
-            Clean(&why)
-        ));
-        if exit == Exit::Done { Exit::Undelivered } else { exit }
-    })
-}
-
-fn bring(context: &Context, exit: Exit) -> Result<Exit, CliError> {
-    let settings = context.settings()?;
-    let replicas = replicas(&settings)?;
-    if replicas.is_empty() {
-        return Ok(exit);
+impl Destinations {
+    /// Reads the settings of replicas, so that what cannot work is refused before anything runs.
+    pub fn open(context: &Context) -> Result<Self, CliError> {
+        let settings = context.settings()?;
+        let replicas = replicas(&settings)?;
+        Ok(Self { settings, replicas })
     }
-    let reader = ChainReader::open(&settings.archive_directory, settings.name()?)?;
-    let replicated = deliver(context, &settings, &reader, &replicas)?;
-    if !context.quiet {
-        for replica in replicated.replicas.iter().filter(|replica| !replica.current) {
-            remark(&format!(
-                "note: archived, not yet replicated to {}: {}\nhint: run `greffe replicate` later",
-                replica.name,
-                Clean(replica.failure.as_deref().unwrap_or("not delivered"))
-            ));
+
+    /// Refuses to go on while fewer replicas answer than are required.
+    pub fn require_answers(&self) -> Result<(), CliError> {
+        let required = self.settings.replication_required;
+        if required == 0 {
+            return Ok(());
         }
+        let answers = block_on(answering(&self.replicas, required, self.settings.replication_deadline))?;
+        let count = answers.iter().filter(|(_, failure)| failure.is_none()).count();
+        if count >= required {
+            return Ok(());
+        }
+        let text = format!(
+            "{count} of {} replicas answer, and {required} must before anything is applied",
+            self.replicas.len()
+        );
+        let mut error = CliError::new(Exit::Unfinished, text)
+            .hint("mend them (`greffe replicas`), or lower `replication.required`; nothing was applied");
+        let failed = answers.into_iter().filter_map(|(name, failure)| Some(format!("{name}: {}", failure?)));
+        error.causes = failed.collect();
+        Err(error)
     }
-    Ok(if exit == Exit::Done { owed(&settings, &replicated.replicas) } else { exit })
+
+    /// Brings what a run archived to the replicas, where there are any, and says what stays owed. `exit`: what the run
+    /// itself came to, which goes before; what keeps it from being brought is no failure of the run.
+    pub fn bring(&self, context: &Context, exit: Exit) -> Exit {
+        if self.replicas.is_empty() {
+            return exit;
+        }
+        let owed = |text: &str| {
+            remark(&format!("note: archived, not yet replicated{text}\nhint: run `greffe replicate` later"));
+        };
+        let settings = &self.settings;
+        let replicated = self.deliver_from_archive(context);
+        let delivered = match replicated {
+            Ok(replicated) => {
+                for replica in replicated.replicas.iter().filter(|replica| !replica.current && !context.quiet)
+                {
+                    let why = replica.failure.as_deref().unwrap_or("not delivered");
+                    owed(&format!(" to {}: {}", replica.name, Clean(why)));
+                }
+                self::owed(settings, &replicated.replicas)
+            }
+            Err(CliError { message, causes, .. }) => {
+                owed(&format!(": {}", Clean(&[vec![message], causes].concat().join(", because "))));
+                Exit::Undelivered
+            }
+        };
+        if exit == Exit::Done { delivered } else { exit }
+    }
+
+    fn deliver_from_archive(&self, context: &Context) -> Result<Replicated, CliError> {
+        let reader = ChainReader::open(&self.settings.archive_directory, self.settings.name()?)?;
+        deliver(context, &self.settings, &reader, &self.replicas)
+    }
 }
 
 fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
