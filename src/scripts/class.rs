@@ -5,9 +5,9 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | [`kinds`] | the class that a kind of statement begins with |
-//! | [`words`] | the tokens of a statement, also of a body in it, in a form that all dialects share |
-//! | [`label`] | whether a literal is a plain label, or prose |
+//! | `kinds` | the class that a kind of statement begins with |
+//! | `words` | the tokens of a statement, also of a body in it, in a form that all dialects share |
+//! | `label` | whether a literal is a plain label, or prose |
 
 mod kinds;
 mod label;
