@@ -7,18 +7,19 @@
 mod asked;
 mod shelf;
 mod spool;
+mod watch;
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde::Serialize;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use self::asked::{Asked, Looked};
 use self::shelf::{Shelf, Shelved};
 pub use self::spool::{Kept, Spool};
+use self::watch::Watch;
 use super::checking::Checking;
 use super::{ChainReader, OpsError, Progress};
 use crate::chain::{Fetched, Options, Report, Verifier};
@@ -29,16 +30,6 @@ use crate::store::remote::{CarStream, NamedSource, Patience, RemoteError};
 const FETCHES: usize = 64;
 /// Wanted blocks that are looked at, the most urgent first: how far fetches run ahead of the entry that is open.
 const WINDOW: usize = 256;
-/// A source's CAR is cut off after so many blocks that nobody wants, or so many bytes of them.
-const SURPLUS_BLOCKS: u64 = 16 << 10;
-const SURPLUS_BYTES: u64 = 64 << 20;
-/// Useful blocks and bytes that a CAR may bring while the block that is wanted most does not come; it may have come
-/// and gone.
-const AHEAD_BLOCKS: u64 = 512;
-const AHEAD_BYTES: u64 = 8 << 20;
-/// What a CAR brings at least in the time that a request may take.
-const SLOWEST_BLOCKS: u64 = 16;
-const SLOWEST_BYTES: u64 = 64 << 10;
 /// After so many useful blocks, another source's CAR would bring too much again.
 const SOON: u64 = 64;
 /// A shared block is kept for the next entry that wants it when it is no larger.
@@ -419,91 +410,5 @@ impl From<RemoteError> for TakeError {
 impl From<OpsError> for TakeError {
     fn from(error: OpsError) -> Self {
         Self::Ours(Box::new(error))
-    }
-}
-
-/// Whether a CAR is worth reading on.
-struct Watch {
-    limit: Duration,
-    /// Blocks that were wanted.
-    useful: u64,
-    surplus_blocks: u64,
-    surplus_bytes: u64,
-    /// What of use came since the block that is wanted most did not.
-    ahead_blocks: u64,
-    ahead_bytes: u64,
-    since: Instant,
-    /// What was useful since then.
-    recent_blocks: u64,
-    recent_bytes: u64,
-}
-
-impl Watch {
-    fn new(limit: Duration) -> Self {
-        Self {
-            limit,
-            useful: 0,
-            surplus_blocks: 0,
-            surplus_bytes: 0,
-            ahead_blocks: 0,
-            ahead_bytes: 0,
-            since: Instant::now(),
-            recent_blocks: 0,
-            recent_bytes: 0,
-        }
-    }
-
-    const fn use_block(&mut self, size: u64) {
-        self.useful += 1;
-        self.recent_blocks += 1;
-        self.recent_bytes += size;
-        self.ahead_blocks += 1;
-        self.ahead_bytes += size;
-    }
-
-    /// A block that came before it was wanted is so after all.
-    const fn reuse_block(&mut self, size: u64) {
-        self.surplus_blocks = self.surplus_blocks.saturating_sub(1);
-        self.surplus_bytes = self.surplus_bytes.saturating_sub(size);
-    }
-
-    const fn doubt_block(&mut self, size: u64) {
-        self.surplus_blocks += 1;
-        self.surplus_bytes += size;
-    }
-
-    /// Whether the block that is wanted most is behind; `still`: it is the one that was.
-    const fn is_past(&mut self, still: bool) -> bool {
-        if !still {
-            self.ahead_blocks = 0;
-            self.ahead_bytes = 0;
-        }
-        self.ahead_blocks > AHEAD_BLOCKS || self.ahead_bytes > AHEAD_BYTES
-    }
-
-    /// Begins to measure anew, after something else took its time.
-    fn wait(&mut self) {
-        let Self { limit, useful, surplus_blocks, surplus_bytes, .. } = *self;
-        *self = Self { useful, surplus_blocks, surplus_bytes, ..Self::new(limit) };
-    }
-
-    fn judge(&mut self) -> Result<(), RemoteError> {
-        let surplus = "its CAR goes on with blocks that nobody asked for";
-        if self.surplus_blocks > SURPLUS_BLOCKS || self.surplus_bytes > SURPLUS_BYTES {
-            return Err(RemoteError::Malformed(surplus.to_owned()));
-        }
-        if self.since.elapsed() <= self.limit {
-            return Ok(());
-        }
-        if self.recent_blocks >= SLOWEST_BLOCKS || self.recent_bytes >= SLOWEST_BYTES {
-            self.since = Instant::now();
-            self.recent_blocks = 0;
-            self.recent_bytes = 0;
-            return Ok(());
-        }
-        Err(match self.surplus_blocks > SLOWEST_BLOCKS {
-            true => RemoteError::Malformed(surplus.to_owned()),
-            false => RemoteError::TimedOut(self.limit),
-        })
     }
 }

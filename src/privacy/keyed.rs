@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::finding::Hit;
 use super::meaning::{Meaning, NAME, quoted};
 use super::pattern::before;
-use super::reserved::is_placeholder;
+use super::reserved::is_stand_in;
 
 /// The longest value that is looked at.
 const VALUE: usize = 8_192;
@@ -103,7 +103,7 @@ fn value_behind(text: &[u8], sign: usize, meaning: Meaning) -> Option<(&'static 
     // Behind a bare sign stands code more often than a secret.
     let likely = is_key_like(shown)
         || text[sign] == b'=' && shown.len() >= 4 && is_connection(text, sign) && !shown.contains(['(', ')']);
-    (likely && !is_placeholder(shown)).then_some(("secret-value", range))
+    (likely && !is_stand_in(shown)).then_some(("secret-value", range))
 }
 
 /// The value in `\"…\"`, as JSON stands in a text.

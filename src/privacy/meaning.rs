@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::numbers::{compact, is_card, is_iban, is_ine, is_nir};
-use super::reserved::{is_placeholder, is_reserved_address};
+use super::reserved::{is_reserved_address, is_stand_in};
 
 /// What a name promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl Meaning {
     /// The rule that a value in such a place breaks. `quoted`: it was a literal.
     pub(super) fn rule(self, value: &[u8], quoted: bool) -> Option<&'static str> {
         let text = str::from_utf8(value).ok()?.trim();
-        if text.is_empty() || text.len() > 4096 || is_placeholder(text) {
+        if text.is_empty() || text.len() > 4096 || is_stand_in(text) {
             return None;
         }
         let number = if text.len() <= 64 { compact(text.as_bytes()) } else { Vec::new() };

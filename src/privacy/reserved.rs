@@ -40,7 +40,7 @@ pub(super) fn is_reserved_address(address: &str) -> bool {
 }
 
 /// A value that stands for one: a template, a parameter, a mask, a word of documentation.
-pub(super) fn is_placeholder(value: &str) -> bool {
+pub(super) fn is_stand_in(value: &str) -> bool {
     const STARTS: [&str; 12] =
         ["{{", "${", "%(", "<", "$", ":", "?", "env:", "file:", "vault:", "ENV[", "%s"];
     const WORDS: [&str; 24] = [
@@ -99,7 +99,7 @@ mod tests {
         for host in ["myexample.org", "example.fr", "contest", "8.8.8.8", "2001:4860::1"] {
             assert!(!is_reserved_host(host), "{host}");
         }
-        assert!(is_placeholder("{{ password }}") && is_placeholder("****") && is_placeholder("$1"));
-        assert!(!is_placeholder("$2b$12$abc") && !is_placeholder("hunter2"));
+        assert!(is_stand_in("{{ password }}") && is_stand_in("****") && is_stand_in("$1"));
+        assert!(!is_stand_in("$2b$12$abc") && !is_stand_in("hunter2"));
     }
 }

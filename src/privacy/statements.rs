@@ -2,7 +2,7 @@
 
 use super::finding::Hit;
 use super::pattern::{Pattern, pattern};
-use super::reserved::{is_placeholder, is_reserved_host};
+use super::reserved::{is_reserved_host, is_stand_in};
 
 static ADDRESS: Pattern = Pattern::new(|| {
     pattern(
@@ -71,7 +71,7 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
         let host = String::from_utf8_lossy(host.as_bytes());
         // Documentation writes `user:password@example.org`; a password that is none of these words is one anywhere.
         let example = is_reserved_host(&host) && is_example(&shown);
-        if !is_placeholder(&shown) && !example {
+        if !is_stand_in(&shown) && !example {
             hits.push(Hit::new("url-password", password.range(), 0));
         }
     }
@@ -79,7 +79,7 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
         for found in pattern.captures_iter(text) {
             let Some(value) = found.get(1) else { continue };
             let shown = String::from_utf8_lossy(value.as_bytes());
-            if !is_placeholder(&shown) && (*rule != "authorization" || is_mixed(&shown)) {
+            if !is_stand_in(&shown) && (*rule != "authorization" || is_mixed(&shown)) {
                 hits.push(Hit::new(rule, value.range(), 1));
             }
         }
