@@ -24,6 +24,7 @@
 //! - [`database`]: targets and their history
 //! - [`store`]: blocks by CID, heads by compare-and-swap
 //! - [`privacy`]: finds personal data and secrets
+//! - [`vault`]: content keys of sealed files, off IPFS
 //! - [`ops`]: one use case a file
 //! - [`server`]: archives over HTTP, read only
 //! - `node`: archives over Bitswap, read only; with the feature `bitswap`
@@ -54,3 +55,4 @@ pub mod privacy;
 pub mod scripts;
 pub mod server;
 pub mod store;
+pub mod vault;

@@ -22,6 +22,8 @@ pub struct NewFile {
     pub name: FileName,
     pub role: Role,
     pub bytes: Vec<u8>,
+    /// Whether these are the bytes of a sealed file (FORMAT §8).
+    pub sealed: bool,
 }
 
 /// Why an event cannot be appended.
@@ -223,7 +225,7 @@ fn put_event(
         let digest = if cid.codec() == Codec::Raw { cid.digest() } else { Digest::of(&file.bytes) };
         subjects.push(Subject::File { name: file.name.clone(), cid, digest, role: file.role });
         let size = file.bytes.len() as u64;
-        entries.push(FileEntry { cid, name: file.name.clone(), role: file.role, size, sealed: false });
+        entries.push(FileEntry { cid, name: file.name.clone(), role: file.role, size, sealed: file.sealed });
     }
     if let (true, Some(previous)) = (subjects.is_empty(), previous) {
         subjects.push(Subject::Chain { digest: previous.digest() });

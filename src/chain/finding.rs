@@ -78,6 +78,10 @@ pub enum Fault {
     FileLayout { name: FileName },
     #[error("{name}: {detail}")]
     Sealing { name: FileName, detail: &'static str },
+    #[error("{name} is sealed, and the vault has its key no more though nothing says that it was erased")]
+    SealedLost { name: FileName },
+    #[error("{name} is not what was sealed: {detail}")]
+    SealedTampered { name: FileName, detail: String },
     #[error("version {version} is applied again while it is applied")]
     AppliedTwice { version: String },
     #[error("version {version} is rolled back while it is not applied")]
@@ -143,7 +147,9 @@ impl Fault {
     #[must_use]
     pub fn kind(&self) -> FindingKind {
         match self {
-            Self::BlockMissing | Self::TileMissing { .. } => FindingKind::Completeness,
+            Self::BlockMissing | Self::TileMissing { .. } | Self::SealedLost { .. } => {
+                FindingKind::Completeness
+            }
             Self::BadSignature { .. }
             | Self::Threshold { .. }
             | Self::NoTrust

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::finding::{Finding, FindingKind};
+use super::sealed::{SealedCounts, SealedFile};
 use crate::model::{ChainName, Cid, Remembered, Timestamp};
 
 /// What was established, each on its own (FORMAT §9).
@@ -38,12 +39,20 @@ pub struct Report {
     pub entries: u64,
     /// The newest `finishedAt`.
     pub newest: Option<Timestamp>,
-    /// Sealed files; this version opens none.
+    /// Sealed files.
     pub sealed: u64,
+    /// What became of them, as far as keys were at hand.
+    pub sealed_states: SealedCounts,
     pub established: Established,
     /// What a later verification may be told to remember: this head, when it is one and without a finding.
     #[serde(skip)]
     pub memory: Option<Remembered>,
+    /// The sealed files, where they were asked for.
+    #[serde(skip)]
+    pub sealed_files: Vec<SealedFile>,
+    /// Manifests of which a file was opened.
+    #[serde(skip)]
+    pub opened: Vec<Cid>,
     pub findings: Vec<Finding>,
 }
 

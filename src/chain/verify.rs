@@ -14,6 +14,7 @@ use super::entry::{EntryCheck, EntryVerdict};
 use super::finding::{Fault, Finding, FindingKind};
 use super::report::{Established, Report};
 use super::restore::DIRECTORY_DEPTH;
+use super::sealed::{self, SealedCounts, SealedFile};
 use super::snapshot::Snapshot;
 use super::story::Story;
 use super::walk::{Fetched, Item, OpenEntry, Walked};
@@ -50,6 +51,8 @@ pub struct Options {
     pub remembered: Vec<Remembered>,
     /// Whether a head that is older than the one that is remembered is no finding.
     pub older: bool,
+    /// Whether the report names each sealed file, so that it can be opened.
+    pub sealed_files: bool,
 }
 
 impl Default for Options {
@@ -60,6 +63,7 @@ impl Default for Options {
             tolerance: 5_000_000,
             remembered: Vec::new(),
             older: false,
+            sealed_files: false,
         }
     }
 }
@@ -83,7 +87,11 @@ pub struct Verifier {
     /// Manifests found by walking back, newest first.
     previous: Vec<Cid>,
     pub(super) findings: Vec<Finding>,
+    /// Blocks that are missing and of which a sealed file could consist.
     missing_sealed: Vec<(u64, Cid)>,
+    sealed_files: Vec<SealedFile>,
+    /// The same where they are only counted: the front of a digest, and a state.
+    sealed_in_short: Vec<sealed::InShort>,
     walked: Walked,
     /// Whether it began at a head.
     from_head: bool,
@@ -109,6 +117,8 @@ impl Verifier {
             previous: Vec::new(),
             findings: Vec::new(),
             missing_sealed: Vec::new(),
+            sealed_files: Vec::new(),
+            sealed_in_short: Vec::new(),
             walked: Walked::new(),
             from_head: false,
             options,
@@ -197,7 +207,7 @@ impl Verifier {
         self.early.insert(verdict.index, verdict);
         while let Some(verdict) = self.early.remove(&self.story.count) {
             let cid = verdict.cid;
-            self.keep_missing_sealed(&verdict);
+            self.keep_sealed(&verdict);
             self.compare_with_memory(&verdict);
             self.story.tell(verdict);
             self.snapshot.push(cid, &mut |_| ());
@@ -230,13 +240,24 @@ impl Verifier {
     }
 
     /// A block that is in a sealed file and missing may be erased; an event further on says so.
-    fn keep_missing_sealed(&mut self, verdict: &EntryVerdict) {
-        let files = verdict.manifest.iter().flat_map(|manifest| &manifest.files).filter(|file| file.sealed);
-        for file in files {
-            let missing = (Some(file.cid), Fault::BlockMissing);
-            if verdict.faults.contains(&missing) {
-                self.missing_sealed.push((verdict.index, file.cid));
-            }
+    fn keep_sealed(&mut self, verdict: &EntryVerdict) {
+        let files = sealed::files_of(verdict);
+        if files.is_empty() {
+            return;
+        }
+        let manifest = verdict.manifest.iter();
+        let others = manifest.flat_map(|manifest| {
+            let public = manifest.files.iter().filter(|file| !file.sealed).map(|file| file.cid);
+            public.chain([manifest.log])
+        });
+        let others: Vec<Cid> = others.collect();
+        let missing = verdict.faults.iter().filter(|(_, fault)| *fault == Fault::BlockMissing);
+        let missing = missing.filter_map(|(cid, _)| *cid).filter(|cid| !others.contains(cid));
+        self.missing_sealed.extend(missing.map(|cid| (verdict.index, cid)));
+        if self.options.sealed_files {
+            self.sealed_files.extend(files);
+        } else {
+            self.sealed_in_short.extend(files.iter().map(sealed::in_short));
         }
     }
 
@@ -414,6 +435,9 @@ impl Verifier {
         let anchored = self.check_anchor();
         self.find_rollback();
         self.drop_erased();
+        sealed::mark_erased(&mut self.sealed_files, &self.story.erased);
+        let mut sealed_states = SealedCounts::of(self.sealed_files.iter().map(|file| file.state));
+        sealed_states.add_short(&self.sealed_in_short, &self.story.erased);
         let mut findings = self.story.findings;
         findings.append(&mut self.findings);
         let none = |kind| !findings.iter().any(|finding| finding.fault.kind() == kind);
@@ -433,6 +457,9 @@ impl Verifier {
             entries: self.story.count,
             newest: self.story.newest,
             sealed: self.story.sealed,
+            sealed_states,
+            sealed_files: std::mem::take(&mut self.sealed_files),
+            opened: Vec::new(),
             established: Established {
                 intact: looked && none(FindingKind::Integrity),
                 signed: looked && none(FindingKind::Signature) && self.story.signed == self.story.count,

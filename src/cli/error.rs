@@ -10,6 +10,7 @@ use crate::ops::{OpsError, Problem};
 use crate::scripts::FolderError;
 use crate::server::ServeError;
 use crate::store::{ArchiveError, ReadError, WriteError};
+use crate::vault::VaultError;
 
 /// Findings that are shown with an error.
 const FOUND: usize = 10;
@@ -91,6 +92,7 @@ impl From<OpsError> for CliError {
             | OpsError::HeadLost { .. }
             | OpsError::NameTaken { .. }
             | OpsError::OtherChain { .. }
+            | OpsError::SealedDiffers { .. }
             | OpsError::HistoryDiffers { .. }
             | OpsError::HistoryBehind { .. }
             | OpsError::ArchiveBehind { .. }
@@ -106,6 +108,9 @@ impl From<OpsError> for CliError {
             | OpsError::ImportNoHead { .. }
             | OpsError::NotAHead(_)
             | OpsError::Folder(_)
+            | OpsError::Vault(
+                VaultError::Missing(_) | VaultError::Exists(_) | VaultError::Url | VaultError::Owner(_),
+            )
             | OpsError::Key(_) => Exit::Usage,
             _ => Exit::Unfinished,
         };
@@ -199,11 +204,31 @@ fn hint(error: &OpsError) -> Option<String> {
         OpsError::MakesRoles { .. } => "with `--on URL` name a role of PostgreSQL 16 or newer that may, and that runs \
                                         no other replay meanwhile: `CREATE ROLE replay LOGIN CREATEDB CREATEROLE`"
             .to_owned(),
+        OpsError::Vault(error) => return vault_hint(error),
+        OpsError::SealedHere { .. } => {
+            "open it where the vault and its owner's key are, or ask for a grant".to_owned()
+        }
+        OpsError::SealedDiffers { .. } => "run `greffe verify \"$(greffe head)\" --open`".to_owned(),
         OpsError::Exists(path) => format!("choose another name, or move {} away", path.display()),
         OpsError::ImportFork { .. } | OpsError::ImportOtherChain { .. } => {
             "keep both files: two versions of one chain are evidence".to_owned()
         }
         _ => return None,
+    })
+}
+
+fn vault_hint(error: &VaultError) -> Option<String> {
+    Some(match error {
+        VaultError::Missing(_) => {
+            "restore it from its backup, name another with `--vault URL`, or make one with `greffe vault init`"
+                .to_owned()
+        }
+        VaultError::Exists(_) => "use it as it is, or name another with `--vault URL`".to_owned(),
+        VaultError::Url => "write it like `sqlite:greffe.vault.db` or `postgres://user@host/name`".to_owned(),
+        VaultError::Owner(_) => "name the identity of the vault's owner with `--vault-key SOURCE`".to_owned(),
+        VaultError::Damaged(_) => "restore it from its newest backup".to_owned(),
+        VaultError::Destroyed(_) => "what is sealed now needs another month: look at this machine's clock".to_owned(),
+        VaultError::Database { .. } => return None,
     })
 }
 

@@ -7,6 +7,7 @@ mod commands;
 mod context;
 mod error;
 mod memory;
+mod opening;
 mod output;
 #[cfg(feature = "bitswap")]
 mod peers;

@@ -25,13 +25,19 @@ use std::{
 pub use database_url::{DatabaseSource, DatabaseUrl};
 pub use environment::Environment;
 pub use error::{Place, Problem, Reason, SettingsError, SourceError};
-pub use keys::{CONFIG_VARIABLE, DefaultValue, Id, KEY_VARIABLE, KEYS, Key, Kind, OTHER_VARIABLES, TABLES};
+pub use keys::{
+    CONFIG_VARIABLE, DefaultValue, Id, KEY_VARIABLE, KEYS, Key, Kind, OTHER_VARIABLES, TABLES,
+    VAULT_KEY_VARIABLE,
+};
 pub use render::{NewSettings, render_new};
 pub use replicas::{FIELDS, ReplicaSettings};
 pub use secret::{ReadError, SIZE_LIMIT, Secret, SecretSource};
-pub use value::{Anchor, LONGEST_DURATION, NotAnchor, parse_duration, render_duration};
+pub use value::{
+    Anchor, LONGEST_DURATION, NotAnchor, Retention, parse_duration, parse_retention, render_duration,
+};
 
 use crate::model::{ChainName, Cid, Pseudonym};
+use crate::privacy::Publish;
 use secret::{read_text, strip_newline};
 use value::Given;
 
@@ -86,6 +92,19 @@ pub struct Settings {
     pub node_key: Option<SecretSource>,
     /// `node.swarm-key`: where the key of a private network is.
     pub swarm_key: Option<SecretSource>,
+    /// `privacy.publish`: which scripts are archived in clear.
+    pub publish: Publish,
+    /// `vault.url`: where the keys of sealed files are.
+    pub vault_url: DatabaseSource,
+    /// `vault.key`: where the owner's identity is.
+    pub vault_key: SecretSource,
+    /// `vault.passphrase`: where its passphrase is; `None`: that of the signing key.
+    pub vault_passphrase: Option<SecretSource>,
+    /// `vault.retention`: how long sealed content is kept; `None` for ever.
+    pub vault_retention: Option<Retention>,
+    /// `vault.backup-retention`: how long backups of the vault are kept.
+    pub vault_backup_retention: Retention,
+    publish_is_said: bool,
     /// `[[replica]]`: where copies are kept.
     pub replicas: Vec<ReplicaSettings>,
     environment: Environment,
@@ -124,6 +143,15 @@ pub struct Overrides {
     pub node_key: Option<Secret>,
     /// As [`Overrides::key_source`].
     pub swarm_key: Option<Secret>,
+    pub publish: Option<String>,
+    /// As [`Overrides::database_url`].
+    pub vault_url: Option<Secret>,
+    /// As [`Overrides::key_source`].
+    pub vault_key: Option<Secret>,
+    /// As [`Overrides::key_source`].
+    pub vault_passphrase: Option<Secret>,
+    pub vault_retention: Option<String>,
+    pub vault_backup_retention: Option<String>,
 }
 
 impl Overrides {
@@ -158,6 +186,12 @@ impl Overrides {
             Id::PublishKey => secret(&self.publish_key),
             Id::NodeKey => secret(&self.node_key),
             Id::NodeSwarmKey => secret(&self.swarm_key),
+            Id::PrivacyPublish => text(&self.publish),
+            Id::VaultUrl => secret(&self.vault_url),
+            Id::VaultKey => secret(&self.vault_key),
+            Id::VaultPassphrase => secret(&self.vault_passphrase),
+            Id::VaultRetention => text(&self.vault_retention),
+            Id::VaultBackupRetention => text(&self.vault_backup_retention),
         }
     }
 }
@@ -216,6 +250,13 @@ impl Settings {
             publish_key: None,
             node_key: None,
             swarm_key: None,
+            publish: Publish::Sealed,
+            publish_is_said: false,
+            vault_url: DatabaseSource::sqlite(&folder.join("greffe.vault.db")),
+            vault_key: SecretSource::File(folder.join("greffe.vault.key")),
+            vault_passphrase: None,
+            vault_retention: None,
+            vault_backup_retention: Retention::days(30),
             replicas: Vec::new(),
             environment: environment.clone(),
         }
@@ -262,6 +303,18 @@ impl Settings {
     /// [`SettingsError::Missing`]; [`SettingsError::Source`] when there is no URL where it should be.
     pub fn database_url(&self) -> Result<DatabaseUrl, SettingsError> {
         let source = self.database_url.as_ref().ok_or(missing(Id::DatabaseUrl))?;
+        self.url_of(Id::DatabaseUrl, source)
+    }
+
+    /// The vault's URL, read from the variable or the first line of the file where it is.
+    ///
+    /// # Errors
+    /// [`SettingsError::Source`] when there is no URL where it should be.
+    pub fn vault_url(&self) -> Result<DatabaseUrl, SettingsError> {
+        self.url_of(Id::VaultUrl, &self.vault_url)
+    }
+
+    fn url_of(&self, id: Id, source: &DatabaseSource) -> Result<DatabaseUrl, SettingsError> {
         let url = match source {
             DatabaseSource::Url(url) => Ok(url.clone()),
             DatabaseSource::Variable(name) => self
@@ -283,7 +336,7 @@ impl Settings {
                 })
             }
         };
-        url.map_err(|reason| unusable(Id::DatabaseUrl, source, reason))
+        url.map_err(|reason| unusable(id, source, reason))
     }
 
     /// The private key's text, PEM or OpenSSH, as it stands in its variable or file.
@@ -319,6 +372,33 @@ impl Settings {
     pub fn swarm_key_text(&self) -> Result<Option<Secret>, SettingsError> {
         let source = self.swarm_key.as_ref();
         source.map(|source| self.text_of(Id::NodeSwarmKey, Some(source))).transpose()
+    }
+
+    /// The text of the vault owner's identity.
+    ///
+    /// # Errors
+    /// [`SettingsError::Source`] when there is no text where it should be.
+    pub fn vault_key_text(&self) -> Result<Secret, SettingsError> {
+        self.text_of(Id::VaultKey, Some(&self.vault_key))
+    }
+
+    /// The passphrase of the vault owner's identity: its own, else that of the signing key.
+    ///
+    /// # Errors
+    /// As [`Settings::passphrase`].
+    pub fn vault_passphrase(&self) -> Result<Option<Secret>, SettingsError> {
+        let Some(source) = &self.vault_passphrase else { return self.passphrase() };
+        match self.secret(source) {
+            Ok(secret) => Ok(Some(secret)),
+            Err(SourceError::VariableUnset) => self.passphrase(),
+            Err(reason) => Err(unusable(Id::VaultPassphrase, source, reason)),
+        }
+    }
+
+    /// Whether anybody said what is published.
+    #[must_use]
+    pub fn says_publish(&self) -> bool {
+        self.publish_is_said
     }
 
     fn text_of(&self, id: Id, source: Option<&SecretSource>) -> Result<Secret, SettingsError> {

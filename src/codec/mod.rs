@@ -7,6 +7,7 @@ pub mod ipns;
 pub mod json;
 pub mod links;
 pub mod note;
+pub mod sealed;
 pub mod statement;
 pub mod tiles;
 pub mod trust;

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::json::{self, Object};
 use crate::crypto::Digest;
 use crate::model::{
-    Actor, Cid, CidError, Details, Direction, ErrorCode, Event, EventId, EventKind, Evidence, Executor,
-    FileDigests, FileName, Hook, MigrationDetails, MigrationName, NameError, Outcome, PREDICATE_TYPE, Role,
-    Run, STATEMENT_TYPE, SchemaChange, Statement, StatementRun, Subject, Target, Timestamp,
+    Access, Actor, Cid, CidError, Details, Direction, ErasurePlace, ErasureReach, ErrorCode, Event, EventId,
+    EventKind, Evidence, Executor, FileDigests, FileName, Hook, MigrationDetails, MigrationName, NameError,
+    Outcome, PREDICATE_TYPE, Role, Run, STATEMENT_TYPE, SchemaChange, Statement, StatementRun, Subject,
+    Target, Timestamp,
 };
 
 /// Why a payload is not a statement of this format.
@@ -182,6 +183,11 @@ struct ReadEvent {
     about: Option<Vec<Cid>>,
     erased: Option<Vec<Cid>>,
     basis: Option<String>,
+    // Members that FORMAT does not name: of another shape they are those of another program.
+    request: Option<serde_json::Value>,
+    effective_at: Option<serde_json::Value>,
+    places: Option<serde_json::Value>,
+    access: Option<serde_json::Value>,
 }
 
 /// Reads a statement from a verified payload.
@@ -244,6 +250,19 @@ fn decode_event(mut read: ReadEvent) -> Result<Event, StatementError> {
     })
 }
 
+/// A member of this program's own; `None` in any shape but its own.
+fn own<T: serde::de::DeserializeOwned>(value: Option<serde_json::Value>) -> Option<T> {
+    serde_json::from_value(value?).ok()
+}
+
+fn decode_reach(read: &mut ReadEvent) -> Option<ErasureReach> {
+    Some(ErasureReach {
+        request: own(read.request.take())?,
+        effective_at: own(read.effective_at.take())?,
+        places: own::<Vec<ErasurePlace>>(read.places.take())?,
+    })
+}
+
 fn decode_details(read: &mut ReadEvent) -> Result<Details, StatementError> {
     let event = read.event;
     let missing = |member| StatementError::MissingMember { event, member };
@@ -255,13 +274,19 @@ fn decode_details(read: &mut ReadEvent) -> Result<Details, StatementError> {
             direction: read.direction.ok_or(missing("direction"))?,
             about: read.about.take().ok_or(missing("about"))?,
             schema,
+            commitments: std::mem::take(&mut read.commitments),
         },
         EventKind::Erase => Details::Erase {
             about: read.about.take().ok_or(missing("about"))?,
             erased: read.erased.take().ok_or(missing("erased"))?,
             basis: read.basis.take().ok_or(missing("basis"))?,
+            // What other programs write beside it is theirs.
+            reach: decode_reach(read).map(Box::new),
         },
-        EventKind::Attach => Details::Attach { about: read.about.take().ok_or(missing("about"))? },
+        EventKind::Attach => Details::Attach {
+            about: read.about.take().ok_or(missing("about"))?,
+            access: own::<Access>(read.access.take()).map(Box::new),
+        },
         EventKind::Genesis | EventKind::Trust | EventKind::Plan | EventKind::Drift => {
             Details::Other { schema }
         }

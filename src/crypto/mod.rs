@@ -1,11 +1,13 @@
-//! Bytes in, bytes out: digests, keys, signatures. No files, no network, no clock, no environment.
+//! Bytes in, bytes out: digests, keys, signatures, sealing. No files, no network, no clock, no environment.
 
 mod base64;
+mod content;
 mod digest;
 mod key_text;
 mod keys;
 
 pub use base64::decode_base64;
+pub use content::{ContentKey, NONCE_SIZE, TAG_SIZE, commit};
 pub use digest::{Digest, Hasher};
 pub use key_text::{KeyTextError, encode_encrypted_pem, encode_pem, parse_private_key};
 pub use keys::{KeyId, PrivateKey, PublicKey, PublicKeyError, Signature};

@@ -230,6 +230,62 @@ pub struct MigrationDetails {
     pub direction: Option<Direction>,
 }
 
+/// How far an erasure reaches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErasureReach {
+    /// The owner's own reference of the request; no name.
+    pub request: String,
+    /// When the last backup that may hold a key is gone.
+    pub effective_at: Timestamp,
+    /// What each place that may hold a copy of a block came to.
+    pub places: Vec<ErasurePlace>,
+}
+
+/// What became of the blocks at one place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErasurePlace {
+    /// The replica's name in the settings.
+    pub place: String,
+    pub outcome: PlaceOutcome,
+}
+
+/// What a place did with blocks that are to be erased. Without its key a block tells nothing either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", remote = "Self")]
+pub enum PlaceOutcome {
+    Gone,
+    StillServed,
+    Unreachable,
+    Unsupported,
+}
+
+/// An access to sealed content, in a chain of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Access {
+    pub kind: AccessKind,
+    /// CID of manifest 0 of the chain whose content it is.
+    pub chain: Cid,
+    /// Who was granted it: a recipient of age, in short form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
+    /// Why, as a code or in the owner's own words without a name.
+    pub purpose: String,
+    /// When a grant ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", remote = "Self")]
+pub enum AccessKind {
+    Grant,
+    Open,
+}
+
 /// What an event carries beyond the members that all share.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -245,11 +301,24 @@ pub enum Details {
         /// What the schema was found to be, where it was looked at.
         #[serde(skip_serializing_if = "Option::is_none")]
         schema: Option<SchemaChange>,
+        /// As those of a migration.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        commitments: BTreeMap<String, String>,
     },
     /// `erase`: which blocks can no longer be opened.
-    Erase { about: Vec<Cid>, erased: Vec<Cid>, basis: String },
-    /// `attach`: which manifests it adds to.
-    Attach { about: Vec<Cid> },
+    Erase {
+        about: Vec<Cid>,
+        erased: Vec<Cid>,
+        basis: String,
+        #[serde(flatten)]
+        reach: Option<Box<ErasureReach>>,
+    },
+    /// `attach`: which manifests it adds to, or tells of an access to.
+    Attach {
+        about: Vec<Cid>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        access: Option<Box<Access>>,
+    },
     /// `genesis`, `trust`, `plan`, `drift`.
     Other {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -289,6 +358,16 @@ impl Event {
         }
     }
 
+    /// Commitments to its sealed files, by their names.
+    #[must_use]
+    pub fn commitments(&self) -> Option<&BTreeMap<String, String>> {
+        match &self.details {
+            Details::Migration(details) => Some(&details.commitments),
+            Details::Repair { commitments, .. } => Some(commitments),
+            _ => None,
+        }
+    }
+
     /// The migration it is about, if it is about one.
     #[must_use]
     pub fn migration(&self) -> Option<&MigrationName> {
@@ -300,7 +379,7 @@ impl Event {
     }
 }
 
-super::text::as_word!(EventKind, Engine, Evidence, Outcome, Direction);
+super::text::as_word!(EventKind, Engine, Evidence, Outcome, Direction, PlaceOutcome, AccessKind);
 
 /// Digests as `sha256:<hex>`.
 mod prefixed {

@@ -17,14 +17,15 @@ mod trust;
 pub use checkpoint::Checkpoint;
 pub use cid::{CID_LENGTH, Cid, CidError, Codec, link};
 pub use event::{
-    Actor, Details, Direction, Engine, ErrorCode, Event, EventKind, Evidence, Executor, FileDigests, Hook,
-    MigrationDetails, MigrationName, Outcome, Run, SchemaChange, StatementRun, Target,
+    Access, AccessKind, Actor, Details, Direction, Engine, ErasurePlace, ErasureReach, ErrorCode, Event,
+    EventKind, Evidence, Executor, FileDigests, Hook, MigrationDetails, MigrationName, Outcome, PlaceOutcome,
+    Run, SchemaChange, StatementRun, Target,
 };
 pub use head::{ENTRIES_WIDTH, Head};
 pub use ipns::{IpnsName, IpnsNameError, IpnsRecord, in_base};
 pub use line_feed::{LineFeedHasher, line_feed_digest, line_feed_form};
 pub use manifest::{FileEntry, Manifest, Role};
-pub use names::{ChainName, EventId, FileName, NameError, Pseudonym};
+pub use names::{ChainName, ContentKeyId, EventId, FileName, NameError, Pseudonym};
 pub use remembered::Remembered;
 pub use statement::{PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Statement, Subject};
 pub use time::{TimeError, Timestamp};

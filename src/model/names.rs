@@ -22,6 +22,8 @@ pub enum NameError {
     EventId(String),
     #[error("a pseudonym is 32 lower-case hexadecimal digits: {0:?}")]
     Pseudonym(String),
+    #[error("a content key's identifier is 32 lower-case hexadecimal digits: {0:?}")]
+    ContentKeyId(String),
 }
 
 macro_rules! text_serde {
@@ -188,6 +190,49 @@ impl fmt::Display for Pseudonym {
 }
 
 text_serde!(Pseudonym);
+
+/// Names a content key: the `kid` of a sealed file (FORMAT §8), 16 random bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentKeyId([u8; 16]);
+
+impl ContentKeyId {
+    /// A new identifier from the operating system's random source.
+    #[must_use]
+    pub fn generate() -> Self {
+        let mut bytes = [0; 16];
+        crate::crypto::fill_random(&mut bytes);
+        Self(bytes)
+    }
+
+    /// The identifier of these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl FromStr for ContentKeyId {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or_else(|| NameError::ContentKeyId(text.chars().take(80).collect()))
+    }
+}
+
+impl fmt::Display for ContentKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+text_serde!(ContentKeyId);
 
 #[cfg(test)]
 mod tests {

@@ -157,6 +157,11 @@ pub async fn apply<T: Target>(
     if !stopping.is_empty() {
         return Err(OpsError::Problems(stopping));
     }
+    let scripts = pending.iter().flat_map(|pending| {
+        let migration = &pending.migration;
+        migration.down.iter().chain([&migration.up])
+    });
+    session.prepare_sealing(scripts).await?;
     let mut failed = None;
     let total = pending.len() as u64;
     let mut steps = pending.into_iter().map(|pending| step_of(&session, pending.migration)).peekable();

@@ -12,6 +12,7 @@ use super::plan::{Plan, Problem, Wanted, plan};
 use super::session::require_same_chain;
 use super::told::{SchemaLeft, Told};
 use super::{ChainReader, OpsError, Project};
+use crate::codec::sealed::ContentKeys;
 use crate::crypto::Digest;
 use crate::database::{DamagedRow, DatabaseError, History, HistoryRow, SchemaDifference, Target};
 use crate::model::Cid;
@@ -64,6 +65,12 @@ impl Finding {
     }
 }
 
+/// The archive, with the keys of what is sealed in it as far as they are at hand.
+struct Archived<'a> {
+    reader: &'a ChainReader,
+    keys: Option<&'a dyn ContentKeys>,
+}
+
 /// What the database says.
 struct Live {
     rows: Vec<HistoryRow>,
@@ -109,7 +116,12 @@ pub async fn audit<T: Target>(
 ) -> Result<Audit, OpsError> {
     let folder = read_folder(&project.migrations)?;
     let reader = open_archive(project)?;
-    let told = reader.as_ref().map(Told::read).transpose()?;
+    let keyring = match &reader {
+        Some(reader) => project.keyring_at_hand(&reader.root()).await?,
+        None => None,
+    };
+    let keys = keyring.as_ref().map(|keyring| keyring as &dyn ContentKeys);
+    let told = reader.as_ref().map(|reader| Told::read(reader, keys)).transpose()?;
     let nothing = Told::default();
     let story = told.as_ref().unwrap_or(&nothing);
     let live = match target {
@@ -125,7 +137,13 @@ pub async fn audit<T: Target>(
     findings.extend(unkept.iter().map(history::of_damage));
     if let Some(reader) = &reader {
         let order = !wanted.allow_out_of_order;
-        findings.extend(folder::compare_with_archive(project.dialect, &folder, reader, story, order)?);
+        findings.extend(folder::compare_with_archive(
+            project.dialect,
+            &folder,
+            &Archived { reader, keys },
+            story,
+            order,
+        )?);
     }
     let Plan { problems, .. } = plan(project.dialect, &folder, &history, wanted);
     findings.extend(folder::compare_with_history(&folder, &history, story, problems));

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use super::OpsError;
 use super::error::BlockError;
+use super::sealed::{self, Plain, SealedPlace};
 use crate::chain::{Appender, Block};
 use crate::codec::dag_cbor::{decode_entries_node, decode_head, decode_manifest};
 use crate::codec::dsse::Envelope;
+use crate::codec::sealed::ContentKeys;
 use crate::codec::statement::decode_statement;
 use crate::codec::unixfs::decode_file_node;
 use crate::crypto::PrivateKey;
-use crate::model::{ChainName, Cid, Codec, ENTRIES_WIDTH, EventId, Head, Manifest, Statement};
+use crate::model::{ChainName, Cid, Codec, ENTRIES_WIDTH, EventId, FileEntry, Head, Manifest, Statement};
 use crate::store::{Archive, ArchiveError, HeadFile, Rewritten, Torn};
 
 /// A file that is put together in memory is no larger.
@@ -183,6 +185,32 @@ impl ChainReader {
     /// When a block is missing or malformed.
     pub fn entry(&self, cid: &Cid) -> Result<Entry, OpsError> {
         read_entry(cid, &mut |what, cid| self.block(what, cid))
+    }
+
+    /// Opens a sealed file; `None` where `keys` have none for it.
+    ///
+    /// # Errors
+    /// When a block is missing or malformed, or the file is not what was sealed.
+    pub fn open_sealed(
+        &self,
+        cid: &Cid,
+        place: &SealedPlace,
+        keys: Option<&dyn ContentKeys>,
+    ) -> Result<Option<Plain>, OpsError> {
+        sealed::open_sealed(cid, place, keys, &mut |what, cid| self.block(what, cid))
+    }
+
+    /// A file of an entry as it was before it was sealed; `None` where `keys` have none for it.
+    ///
+    /// # Errors
+    /// As [`ChainReader::open_sealed`].
+    pub fn plain(
+        &self,
+        entry: &Entry,
+        file: &FileEntry,
+        keys: Option<&dyn ContentKeys>,
+    ) -> Result<Option<Plain>, OpsError> {
+        sealed::read_plain(entry, file, keys, &mut |what, cid| self.block(what, cid))
     }
 
     /// The bytes of a file, put together when it has several blocks.

@@ -9,9 +9,10 @@ use crate::codec::dag_cbor::DagCborError;
 use crate::codec::dsse::EnvelopeError;
 use crate::codec::statement::StatementError;
 use crate::database::{DatabaseError, Failure};
-use crate::model::{Cid, Engine, NameError, Timestamp};
+use crate::model::{Cid, Engine, FileName, NameError, Timestamp};
 use crate::scripts::FolderError;
 use crate::store::{ArchiveError, ReadError, WriteError};
+use crate::vault::VaultError;
 
 /// Why a use case could not finish.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +110,12 @@ pub enum OpsError {
     NotAHead(Cid),
     #[error("{} is the archive of the chain {found}, not of {expected}", path.display())]
     NameTaken { path: PathBuf, found: Cid, expected: Cid },
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error("sealed file {name} ({cid}) is not what was sealed: {detail}")]
+    SealedDiffers { name: FileName, cid: Cid, detail: String },
+    #[error("entry {seq} is sealed, and there is no key for it here")]
+    SealedHere { seq: u64 },
     #[error(transparent)]
     Name(#[from] NameError),
 }

@@ -95,13 +95,14 @@ pub fn of_row(row: Unarchived, newest: Option<Cid>) -> Result<(Event, Vec<NewFil
     for (role, script) in [(Role::Up, up), (Role::Down, down)] {
         let Some(ScriptFile { file_name, bytes }) = script else { continue };
         digests.insert(file_name.clone(), FileDigests::of(&bytes));
-        files.push(NewFile { name: file_name.parse()?, role, bytes });
+        files.push(NewFile { name: file_name.parse()?, role, bytes, sealed: false });
     }
     let details = match (row.event, record.migration) {
         (EventKind::Repair, migration) => {
             let newest = newest.filter(|_| migration.is_some());
             let about = newest.into_iter().chain(record.about).collect();
-            Details::Repair { migration, direction: row.direction, about, schema: record.schema }
+            let (direction, schema) = (row.direction, record.schema);
+            Details::Repair { migration, direction, about, schema, commitments: BTreeMap::new() }
         }
         (EventKind::Drift, _) => Details::Other { schema: record.schema },
         (_, None) => return Err(lacks("it names no migration").into()),

@@ -45,7 +45,7 @@ pub fn sole_key(name: ChainName, key: &PrivateKey, label: &str) -> TrustDocument
 /// When there is such an archive already, or it cannot be written.
 pub fn init(directory: &Path, name: &ChainName, actor: &Actor, key: &PrivateKey) -> Result<Begun, OpsError> {
     let trust = encode_trust(&sole_key(name.clone(), key, "operator"));
-    let file = NewFile { name: "trust.json".parse()?, role: Role::Trust, bytes: trust };
+    let file = NewFile { name: "trust.json".parse()?, role: Role::Trust, bytes: trust, sealed: false };
     let mut blocks = Vec::new();
     let mut appender = Appender::new();
     let chain =

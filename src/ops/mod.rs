@@ -27,6 +27,8 @@ pub mod replicate;
 pub mod restored;
 pub mod rollback;
 pub mod scan;
+pub mod sealed;
+mod sealing;
 mod session;
 pub mod show;
 pub mod source;
@@ -41,9 +43,12 @@ pub use chain::ChainReader;
 pub use error::OpsError;
 pub use outbox::Archived;
 pub use plan::{Pending, Problem, Wanted};
+pub use sealed::OpenOwner;
+pub use sealing::VaultPlace;
 
 use crate::crypto::PrivateKey;
 use crate::model::{Actor, ChainName, Cid, Timestamp};
+use crate::privacy::Publish;
 use crate::scripts::Dialect;
 
 /// Where a project keeps its things.
@@ -65,6 +70,11 @@ pub struct Project {
     pub actor: Actor,
     /// How long to wait for another run.
     pub lock_wait: Duration,
+    /// Which scripts are archived in clear.
+    pub publish: Publish,
+    /// Where the keys of the others are.
+    pub vault: VaultPlace,
+    pub owner: OpenOwner,
 }
 
 /// Opens the signing key; called once, and only when something has to be signed.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::chain::{Entry, OpenChain};
 use super::event::of_row;
 use super::plan::Problem;
+use super::sealing::Sealing;
 use super::session::require_same_chain;
 use super::{ChainReader, OpsError, Progress, Project};
 use crate::crypto::PrivateKey;
@@ -48,6 +49,7 @@ pub struct Writer<'a> {
     pub explained: &'a Explained,
     /// What ran in this run.
     pub sent: &'a HashMap<EventId, Sent>,
+    pub sealing: &'a mut Sealing,
 }
 
 impl Writer<'_> {
@@ -76,7 +78,7 @@ pub async fn archive_outstanding<T: Target>(
     target: &mut T,
     chain: &mut OpenChain,
     rows: &[HistoryRow],
-    writer: &Writer<'_>,
+    writer: Writer<'_>,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Archived>, OpsError> {
     let mut known = events_of_both(&chain.reader, rows, writer.explained)?;
@@ -101,6 +103,7 @@ pub async fn archive_outstanding<T: Target>(
                 Some(place) => place,
                 None => {
                     let (draft, files) = of_row(unarchived, latest.get(&version).copied())?;
+                    let (draft, files) = writer.sealing.seal(chain.reader.root(), draft, files).await?;
                     let seq = chain.appender.size();
                     (
                         seq,
@@ -116,6 +119,7 @@ pub async fn archive_outstanding<T: Target>(
             archived.push(Archived { id, event, version, seq, manifest });
             progress("archiving", archived.len() as u64, None);
         }
+        writer.sealing.keep().await?;
         if !blocks.is_empty() {
             chain.store(blocks, writer.key)?;
         }

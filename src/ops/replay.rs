@@ -390,14 +390,9 @@ fn step_of(
     };
     let files = &entry.manifest.files;
     let file = roles.iter().find_map(|role| files.iter().find(|file| file.role == *role));
-    let Some(file) = file else {
-        let sealed = files.iter().any(|file| file.sealed);
-        return Ok(Err(if sealed { Reason::Sealed } else { Reason::NoScript }));
-    };
-    if file.sealed {
-        return Ok(Err(Reason::Sealed));
-    }
-    let script = Script::new(file.name.to_string(), source.bytes(&file.cid)?);
+    let Some(file) = file else { return Ok(Err(Reason::NoScript)) };
+    let Some(plain) = source.plain(entry, file)? else { return Ok(Err(Reason::Sealed)) };
+    let script = Script::new(plain.name.to_string(), plain.bytes);
     let sql = match script.text() {
         Ok(text) => text.to_owned(),
         Err(error) => return Ok(Err(Reason::NotText { detail: error.to_string() })),

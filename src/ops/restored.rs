@@ -12,6 +12,7 @@ use super::repair::unknown;
 use super::session::Session;
 use super::told::{ArchivedScript, Told};
 use super::{ChainReader, OpenKey, OpsError, Progress, Project};
+use crate::codec::sealed::ContentKeys;
 use crate::crypto::Digest;
 use crate::database::{Applied, Declaration, History, HistoryRow, ScriptFile, Target};
 use crate::model::{Cid, Direction, EventId, EventKind, FileDigests, MigrationName};
@@ -48,10 +49,12 @@ pub async fn repair_restored<T: Target>(
     session.explained = explained(target).await?;
     let untold: Vec<&Entry> = lost.iter().filter(|entry| !session.explained.contains(&entry.cid)).collect();
     if !untold.is_empty() {
-        let told = Told::read(&session.chain.reader)?;
+        let keyring = project.keyring_at_hand(&session.chain.reader.root()).await?;
+        let keys = keyring.as_ref().map(|keyring| keyring as &dyn ContentKeys);
+        let told = Told::read(&session.chain.reader, keys)?;
         let looks = project.fingerprint || told.schema.is_some();
         let found = if looks { Some(target.fingerprint().await?) } else { None };
-        let declarations = Restored::new(&session, &rows, &told, &untold).declarations(found)?;
+        let declarations = Restored::new(&session, keys, &rows, &told, &untold).declarations(found)?;
         target.declare(&declarations, session.clock.now()).await?;
         session.explained = explained(target).await?;
     }
@@ -64,6 +67,7 @@ pub async fn repair_restored<T: Target>(
 /// A database that lacks events, beside the archive that has them.
 struct Restored<'a> {
     session: &'a Session,
+    keys: Option<&'a dyn ContentKeys>,
     told: &'a Told,
     history: History,
     /// The newest archived event of each version that the history knows.
@@ -73,14 +77,20 @@ struct Restored<'a> {
 }
 
 impl<'a> Restored<'a> {
-    fn new(session: &'a Session, rows: &'a [HistoryRow], told: &'a Told, untold: &[&'a Entry]) -> Self {
+    fn new(
+        session: &'a Session,
+        keys: Option<&'a dyn ContentKeys>,
+        rows: &'a [HistoryRow],
+        told: &'a Told,
+        untold: &[&'a Entry],
+    ) -> Self {
         let known = rows.iter().filter_map(|row| Some((row.version.as_str(), row.archived?.1))).collect();
         let mut lost: HashMap<&str, Vec<&Entry>> = HashMap::new();
         for entry in untold {
             let migration = entry.statement.event.migration();
             lost.entry(migration.map_or("", |migration| &migration.version)).or_default().push(entry);
         }
-        Self { session, told, history: History::of(rows), known, lost }
+        Self { session, keys, told, history: History::of(rows), known, lost }
     }
 
     /// `found`: the schema as it is, where it is looked at.
@@ -124,7 +134,10 @@ impl<'a> Restored<'a> {
             (None, None) => false,
             (Some(standing), Some(applied)) => {
                 let archived = standing.up.as_ref().map(|script| script.raw);
-                applied.up.as_ref().map(|digests| digests.raw).is_some_and(|raw| Some(raw) != archived)
+                // Of what is sealed and cannot be opened here, nothing says that it differs.
+                let unknown = archived.is_some_and(|raw| raw.is_none());
+                let recorded = applied.up.as_ref().map(|digests| digests.raw);
+                !unknown && recorded.is_some_and(|raw| Some(Some(raw)) != archived)
             }
             _ => true,
         }
@@ -167,20 +180,23 @@ impl<'a> Restored<'a> {
         let Some(entry) = place.and_then(|place| self.told.entries.get(place)) else {
             return Ok((None, None));
         };
-        let up = self.script(entry.up.as_ref(), applied.up.as_ref())?;
-        Ok((up, self.script(entry.down.as_ref(), applied.down.as_ref())?))
+        let up = self.script(entry.seq, entry.up.as_ref(), applied.up.as_ref())?;
+        Ok((up, self.script(entry.seq, entry.down.as_ref(), applied.down.as_ref())?))
     }
 
     fn script(
         &self,
+        seq: u64,
         archived: Option<&ArchivedScript>,
         recorded: Option<&FileDigests>,
     ) -> Result<Option<ScriptFile>, OpsError> {
         match (archived, recorded) {
-            (Some(archived), Some(recorded)) if archived.raw == recorded.raw => {
-                let bytes = self.session.chain.reader.file(&archived.cid)?;
-                Ok(Some(ScriptFile { file_name: archived.name.clone(), bytes }))
+            (Some(archived), Some(recorded)) if archived.raw == Some(recorded.raw) => {
+                let bytes = archived.bytes(&self.session.chain.reader, self.keys)?;
+                Ok(bytes.map(|bytes| ScriptFile { file_name: archived.name.clone(), bytes }))
             }
+            // The ways back would be lost with it.
+            (Some(archived), Some(_)) if archived.raw.is_none() => Err(OpsError::SealedHere { seq }),
             _ => Ok(None),
         }
     }

@@ -3,12 +3,15 @@
 use super::apply::{FailedScript, Outcome, failed_script, file_of};
 use super::chain::Entry;
 use super::plan::{Problem, add_progress, refused_script};
+use super::sealed::Plain;
 use super::session::Session;
 use super::{ChainReader, OpenKey, OpsError, Progress, Project};
 use crate::chain::Fault;
+use crate::codec::sealed::ContentKeys;
+use crate::crypto::Digest;
 use crate::database::{Applied, History, Step, StepOutcome, Target};
 use crate::model::{Cid, Details, EventKind, FileEntry, MigrationName, Role};
-use crate::scripts::{Script, read_folder};
+use crate::scripts::{Migration, Script, read_folder};
 
 /// How far to go back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,10 +59,20 @@ pub async fn rollback<T: Target>(
         add_progress(&mut problems, &history, target).await?;
         return Err(OpsError::Problems(problems));
     }
-    let undos = select(&history, extent)?
-        .into_iter()
-        .map(|(version, applied)| way_down(&session, version, applied))
-        .collect::<Result<Vec<_>, _>>()?;
+    let folder = read_folder(&project.migrations).unwrap_or_default();
+    let selected = select(&history, extent)?;
+    let all = |keys: Option<&dyn ContentKeys>| {
+        let way = |(version, applied): &(&str, &Applied)| way_down(&session, &folder, keys, version, applied);
+        selected.iter().map(way).collect::<Result<Vec<_>, _>>()
+    };
+    let undos = match all(None) {
+        // Only what nobody else has is read from its sealed copy.
+        Err(OpsError::SealedHere { .. }) => {
+            let keyring = project.keyring(&session.chain.reader.root()).await?;
+            all(Some(&keyring))?
+        }
+        undos => undos?,
+    };
     let refused: Vec<Problem> = undos
         .iter()
         .filter_map(|undo| refused_script(project.dialect, &undo.version, &undo.script))
@@ -67,7 +80,8 @@ pub async fn rollback<T: Target>(
     if !refused.is_empty() {
         return Err(OpsError::Problems(refused));
     }
-    let notes = differing(project, &undos);
+    session.prepare_sealing(undos.iter().map(|undo| &undo.script)).await?;
+    let notes = differing(&folder, &undos);
     let mut failed = None;
     let total = undos.len() as u64;
     let mut steps = undos.into_iter().map(|undo| step_of(&session, undo)).peekable();
@@ -109,52 +123,69 @@ fn select<'a>(history: &'a History, extent: &Extent) -> Result<Vec<(&'a str, &'a
     }
 }
 
-/// The way down that was archived with the event that made a version applied.
-fn way_down(session: &Session, version: &str, applied: &Applied) -> Result<Undo, OpsError> {
+/// The way down that was archived with the event that made a version applied. One that is sealed is taken from the
+/// folder while it is there as the database noted it.
+fn way_down(
+    session: &Session,
+    folder: &[Migration],
+    keys: Option<&dyn ContentKeys>,
+    version: &str,
+    applied: &Applied,
+) -> Result<Undo, OpsError> {
     let no_way = || OpsError::NoWayDown { version: version.to_owned() };
-    let (_, reverts) = applied.archived.ok_or_else(no_way)?;
+    let (seq, reverts) = applied.archived.ok_or_else(no_way)?;
     let reader = &session.chain.reader;
     let entry = reader.entry(&reverts)?;
-    let file = down_file(reader, &entry)?.ok_or_else(no_way)?;
-    let bytes = reader.file(&file.cid)?;
+    let (holder, file) = down_file(reader, entry.clone())?.ok_or_else(no_way)?;
     // The database keeps a digest of what it was applied with; an archive of another database differs.
-    let digest = crate::crypto::Digest::of(&bytes);
-    if let Some(expected) =
-        applied.down.as_ref().map(|digests| digests.raw).filter(|expected| *expected != digest)
-    {
-        let fault = Fault::FileDigest { name: file.name.clone(), expected, found: digest };
+    let expected = applied.down.as_ref().map(|digests| digests.raw);
+    let plain = match reader.plain(&holder, &file, keys)? {
+        Some(plain) => plain,
+        None => on_disk(folder, version, expected).ok_or(OpsError::SealedHere { seq })?,
+    };
+    let found = Digest::of(&plain.bytes);
+    if let Some(expected) = expected.filter(|expected| *expected != found) {
+        let fault = Fault::FileDigest { name: file.name.clone(), expected, found };
         return Err(OpsError::WayDownDiffers { version: version.to_owned(), detail: fault.to_string() });
     }
-    let script = Script::new(file.name.to_string(), bytes);
+    let script = Script::new(plain.name.to_string(), plain.bytes);
     let name = entry.statement.event.migration().cloned().ok_or_else(no_way)?;
     Ok(Undo { version: version.to_owned(), name, script, reverts })
 }
 
-/// The way down of an entry; a repair without one stands on the entries that it is about.
-fn down_file(reader: &ChainReader, entry: &Entry) -> Result<Option<FileEntry>, OpsError> {
-    let is_down = |file: &&FileEntry| file.role == Role::Down && !file.sealed;
-    if let Some(file) = entry.manifest.files.iter().find(is_down) {
-        return Ok(Some(file.clone()));
+/// The way down of the folder, where it is the one that the database noted.
+fn on_disk(folder: &[Migration], version: &str, expected: Option<Digest>) -> Option<Plain> {
+    let down = down_of(folder, version)?;
+    let same = expected.is_some_and(|expected| expected == Digest::of(&down.bytes));
+    same.then_some(Plain { name: down.file_name.parse().ok()?, bytes: down.bytes.clone() })
+}
+
+fn down_of<'a>(folder: &'a [Migration], version: &str) -> Option<&'a Script> {
+    folder.iter().find(|migration| migration.version.to_string() == version)?.down.as_ref()
+}
+
+/// The way down of an entry, and the entry that holds it; a repair without one stands on the entries that it is about.
+fn down_file(reader: &ChainReader, entry: Entry) -> Result<Option<(Entry, FileEntry)>, OpsError> {
+    if let Some(file) = entry.manifest.files.iter().find(|file| file.role == Role::Down).cloned() {
+        return Ok(Some((entry, file)));
     }
     let Details::Repair { about, .. } = &entry.statement.event.details else { return Ok(None) };
     for earlier in about {
         let earlier = reader.entry(earlier)?;
         // An entry is only about older ones, so this ends.
         if earlier.manifest.seq < entry.manifest.seq
-            && let Some(file) = down_file(reader, &earlier)?
+            && let Some(found) = down_file(reader, earlier)?
         {
-            return Ok(Some(file));
+            return Ok(Some(found));
         }
     }
     Ok(None)
 }
 
 /// Ways down that the folder has in another form; a folder that cannot be read has none to compare.
-fn differing(project: &Project, undos: &[Undo]) -> Vec<Problem> {
-    let folder = read_folder(&project.migrations).unwrap_or_default();
+fn differing(folder: &[Migration], undos: &[Undo]) -> Vec<Problem> {
     let differs = |undo: &Undo| {
-        let migration = folder.iter().find(|migration| migration.version.to_string() == undo.version)?;
-        let on_disk = migration.down.as_ref()?;
+        let on_disk = down_of(folder, &undo.version)?;
         (on_disk.bytes != undo.script.bytes).then(|| Problem::DownEdited {
             version: undo.version.clone(),
             file: on_disk.file_name.clone(),

@@ -9,6 +9,7 @@ use super::chain::OpenChain;
 use super::event::record;
 use super::outbox::{Archived, Explained, Sent, Writer, archive_outstanding, require_same_database};
 use super::plan::Problem;
+use super::sealing::Sealing;
 use super::{ChainReader, KeyUnavailable, OpenKey, OpsError, Progress, Project, now};
 use crate::crypto::PrivateKey;
 use crate::database::{
@@ -54,6 +55,7 @@ pub struct Session {
     target: TargetName,
     actor: Actor,
     fingerprint: bool,
+    sealing: Sealing,
     /// What ran and is not archived yet, by event.
     sent: RefCell<HashMap<EventId, Sent>>,
 }
@@ -110,6 +112,7 @@ impl Session {
             target: TargetName { name, engine, version },
             actor: project.actor.clone(),
             fingerprint: project.fingerprint,
+            sealing: Sealing::new(project),
             sent: RefCell::default(),
         })
     }
@@ -125,8 +128,9 @@ impl Session {
         progress: &mut Progress<'_>,
     ) -> Result<Vec<Archived>, OpsError> {
         let sent = self.sent.take();
-        let writer = Writer { key: &self.key, explained: &self.explained, sent: &sent };
-        let archived = archive_outstanding(target, &mut self.chain, rows, &writer, progress).await?;
+        let (key, explained, sealing) = (&self.key, &self.explained, &mut self.sealing);
+        let writer = Writer { key, explained, sent: &sent, sealing };
+        let archived = archive_outstanding(target, &mut self.chain, rows, writer, progress).await?;
         let is_archived = |id: &EventId| archived.iter().any(|done| done.id == *id);
         match sent.iter().find(|(id, _)| !is_archived(id)) {
             Some((_, sent)) => Err(DatabaseError::RowDiffers { version: sent.version.clone() }.into()),
@@ -162,6 +166,18 @@ impl Session {
     ) -> Outcome {
         let torn_bytes = self.chain.torn().map_or(0, |torn| torn.bytes);
         Outcome { recovered, archived, failed, notes, head: self.chain.reader.head(), torn_bytes }
+    }
+
+    /// Sees to it that what these scripts need to be sealed is there, before one of them runs.
+    ///
+    /// # Errors
+    /// [`OpsError::Vault`].
+    pub async fn prepare_sealing<'a>(
+        &mut self,
+        scripts: impl Iterator<Item = &'a Script>,
+    ) -> Result<(), OpsError> {
+        let files = scripts.map(|script| (script.file_name.as_str(), script.bytes.as_slice()));
+        self.sealing.prepare(self.chain.reader.root(), files).await
     }
 
     /// A step that runs `script`.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{ChainReader, OpsError};
+use crate::codec::sealed::ContentKeys;
 use crate::crypto::KeyId;
 use crate::model::{Cid, Event, Role};
 
@@ -62,14 +63,16 @@ pub fn show(reader: &ChainReader, cid: &Cid) -> Result<Shown, OpsError> {
     })
 }
 
-/// The bytes of the script that ran: the way up, or for a rollback the way down.
+/// The script that ran: the way up, or for a rollback the way down.
 ///
 /// # Errors
-/// [`OpsError::NotInArchive`] when the entry has no such file.
-pub fn script(reader: &ChainReader, cid: &Cid) -> Result<Vec<u8>, OpsError> {
-    let manifest = reader.manifest(cid)?;
-    let of_role = |role| manifest.files.iter().find(|file| file.role == role);
+/// [`OpsError::NotInArchive`] when the entry has no such file, [`OpsError::SealedHere`] when it is sealed and `keys`
+/// have none for it.
+pub fn script(reader: &ChainReader, cid: &Cid, keys: Option<&dyn ContentKeys>) -> Result<Vec<u8>, OpsError> {
+    let entry = reader.entry(cid)?;
+    let seq = entry.manifest.seq;
+    let of_role = |role| entry.manifest.files.iter().find(|file| file.role == role);
     let file = of_role(Role::Up).or_else(|| of_role(Role::Down));
-    let file = file.ok_or_else(|| OpsError::NotInArchive(format!("a script of entry {}", manifest.seq)))?;
-    reader.file(&file.cid)
+    let file = file.ok_or_else(|| OpsError::NotInArchive(format!("a script of entry {seq}")))?;
+    Ok(reader.plain(&entry, file, keys)?.ok_or(OpsError::SealedHere { seq })?.bytes)
 }

@@ -3,15 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use super::chain::{Entry, ReadBlock, read_entry, read_file, read_manifest};
+use super::sealed::{Plain, read_plain};
 use super::verify::{verify_archive, verify_car};
 use super::{ChainReader, OpsError, Progress};
 use crate::chain::{Options, Report};
 use crate::codec::dag_cbor::decode_head;
-use crate::model::Cid;
+use crate::codec::sealed::ContentKeys;
+use crate::model::{Cid, FileEntry};
 use crate::store::CarReader;
 
 /// A chain up to one of its heads or manifests, wherever its blocks are.
-pub enum Source {
+pub struct Source {
+    blocks: Blocks,
+    /// What opens sealed files.
+    keys: Option<Box<dyn ContentKeys>>,
+}
+
+enum Blocks {
     Archive { reader: Box<ChainReader>, root: Cid },
     File { path: PathBuf, reader: Box<CarReader> },
 }
@@ -22,7 +30,51 @@ impl Source {
     /// # Errors
     /// [`OpsError::Read`] when it is none.
     pub fn file(path: &Path) -> Result<Self, OpsError> {
-        Ok(Self::File { path: path.to_owned(), reader: Box::new(CarReader::open(path)?) })
+        let blocks = Blocks::File { path: path.to_owned(), reader: Box::new(CarReader::open(path)?) };
+        Ok(Self { blocks, keys: None })
+    }
+
+    /// The chain up to `root` in an archive.
+    #[must_use]
+    pub fn archive(reader: ChainReader, root: Cid) -> Self {
+        Self { blocks: Blocks::Archive { reader: Box::new(reader), root }, keys: None }
+    }
+
+    /// Opens sealed files with these keys from here on.
+    pub fn use_keys(&mut self, keys: Box<dyn ContentKeys>) {
+        self.keys = Some(keys);
+    }
+
+    /// Whether sealed files can be opened.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        self.keys.is_some()
+    }
+
+    /// Opens the sealed files that a report names, and says in it what came of them.
+    ///
+    /// # Errors
+    /// When a block is malformed.
+    pub fn open_sealed(&mut self, report: &mut Report) -> Result<(), OpsError> {
+        let Some(keys) = self.keys.take() else { return Ok(()) };
+        let result = report.open_sealed(&*keys, &mut |cid| match self.bytes(cid) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(OpsError::BlockMissing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        });
+        self.keys = Some(keys);
+        result
+    }
+
+    /// A file of an entry as it was before it was sealed; `None` where there is no key for it.
+    ///
+    /// # Errors
+    /// When a block is missing or malformed, or the file is not what was sealed.
+    pub fn plain(&mut self, entry: &Entry, file: &FileEntry) -> Result<Option<Plain>, OpsError> {
+        let keys = self.keys.take();
+        let plain = read_plain(entry, file, keys.as_deref(), &mut self.reads());
+        self.keys = keys;
+        plain
     }
 
     /// Verifies the chain.
@@ -35,17 +87,17 @@ impl Source {
         threads: usize,
         progress: &mut Progress<'_>,
     ) -> Result<Report, OpsError> {
-        match self {
-            Self::Archive { reader, root } => verify_archive(reader, *root, options, threads, progress),
-            Self::File { path, .. } => verify_car(path, options, threads, progress),
+        match &self.blocks {
+            Blocks::Archive { reader, root } => verify_archive(reader, *root, options, threads, progress),
+            Blocks::File { path, .. } => verify_car(path, options, threads, progress),
         }
     }
 
     /// A block, whose bytes hash to its CID.
     fn block(&mut self, what: &'static str, cid: &Cid) -> Result<Vec<u8>, OpsError> {
-        match self {
-            Self::Archive { reader, .. } => reader.block(what, cid),
-            Self::File { reader, .. } => {
+        match &mut self.blocks {
+            Blocks::Archive { reader, .. } => reader.block(what, cid),
+            Blocks::File { reader, .. } => {
                 let found = reader.get_verified(cid)?.map(<[u8]>::to_vec);
                 found.ok_or(OpsError::BlockMissing { what, cid: *cid })
             }

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::chain::Entry;
+use super::sealed::SealedPlace;
 use super::{ChainReader, OpsError};
+use crate::codec::sealed::ContentKeys;
 use crate::crypto::Digest;
 use crate::model::{
     Cid, Details, Direction, EventId, EventKind, FileDigests, Role, SchemaChange, Subject, Timestamp,
@@ -50,9 +52,29 @@ pub struct Recorded {
 pub struct ArchivedScript {
     pub name: String,
     pub cid: Cid,
-    pub raw: Digest,
+    /// `None` where it is sealed and cannot be opened here.
+    pub raw: Option<Digest>,
     /// With line ends and byte order mark made alike, where the entry says it.
     pub lf: Option<Digest>,
+    /// Where it is sealed.
+    pub sealed: Option<SealedPlace>,
+}
+
+impl ArchivedScript {
+    /// Its bytes; `None` where it is sealed and cannot be opened here.
+    ///
+    /// # Errors
+    /// Those of the archive.
+    pub fn bytes(
+        &self,
+        reader: &ChainReader,
+        keys: Option<&dyn ContentKeys>,
+    ) -> Result<Option<Vec<u8>>, OpsError> {
+        match &self.sealed {
+            None => reader.file(&self.cid).map(Some),
+            Some(place) => Ok(reader.open_sealed(&self.cid, place, keys)?.map(|plain| plain.bytes)),
+        }
+    }
 }
 
 /// Why a version counts as applied.
@@ -66,17 +88,17 @@ pub struct Standing {
 }
 
 impl Told {
-    /// Reads the whole archive once, from its newest entry back to the first.
+    /// Reads the whole archive once, from its newest entry back to the first; sealed scripts as far as `keys` open them.
     ///
     /// # Errors
     /// When a block is missing or malformed.
-    pub fn read(reader: &ChainReader) -> Result<Self, OpsError> {
+    pub fn read(reader: &ChainReader, keys: Option<&dyn ContentKeys>) -> Result<Self, OpsError> {
         let mut entries = Vec::new();
         let mut next = Some(reader.newest()?.0);
         while let Some(cid) = next {
             let entry = reader.entry(&cid)?;
             next = entry.manifest.prev;
-            entries.push(Recorded::of(&entry));
+            entries.push(Recorded::of(reader, &entry, keys)?);
         }
         entries.reverse();
         let mut told = Self::default();
@@ -126,7 +148,7 @@ fn left(schema: &SchemaChange) -> SchemaLeft {
 }
 
 impl Recorded {
-    fn of(entry: &Entry) -> Self {
+    fn of(reader: &ChainReader, entry: &Entry, keys: Option<&dyn ContentKeys>) -> Result<Self, OpsError> {
         let event = &entry.statement.event;
         let no_digests = BTreeMap::new();
         let (digests, direction, about) = match &event.details {
@@ -139,8 +161,9 @@ impl Recorded {
             _ => (&no_digests, Direction::Up, Vec::new()),
         };
         let migration = event.migration();
-        let script = |role| script(entry, role, digests);
-        Self {
+        let script = |role| script(reader, entry, role, digests, keys);
+        let (up, down) = (script(Role::Up)?, script(Role::Down)?);
+        Ok(Self {
             seq: entry.manifest.seq,
             manifest: entry.cid,
             id: event.id,
@@ -150,24 +173,41 @@ impl Recorded {
             name: migration.and_then(|migration| migration.name.clone()),
             started_at: event.started_at,
             finished_at: event.finished_at,
-            up: script(Role::Up),
-            down: script(Role::Down),
+            up,
+            down,
             schema: event.schema().map(left),
             about,
-        }
+        })
     }
 }
 
-/// The file of a role, unless it is sealed.
-fn script(entry: &Entry, wanted: Role, digests: &BTreeMap<String, FileDigests>) -> Option<ArchivedScript> {
-    entry.statement.subjects.iter().zip(&entry.manifest.files).find_map(|(subject, file)| match subject {
-        Subject::File { name, cid, digest, role } if *role == wanted && !file.sealed => {
-            let name = name.to_string();
-            let lf = digests.get(&name).map(|digests| digests.lf);
-            Some(ArchivedScript { name, cid: *cid, raw: *digest, lf })
-        }
+/// The file of a role.
+fn script(
+    reader: &ChainReader,
+    entry: &Entry,
+    wanted: Role,
+    digests: &BTreeMap<String, FileDigests>,
+    keys: Option<&dyn ContentKeys>,
+) -> Result<Option<ArchivedScript>, OpsError> {
+    let both = entry.statement.subjects.iter().zip(&entry.manifest.files);
+    let mut of_role = both.filter_map(|(subject, file)| match subject {
+        Subject::File { name, cid, digest, role } if *role == wanted => Some((name, *cid, *digest, file)),
         _ => None,
-    })
+    });
+    let Some((name, cid, digest, file)) = of_role.next() else { return Ok(None) };
+    let name = name.to_string();
+    let Some(place) = SealedPlace::of(entry, file) else {
+        let lf = digests.get(&name).map(|digests| digests.lf);
+        return Ok(Some(ArchivedScript { name, cid, raw: Some(digest), lf, sealed: None }));
+    };
+    Ok(Some(match reader.open_sealed(&cid, &place, keys)? {
+        Some(plain) => {
+            let digests = FileDigests::of(&plain.bytes);
+            let (raw, lf) = (Some(digests.raw), Some(digests.lf));
+            ArchivedScript { name: plain.name.to_string(), cid, raw, lf, sealed: Some(place) }
+        }
+        None => ArchivedScript { name, cid, raw: None, lf: None, sealed: Some(place) },
+    }))
 }
 
 /// Where entries stand, by the id of their event; the first one where an id stands twice.

@@ -14,6 +14,7 @@
 //! | `tables` | names of columns of the tables that a text creates |
 //! | `reader` | reads lists of columns and values |
 //! | `reserved` | examples that are nobody's |
+//! | [`publish`] | which files may be archived in clear |
 //! | [`rules`] | rules and allowlists of one's own, in the format of gitleaks |
 //!
 //! Nothing here reads a file, prints, or keeps a value that it found. Time grows with the length of the text alone.
@@ -25,6 +26,7 @@ mod meaning;
 mod numbers;
 mod pattern;
 mod personal;
+pub mod publish;
 mod reader;
 mod reserved;
 pub mod rules;
@@ -34,5 +36,6 @@ mod tables;
 mod tokens;
 
 pub use finding::{Finding, Rule, Severity, built_in};
+pub use publish::{Judged, Publish};
 pub use rules::{RuleError, Rules};
 pub use scanner::{scan, scan_with};

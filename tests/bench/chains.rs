@@ -106,7 +106,7 @@ impl Chain {
         let name = "trust.json".parse().expect("a file name");
         (
             event(EventKind::Genesis, 0, Details::Other { schema: None }),
-            NewFile { name, role: Role::Trust, bytes: trust },
+            NewFile { name, role: Role::Trust, bytes: trust, sealed: false },
         )
     }
 }
@@ -162,7 +162,7 @@ fn migration(n: u64, engine: EngineOf, scripts: &[String]) -> (Event, NewFile) {
         hooks: vec![],
         direction: None,
     }));
-    let file = NewFile { name: name.parse().expect("a file name"), role: Role::Up, bytes };
+    let file = NewFile { name: name.parse().expect("a file name"), role: Role::Up, bytes, sealed: false };
     let mut event = event(EventKind::Apply, n, details);
     event.target.iter_mut().for_each(|target| target.engine = engine);
     (event, file)

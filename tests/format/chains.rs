@@ -42,12 +42,17 @@ pub fn sole(key: &PrivateKey) -> TrustDocument {
 
 /// The file that brings a trust document.
 pub fn trust_file(document: &TrustDocument) -> NewFile {
-    NewFile { name: "trust.json".parse().unwrap(), role: Role::Trust, bytes: encode_trust(document) }
+    NewFile {
+        name: "trust.json".parse().unwrap(),
+        role: Role::Trust,
+        bytes: encode_trust(document),
+        sealed: false,
+    }
 }
 
 /// A file of a script.
 pub fn script(role: Role, name: &str, bytes: &[u8]) -> NewFile {
-    NewFile { name: name.parse().unwrap(), role, bytes: bytes.to_vec() }
+    NewFile { name: name.parse().unwrap(), role, bytes: bytes.to_vec(), sealed: false }
 }
 
 /// A chain that grows, and every block and manifest that it made.

@@ -72,7 +72,12 @@ fn baseline(folder: &str, engine: Engine, migration: &Migration) -> (Event, Vec<
     let (mut files, mut digests) = (Vec::new(), BTreeMap::new());
     for (role, script) in scripts.into_iter().filter_map(|(role, script)| Some((role, script?))) {
         digests.insert(script.file_name.clone(), FileDigests::of(&script.bytes));
-        files.push(NewFile { name: script.file_name.parse().unwrap(), role, bytes: script.bytes.clone() });
+        files.push(NewFile {
+            name: script.file_name.parse().unwrap(),
+            role,
+            bytes: script.bytes.clone(),
+            sealed: false,
+        });
     }
     let kinds = statements(Dialect::from(engine), migration.up.text().unwrap())
         .into_iter()
@@ -128,7 +133,8 @@ fn build(directory: &Path) {
     let trust = encode_trust(&sole_key(name(), &key, label));
     let at = "2026-11-22T00:00:00.000000Z".parse().unwrap();
     let genesis = event(EventKind::Genesis, at, "genesis", None, Details::Other { schema: None });
-    let file = NewFile { name: "trust.json".parse().unwrap(), role: Role::Trust, bytes: trust };
+    let file =
+        NewFile { name: "trust.json".parse().unwrap(), role: Role::Trust, bytes: trust, sealed: false };
     let (mut chain, mut blocks): (Appender, Vec<Block>) = (Appender::new(), Vec::new());
     let root = chain.append(genesis, vec![file], &[&key], &mut |block| blocks.push(block)).unwrap();
     let head = chain.finish(&key, &mut |block| blocks.push(block)).unwrap();

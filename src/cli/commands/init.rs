@@ -5,14 +5,18 @@ use clap::Args;
 use serde::Serialize;
 
 use super::key::write_key;
+use super::vault::{NewVault, make_vault};
 use crate::cli::context::{Context, open_key};
 use crate::cli::error::CliError;
 use crate::cli::output::Reply;
-use crate::cli::settings::{DatabaseSource, NewSettings, SecretSource, Settings, render_new};
+use crate::cli::settings::{
+    DatabaseSource, Environment, NewSettings, Overrides, SecretSource, Settings, render_new,
+};
 use crate::cli::{CommandResult, Exit};
 use crate::crypto::{KeyId, PrivateKey};
 use crate::model::{Actor, ChainName, Cid, Pseudonym};
 use crate::ops::{self, ChainReader, OpsError};
+use crate::privacy::Publish;
 use crate::store::{ArchiveError, create_file};
 
 /// The key file that a new project gets.
@@ -27,6 +31,9 @@ pub struct Init {
     /// Write a new key without a passphrase
     #[arg(long)]
     plain_key: bool,
+    /// Whose age identity opens the vault: `age1…`; no identity is made here then
+    #[arg(long, value_name = "RECIPIENT")]
+    vault_owner: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -41,6 +48,8 @@ struct Done {
     key: Option<PathBuf>,
     /// Whether an archive of that name was there and is used.
     adopted: bool,
+    publish: String,
+    vault: NewVault,
 }
 
 pub fn run(context: &Context, arguments: &Init) -> CommandResult {
@@ -68,7 +77,9 @@ pub fn run(context: &Context, arguments: &Init) -> CommandResult {
                 .ok_or_else(|| CliError::usage("that is not a URL").hint("write it like `sqlite:app.db`"))?
         }
     };
+    let publish = publish(&settings)?;
     let (key, key_file) = key(&settings, &folder, arguments.plain_key)?;
+    let vault = make_vault(&settings, arguments.vault_owner.as_deref(), arguments.plain_key)?;
     let pseudonym = settings.actor_pseudonym.unwrap_or_else(Pseudonym::generate);
     let actor = Actor { pseudonym, role: settings.actor_role.clone() };
     let (chain, head, adopted) = begin(&settings, &name, &actor, &key)?;
@@ -82,17 +93,60 @@ pub fn run(context: &Context, arguments: &Init) -> CommandResult {
         Some(settings.key_source.clone().unwrap_or_else(|| SecretSource::File(KEY_FILE.into())));
     fresh.actor_pseudonym = Some(pseudonym);
     fresh.actor_role = Some(settings.actor_role.clone());
+    fresh.publish = Some(publish);
+    let standard = Settings::before_file(&file, &Environment::default(), &Overrides::default())?;
+    if standard.vault_url.to_string() != settings.vault_url.to_string() {
+        fresh.vault_url = Some(settings.vault_url.clone());
+    }
+    if standard.vault_key != settings.vault_key {
+        fresh.vault_key = Some(settings.vault_key.clone());
+    }
     write_new(&file, &render_new(&fresh))?;
     let keyid = key.public().id();
-    let done = Done { command: "init", name, chain, head, keyid, settings: file, key: key_file, adopted };
+    let done = Done {
+        command: "init",
+        name,
+        chain,
+        head,
+        keyid,
+        settings: file,
+        key: key_file,
+        adopted,
+        publish: publish.to_string(),
+        vault,
+    };
     Ok(Reply::new(done, |done, out| {
         if let Some(key) = &done.key {
             writeln!(out, "key      {}, keyid {}", key.display(), done.keyid)?;
         }
+        writeln!(out, "vault    {}", done.vault)?;
+        writeln!(out, "publish  {}", done.publish)?;
         writeln!(out, "settings {}", done.settings.display())?;
         writeln!(out, "chain    {}", done.chain)?;
         writeln!(out, "next: `greffe apply`")
     }))
+}
+
+/// What is to be published: what the settings say, else what people answer.
+fn publish(settings: &Settings) -> Result<Publish, CliError> {
+    let said = settings.says_publish();
+    if said || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(settings.publish);
+    }
+    let answer = ask(
+        "What is archived may be copied to IPFS, from where nothing can be called back. Which scripts may it hold in clear?\n\
+         \x20 sealed  none: every script is encrypted, and who has the vault's key reads it (the default)\n\
+         \x20 schema  those that only describe the schema; all with data or code are encrypted\n\
+         \x20 all     all; scripts with data or credentials are refused\n\
+         Publish [sealed]: ",
+        || Ok(()),
+    )?;
+    match answer.as_str() {
+        "" => Ok(Publish::Sealed),
+        other => other
+            .parse()
+            .map_err(|error: crate::privacy::publish::NotPublish| CliError::usage(error.to_string())),
+    }
 }
 
 /// A new chain, or the one that is in the archive folder under this name.

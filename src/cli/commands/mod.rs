@@ -26,6 +26,7 @@ mod schema;
 mod serve;
 mod show;
 mod status;
+mod vault;
 mod verify;
 
 use std::path::PathBuf;
@@ -134,6 +135,24 @@ pub struct SettingsArguments {
     /// Where the key of a private libp2p network is: `file:PATH` or `env:NAME`
     #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
     swarm_key: Option<Secret>,
+    /// Which scripts are archived in clear: `sealed`, `schema` or `all`
+    #[arg(long, global = true, value_name = "WHAT", hide_short_help = true)]
+    publish: Option<String>,
+    /// URL of the vault, or `env:NAME` or `file:PATH` where it is
+    #[arg(long, global = true, value_name = "URL", allow_hyphen_values = true, hide_short_help = true)]
+    vault: Option<Secret>,
+    /// Where the vault owner's age identity is: `file:PATH` or `env:NAME`
+    #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
+    vault_key: Option<Secret>,
+    /// Where its passphrase is: `env:NAME` or `file:PATH`
+    #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
+    vault_passphrase: Option<Secret>,
+    /// How long sealed content is kept: `10y`, `24m`, `90d`
+    #[arg(long, global = true, value_name = "TIME", hide_short_help = true)]
+    vault_retention: Option<String>,
+    /// How long backups of the vault are kept
+    #[arg(long, global = true, value_name = "TIME", hide_short_help = true)]
+    vault_backup_retention: Option<String>,
 }
 
 impl SettingsArguments {
@@ -163,6 +182,12 @@ impl SettingsArguments {
             publish_key: self.publish_key.clone(),
             node_key: self.node_key.clone(),
             swarm_key: self.swarm_key.clone(),
+            publish: self.publish.clone(),
+            vault_url: self.vault.clone(),
+            vault_key: self.vault_key.clone(),
+            vault_passphrase: self.vault_passphrase.clone(),
+            vault_retention: self.vault_retention.clone(),
+            vault_backup_retention: self.vault_backup_retention.clone(),
         }
     }
 }
@@ -194,6 +219,7 @@ pub enum Command {
     #[cfg(feature = "bitswap")]
     Node(node::Node),
     Repair(repair::Repair),
+    Vault(vault::Vault),
     Key(key::Key),
     Completions(completions::Completions),
     Man(man::Man),
@@ -246,6 +272,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         #[cfg(feature = "bitswap")]
         Command::Node(command) => node::run(context, &command),
         Command::Repair(command) => repair::run(context, &command),
+        Command::Vault(command) => vault::run(context, &command),
         Command::Key(command) => key::run(context, &command),
         Command::Completions(command) => completions::run(&command),
         Command::Man(command) => man::run(&command),

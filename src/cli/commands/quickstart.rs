@@ -39,8 +39,10 @@ const SAMPLES: [(&str, &str); 6] = samples![
     "20260119090000_payments.down.sql",
 ];
 
-/// Text of a sample script that the tampered copy has with one bit flipped.
-const TARGET: &[u8] = b"order_number";
+/// How a sealed file begins; the tampered copy has one bit flipped behind the last of them.
+const SEALED: &[u8] = b"\x83\x44\xa1\x01\x18\x18\xa2\x04\x50";
+/// So many bytes behind its beginning a sealed file is ciphertext.
+const INSIDE: usize = 100;
 
 /// What is shown: the commands with what they printed.
 #[derive(Serialize)]
@@ -109,13 +111,14 @@ impl Player {
         self.command("apply", Exit::Done)?;
         self.command("export --out quickstart.car", Exit::Done)?;
         self.command("verify quickstart.car", Exit::Done)?;
+        self.command("verify quickstart.car --open", Exit::Done)?;
         let (car, copy) = (Path::new("quickstart.car"), Path::new("tampered.car"));
         let mut bytes = std::fs::read(car).map_err(|error| failed(car, &error))?;
-        let position =
-            bytes.windows(TARGET.len()).position(|window| window == TARGET).unwrap_or(bytes.len() - 1);
+        let begin = bytes.windows(SEALED.len()).rposition(|window| window == SEALED);
+        let position = begin.map_or(bytes.len() - 1, |begin| begin + INSIDE);
         bytes[position] ^= 1;
         std::fs::write(copy, bytes).map_err(|error| failed(copy, &error))?;
-        self.say(&format!("\nNow one bit of a copy is flipped: byte {position}, in the script of the shop."));
+        self.say(&format!("\nNow one bit of a copy is flipped: byte {position}, in a sealed script."));
         self.command("verify tampered.car", Exit::Findings)
     }
 

@@ -8,6 +8,7 @@ use super::verify::{reply, source, threads};
 use crate::chain::Report;
 use crate::cli::context::{Context, block_on, scratch, verify_options};
 use crate::cli::error::CliError;
+use crate::cli::opening::keys_at_hand;
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::settings::{Secret, Settings};
 use crate::cli::{CommandResult, Exit};
@@ -79,6 +80,13 @@ pub fn replay_and_look(
     progress: &mut dyn FnMut(&str, u64, Option<u64>),
     looked: &mut dyn FnMut(u64, &Schema),
 ) -> Result<Replayed, CliError> {
+    if report.sealed > 0
+        && !source.has_keys()
+        && let Some(chain) = report.chain
+        && let Some(keys) = keys_at_hand(settings, &chain)?
+    {
+        source.use_keys(keys);
+    }
     let manifests = source.manifests(report.root)?;
     let Some(engine) = engine_of(source, &manifests)? else {
         return Ok(Replayed { entries: manifests.len() as u64, ..Replayed::default() });

@@ -174,7 +174,7 @@ fn of_events<'a>(
     let mut progress = context.progress();
     let mut show = |what: &str, done, total| progress.show(what, done, total);
     let reader = ChainReader::open(&settings.archive_directory, settings.name()?)?;
-    let mut source = Source::Archive { reader: Box::new(reader), root };
+    let mut source = Source::archive(reader, root);
     let report = source.verify(verify_options(settings, &[]), threads(None), &mut show)?;
     if !may_run(&report) {
         return Err(CliError::new(

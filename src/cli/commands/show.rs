@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use crate::cli::CommandResult;
 use crate::cli::context::Context;
+use crate::cli::opening::opening;
 use crate::cli::output::{Clean, Reply};
+use crate::ops::OpsError;
 use crate::ops::show::{Shown as Entry, find, script, show as read};
 
 /// Show one entry: manifest, statement and files
@@ -32,7 +34,14 @@ pub fn run(context: &Context, arguments: &Show) -> CommandResult {
     let reader = context.reader()?;
     let cid = find(&reader, &arguments.entry)?;
     if arguments.script {
-        return Ok(Reply::raw(script(&reader, &cid)?));
+        let script = match script(&reader, &cid, None) {
+            Err(OpsError::SealedHere { .. }) => {
+                let keyring = opening(context, &reader.root())?;
+                script(&reader, &cid, Some(&keyring))
+            }
+            script => script,
+        };
+        return Ok(Reply::raw(script?));
     }
     Ok(Reply::new(Shown { command: "show", entry: read(&reader, &cid)? }, show))
 }

@@ -5,10 +5,11 @@ use clap::Args;
 use serde::Serialize;
 
 use super::replay::{exit_with, replay_verified};
-use crate::chain::{Options, Report};
+use crate::chain::{Options, Report, SealedCounts};
 use crate::cli::context::{Context, block_on, look_at_database, verify_options};
 use crate::cli::error::CliError;
 use crate::cli::memory::MemoryArguments;
+use crate::cli::opening::opening;
 use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::{Anchor, Secret, Settings};
 use crate::cli::sources::{SourceArguments, parse_cid, remark_faults};
@@ -51,6 +52,9 @@ pub struct Verify {
     /// Compare the database's schema with the newest one that was signed
     #[arg(long)]
     live: bool,
+    /// Open sealed files with the keys of the vault, and compare them with what the log commits to
+    #[arg(long)]
+    open: bool,
     /// Threads that check entries [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -73,6 +77,7 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     let mut options = verify_options(&settings, &required);
     arguments.memory.recall(context, &mut options)?;
     options.older = arguments.older;
+    options.sealed_files = arguments.open;
     let mut progress = context.progress();
     let mut show = |what: &str, done, total| progress.show(what, done, total);
     let threads = threads(arguments.threads);
@@ -97,9 +102,17 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
             (Some(source), report)
         }
     };
+    if arguments.open
+        && let Some(chain) = report.chain
+    {
+        let keyring = opening(context, &chain)?;
+        let source = source.as_mut().ok_or(OpsError::Nowhere(report.root))?;
+        source.use_keys(Box::new(keyring));
+        source.open_sealed(&mut report)?;
+    }
     arguments.memory.remember(context, report.memory);
     let mut replayed = Replayed::default();
-    if (arguments.replay || arguments.on.is_some()) && may_run(&report) {
+    if arguments.replays() && may_run(&report) {
         let source = source.as_mut().ok_or(OpsError::Nowhere(report.root))?;
         replayed = replay_verified(&settings, source, &report, arguments.on.as_ref(), &mut show)?;
         add_replay(&mut report, &replayed);
@@ -140,7 +153,11 @@ fn exit_of(report: &Report) -> Exit {
 impl Verify {
     /// Whether blocks are needed once more after the verification.
     const fn reads_again(&self) -> bool {
-        self.replay || self.on.is_some() || self.live
+        self.replays() || self.live || self.open
+    }
+
+    const fn replays(&self) -> bool {
+        self.replay || self.on.is_some()
     }
 }
 
@@ -218,6 +235,21 @@ pub fn parse_anchors(texts: &[String]) -> Result<Vec<Anchor>, CliError> {
     texts.iter().map(parse).collect()
 }
 
+/// What became of sealed files, in words.
+fn states(counts: &SealedCounts) -> String {
+    let all = [
+        (counts.open, "opened"),
+        (counts.sealed, "not opened"),
+        (counts.erased, "erased"),
+        (counts.lost, "lost"),
+        (counts.tampered, "tampered with"),
+        (counts.missing, "missing"),
+    ];
+    let some: Vec<String> =
+        all.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    some.join(", ")
+}
+
 /// The chain that a CID or the path of a CAR file names.
 pub fn source(settings: &Settings, text: &str) -> Result<Source, CliError> {
     match parse_cid(text) {
@@ -227,7 +259,7 @@ pub fn source(settings: &Settings, text: &str) -> Result<Source, CliError> {
                 Some(name) => ChainReader::open(directory, name)?,
                 None => ChainReader::holding(directory, &root)?,
             };
-            Ok(Source::Archive { reader: Box::new(reader), root })
+            Ok(Source::archive(reader, root))
         }
         None if Path::new(text).exists() || text.ends_with(".car") => Ok(Source::file(Path::new(text))?),
         None => Err(CliError::usage(format!("{} is neither a file nor a CID", Clean(text)))
@@ -260,7 +292,7 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  {word:<11} {:<3} {meaning}", if holds { "yes" } else { "no" })?;
     }
     if report.sealed > 0 {
-        writeln!(out, "  sealed      {} files, not opened", report.sealed)?;
+        writeln!(out, "  sealed      {} files: {}", report.sealed, states(&report.sealed_states))?;
     }
     for source in shown.sources.iter().filter(|source| source.blocks > 0 || source.fault.is_some()) {
         let fault = source.fault.as_ref().map(|fault| format!(": {fault}")).unwrap_or_default();

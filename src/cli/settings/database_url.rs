@@ -132,6 +132,14 @@ pub enum DatabaseSource {
 }
 
 impl DatabaseSource {
+    /// A SQLite file.
+    #[must_use]
+    pub fn sqlite(path: &Path) -> Self {
+        // The driver decodes `%` and ends the path at `?`.
+        let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3F");
+        Self::Url(DatabaseUrl(format!("sqlite:{path}").into()))
+    }
+
     /// Reads a URL, `env:NAME` or `file:PATH`; paths are taken relative to `base`. Anything else is `None`.
     #[must_use]
     pub fn parse(text: &str, base: &Path) -> Option<Self> {

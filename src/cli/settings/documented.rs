@@ -3,10 +3,12 @@
 use std::{path::Path, time::Duration};
 
 use super::{
-    Anchor, DatabaseSource, DefaultValue, KEYS, Key, NewSettings, OTHER_VARIABLES, SecretSource, render_new,
+    Anchor, DatabaseSource, DefaultValue, KEYS, Key, NewSettings, OTHER_VARIABLES, Retention, SecretSource,
+    parse_retention, render_new,
     replicas::FIELDS,
     tests::{Case, block},
 };
+use crate::privacy::Publish;
 
 fn full() -> NewSettings {
     NewSettings {
@@ -33,6 +35,12 @@ fn full() -> NewSettings {
         publish_key: SecretSource::parse("env:NAMED", Path::new("")),
         node_key: SecretSource::parse("env:KNOWN", Path::new("")),
         swarm_key: SecretSource::parse("env:SWARM", Path::new("")),
+        publish: Some(Publish::Schema),
+        vault_url: DatabaseSource::parse("postgres://dpo@host/vault", Path::new("")),
+        vault_key: SecretSource::parse("env:OWNER", Path::new("")),
+        vault_passphrase: SecretSource::parse("file:phrase", Path::new("")),
+        vault_retention: parse_retention("10y"),
+        vault_backup_retention: Some(Retention::days(7)),
     }
 }
 
@@ -64,6 +72,12 @@ fn a_rendered_file_loads_back_to_the_same_values() {
     assert_eq!(settings.publish_key, Some(SecretSource::Variable("NAMED".into())));
     assert_eq!(settings.node_key, Some(SecretSource::Variable("KNOWN".into())));
     assert_eq!(settings.swarm_key, Some(SecretSource::Variable("SWARM".into())));
+    assert_eq!(settings.publish, Publish::Schema);
+    assert_eq!(settings.vault_url().unwrap().expose(), "postgres://dpo@host/vault");
+    assert_eq!(settings.vault_key, SecretSource::Variable("OWNER".into()));
+    assert_eq!(settings.vault_passphrase, Some(SecretSource::File(case.path("phrase"))));
+    assert_eq!(settings.vault_retention, new.vault_retention);
+    assert_eq!(Some(settings.vault_backup_retention), new.vault_backup_retention);
     assert_eq!(settings.replication_deadline, Duration::from_secs(5));
     assert_eq!(Some(settings.trust), new.trust);
 }
@@ -98,6 +112,10 @@ fn a_rendered_file_shows_every_key_and_a_password_in_none() {
     assert_eq!(all.trust, none.trust);
     assert_eq!(all.replication_required, none.replication_required);
     assert_eq!(all.replication_deadline, none.replication_deadline);
+    assert_eq!(all.publish, none.publish);
+    let file_of = |source: &DatabaseSource| source.to_string().rsplit('/').next().map(str::to_owned);
+    assert_eq!(file_of(&all.vault_url), file_of(&none.vault_url));
+    assert_eq!(all.vault_backup_retention, none.vault_backup_retention);
     assert_eq!(all.migrations.file_name(), none.migrations.file_name());
     assert_eq!(all.archive_directory.file_name(), none.archive_directory.file_name());
 

@@ -27,6 +27,12 @@ pub enum Id {
     PublishKey,
     NodeKey,
     NodeSwarmKey,
+    PrivacyPublish,
+    VaultUrl,
+    VaultKey,
+    VaultPassphrase,
+    VaultRetention,
+    VaultBackupRetention,
 }
 
 /// What values a key takes.
@@ -45,6 +51,8 @@ pub enum Kind {
     Count,
     ReplicaUrl,
     Origins,
+    Publish,
+    Retention,
 }
 
 impl Kind {
@@ -65,6 +73,8 @@ impl Kind {
             Self::Count => "number",
             Self::ReplicaUrl => "replica URL",
             Self::Origins => "list of multiaddresses",
+            Self::Publish => "what is published",
+            Self::Retention => "retention",
         }
     }
 
@@ -96,6 +106,10 @@ impl Kind {
             Self::Origins => {
                 "at most 20 multiaddresses of nodes that end with `/p2p/` and their identity, such as \
                  `/ip4/192.0.2.7/tcp/4001/p2p/12D3Koo…`"
+            }
+            Self::Publish => "`sealed`, `schema` or `all`",
+            Self::Retention => {
+                "a whole number followed by `d`, `w`, `m` or `y`, at most `100y`, for instance `10y`"
             }
         }
     }
@@ -157,17 +171,30 @@ impl Key {
 }
 
 /// The tables of `greffe.toml`.
-pub const TABLES: [&str; 9] =
-    ["database", "archive", "key", "actor", "apply", "verify", "replication", "publish", "node"];
+pub const TABLES: [&str; 11] = [
+    "database",
+    "archive",
+    "key",
+    "actor",
+    "apply",
+    "verify",
+    "replication",
+    "publish",
+    "node",
+    "privacy",
+    "vault",
+];
 
 /// The variable that holds the private key itself.
 pub const KEY_VARIABLE: &str = "GREFFE_KEY";
+/// The variable that holds the vault owner's identity itself.
+pub const VAULT_KEY_VARIABLE: &str = "GREFFE_VAULT_KEY";
 /// The variable that names the settings file.
 pub const CONFIG_VARIABLE: &str = "GREFFE_CONFIG";
 
 /// Variables that belong to no single key.
-pub const OTHER_VARIABLES: [&str; 5] =
-    [CONFIG_VARIABLE, "GREFFE_JSON", KEY_VARIABLE, "GREFFE_LANG", "GREFFE_LOG"];
+pub const OTHER_VARIABLES: [&str; 6] =
+    [CONFIG_VARIABLE, "GREFFE_JSON", KEY_VARIABLE, VAULT_KEY_VARIABLE, "GREFFE_LANG", "GREFFE_LOG"];
 
 const fn key(
     id: Id,
@@ -186,7 +213,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 23] = [
+pub static KEYS: [Key; 29] = [
     key(
         Id::Name,
         ["", "name"],
@@ -407,6 +434,72 @@ pub static KEYS: [Key; 23] = [
             "GREFFE_NODE_SWARM_KEY",
             "--swarm-key",
             "Where the `swarm.key` of a private libp2p network is; with it, only its nodes are spoken to.",
+        ],
+    ),
+    key(
+        Id::PrivacyPublish,
+        ["privacy", "publish"],
+        Kind::Publish,
+        DefaultValue::Value("\"sealed\""),
+        [
+            "GREFFE_PUBLISH",
+            "--publish",
+            "Which scripts are archived in clear: none (`sealed`), those that are schema only (`schema`), or `all`.",
+        ],
+    ),
+    key(
+        Id::VaultUrl,
+        ["vault", "url"],
+        Kind::DatabaseUrl,
+        DefaultValue::Value("\"sqlite:greffe.vault.db\""),
+        [
+            "GREFFE_VAULT_URL",
+            "--vault",
+            "Where the keys of sealed files are: a URL of SQLite or PostgreSQL, `env:NAME`, or `file:PATH`.",
+        ],
+    ),
+    key(
+        Id::VaultKey,
+        ["vault", "key"],
+        Kind::SecretSource,
+        DefaultValue::Value("\"file:greffe.vault.key\""),
+        [
+            "GREFFE_VAULT_KEY_SOURCE",
+            "--vault-key",
+            "Where the vault owner's age identity is; who only seals needs none.",
+        ],
+    ),
+    key(
+        Id::VaultPassphrase,
+        ["vault", "passphrase"],
+        Kind::SecretSource,
+        DefaultValue::Words { words: "that of the signing key", example: "\"env:GREFFE_VAULT_PASSPHRASE\"" },
+        [
+            "GREFFE_VAULT_PASSPHRASE",
+            "--vault-passphrase",
+            "Where the passphrase of that identity is; the variable holds the passphrase itself.",
+        ],
+    ),
+    key(
+        Id::VaultRetention,
+        ["vault", "retention"],
+        Kind::Retention,
+        DefaultValue::Words { words: "no end", example: "\"10y\"" },
+        [
+            "GREFFE_VAULT_RETENTION",
+            "--vault-retention",
+            "How long sealed content is kept after the month in which it was sealed; `greffe retention run` erases it then.",
+        ],
+    ),
+    key(
+        Id::VaultBackupRetention,
+        ["vault", "backup-retention"],
+        Kind::Retention,
+        DefaultValue::Value("\"30d\""),
+        [
+            "GREFFE_VAULT_BACKUP_RETENTION",
+            "--vault-backup-retention",
+            "How long backups of the vault are kept: an erasure is effective once the last one with its key is gone.",
         ],
     ),
 ];

@@ -11,7 +11,7 @@ use super::{
     database_url::{DatabaseSource, DatabaseUrl},
     error::{Place, Problem, Reason, printable},
     file,
-    keys::{CONFIG_VARIABLE, Id, KEY_VARIABLE, KEYS, Key, Kind},
+    keys::{CONFIG_VARIABLE, Id, KEY_VARIABLE, KEYS, Key, Kind, VAULT_KEY_VARIABLE},
     nearest, replicas,
     secret::{ReadError, SecretSource, read_text},
     value::Given,
@@ -79,7 +79,7 @@ impl<'a> Loader<'a> {
         self.problems = problems;
         self.settings.replicas = replicas::resolve(replicas, folder, &mut self.named, &mut self.problems);
         for entry in entries {
-            let password = entry.key.id == Id::DatabaseUrl && has_password(&entry.given);
+            let password = is_url(entry.key.id) && has_password(&entry.given);
             let allowed = if password { Err(Reason::PasswordInFile) } else { Ok(()) };
             let read = allowed.and_then(|()| self.assign(entry.key, &entry.given, folder));
             self.note(entry.place, read);
@@ -95,8 +95,11 @@ impl<'a> Loader<'a> {
         for key in &KEYS {
             let Some(value) = self.environment.get(key.variable) else { continue };
             let read = if key.id == Id::KeyPassphrase {
-                // The one variable that holds the secret itself.
+                // A variable that holds the secret itself, as the next one does.
                 self.settings.key_passphrase = Some(SecretSource::Variable(key.variable.to_owned()));
+                Ok(())
+            } else if key.id == Id::VaultPassphrase {
+                self.settings.vault_passphrase = Some(SecretSource::Variable(key.variable.to_owned()));
                 Ok(())
             } else {
                 given(key.kind, value).and_then(|given| self.assign(key, &given, Path::new("")))
@@ -107,12 +110,16 @@ impl<'a> Loader<'a> {
         if self.environment.get(KEY_VARIABLE).is_some() && self.environment.get(source).is_none() {
             self.settings.key_source = Some(SecretSource::Variable(KEY_VARIABLE.to_owned()));
         }
+        let source = Key::of(Id::VaultKey).variable;
+        if self.environment.get(VAULT_KEY_VARIABLE).is_some() && self.environment.get(source).is_none() {
+            self.settings.vault_key = SecretSource::Variable(VAULT_KEY_VARIABLE.to_owned());
+        }
     }
 
     fn read_flags(&mut self, overrides: &Overrides) {
         for key in &KEYS {
             let Some(given) = overrides.given(key.id) else { continue };
-            let password = key.id == Id::DatabaseUrl && has_password(&given);
+            let password = is_url(key.id) && has_password(&given);
             let allowed = if password { Err(Reason::PasswordInArguments) } else { Ok(()) };
             let read = allowed.and_then(|()| self.assign(key, &given, Path::new("")));
             self.note(Place::Flag(key.flag), read);
@@ -163,6 +170,15 @@ impl<'a> Loader<'a> {
             Id::PublishKey => self.settings.publish_key = Some(self.secret_source(given, base)?),
             Id::NodeKey => self.settings.node_key = Some(self.secret_source(given, base)?),
             Id::NodeSwarmKey => self.settings.swarm_key = Some(self.secret_source(given, base)?),
+            Id::PrivacyPublish => {
+                self.settings.publish = given.parse(kind)?;
+                self.settings.publish_is_said = true;
+            }
+            Id::VaultUrl => self.settings.vault_url = self.database_source(given, base)?,
+            Id::VaultKey => self.settings.vault_key = self.secret_source(given, base)?,
+            Id::VaultPassphrase => self.settings.vault_passphrase = Some(self.secret_source(given, base)?),
+            Id::VaultRetention => self.settings.vault_retention = Some(given.retention(kind)?),
+            Id::VaultBackupRetention => self.settings.vault_backup_retention = given.retention(kind)?,
         }
         Ok(())
     }
@@ -187,6 +203,10 @@ impl<'a> Loader<'a> {
         }
         Ok(source)
     }
+}
+
+fn is_url(id: Id) -> bool {
+    matches!(id, Id::DatabaseUrl | Id::VaultUrl)
 }
 
 fn has_password(given: &Given) -> bool {

@@ -6,9 +6,10 @@ use super::{
     database_url::DatabaseSource,
     keys::{DefaultValue, Id, KEYS, Key},
     secret::SecretSource,
-    value::{Anchor, render_duration},
+    value::{Anchor, Retention, render_duration},
 };
 use crate::model::{ChainName, Cid, Pseudonym};
+use crate::privacy::Publish;
 
 /// What a fresh settings file says. Paths are text as it shall stand in the file, where relative ones are
 /// relative to the file's folder; so are those in the sources. `None` leaves the default.
@@ -38,6 +39,12 @@ pub struct NewSettings {
     pub publish_key: Option<SecretSource>,
     pub node_key: Option<SecretSource>,
     pub swarm_key: Option<SecretSource>,
+    pub publish: Option<Publish>,
+    pub vault_url: Option<DatabaseSource>,
+    pub vault_key: Option<SecretSource>,
+    pub vault_passphrase: Option<SecretSource>,
+    pub vault_retention: Option<Retention>,
+    pub vault_backup_retention: Option<Retention>,
 }
 
 impl NewSettings {
@@ -68,6 +75,12 @@ impl NewSettings {
             publish_key: None,
             node_key: None,
             swarm_key: None,
+            publish: None,
+            vault_url: None,
+            vault_key: None,
+            vault_passphrase: None,
+            vault_retention: None,
+            vault_backup_retention: None,
         }
     }
 
@@ -101,6 +114,16 @@ impl NewSettings {
             Id::PublishKey => self.publish_key.as_ref().map(|source| toml_string(&source.to_string())),
             Id::NodeKey => self.node_key.as_ref().map(|source| toml_string(&source.to_string())),
             Id::NodeSwarmKey => self.swarm_key.as_ref().map(|source| toml_string(&source.to_string())),
+            Id::PrivacyPublish => self.publish.map(|publish| toml_string(&publish.to_string())),
+            Id::VaultUrl => self.vault_url.as_ref().map(|source| toml_string(&written(source))),
+            Id::VaultKey => self.vault_key.as_ref().map(|source| toml_string(&source.to_string())),
+            Id::VaultPassphrase => {
+                self.vault_passphrase.as_ref().map(|source| toml_string(&source.to_string()))
+            }
+            Id::VaultRetention => self.vault_retention.map(|kept| toml_string(&kept.to_string())),
+            Id::VaultBackupRetention => {
+                self.vault_backup_retention.map(|kept| toml_string(&kept.to_string()))
+            }
         }
     }
 }

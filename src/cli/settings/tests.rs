@@ -112,6 +112,12 @@ fn every_variable_and_every_flag_is_read() {
         publish_key: secret("file:i"),
         node_key: secret("file:n"),
         swarm_key: secret("file:s"),
+        publish: text("schema"),
+        vault_url: secret("postgres://dpo@host/vault"),
+        vault_key: secret("file:o"),
+        vault_passphrase: secret("file:q"),
+        vault_retention: text("10y"),
+        vault_backup_retention: text("7d"),
     };
     let by_flags = Case::of("").flags(flags).load().unwrap();
     let by_variables = Case::of("")
@@ -132,6 +138,12 @@ fn every_variable_and_every_flag_is_read() {
         .set("GREFFE_LOCK_WAIT", "0s")
         .set("GREFFE_FINGERPRINT", "false")
         .set("GREFFE_VERIFY_TRUST", &cid)
+        .set("GREFFE_PUBLISH", "schema")
+        .set("GREFFE_VAULT_URL", "postgres://dpo@host/vault")
+        .set("GREFFE_VAULT_KEY_SOURCE", "file:o")
+        .set("GREFFE_VAULT_PASSPHRASE", "hunter3")
+        .set("GREFFE_VAULT_RETENTION", "10y")
+        .set("GREFFE_VAULT_BACKUP_RETENTION", "7d")
         .set("GREFFE_TIME_TOLERANCE", "1h")
         .set("GREFFE_REPLICATION_REQUIRED", "2")
         .set("GREFFE_REPLICATION_DEADLINE", "5s")

@@ -43,6 +43,50 @@ pub fn render_duration(duration: Duration) -> String {
     if milliseconds == 0 { "0s".to_owned() } else { format!("{milliseconds}ms") }
 }
 
+/// How long something is kept, in whole days. A month has 31 and a year 366 of them: nothing is erased too early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Retention {
+    number: u32,
+    unit: char,
+}
+
+impl Retention {
+    /// So many days.
+    #[must_use]
+    pub const fn days(number: u32) -> Self {
+        Self { number, unit: 'd' }
+    }
+
+    /// Its length in days.
+    #[must_use]
+    pub const fn in_days(self) -> u32 {
+        let days = match self.unit {
+            'w' => 7,
+            'm' => 31,
+            'y' => 366,
+            _ => 1,
+        };
+        self.number * days
+    }
+}
+
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.number, self.unit)
+    }
+}
+
+/// Reads a whole number followed by `d`, `w`, `m` or `y`, of 1 day to 100 years.
+#[must_use]
+pub fn parse_retention(text: &str) -> Option<Retention> {
+    let unit = text.chars().next_back().filter(|unit| matches!(unit, 'd' | 'w' | 'm' | 'y'))?;
+    let digits =
+        text.strip_suffix(unit).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
+    let number = digits.parse::<u32>().ok().filter(|number| (1..=36_600).contains(number))?;
+    let retention = Retention { number, unit };
+    (retention.in_days() <= 36_600).then_some(retention)
+}
+
 /// What verification may start its trust from, besides the chain's own manifest 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Anchor {
@@ -107,6 +151,10 @@ impl Given {
 
     pub(super) fn duration(&self, kind: Kind) -> Result<Duration, Reason> {
         self.parse_with(kind, parse_duration)
+    }
+
+    pub(super) fn retention(&self, kind: Kind) -> Result<Retention, Reason> {
+        self.parse_with(kind, parse_retention)
     }
 
     pub(super) fn label(&self, kind: Kind) -> Result<String, Reason> {
@@ -184,6 +232,17 @@ mod tests {
             assert_eq!(parse_duration(bad), None, "{bad}");
         }
         assert_eq!(parse_duration(&format!("{}h", u64::MAX)), None);
+    }
+
+    #[test]
+    fn retention_is_in_days_and_never_too_short() {
+        for (text, days) in [("1d", 1), ("2w", 14), ("24m", 744), ("10y", 3660), ("100y", 36_600)] {
+            let retention = parse_retention(text).unwrap();
+            assert_eq!((retention.in_days(), retention.to_string().as_str()), (days, text));
+        }
+        for bad in ["", "d", "0d", "-1d", "1.5y", "1", "1h", "101y", "99999999999y", "1 y", "1é"] {
+            assert_eq!(parse_retention(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Part};
+use super::{Archived, Finding, Part};
 use crate::crypto::Digest;
 use crate::database::History;
 use crate::model::EventKind;
 use crate::ops::told::{ArchivedScript, Standing, Told};
-use crate::ops::{ChainReader, OpsError, Problem};
+use crate::ops::{OpsError, Problem};
 use crate::scripts::{Dialect, Difference, Migration, Script, Version, explained_difference};
 
 /// Scripts that are not what was archived, and an order that is not the folder's. `order`: whether the order counts.
 pub fn compare_with_archive(
     dialect: Dialect,
     folder: &[Migration],
-    reader: &ChainReader,
+    archive: &Archived<'_>,
     told: &Told,
     order: bool,
 ) -> Result<Vec<Finding>, OpsError> {
@@ -24,7 +24,7 @@ pub fn compare_with_archive(
     for (version, standing) in &told.applied {
         let parsed = version.parse::<Version>().ok();
         match parsed.and_then(|parsed| on_disk.get(&parsed)) {
-            Some(migration) => findings.extend(compare(dialect, reader, version, standing, migration)?),
+            Some(migration) => findings.extend(compare(dialect, archive, version, standing, migration)?),
             None => {
                 let problem = Problem::Missing { version: version.clone(), seq: Some(standing.seq) };
                 findings.push(between_archive(problem));
@@ -43,7 +43,7 @@ fn between_archive(problem: Problem) -> Finding {
 
 fn compare(
     dialect: Dialect,
-    reader: &ChainReader,
+    archive: &Archived<'_>,
     version: &str,
     standing: &Standing,
     migration: &Migration,
@@ -52,20 +52,20 @@ fn compare(
     let mut findings = Vec::new();
     if let Some(archived) = &standing.up {
         let (version, file) = (version.clone(), migration.up.file_name.clone());
-        let difference = difference_of(dialect, reader, archived, &migration.up)?;
+        let difference = difference_of(dialect, archive, archived, &migration.up)?;
         let problem = match difference {
             Difference::None => None,
             Difference::Cosmetic => Some(Problem::Cosmetic { version, file, seq }),
             Difference::Comments => Some(Problem::Comments { version, file, seq }),
             Difference::Edited => {
                 let on_disk = Digest::of(&migration.up.bytes);
-                Some(Problem::Edited { version, file, seq, archived: archived.raw, on_disk })
+                archived.raw.map(|archived| Problem::Edited { version, file, seq, archived, on_disk })
             }
         };
         findings.extend(problem.map(|problem| (problem, difference)));
     }
     if let (Some(archived), Some(script)) = (&standing.down, &migration.down) {
-        let difference = difference_of(dialect, reader, archived, script)?;
+        let difference = difference_of(dialect, archive, archived, script)?;
         let differs = !matches!(difference, Difference::None | Difference::Cosmetic);
         let file = script.file_name.clone();
         findings.extend(differs.then_some((Problem::DownEdited { version, file, seq }, difference)));
@@ -79,14 +79,16 @@ fn compare(
 /// Reads the archived copy where the digests differ.
 fn difference_of(
     dialect: Dialect,
-    reader: &ChainReader,
+    archive: &Archived<'_>,
     archived: &ArchivedScript,
     on_disk: &Script,
 ) -> Result<Difference, OpsError> {
-    if archived.raw == Digest::of(&on_disk.bytes) {
+    // What cannot be opened here is compared with the history alone.
+    if archived.raw.is_none_or(|raw| raw == Digest::of(&on_disk.bytes)) {
         return Ok(Difference::None);
     }
-    Ok(explained_difference(dialect, &reader.file(&archived.cid)?, &on_disk.bytes))
+    let bytes = archived.bytes(archive.reader, archive.keys)?;
+    Ok(bytes.map_or(Difference::None, |bytes| explained_difference(dialect, &bytes, &on_disk.bytes)))
 }
 
 /// Versions that were applied after one which comes behind them. What a signed repair or stamp made applied had
@@ -140,7 +142,7 @@ fn not_as_recorded(migration: &Migration, history: &History, told: &Told) -> Opt
     let version = migration.version.to_string();
     let row = history.applied.get(&version)?;
     let recorded = row.up.as_ref()?.raw;
-    let archived = told.applied.get(&version)?.up.as_ref()?.raw;
+    let archived = told.applied.get(&version)?.up.as_ref()?.raw?;
     let file = migration.up.file_name.clone();
     let differs = recorded != archived && recorded != Digest::of(&migration.up.bytes);
     differs.then_some(Problem::NotAsRecorded { version, file, position: row.position })

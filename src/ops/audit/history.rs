@@ -233,13 +233,17 @@ fn differences(row: &HistoryRow, entry: &Recorded) -> Vec<Problem> {
     compare("event", Some(row.event.to_string()), Some(entry.event.to_string()));
     compare("direction", word(&row.direction), word(&entry.direction));
     compare("version", Some(row.version.clone()), Some(entry.version.clone()));
-    compare("name", row.name.clone(), entry.name.clone());
+    // A name that is withheld is in the sealed script alone.
+    compare("name", row.name.clone().filter(|_| entry.name.is_some()), entry.name.clone());
     compare("started_at", Some(row.started_at.to_string()), Some(entry.started_at.to_string()));
     compare("finished_at", row.finished_at.map(|at| at.to_string()), Some(entry.finished_at.to_string()));
     for (member, digests, script) in
         [("up_digests", &row.up, &entry.up), ("down_digests", &row.down, &entry.down)]
     {
-        compare(member, of_digests(digests.as_ref(), script.as_ref()), of_script(script.as_ref()));
+        let unknown = script.as_ref().is_some_and(|script| script.raw.is_none()) && digests.is_some();
+        if !unknown {
+            compare(member, of_digests(digests.as_ref(), script.as_ref()), of_script(script.as_ref()));
+        }
     }
     // Nothing known is the same, whether an event says so or not.
     let left = row.schema.as_ref().and_then(|(algorithm, after)| Some((algorithm.clone(), (*after)?)));
@@ -263,7 +267,10 @@ fn of_digests(digests: Option<&FileDigests>, script: Option<&ArchivedScript>) ->
 }
 
 fn of_script(script: Option<&ArchivedScript>) -> Option<String> {
-    script.map(|script| written(script.raw, script.lf))
+    script.map(|script| match script.raw {
+        Some(raw) => written(raw, script.lf),
+        None => "sealed".to_owned(),
+    })
 }
 
 fn written(raw: Digest, lf: Option<Digest>) -> String {

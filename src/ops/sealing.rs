@@ -1,0 +1,173 @@
+//! Seals what is not to be published, before it becomes part of a manifest. Content keys are durable in the vault
+//! before anything that they seal is in the archive; a crash in between leaves keys that open nothing.
+
+use super::{OpsError, Project, now};
+use crate::chain::NewFile;
+use crate::codec::sealed::{SealedFile, seal};
+use crate::codec::unixfs::build_file;
+use crate::model::{Cid, Details, Event, FileName, MigrationName, Role};
+use crate::privacy::{Judged, Publish};
+use crate::scripts::Dialect;
+use crate::vault::{Batch, NewKey, Vault};
+
+/// Seals the files of a run.
+pub struct Sealing {
+    publish: Publish,
+    dialect: Dialect,
+    place: VaultPlace,
+    /// Opened when something has to be sealed.
+    open: Option<(Vault, Batch)>,
+    /// Keys that are not in the vault yet.
+    keys: Vec<NewKey>,
+}
+
+/// Where a vault is.
+#[derive(Clone)]
+pub struct VaultPlace {
+    /// With its password.
+    pub url: zeroize::Zeroizing<String>,
+    /// As messages may show it.
+    pub shown: String,
+}
+
+impl std::fmt::Debug for VaultPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "VaultPlace({})", self.shown)
+    }
+}
+
+impl VaultPlace {
+    /// Opens the vault.
+    ///
+    /// # Errors
+    /// [`OpsError::Vault`].
+    pub async fn open(&self) -> Result<Vault, OpsError> {
+        Ok(Vault::open(&self.url, &self.shown).await?)
+    }
+}
+
+impl Sealing {
+    /// For a project; nothing is opened yet.
+    #[must_use]
+    pub fn new(project: &Project) -> Self {
+        let (publish, dialect, place) = (project.publish, project.dialect, project.vault.clone());
+        Self { publish, dialect, place, open: None, keys: Vec::new() }
+    }
+
+    /// Opens the vault where these files need it, or `chain` seals everything; so that nothing runs which could not
+    /// be archived.
+    ///
+    /// # Errors
+    /// [`OpsError::Vault`].
+    pub async fn prepare<'a>(
+        &mut self,
+        chain: Cid,
+        mut files: impl Iterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<(), OpsError> {
+        if files.any(|(name, bytes)| self.publish.seals(&Judged::of(self.dialect, name, bytes))) {
+            self.require(chain).await?;
+        }
+        Ok(())
+    }
+
+    async fn require(&mut self, chain: Cid) -> Result<(), OpsError> {
+        if self.open.is_none() {
+            let mut vault = self.place.open().await?;
+            let batch = vault.begin_batch(chain, now()).await?;
+            self.open = Some((vault, batch));
+        }
+        Ok(())
+    }
+
+    /// The event and its files as they may be published. Their keys are kept by [`Sealing::keep`], which comes before
+    /// anything is stored.
+    ///
+    /// # Errors
+    /// [`OpsError::Vault`].
+    pub async fn seal(
+        &mut self,
+        chain: Cid,
+        mut event: Event,
+        files: Vec<NewFile>,
+    ) -> Result<(Event, Vec<NewFile>), OpsError> {
+        let mut sealed = Vec::with_capacity(files.len());
+        let mut published = Vec::new();
+        for file in files {
+            let judged = Judged::of(self.dialect, file.name.as_str(), &file.bytes);
+            match self.publish.seals(&judged) {
+                true => sealed.push(file),
+                false => published.push(file),
+            }
+        }
+        self.withhold(&mut event, &sealed);
+        if sealed.is_empty() {
+            return Ok((event, published));
+        }
+        self.require(chain).await?;
+        for (number, file) in sealed.into_iter().enumerate() {
+            let (role, plain) = (file.role, file.name.clone());
+            let file = seal(event.id, number, file.name, file.bytes);
+            commit(&mut event, &plain, &file);
+            published.push(self.add(&event, role, file));
+        }
+        Ok((event, published))
+    }
+
+    /// Takes out of an event what people wrote and must not be published.
+    fn withhold(&self, event: &mut Event, sealed: &[NewFile]) {
+        let script_is_sealed = sealed.iter().any(|file| file.role == Role::Up);
+        let publish = if script_is_sealed { Publish::Sealed } else { self.publish };
+        let migration = match &mut event.details {
+            Details::Migration(details) => Some(&mut details.migration),
+            Details::Repair { migration, .. } => migration.as_mut(),
+            _ => None,
+        };
+        let Some(MigrationName { name, purpose, impact, .. }) = migration else { return };
+        for text in [name, purpose, impact] {
+            if text.as_ref().is_some_and(|text| publish.withholds(text)) {
+                *text = None;
+            }
+        }
+    }
+
+    fn add(&mut self, event: &Event, role: Role, file: SealedFile) -> NewFile {
+        let SealedFile { name, bytes, kid, key, .. } = file;
+        let cid = build_file(&bytes, &mut |_| ());
+        self.keys.push(NewKey {
+            kid,
+            key,
+            event: event.id,
+            pseudonym: event.actor.pseudonym,
+            role,
+            file: name.to_string(),
+            cid,
+            sealed_at: event.finished_at,
+        });
+        NewFile { name, role, bytes, sealed: true }
+    }
+
+    /// Makes the keys durable of all that was sealed so far.
+    ///
+    /// # Errors
+    /// [`OpsError::Vault`]; nothing may be stored then.
+    pub async fn keep(&mut self) -> Result<(), OpsError> {
+        let keys = std::mem::take(&mut self.keys);
+        match &mut self.open {
+            Some((vault, batch)) if !keys.is_empty() => Ok(vault.keep(batch, &keys).await?),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Puts the commitment in the place of the digests.
+fn commit(event: &mut Event, plain: &FileName, file: &SealedFile) {
+    let commitments = match &mut event.details {
+        Details::Migration(details) => {
+            details.digests.remove(plain.as_str());
+            &mut details.commitments
+        }
+        Details::Repair { commitments, .. } => commitments,
+        _ => return,
+    };
+    commitments.insert(file.name.to_string(), file.commitment.clone());
+}
