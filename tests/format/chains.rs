@@ -200,7 +200,7 @@ impl Growing {
     /// Appends the smallest event: an `attach` without files, signed by the key of seed 1.
     pub fn attach(&mut self) -> Cid {
         let about = vec![self.manifests[0]];
-        self.append(EventKind::Attach, Details::Attach { about }, Vec::new(), &[&key(1)])
+        self.append(EventKind::Attach, Details::Attach { about, access: None }, Vec::new(), &[&key(1)])
     }
 
     /// Ends a run with a head.
@@ -243,12 +243,12 @@ pub fn every_event() -> Growing {
     chain.about(EventKind::Fail, "3", vec![script(Role::Up, "3.up.sql", b"CREATE TABL t3;\n")], &[&one]);
     chain.about(EventKind::Stamp, "3", vec![], &[&one]);
     let repair =
-        Details::Repair { migration: None, direction: Direction::Up, about: about.clone(), schema: None };
+        Details::Repair { migration: None, direction: Direction::Up, about: about.clone(), schema: None, commitments: Default::default() };
     chain.append(EventKind::Repair, repair, vec![], &[&one]);
     let ticket = script(Role::Approval, "ticket.txt", b"CHANGE-7\n");
-    chain.append(EventKind::Attach, Details::Attach { about: about.clone() }, vec![ticket], &[&one]);
+    chain.append(EventKind::Attach, Details::Attach { about: about.clone(), access: None }, vec![ticket], &[&one]);
     chain.append(EventKind::Drift, Details::Other { schema: None }, vec![], &[&one]);
-    let erase = Details::Erase { about: about.clone(), erased: about, basis: "art17".into() };
+    let erase = Details::Erase { about: about.clone(), erased: about, basis: "art17".into(), reach: None };
     chain.append(EventKind::Erase, erase, vec![], &[&one]);
     let both = [KeyRole::Root, KeyRole::Signer];
     let next = trust(2, &[(&one, &both), (&two, &both)], 1, 2);

@@ -43,6 +43,9 @@ pub fn secrets_of(seed: &[u8]) -> Vec<String> {
     vec![HEXLOWER.encode(seed), BASE64.encode(seed), BASE64.encode(&der), PASSPHRASE.to_owned()]
 }
 
+/// The identity of age that owns the vaults of tests; it opens nothing else.
+pub const VAULT_OWNER: &str = "AGE-SECRET-KEY-1U99AAEZYLAN9UZXH39W4PXM5E6VQ3Y5GQL9DPFV8PGLVCZQKP6CQJDJQWG";
+
 /// A folder with migrations, and most often a chain.
 pub struct Project {
     folder: TempDir,
@@ -68,7 +71,15 @@ impl Project {
         fs::create_dir(folder.path().join("migrations")).unwrap();
         let mut secrets = secrets_of(SEED);
         secrets.push(String::from_utf8(SEED.to_vec()).unwrap());
-        Self { folder, variables: vec![("GREFFE_KEY".to_owned(), plain_key())], secrets }
+        secrets.push(VAULT_OWNER.to_owned());
+        let variables = [
+            ("GREFFE_KEY", plain_key()),
+            ("GREFFE_VAULT_KEY", VAULT_OWNER.to_owned()),
+            // What is about scripts is seen in clear; what is about sealing says so.
+            ("GREFFE_PUBLISH", "schema".to_owned()),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        Self { folder, variables, secrets }
     }
 
     /// A chain that is begun, without migrations.
