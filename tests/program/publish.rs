@@ -4,6 +4,7 @@ use std::fs;
 
 use greffe::crypto::PrivateKey;
 use greffe::model::IpnsName;
+use serde_json::json;
 
 use crate::project::{Project, SEED, THREE};
 use crate::replicas::settings;
@@ -66,6 +67,48 @@ fn kubo_replicas_are_given_the_record_and_resolve_the_name() {
     elsewhere
         .ends(3, ["verify", &format!("/ipns/{other}"), "--from", &from])
         .says(&["record", "greffe publish"]);
+}
+
+/// Two nodes that know each other, each with its routing opened as a delegated router.
+fn routers() -> [Kubo; 2] {
+    let nodes = [(); 2].map(|()| {
+        let mut kubo = Kubo::start();
+        kubo.set_config("Routing.Type", "dhtserver".into());
+        kubo.set_config("Gateway.ExposeRoutingAPI", true.into());
+        kubo.restart();
+        kubo
+    });
+    nodes[1].connect_to(&nodes[0]);
+    nodes
+}
+
+#[test]
+fn a_delegated_router_takes_a_record_and_another_gives_it_back() {
+    let project = project();
+    let [first, second] = routers();
+    project.ok(["apply", "--to", "1"]);
+    let router = first.gateway_url();
+    let publish = || project.json(&["publish", "--router", &router]);
+    let published = publish();
+    assert_eq!(published["places"], json!([{ "url": router }]), "{published}");
+    let name = format!("/ipns/{}", published["name"].as_str().unwrap());
+    project.ok(["export", "--out", "out.car"]);
+    first.run(&["dag", "import", &project.path("out.car").display().to_string()]);
+    // A fresh machine with the name and one of the two.
+    let elsewhere = Project::empty();
+    for node in [&first, &second] {
+        let from = node.gateway_url();
+        elsewhere.ok(["verify", &name, "--from", &from]).prints(&["verified: demo, 2 entries"]);
+    }
+    // What is published later is what is found, at both.
+    project.ok(["apply"]);
+    project.ok(["export", "--out", "out.car", "--force"]);
+    first.run(&["dag", "import", &project.path("out.car").display().to_string()]);
+    publish();
+    for node in [&first, &second] {
+        let from = node.gateway_url();
+        elsewhere.ok(["verify", &name, "--from", &from]).prints(&["verified: demo, 4 entries"]);
+    }
 }
 
 #[test]
