@@ -2,8 +2,9 @@
 
 use std::fs;
 
+use greffe::codec::ipns::encode_record;
 use greffe::crypto::PrivateKey;
-use greffe::model::IpnsName;
+use greffe::model::{IpnsName, IpnsRecord};
 use serde_json::json;
 
 use crate::project::{Project, SEED, THREE};
@@ -109,6 +110,32 @@ fn a_delegated_router_takes_a_record_and_another_gives_it_back() {
         let from = node.gateway_url();
         elsewhere.ok(["verify", &name, "--from", &from]).prints(&["verified: demo, 4 entries"]);
     }
+}
+
+#[test]
+fn an_expired_record_is_told_and_hides_none_that_holds() {
+    let project = Project::applied();
+    let key = PrivateKey::from_seed(&[11; 32]);
+    let name = format!("/ipns/{}", IpnsName::new(*key.public()));
+    let record = |sequence, valid_until: &str| {
+        let (head, valid_until) = (project.head().parse().unwrap(), valid_until.parse().unwrap());
+        encode_record(&IpnsRecord { head, sequence, valid_until, ttl: 0 }, &key)
+    };
+    let (late, early) = (project.copy(), project.copy());
+    late.write("archive/demo.ipns", record(9, "2020-01-01T00:00:00.000000Z"));
+    early.write("archive/demo.ipns", record(7, "2199-01-01T00:00:00.000000Z"));
+    let (late, early) = (Served::start(&late, &[]), Served::start(&early, &[]));
+    let (late, early) = (late.url(), early.url());
+    let elsewhere = Project::empty();
+    let said = ["every record of", "sequence 9, held until 2020-01-01", "hint: run `greffe publish`"];
+    elsewhere.ends(3, ["verify", &name, "--from", &late]).says(&said);
+    for places in [[&late, &early], [&early, &late]] {
+        let run = elsewhere.ok(["verify", &name, "--from", places[0], "--from", places[1]]);
+        run.prints(&["verified: demo, 4 entries"]);
+        run.says(&[&format!("note: {late}: its record has sequence 9"), "later than the 7 that is followed"]);
+    }
+    let run = elsewhere.ok(["verify", &name, "--from", &early]);
+    assert!(!run.stderr.contains("expired"), "{run:#?}");
 }
 
 #[test]
