@@ -3,7 +3,7 @@
 //! It is a convenience. Whoever holds its key can point it to anything; what it points to is verified like any head,
 //! and a verifier that remembers sees when it goes back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::codec::ipns::{decode_record, encode_record};
 use crate::crypto::PrivateKey;
 use crate::model::{ChainName, Cid, IpnsName, IpnsRecord, Timestamp};
 use crate::store::remote::{Names, RemoteError};
-use crate::store::{read_record, record_path, write_record};
+use crate::store::{RecordPlace, read_record, record_path};
 
 /// For how long a record may be kept without asking again.
 const TIME_TO_LIVE: Duration = Duration::from_secs(60);
@@ -33,19 +33,24 @@ pub struct Published {
 }
 
 /// Signs a record for the archive's head and keeps it beside the archive. Its sequence is above that of the record
-/// before, and above what a lost file could have held: it is the time in seconds where that is more.
+/// before, and above what a lost file could have held: it is the time in seconds where that is more. Who publishes at
+/// the same moment waits: the later record is the one of the newer head.
 ///
 /// # Errors
-/// When the record before cannot be read or the new one not be written.
+/// Those of the archive, [`OpsError::HeadLost`], and when the record before cannot be read or the new one not be written.
 pub fn publish(
-    reader: &ChainReader,
+    directory: &Path,
     chain: &ChainName,
     key: &PrivateKey,
     lifetime: Duration,
 ) -> Result<Published, OpsError> {
-    let directory = reader.archive().directory();
     let file = record_path(directory, chain);
     let failed = |source| OpsError::File { path: file.clone(), done: "read or written", source };
+    // Whose archive is not there has no folder for a lock.
+    ChainReader::open(directory, chain)?;
+    let place = RecordPlace::take(directory, chain).map_err(failed)?;
+    let reader = ChainReader::open(directory, chain)?;
+    reader.require_end()?;
     let name = IpnsName::new(*key.public());
     let before = read_record(directory, chain).map_err(failed)?;
     let before = before.and_then(|bytes| decode_record(&bytes, &name).ok());
@@ -60,7 +65,7 @@ pub fn publish(
         ttl: TIME_TO_LIVE.as_nanos() as u64,
     };
     let bytes = encode_record(&record, key);
-    write_record(directory, chain, &bytes).map_err(failed)?;
+    place.write(&bytes).map_err(failed)?;
     let IpnsRecord { head, sequence, valid_until, .. } = record;
     Ok(Published { name, head, sequence, valid_until, file, record: bytes })
 }

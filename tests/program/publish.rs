@@ -112,6 +112,29 @@ fn a_delegated_router_takes_a_record_and_another_gives_it_back() {
     }
 }
 
+/// What is published at the same moment has sequences of its own, and the last one is what stays.
+#[test]
+fn two_at_once_never_make_records_of_one_sequence() {
+    let mut project = project();
+    // A key that takes no time to open.
+    project.ok(["key", "generate", "--out", "plain.pem", "--plain"]);
+    project.variables.retain(|(name, _)| name != "GREFFE_PUBLISH_KEY");
+    project.variables.push(("GREFFE_PUBLISH_KEY".into(), "file:plain.pem".into()));
+    project.ok(["apply"]);
+    let begun: Vec<_> = (0..12).map(|_| project.command(["publish", "--json"]).spawn().unwrap()).collect();
+    let mut sequences = Vec::new();
+    for child in begun {
+        let run = project.judge(child.wait_with_output().unwrap());
+        assert_eq!(run.code, 0, "{run:#?}");
+        sequences.push(run.object()["sequence"].as_u64().unwrap());
+    }
+    sequences.sort_unstable();
+    let newest = *sequences.last().unwrap();
+    sequences.dedup();
+    assert_eq!(sequences.len(), 12, "{sequences:?}");
+    assert!(project.json(&["publish"])["sequence"].as_u64().unwrap() > newest);
+}
+
 #[test]
 fn an_expired_record_is_told_and_hides_none_that_holds() {
     let project = Project::applied();
