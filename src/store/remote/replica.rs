@@ -57,6 +57,11 @@ pub enum ReplicaError {
     Ahead(Cid),
     #[error("it was here and is gone: is its disk mounted? `greffe replicas --repair` makes it anew")]
     Gone,
+    #[error(
+        "{} is there and cannot be read, so it is not written over; move it away, or `greffe replicas --repair` keeps it \
+         as {} and makes it anew", path.display(), kept.display()
+    )]
+    Unreadable { path: PathBuf, kept: PathBuf },
     #[error(transparent)]
     Remote(#[from] RemoteError),
     /// The archive that blocks come from, or the one that is the replica.
