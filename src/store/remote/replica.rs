@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{
     Authorization, Cluster, Copy, Endpoint, EndpointError, Kubo, Origins, Patience, Pinning, RemoteError,
@@ -62,6 +63,11 @@ pub enum ReplicaError {
          as {} and makes it anew", path.display(), kept.display()
     )]
     Unreadable { path: PathBuf, kept: PathBuf },
+    /// It was not looked at to its end.
+    #[error(
+        "it gave {seen} of {blocks} blocks within {deadline:?}; `--replication-deadline` gives it more time"
+    )]
+    Slow { seen: u64, blocks: u64, deadline: Duration },
     #[error(transparent)]
     Remote(#[from] RemoteError),
     /// The archive that blocks come from, or the one that is the replica.
