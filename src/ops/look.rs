@@ -9,11 +9,11 @@ use serde::{Serialize, Serializer};
 
 use super::delta::delta;
 use super::kin::{Known, known_heads};
-use super::replicate::{begin, deliver, given, notes_error, read_deliveries, said};
+use super::replicate::{begin, given, notes_error, read_deliveries, said};
 use super::{ChainReader, OpsError, Progress};
 use crate::model::{ChainName, Cid};
 use crate::store::Delivered;
-use crate::store::remote::{Holding, NamedReplica, RemoteError, Replica as _, ReplicaError};
+use crate::store::remote::{Delivery, Holding, NamedReplica, RemoteError, Replica as _, ReplicaError};
 
 /// How often what was collected during a repair is brought again.
 const ROUNDS: usize = 3;
@@ -223,7 +223,19 @@ async fn look_into(
         } else if lacking.last() != Some(&head) {
             lacking.push(head);
         }
-        deliver(reader, name, replica, (previous, &begun), true, &lacking).await?;
+        let delivery = Delivery {
+            name,
+            root: reader.root(),
+            head,
+            previous,
+            begun: &begun,
+            repairs: true,
+            resumes: false,
+            confirmed: &Cell::new(0),
+            blocks: &lacking,
+            read: &|cid| reader.archived(cid),
+        };
+        replica.replica.deliver(&delivery).await?;
         look.repaired += if replica.replica.fetches() { 0 } else { lacking.len() as u64 };
         look.holding = Some(replica.replica.holding(&head).await?);
         if look.missing.is_some() {

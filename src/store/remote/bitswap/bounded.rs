@@ -12,7 +12,8 @@ use std::task::{Context, Poll, Waker};
 use libp2p::core::muxing::{StreamMuxer, StreamMuxerEvent};
 use libp2p::futures::{AsyncRead, AsyncWrite};
 
-/// Streams from outside that a connection has, whether their protocol is agreed on or not.
+/// Streams from outside that a connection has, whether their protocol is agreed on or not. The muxer's own setting would
+/// change to its older version, which adds up what the other side grants without looking.
 const STREAMS: usize = 32;
 
 /// Why a connection ends.
