@@ -94,12 +94,12 @@ pub struct Passed {
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     #[error("nobody who was asked has a record of {name}{}", listed(failures))]
-    NotFound { name: IpnsName, failures: Vec<(String, RemoteError)> },
+    NotFound { name: Box<IpnsName>, failures: Vec<(String, RemoteError)> },
     #[error(
         "every record of {name} has expired: the newest, with sequence {sequence}, held until {until}{}",
         listed(failures)
     )]
-    Expired { name: IpnsName, sequence: u64, until: Timestamp, failures: Vec<(String, RemoteError)> },
+    Expired { name: Box<IpnsName>, sequence: u64, until: Timestamp, failures: Vec<(String, RemoteError)> },
 }
 
 fn listed(failures: &[(String, RemoteError)]) -> String {
@@ -141,6 +141,7 @@ fn choose(
         sequence,
         until,
     });
+    let name = Box::new(name);
     match (newest(held), passed) {
         (Some((_, record)), passed) => {
             let passed = passed.filter(|passed| passed.sequence > record.sequence);
