@@ -91,6 +91,7 @@ impl From<OpsError> for CliError {
             | OpsError::ImportOtherChain { .. }
             | OpsError::HeadLost { .. }
             | OpsError::NameTaken { .. }
+            | OpsError::UnnamedChain { .. }
             | OpsError::OtherChain { .. }
             | OpsError::SealedDiffers { .. }
             | OpsError::HistoryDiffers { .. }
@@ -186,6 +187,9 @@ fn hint(error: &OpsError) -> Option<String> {
         }
         OpsError::OutOfReach { .. } | OpsError::Nowhere(_) => "name another source with `--from URL`".to_owned(),
         OpsError::NotAHead(_) => "give the CID that `greffe head` prints".to_owned(),
+        OpsError::UnnamedChain { shown, .. } => format!(
+            "if you were told of this chain by somebody you trust, mirror it too with `--require {shown}`"
+        ),
         OpsError::NameTaken { .. } => "mirror this chain into another folder with `--archive PATH`".to_owned(),
         OpsError::ImportNoHead { .. } => "give a file that `greffe export --out FILE.car` wrote".to_owned(),
         OpsError::NoWayDown { .. } => {

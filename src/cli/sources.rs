@@ -12,7 +12,7 @@ use super::output::{Clean, remark};
 use super::settings::{Settings, parse_duration};
 use crate::model::{Cid, IpnsName};
 use crate::ops::fetch::SourceState;
-use crate::ops::publish::resolve;
+use crate::ops::publish::{Passed, resolve};
 use crate::store::remote::{
     Endpoint, Http, Kubo, NamedReplica, NamedSource, Names, Patience, ReplicaUrl, Router, SourceUrl,
 };
@@ -103,6 +103,14 @@ impl SourceArguments {
         })?;
         for (place, failure) in &resolved.failures {
             remark(&format!("note: {}: {failure}", Clean(place)));
+        }
+        if let Some(Passed { place, sequence, until }) = &resolved.passed {
+            remark(&format!(
+                "note: {}: its record has sequence {sequence}, which is later than the {} that is followed, and \
+                 expired at {until}: what it led to may be newer",
+                Clean(place),
+                resolved.record.sequence
+            ));
         }
         Ok(resolved.record.head.to_string())
     }

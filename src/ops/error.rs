@@ -108,6 +108,8 @@ pub enum OpsError {
     Nowhere(Cid),
     #[error("{0} is no head, so there is nothing to mirror")]
     NotAHead(Cid),
+    #[error("the source shows the chain {shown}, and {} holds another one and nobody named this one", directory.display())]
+    UnnamedChain { directory: PathBuf, shown: Cid },
     #[error("{} is the archive of the chain {found}, not of {expected}", path.display())]
     NameTaken { path: PathBuf, found: Cid, expected: Cid },
     #[error(transparent)]

@@ -1,22 +1,26 @@
 //! Looks at what replicas keep: every block is fetched and hashed, and what is missing brought again.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use serde::{Serialize, Serializer};
 
 use super::delta::delta;
 use super::kin::{Known, known_heads};
-use super::replicate::{begin, deliver, given, notes_error, read_deliveries, said};
+use super::replicate::{begin, given, notes_error, read_deliveries, said};
 use super::{ChainReader, OpsError, Progress};
 use crate::model::{ChainName, Cid};
 use crate::store::Delivered;
-use crate::store::remote::{Holding, NamedReplica, RemoteError, Replica as _, ReplicaError};
+use crate::store::remote::{Delivery, Holding, NamedReplica, RemoteError, Replica as _, ReplicaError};
 
 /// How often what was collected during a repair is brought again.
 const ROUNDS: usize = 3;
 /// Blocks that are fetched from one replica at the same time.
 const FETCHES: usize = 32;
+/// Replicas that are looked at at the same time.
+const AT_ONCE: usize = 8;
 
 /// What a look at one replica found.
 #[derive(Debug, Serialize)]
@@ -62,8 +66,17 @@ pub const fn word(holding: Holding) -> &'static str {
     }
 }
 
-/// Asks every replica for every block that the archive's head needs and hashes what it gives. `repair`: what is
-/// missing is brought again, and the head pinned.
+/// How replicas are looked at.
+#[derive(Clone, Copy)]
+pub struct Looking {
+    /// What is missing is brought again, and the head pinned.
+    pub repair: bool,
+    /// How long a look at one replica may take. What a repair brings has the time of a delivery besides.
+    pub deadline: Duration,
+}
+
+/// Asks every replica for every block that the archive's head needs and hashes what it gives, several at the same time:
+/// one that is slow takes no time from others. Files come last, since a disk that does not answer holds up everything.
 ///
 /// # Errors
 /// Those of the archive, and of the notes beside it.
@@ -71,13 +84,12 @@ pub async fn look(
     reader: &ChainReader,
     name: &ChainName,
     replicas: &[NamedReplica],
-    repair: bool,
+    looking: Looking,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Look>, OpsError> {
+    let repair = looking.repair;
     let (blocks, manifest) = (delta(reader, None, reader.head())?, reader.newest()?.0);
     let mut deliveries = read_deliveries(reader, name)?;
-    let mut notes: BTreeMap<String, Delivered> = BTreeMap::new();
-    let mut looks = Vec::new();
     let of = |replica: &NamedReplica| deliveries.of(&replica.name, &replica.url.to_string());
     let known: Vec<Delivered> = replicas.iter().map(of).collect();
     if repair {
@@ -86,22 +98,35 @@ pub async fn look(
         let begun = begun.map(|(replica, known)| (replica.name.clone(), begin(known.clone(), reader.head())));
         deliveries.write(begun.collect()).map_err(|source| notes_error(reader, name, source))?;
     }
-    for (done, (replica, known)) in replicas.iter().zip(known).enumerate() {
-        progress("looking at replicas", done as u64, Some(replicas.len() as u64));
-        let (look, told) = look_at(reader, name, replica, &blocks, &known, repair).await?;
+    let (total, mut done) = (replicas.len() as u64, Vec::new());
+    progress("looking at replicas", 0, Some(total));
+    let work = async |(place, (replica, known)): (usize, (&NamedReplica, Delivered))| {
+        let (look, told) = look_at(reader, name, replica, &blocks, &known, looking).await?;
         let delivered = match told {
             Told::All(begun) => Delivered { begun, ..given(known, reader.head(), manifest) },
             Told::Nothing if repair && look.is_sound() => given(known, reader.head(), manifest),
             Told::Nothing => known,
             Told::Some => begin(known, reader.head()),
         };
-        notes.insert(replica.name.clone(), delivered);
-        looks.push(look);
+        Ok::<_, OpsError>((place, look, delivered))
+    };
+    let known = replicas.iter().zip(known).enumerate();
+    let (files, nodes): (Vec<_>, Vec<_>) = known.partition(|(_, (replica, _))| replica.replica.is_copy());
+    for (group, at_once) in [(nodes, AT_ONCE), (files, 1)] {
+        let mut looks = stream::iter(group).map(&work).buffer_unordered(at_once);
+        while let Some(looked) = looks.next().await {
+            done.push(looked?);
+            progress("looking at replicas", done.len() as u64, Some(total));
+        }
     }
+    done.sort_by_key(|(place, ..)| *place);
     if repair {
-        deliveries.write(notes).map_err(|source| notes_error(reader, name, source))?;
+        let notes = done.iter().map(|(_, look, delivered)| (look.name.clone(), delivered.clone()));
+        deliveries
+            .write(notes.collect::<BTreeMap<_, _>>())
+            .map_err(|source| notes_error(reader, name, source))?;
     }
-    Ok(looks)
+    Ok(done.into_iter().map(|(_, look, _)| look).collect())
 }
 
 /// What a replica was told in a repair.
@@ -119,7 +144,7 @@ async fn look_at(
     replica: &NamedReplica,
     blocks: &[Cid],
     known: &Delivered,
-    repair: bool,
+    looking: Looking,
 ) -> Result<(Look, Told), OpsError> {
     let mut look = Look {
         name: replica.name.clone(),
@@ -132,7 +157,7 @@ async fn look_at(
         failure: None,
     };
     // One that is ahead is looked at and left as it is.
-    let (before, ahead) = match repair {
+    let (before, ahead) = match looking.repair {
         false => (None, None),
         true => match known_heads(reader, name, replica, known).await? {
             Ok(before) => (Some(before), None),
@@ -142,7 +167,7 @@ async fn look_at(
     let previous = known.head.filter(|_| before.as_ref().is_some_and(|before| before.last));
     let (begun, unknown) = before.map(|Known { begun, unknown, .. }| (begun, unknown)).unzip();
     let before = begun.map(|begun| (previous, begun));
-    let looked = look_into(reader, name, replica, blocks, before, &mut look).await;
+    let looked = look_into(reader, name, replica, blocks, before, looking.deadline, &mut look).await;
     let told = match (&looked, unknown) {
         (Ok(true), Some(unknown)) => Told::All(unknown),
         (Err(_), Some(_)) => Told::Some,
@@ -162,17 +187,28 @@ async fn look_into(
     replica: &NamedReplica,
     blocks: &[Cid],
     before: Option<(Option<Cid>, Vec<Cid>)>,
+    deadline: Duration,
     look: &mut Look,
 ) -> Result<bool, ReplicaError> {
     let head = reader.head();
-    look.holding = Some(replica.replica.holding(&head).await?);
-    let (mut lacking, damaged) = match lacking(replica, blocks).await {
-        Ok((lacking, damaged)) => {
-            look.missing = Some(lacking.len() as u64);
-            (lacking, damaged)
+    let seen = Cell::new(0);
+    let first = async {
+        look.holding = Some(replica.replica.holding(&head).await?);
+        match lacking(replica, blocks, &seen).await {
+            Ok((lacking, damaged)) => {
+                look.missing = Some(lacking.len() as u64);
+                Ok((lacking, damaged))
+            }
+            Err(ReplicaError::Remote(RemoteError::Unsupported(_))) => Ok((blocks.to_vec(), false)),
+            Err(error) => Err(error),
         }
-        Err(ReplicaError::Remote(RemoteError::Unsupported(_))) => (blocks.to_vec(), false),
-        Err(error) => return Err(error),
+    };
+    let (mut lacking, damaged) = match tokio::time::timeout(deadline, first).await {
+        Ok(looked) => looked?,
+        Err(_) if seen.get() == 0 => return Err(RemoteError::TimedOut(deadline).into()),
+        Err(_) => {
+            return Err(ReplicaError::Slow { seen: seen.get(), blocks: blocks.len() as u64, deadline });
+        }
     };
     let Some((previous, begun)) = before.filter(|_| !look.is_sound()) else { return Ok(false) };
     if damaged {
@@ -187,11 +223,23 @@ async fn look_into(
         } else if lacking.last() != Some(&head) {
             lacking.push(head);
         }
-        deliver(reader, name, replica, (previous, &begun), true, &lacking).await?;
+        let delivery = Delivery {
+            name,
+            root: reader.root(),
+            head,
+            previous,
+            begun: &begun,
+            repairs: true,
+            resumes: false,
+            confirmed: &Cell::new(0),
+            blocks: &lacking,
+            read: &|cid| reader.archived(cid),
+        };
+        replica.replica.deliver(&delivery).await?;
         look.repaired += if replica.replica.fetches() { 0 } else { lacking.len() as u64 };
         look.holding = Some(replica.replica.holding(&head).await?);
         if look.missing.is_some() {
-            lacking = self::lacking(replica, blocks).await?.0;
+            lacking = self::lacking(replica, blocks, &seen).await?.0;
             look.missing = Some(lacking.len() as u64);
         }
         if look.is_sound() {
@@ -201,8 +249,13 @@ async fn look_into(
     Ok(true)
 }
 
-/// The blocks that a replica does not give back, in order, and whether it gives other bytes for one.
-async fn lacking(replica: &NamedReplica, blocks: &[Cid]) -> Result<(Vec<Cid>, bool), ReplicaError> {
+/// The blocks that a replica does not give back, in order, and whether it gives other bytes for one. `seen`: how many
+/// it gave.
+async fn lacking(
+    replica: &NamedReplica,
+    blocks: &[Cid],
+    seen: &Cell<u64>,
+) -> Result<(Vec<Cid>, bool), ReplicaError> {
     let mut fetches = stream::iter(blocks)
         .map(|cid| async move {
             match replica.replica.get(cid).await {
@@ -215,9 +268,12 @@ async fn lacking(replica: &NamedReplica, blocks: &[Cid]) -> Result<(Vec<Cid>, bo
         .buffered(FETCHES);
     let (mut lacking, mut damaged) = (Vec::new(), false);
     while let Some(fetched) = fetches.next().await {
-        if let Some((cid, is_damaged)) = fetched? {
-            lacking.push(cid);
-            damaged |= is_damaged;
+        match fetched? {
+            Some((cid, is_damaged)) => {
+                lacking.push(cid);
+                damaged |= is_damaged;
+            }
+            None => seen.set(seen.get() + 1),
         }
     }
     Ok((lacking, damaged))

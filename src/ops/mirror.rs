@@ -49,8 +49,9 @@ pub struct Mirrored {
 /// One round. The inner error is a chain with findings: it is not taken.
 ///
 /// # Errors
-/// [`OpsError::OutOfReach`] when the sources do not answer, [`OpsError::NotAHead`], [`OpsError::NameTaken`], and
-/// those of the archive. Whatever happens, the archive holds the head that it had, or the new one.
+/// [`OpsError::OutOfReach`] when the sources do not answer, [`OpsError::NotAHead`], [`OpsError::UnnamedChain`] when the
+/// folder holds chains, this is none of them and no anchor is required, [`OpsError::NameTaken`], and those of the
+/// archive. Whatever happens, the archive holds the head that it had, or the new one.
 pub async fn mirror(
     followed: &Followed<'_>,
     mut options: Options,
@@ -58,7 +59,13 @@ pub async fn mirror(
 ) -> Result<Result<Mirrored, Verified>, OpsError> {
     let Followed { head, directory, sources, patience, threads, wait } = *followed;
     let chain = chain_of(followed).await?;
-    let here = ChainReader::all(directory).into_iter().find(|reader| reader.root() == chain);
+    // An archive that cannot be opened may be of any chain.
+    let held = ChainReader::each(directory);
+    let holds_any = !held.is_empty();
+    let here = held.into_iter().flatten().find(|reader| reader.root() == chain);
+    if holds_any && here.is_none() && !options.require_anchor {
+        return Err(OpsError::UnnamedChain { directory: directory.to_owned(), shown: chain });
+    }
     let present = match &here {
         Some(reader) => {
             reader.require_end()?;

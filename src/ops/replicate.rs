@@ -16,7 +16,7 @@ use super::kin::{Known, known_heads};
 use super::{ChainReader, OpsError, Progress, now};
 use crate::model::{ChainName, Cid, Timestamp};
 use crate::store::remote::{Delivery, Holding, NamedReplica, RemoteError, Replica as _, ReplicaError, Turn};
-use crate::store::{Delivered, Deliveries};
+use crate::store::{Confirmed, Delivered, Deliveries};
 
 /// Heads that a replica was told of and did not have in time are remembered, so many of them; one that does not answer
 /// is told of none.
@@ -99,13 +99,13 @@ pub async fn replicate(
     deliveries.write(begun.collect()).map_err(|source| notes_error(reader, name, source))?;
     let work = async |replica: &NamedReplica| {
         let before = known.get(&replica.name).cloned().unwrap_or_default();
-        let told = Cell::new(false);
-        let bringing = bring(reader, name, replica, &before, &told);
+        let headway = Headway::default();
+        let bringing = bring(reader, name, replica, &before, &headway);
         let outcome = match tokio::time::timeout(deadline, bringing).await {
             Ok(outcome) => outcome?,
             Err(_) => Err(RemoteError::TimedOut(deadline).into()),
         };
-        Ok::<_, OpsError>(noted(before, head, manifest, told.get(), outcome))
+        Ok::<_, OpsError>(noted(before, head, manifest, &headway, outcome))
     };
     let mut done = Vec::new();
     for turn in [Turn::First, Turn::Fetching, Turn::Files] {
@@ -139,20 +139,41 @@ enum Brought {
     Blocks(u64, Vec<Cid>),
 }
 
-/// `told`: whether it was told to keep the head.
+/// How far a delivery came, also when it is cut off.
+#[derive(Default)]
+struct Headway {
+    /// Whether the replica was told to keep the head.
+    told: Cell<bool>,
+    /// Blocks that it lacked.
+    lacking: Cell<u64>,
+    /// Those of them, the first ones, that were read back while it kept the head.
+    confirmed: Cell<u64>,
+}
+
+impl Headway {
+    fn confirmed(&self, head: Cid) -> Option<Confirmed> {
+        let (blocks, of) = (self.confirmed.get(), self.lacking.get());
+        (blocks > 0).then_some(Confirmed { head, blocks, of })
+    }
+}
+
+/// What is known of a replica after this.
 fn noted(
     before: Delivered,
     head: Cid,
     manifest: Cid,
-    told: bool,
+    headway: &Headway,
     outcome: Result<Brought, ReplicaError>,
 ) -> Outcome {
     let ahead = matches!(outcome, Err(ReplicaError::Ahead(_)));
     let (delivered, blocks) = match outcome {
         Ok(Brought::Nothing) => (Delivered { failure: None, manifest: Some(manifest), ..before }, 0),
         Ok(Brought::Blocks(blocks, begun)) => (Delivered { begun, ..given(before, head, manifest) }, blocks),
-        Err(error) if !told => (Delivered { failure: Some(said(&error)), ..before }, 0),
-        Err(error) => (Delivered { failure: Some(said(&error)), ..begin(before, head) }, 0),
+        Err(error) if !headway.told.get() => (Delivered { failure: Some(said(&error)), ..before }, 0),
+        Err(error) => {
+            let (failure, confirmed) = (Some(said(&error)), headway.confirmed(head));
+            (Delivered { failure, confirmed, ..begin(before, head) }, 0)
+        }
     };
     Outcome { delivered, blocks, ahead }
 }
@@ -169,7 +190,8 @@ pub(super) fn begin(before: Delivered, head: Cid) -> Delivered {
 
 /// What is known of a replica that keeps the head.
 pub(super) fn given(before: Delivered, head: Cid, manifest: Cid) -> Delivered {
-    Delivered { head: Some(head), manifest: Some(manifest), at: Some(now()), failure: None, ..before }
+    let (head, manifest, at) = (Some(head), Some(manifest), Some(now()));
+    Delivered { head, manifest, at, failure: None, confirmed: None, ..before }
 }
 
 /// Brings the head, and says when that begins; the inner error is the replica's.
@@ -178,7 +200,7 @@ async fn bring(
     name: &ChainName,
     replica: &NamedReplica,
     before: &Delivered,
-    told: &Cell<bool>,
+    headway: &Headway,
 ) -> Result<Result<Brought, ReplicaError>, OpsError> {
     let head = reader.head();
     if before.head.is_some() && replica.replica.is_gone(name) {
@@ -210,9 +232,26 @@ async fn bring(
             return Ok(Err(error));
         }
     }
-    told.set(true);
-    let before = (previous.filter(|_| last), &begun[..]);
-    let delivered = deliver(reader, name, replica, before, false, &blocks).await;
+    headway.told.set(true);
+    headway.lacking.set(blocks.len() as u64);
+    let earlier =
+        before.confirmed.filter(|earlier| earlier.head == head && earlier.of == blocks.len() as u64);
+    headway.confirmed.set(earlier.map_or(0, |earlier| earlier.blocks));
+    let resumes = !before.begun.is_empty();
+    let (root, previous, begun) = (reader.root(), previous.filter(|_| last), &begun[..]);
+    let delivery = Delivery {
+        name,
+        root,
+        head,
+        previous,
+        begun,
+        repairs: false,
+        resumes,
+        confirmed: &headway.confirmed,
+        blocks: &blocks,
+        read: &|cid| reader.archived(cid),
+    };
+    let delivered = replica.replica.deliver(&delivery).await;
     Ok(delivered.map(|()| Brought::Blocks(brought, unknown)))
 }
 
@@ -235,22 +274,6 @@ async fn holdings(
         holding = replica.replica.holding(&head).await?;
     }
     Ok((previous, holding))
-}
-
-/// Brings blocks of the archive to a replica, the head among them. `before`: the head that it was given before, and
-/// those that it was told of and did not have in time. `repairs`: damaged blocks are replaced.
-pub(super) async fn deliver(
-    reader: &ChainReader,
-    name: &ChainName,
-    replica: &NamedReplica,
-    before: (Option<Cid>, &[Cid]),
-    repairs: bool,
-    blocks: &[Cid],
-) -> Result<(), ReplicaError> {
-    let (root, head, (previous, begun)) = (reader.root(), reader.head(), before);
-    let delivery =
-        Delivery { name, root, head, previous, begun, repairs, blocks, read: &|cid| reader.archived(cid) };
-    replica.replica.deliver(&delivery).await
 }
 
 /// Asks all replicas whether they answer and let us in, until so many do: what came of those that were waited for.

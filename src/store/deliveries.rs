@@ -31,6 +31,20 @@ pub struct Delivered {
     /// Heads that it was told to keep and did not have in time; newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub begun: Vec<Cid>,
+    /// How far the newest delivery came before it was cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Confirmed>,
+}
+
+/// The blocks of a delivery that were read back from a replica that keeps the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmed {
+    pub head: Cid,
+    /// So many, the first ones.
+    pub blocks: u64,
+    /// Of so many that it lacked.
+    pub of: u64,
 }
 
 impl Delivered {

@@ -17,8 +17,8 @@ mod spans;
 
 pub use archive::{Archive, ArchiveError, Block, HeadFile, Rewritten, Torn};
 pub use car_writer::{CarWriter, Existing, WriteError};
-pub use deliveries::{Delivered, Deliveries};
+pub use deliveries::{Confirmed, Delivered, Deliveries};
 pub use durable::create as create_file;
-pub use published::{read_record, record_path, write_record};
+pub use published::{RecordPlace, read_record, record_path};
 pub use reader::{CarReader, Checked, Damage, Next, ReadError};
 pub use seen::Seen;

@@ -27,10 +27,30 @@ pub fn read_record(directory: &Path, name: &ChainName) -> io::Result<Option<Vec<
     }
 }
 
-/// Puts a record in the place of the one before, durably: its sequence must not be given twice.
-///
-/// # Errors
-/// Those of the file system.
-pub fn write_record(directory: &Path, name: &ChainName, bytes: &[u8]) -> io::Result<()> {
-    durable::replace(&record_path(directory, name), bytes)
+/// The place of a chain's record, held by one process at a time: its sequence must not be given twice.
+pub struct RecordPlace {
+    path: PathBuf,
+    /// The operating system lets it go with this value, however the process ends.
+    _lock: fs::File,
+}
+
+impl RecordPlace {
+    /// Takes the place, by the lock of `<name>.ipns.lock`; waits for whoever has it.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn take(directory: &Path, name: &ChainName) -> io::Result<Self> {
+        let path = record_path(directory, name);
+        let lock = fs::File::create(path.with_extension("ipns.lock"))?;
+        lock.lock()?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Puts a record in the place of the one before, durably.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        durable::replace(&self.path, bytes)
+    }
 }

@@ -34,6 +34,11 @@ fn machine() -> Project {
     machine
 }
 
+/// CID of manifest 0.
+fn chain_of(project: &Project) -> String {
+    project.json(&["verify", &project.head()])["chain"].as_str().unwrap().to_owned()
+}
+
 fn applied_with(count: usize) -> Project {
     let project = Project::new();
     for number in 1..=count {
@@ -347,7 +352,8 @@ fn a_mirror_goes_neither_back_nor_astray() {
     project.script("5_more.sql", "CREATE TABLE further (id);");
     project.ok(["apply"]);
     let further = publish(&project, &kubo);
-    let other = publish(&Project::with(&THREE), &kubo);
+    let stranger = Project::with(&THREE);
+    let other = publish(&stranger, &kubo);
     let proxy = GatewayProxy::to(&kubo.gateway_url(), Fault::None);
     // Without the memory: the archive itself is what it goes on from.
     let machine = Project::empty();
@@ -361,6 +367,12 @@ fn a_mirror_goes_neither_back_nor_astray() {
         assert_eq!((run.code, codes(&run)), (1, vec![code.to_owned()]), "{run:#?}");
     }
     let run = machine.unchanged(|| mirror(&other));
+    run.says(&["the source shows the chain", "holds another one", "hint:", "--require"]);
+    assert_eq!(run.code, 1);
+    let run = machine.unchanged(|| {
+        let chain = chain_of(&stranger);
+        machine.run(["mirror", &other, "--from", &url, "--no-memory", "--require", &chain])
+    });
     run.says(&["is the archive of the chain"]);
     assert_eq!(run.code, 1);
     for fault in
@@ -379,6 +391,45 @@ fn a_mirror_goes_neither_back_nor_astray() {
     project.ok(["export", "--out", "same.car"]);
     fs::copy(project.path("same.car"), machine.path("same.car")).unwrap();
     assert_eq!(machine.json(&["import", "same.car"])["newEntries"], 0);
+}
+
+/// A name or a file may lead to any chain: beside those that are here, one is taken when somebody named it.
+#[test]
+fn a_chain_beside_those_that_are_here_has_to_be_named() {
+    let ours = Project::applied();
+    let other = Project::empty();
+    other.ok(["init", "--name", "other", "--database", "sqlite:app.db"]);
+    other.script("1_t.sql", "CREATE TABLE t (id INTEGER);\n");
+    other.ok(["apply"]);
+    let chain = chain_of(&other);
+    let (head, other_head) = (ours.head(), other.head());
+    let from = |project: &Project| format!("archive:{}", project.path("archive").display());
+    let (ours_from, other_from) = (from(&ours), from(&other));
+    let machine = Project::empty();
+    // The first one into an empty folder needs no name, and goes on without one.
+    for _ in 0..2 {
+        machine.ok(["mirror", &head, "--from", &ours_from, "--no-memory"]);
+    }
+    let mirror = |more: &[&str]| {
+        let target = ["mirror", &other_head, "--from", &other_from, "--no-memory"];
+        machine.run([&target[..], more].concat())
+    };
+    let run = machine.unchanged(|| mirror(&[]));
+    assert_eq!(run.code, 1, "{run:#?}");
+    run.says(&[&format!("the source shows the chain {chain}"), &format!("`--require {chain}`")]);
+    // Another anchor than its own names it not.
+    assert_eq!(machine.unchanged(|| mirror(&["--require", &chain_of(&ours)])).code, 1);
+    let run = mirror(&["--require", &chain]);
+    assert_eq!(run.code, 0, "{run:#?}");
+    // Both are here now, and each goes on by itself.
+    assert_eq!(mirror(&[]).code, 0);
+    machine.ok(["mirror", &head, "--from", &ours_from, "--no-memory"]);
+    // An archive that cannot be opened may be of any chain.
+    let damaged = Project::empty();
+    fs::create_dir(damaged.path("archive")).unwrap();
+    damaged.write("archive/demo.car", "nothing");
+    let run = damaged.unchanged(|| damaged.run(["mirror", &head, "--from", &ours_from, "--no-memory"]));
+    assert_eq!(run.code, 1, "{run:#?}");
 }
 
 #[test]

@@ -341,6 +341,113 @@ fn a_long_chain_reaches_a_new_node_in_one_file() {
     assert!(lines.iter().all(|line| line.contains("timeout=") && line.contains("offline=true")), "{lines:?}");
 }
 
+/// Scripts that no node takes in one go.
+fn long() -> Project {
+    let project = Project::with(&THREE);
+    for number in 10..80 {
+        let line = |at: u64| format!("-- {:09}\n", (at * number * 7919) % 999_983);
+        let text: String = (0..4000).map(line).collect();
+        project.script(&format!("{number}_t.sql"), format!("{text}CREATE TABLE t{number} (id INTEGER);\n"));
+    }
+    project.ok(["apply"]);
+    project
+}
+
+/// Runs `replicate` until it is done, at most so many times; how many runs it took. `look` is called after each.
+fn replicate_until_done(project: &Project, deadline: &str, most: usize, mut look: impl FnMut()) -> usize {
+    for count in 1..=most {
+        let run = project.run(["replicate", "--replication-deadline", deadline]);
+        look();
+        if run.code == 0 {
+            return count;
+        }
+        assert_eq!(run.code, 4, "{run:#?}");
+    }
+    panic!("not done after {most} runs")
+}
+
+#[test]
+fn a_new_node_that_is_slow_takes_a_chain_in_several_runs() {
+    let (project, kubo) = (long(), Kubo::start());
+    let imports = Arc::new(AtomicUsize::new(0));
+    let seen = imports.clone();
+    let proxy = Proxy::start(&kubo.rpc_url(), move |line| {
+        if line.contains("dag/import") {
+            seen.fetch_add(1, Ordering::SeqCst);
+            return Act::Slow(Duration::from_millis(25));
+        }
+        Act::Pass
+    });
+    settings(&project, &replica("new", proxy.url(), ""));
+    let (mut held, mut runs) = (Vec::new(), Vec::new());
+    let took = replicate_until_done(&project, "3s", 12, || {
+        held.push(kubo.run(&["refs", "local"]).lines().count());
+        runs.push(imports.swap(0, Ordering::SeqCst));
+    });
+    println!("{took} runs, blocks {held:?}, requests {runs:?}");
+    assert!((3..=12).contains(&took), "{took} runs");
+    // Each run goes on: what the node has grows, and no part is sent twice but the one that was cut.
+    assert!(held.windows(2).skip(1).all(|pair| pair[0] < pair[1] || pair[1] == held[took - 1]), "{held:?}");
+    project.ok(["export", "--out", "out.car"]);
+    let parts = project.read("out.car").len().div_ceil(700_000);
+    let sent: usize = runs[1..].iter().sum();
+    assert!(sent <= parts + took, "{sent} requests for {parts} parts in {took} runs: {runs:?}");
+    keeps_all(&project, &kubo);
+}
+
+#[test]
+fn what_was_read_back_is_not_read_again() {
+    let (project, kubo) = (long(), Kubo::start());
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let seen = lines.clone();
+    let proxy = Proxy::start(&kubo.rpc_url(), move |line| {
+        seen.lock().unwrap().push(line.to_owned());
+        if line.contains("block/get") {
+            std::thread::sleep(Duration::from_millis(600));
+        }
+        Act::Pass
+    });
+    settings(&project, &replica("new", proxy.url(), ""));
+    let mut runs = Vec::new();
+    let took = replicate_until_done(&project, "2500ms", 8, || {
+        let lines = std::mem::take(&mut *lines.lock().unwrap());
+        let count = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
+        runs.push((count("dag/import"), count("block/get")));
+    });
+    println!("{took} runs: {runs:?}");
+    assert!(took > 1, "{runs:?}");
+    let blocks =
+        usize::try_from(project.json(&["replicas"])["replicas"][0]["blocks"].as_u64().unwrap()).unwrap();
+    // Sent once; a run that is cut reads at most as many again as were on their way.
+    assert!(runs[1..].iter().all(|(imports, _)| *imports == 0), "{runs:?}");
+    let read: usize = runs.iter().map(|(_, read)| read).sum();
+    assert!((blocks..blocks + took * 40).contains(&read), "{blocks} blocks: {runs:?}");
+    keeps_all(&project, &kubo);
+    // Nothing is remembered of it that is not needed any more.
+    let notes = String::from_utf8(project.read("archive/demo.replicas")).unwrap();
+    assert!(!notes.contains("confirmed") && !notes.contains("begun"), "{notes}");
+}
+
+/// What a node lost between two runs is not counted as brought.
+#[test]
+fn what_is_collected_between_two_runs_is_sent_again() {
+    let (project, kubo) = (long(), Kubo::start());
+    let slow = Arc::new(AtomicUsize::new(1));
+    let seen = slow.clone();
+    let proxy = Proxy::start(&kubo.rpc_url(), move |line| {
+        let is_slow = line.contains("dag/import") && seen.load(Ordering::SeqCst) == 1;
+        if is_slow { Act::Slow(Duration::from_millis(25)) } else { Act::Pass }
+    });
+    settings(&project, &replica("new", proxy.url(), ""));
+    for _ in 0..2 {
+        project.ends(4, ["replicate", "--replication-deadline", "3s"]);
+        kubo.garbage_collect();
+    }
+    slow.store(0, Ordering::SeqCst);
+    project.ok(["replicate"]);
+    keeps_all(&project, &kubo);
+}
+
 #[test]
 fn a_node_lets_in_those_who_know_its_secret_and_nobody_learns_it() {
     for (secret, right) in [

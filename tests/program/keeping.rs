@@ -235,3 +235,31 @@ fn a_disk_that_is_not_mounted_is_not_written_beside() {
     project.ok(["apply"]);
     project.ok(["replicas"]);
 }
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_written_over() {
+    let project = Project::with(&THREE);
+    settings(&project, &replica("file", "car:file.car"));
+    project.ok(["apply", "--to", "1"]);
+    // What is left of the newest entries, for all that is known.
+    let whole = project.read("file.car");
+    let broken = [&[0xff; 8][..], &whole[8..]].concat();
+    project.write("file.car", &broken);
+    let said = "file.car is there and cannot be read, so it is not written over";
+    let run = project.ends(4, ["apply", "--to", "2"]);
+    run.says(&[said, "`greffe replicas --repair` keeps it as"]);
+    project.ends(4, ["replicate"]).prints(&[said]);
+    project.ends(1, ["replicas"]);
+    assert_eq!(project.read("file.car"), broken);
+    project.ok(["replicas", "--repair"]);
+    project.ok(["verify", "file.car"]);
+    assert_eq!(project.read("file.car.unreadable"), broken);
+    // One that was kept stays, and an empty file is one that cannot be read.
+    project.write("file.car", "");
+    project.ends(4, ["apply"]);
+    assert_eq!(project.read("file.car"), b"");
+    project.ok(["replicas", "--repair"]);
+    assert_eq!(project.read("file.car.unreadable"), broken);
+    assert_eq!(project.read("file.car.unreadable-2"), b"");
+    project.ok(["replicate"]);
+}

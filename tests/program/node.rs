@@ -1,11 +1,14 @@
 //! `greffe node`, and blocks from peers: a real Kubo pins from it and is fetched from, others are refused, and what
 //! stalls or goes away is given up in time.
 
+use std::future::poll_fn;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::pin::Pin;
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,10 +18,15 @@ use greffe::store::remote::bitswap::{
     Accepted, Admission, Behaviour, BehaviourEvent, Identity, PeerAddress, Reply, encode_wants, make_swarm,
     read_message, write_message,
 };
-use libp2p::Swarm;
-use libp2p::futures::StreamExt as _;
+use libp2p::core::Endpoint;
+use libp2p::core::muxing::StreamMuxer as _;
+use libp2p::core::transport::{DialOpts as DialOptions, PortUse, Transport as _};
+use libp2p::core::upgrade::Version;
+use libp2p::futures::{AsyncWrite as _, StreamExt as _};
+use libp2p::identity::Keypair;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{Stream, SwarmEvent};
+use libp2p::{Swarm, noise, tcp, yamux};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -492,6 +500,91 @@ fn who_only_holds_a_connection_makes_room_where_anybody_may_come() {
     assert!(holders.iter().any(|holder| holder.is_finished()));
     drop(node);
     assert!(poll(LIMIT, || holders.iter().all(|holder| holder.is_finished())));
+}
+
+/// Opens streams on a connection of its own, one after the other, and fills each; says how many the node bore.
+fn open_streams(node: &Node, count: usize, wait: Duration) -> usize {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let key = Keypair::generate_ed25519();
+        let mut transport = tcp::tokio::Transport::default()
+            .upgrade(Version::V1)
+            .authenticate(noise::Config::new(&key).unwrap())
+            .multiplex(yamux::Config::default());
+        let options = DialOptions { role: Endpoint::Dialer, port_use: PortUse::New };
+        let address = PeerAddress::parse(node.address()).unwrap().address;
+        let (_, mut muxer) = transport.dial(address, options).unwrap().await.unwrap();
+        let mut held = Vec::new();
+        // What does not come in time: the connection is open, and the node reads no more.
+        let opening = async {
+            for _ in 0..count {
+                let opened = poll_fn(|context| match Pin::new(&mut muxer).poll_inbound(context) {
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                    _ => Pin::new(&mut muxer).poll_outbound(context),
+                });
+                let Ok(mut stream) = opened.await else { return };
+                // The name of a protocol that is not there to its end; streams that have to wait hold more.
+                let mut bytes = vec![b' '; if held.len() < 16 { 16_000 } else { 128 << 10 }];
+                bytes[..2].copy_from_slice(&[0xff, 0x7f]);
+                let mut written = 0;
+                let sent = poll_fn(|context| {
+                    if let Poll::Ready(Err(_)) = Pin::new(&mut muxer).poll_inbound(context) {
+                        return Poll::Ready(false);
+                    }
+                    while written < bytes.len() {
+                        match Pin::new(&mut stream).poll_write(context, &bytes[written..]) {
+                            Poll::Ready(Ok(size)) => written += size,
+                            Poll::Ready(Err(_)) => return Poll::Ready(false),
+                            Poll::Pending => return Poll::Pending,
+                        }
+                    }
+                    Poll::Ready(true)
+                });
+                if !sent.await {
+                    return;
+                }
+                held.push(stream);
+            }
+            // The end of a connection takes a moment to come.
+            let end = poll_fn(|context| match Pin::new(&mut muxer).poll_inbound(context) {
+                Poll::Ready(Err(_)) => Poll::Ready(()),
+                Poll::Ready(Ok(_)) => {
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Poll::Pending => Poll::Pending,
+            });
+            if tokio::time::timeout(wait, end).await.is_ok() {
+                held.clear();
+            }
+        };
+        tokio::time::timeout(LIMIT * 2, opening).await.ok();
+        held.len()
+    })
+}
+
+#[test]
+fn who_opens_many_streams_loses_the_connection_and_nobody_else_does() {
+    let project = Project::applied();
+    let (head, node) = (project.head(), Node::start(&project, &["--public"]));
+    let status = format!("/proc/{}/status", node.child.id());
+    let memory = || -> u64 {
+        let text = std::fs::read_to_string(&status).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    machine().ok(["verify", &head, "--from", node.address()]);
+    let before = memory();
+    // As many as any client of Bitswap has open are borne.
+    assert_eq!(open_streams(&node, 16, Duration::from_secs(1)), 16);
+    for _ in 0..8 {
+        assert!(open_streams(&node, 250, LIMIT) < 250);
+    }
+    // 250 streams of 128 KiB would be 31 MiB.
+    let more = memory() - before;
+    assert!(more < 16 << 10, "{more} KiB");
+    let object = machine().json(&["verify", &head, "--from", node.address()]);
+    assert_eq!(object["verified"], true, "{object:#}");
 }
 
 /// How a peer that speaks Bitswap misbehaves.

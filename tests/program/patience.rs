@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::project::{Project, THREE};
 use crate::replicas::settings;
-use crate::servers::Kubo;
+use crate::servers::{Act, Kubo, Proxy};
 
 fn replica(name: &str, url: &str) -> String {
     format!("\n[[replica]]\nname = \"{name}\"\nurl = \"{url}\"\n")
@@ -45,6 +45,44 @@ fn a_disk_that_does_not_answer_holds_no_node_back() {
     assert!(!run.stderr.contains("not yet replicated to node"), "{run:#?}");
     drop(lock);
     project.ok(["replicate"]);
+}
+
+/// Two that are silent, one that is slow, and one that answers: each is looked at for itself.
+#[test]
+fn a_slow_node_takes_no_time_from_a_look_at_others() {
+    let silent = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let kubo = Kubo::start();
+    let slow = Proxy::start(&kubo.rpc_url(), |line| {
+        if line.contains("block/get") {
+            thread::sleep(Duration::from_millis(1500));
+        }
+        Act::Pass
+    });
+    let project = Project::with(&THREE);
+    for number in 10..50 {
+        project.script(&format!("{number}_t.sql"), format!("CREATE TABLE t{number} (id INTEGER);\n"));
+    }
+    settings(&project, &replica("node", &format!("kubo:{}", kubo.rpc_url())));
+    project.ok(["apply"]);
+    for (name, listener) in ["first", "second"].iter().zip(&silent) {
+        settings(&project, &replica(name, &format!("kubo:http://{}", listener.local_addr().unwrap())));
+    }
+    settings(&project, &replica("slow", &format!("kubo:{}", slow.url())));
+    let begin = Instant::now();
+    let run = project.ends(1, ["replicas", "--replication-deadline", "4s", "--json"]);
+    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+    let run = run.object();
+    let looks = run["replicas"].as_array().unwrap();
+    let names: Vec<_> = looks.iter().map(|look| look["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["node", "first", "second", "slow"], "in the order of the settings");
+    assert_eq!((&looks[0]["holding"], &looks[0]["missing"]), (&"pinned".into(), &0.into()), "{run:#}");
+    for look in &looks[1..3] {
+        assert!(look["failure"].as_str().unwrap().contains("it did not answer within"), "{look:#}");
+    }
+    // How far it came.
+    let failure = looks[3]["failure"].as_str().unwrap();
+    let (seen, rest) = failure.strip_prefix("it gave ").unwrap().split_once(" of ").unwrap();
+    assert!(seen.parse::<u64>().unwrap() > 0 && rest.contains("blocks within 4s"), "{failure}");
 }
 
 #[test]

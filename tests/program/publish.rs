@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use greffe::codec::ipns::encode_record;
 use greffe::crypto::PrivateKey;
-use greffe::model::IpnsName;
+use greffe::model::{IpnsName, IpnsRecord};
+use serde_json::json;
 
 use crate::project::{Project, SEED, THREE};
 use crate::replicas::settings;
@@ -66,6 +68,97 @@ fn kubo_replicas_are_given_the_record_and_resolve_the_name() {
     elsewhere
         .ends(3, ["verify", &format!("/ipns/{other}"), "--from", &from])
         .says(&["record", "greffe publish"]);
+}
+
+/// Two nodes that know each other, each with its routing opened as a delegated router.
+fn routers() -> [Kubo; 2] {
+    let nodes = [(); 2].map(|()| {
+        let mut kubo = Kubo::start();
+        kubo.set_config("Routing.Type", "dhtserver".into());
+        kubo.set_config("Gateway.ExposeRoutingAPI", true.into());
+        kubo.restart();
+        kubo
+    });
+    nodes[1].connect_to(&nodes[0]);
+    nodes
+}
+
+#[test]
+fn a_delegated_router_takes_a_record_and_another_gives_it_back() {
+    let project = project();
+    let [first, second] = routers();
+    project.ok(["apply", "--to", "1"]);
+    let router = first.gateway_url();
+    let publish = || project.json(&["publish", "--router", &router]);
+    let published = publish();
+    assert_eq!(published["places"], json!([{ "url": router }]), "{published}");
+    let name = format!("/ipns/{}", published["name"].as_str().unwrap());
+    project.ok(["export", "--out", "out.car"]);
+    first.run(&["dag", "import", &project.path("out.car").display().to_string()]);
+    // A fresh machine with the name and one of the two.
+    let elsewhere = Project::empty();
+    for node in [&first, &second] {
+        let from = node.gateway_url();
+        elsewhere.ok(["verify", &name, "--from", &from]).prints(&["verified: demo, 2 entries"]);
+    }
+    // What is published later is what is found, at both.
+    project.ok(["apply"]);
+    project.ok(["export", "--out", "out.car", "--force"]);
+    first.run(&["dag", "import", &project.path("out.car").display().to_string()]);
+    publish();
+    for node in [&first, &second] {
+        let from = node.gateway_url();
+        elsewhere.ok(["verify", &name, "--from", &from]).prints(&["verified: demo, 4 entries"]);
+    }
+}
+
+/// What is published at the same moment has sequences of its own, and the last one is what stays.
+#[test]
+fn two_at_once_never_make_records_of_one_sequence() {
+    let mut project = project();
+    // A key that takes no time to open.
+    project.ok(["key", "generate", "--out", "plain.pem", "--plain"]);
+    project.variables.retain(|(name, _)| name != "GREFFE_PUBLISH_KEY");
+    project.variables.push(("GREFFE_PUBLISH_KEY".into(), "file:plain.pem".into()));
+    project.ok(["apply"]);
+    let begun: Vec<_> = (0..12).map(|_| project.command(["publish", "--json"]).spawn().unwrap()).collect();
+    let mut sequences = Vec::new();
+    for child in begun {
+        let run = project.judge(child.wait_with_output().unwrap());
+        assert_eq!(run.code, 0, "{run:#?}");
+        sequences.push(run.object()["sequence"].as_u64().unwrap());
+    }
+    sequences.sort_unstable();
+    let newest = *sequences.last().unwrap();
+    sequences.dedup();
+    assert_eq!(sequences.len(), 12, "{sequences:?}");
+    assert!(project.json(&["publish"])["sequence"].as_u64().unwrap() > newest);
+}
+
+#[test]
+fn an_expired_record_is_told_and_hides_none_that_holds() {
+    let project = Project::applied();
+    let key = PrivateKey::from_seed(&[11; 32]);
+    let name = format!("/ipns/{}", IpnsName::new(*key.public()));
+    let record = |sequence, valid_until: &str| {
+        let (head, valid_until) = (project.head().parse().unwrap(), valid_until.parse().unwrap());
+        encode_record(&IpnsRecord { head, sequence, valid_until, ttl: 0 }, &key)
+    };
+    let (late, early) = (project.copy(), project.copy());
+    late.write("archive/demo.ipns", record(9, "2020-01-01T00:00:00.000000Z"));
+    early.write("archive/demo.ipns", record(7, "2199-01-01T00:00:00.000000Z"));
+    let (late, early) = (Served::start(&late, &[]), Served::start(&early, &[]));
+    let (late, early) = (late.url(), early.url());
+    let elsewhere = Project::empty();
+    let said = ["every record of", "sequence 9, held until 2020-01-01", "hint: run `greffe publish`"];
+    elsewhere.ends(3, ["verify", &name, "--from", &late]).says(&said);
+    for places in [[&late, &early], [&early, &late]] {
+        let run = elsewhere.ok(["verify", &name, "--from", places[0], "--from", places[1]]);
+        run.prints(&["verified: demo, 4 entries"]);
+        run.says(&[&format!("note: {late}: its record has sequence 9"), "later than the 7 that is followed"]);
+    }
+    let run = elsewhere.ok(["verify", &name, "--from", &early]);
+    assert!(!run.stderr.contains("expired"), "{run:#?}");
 }
 
 #[test]

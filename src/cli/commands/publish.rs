@@ -61,9 +61,8 @@ pub fn run(context: &Context, arguments: &Publish) -> CommandResult {
     let patience = Patience { request: Duration::from_secs(10), total: settings.replication_deadline };
     let routers = arguments.router.iter().map(|url| router(url, patience)).collect::<Result<Vec<_>, _>>()?;
     let replicas = replicas(&settings)?;
-    let reader = context.reader()?;
     let key = open_publish_key(&settings).map_err(OpsError::from)?;
-    let published = publish(&reader, settings.name()?, &key, arguments.lifetime)?;
+    let published = publish(&settings.archive_directory, settings.name()?, &key, arguments.lifetime)?;
     let places = block_on(async {
         let mut places = Vec::new();
         for replica in &replicas {

@@ -8,12 +8,12 @@ use crate::cli::context::{Context, block_on};
 use crate::cli::output::{Clean, Reply};
 use crate::cli::{CommandResult, Exit};
 use crate::model::Cid;
-use crate::ops::look::{Look, look, word};
+use crate::ops::look::{Look, Looking, look, word};
 
 /// Look at what each replica keeps: its head, whether it is pinned, which blocks are missing
 ///
-/// Every block that the archive's head needs is fetched from each replica and hashed; nothing is believed. Exits
-/// with 1 when a replica lacks something.
+/// Every block that the archive's head needs is fetched from each replica and hashed; nothing is believed. Replicas
+/// are looked at at the same time, each for at most `replication.deadline`. Exits with 1 when one lacks something.
 #[derive(Args)]
 pub struct Replicas {
     /// Bring missing blocks again and pin the head
@@ -34,8 +34,9 @@ pub fn run(context: &Context, arguments: &Replicas) -> CommandResult {
     let reader = context.reader()?;
     let mut progress = context.progress();
     let mut show_progress = |what: &str, done, total| progress.show(what, done, total);
-    let looking = look(&reader, settings.name()?, &replicas, arguments.repair, &mut show_progress);
-    let replicas = block_on(looking)??;
+    let looking = Looking { repair: arguments.repair, deadline: settings.replication_deadline };
+    let looks = look(&reader, settings.name()?, &replicas, looking, &mut show_progress);
+    let replicas = block_on(looks)??;
     drop(progress);
     let exit = if replicas.iter().all(Look::is_sound) { Exit::Done } else { Exit::Findings };
     Ok(Reply::new(Shown { command: "replicas", head: reader.head(), replicas }, show).with_exit(exit))

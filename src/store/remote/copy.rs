@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use super::{Delivery, Holding, RemoteError, Replica, ReplicaError};
 use crate::model::{ChainName, Cid};
-use crate::store::{Archive, ArchiveError, Block, CarReader, CarWriter, Existing};
+use crate::store::{Archive, ArchiveError, Block, CarReader, CarWriter, Existing, WriteError};
 
 /// How long another writer of the archive is waited for.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// What the name of a CAR file that cannot be read ends with when a repair puts it aside.
+const UNREADABLE: &str = ".unreadable";
 
 /// A replica in the file system.
 pub struct Copy {
@@ -41,7 +43,7 @@ impl Copy {
     }
 
     /// The head that it names itself; `None` when there is nothing, or another chain's archive, which is not written
-    /// to. A CAR file that cannot be read has none.
+    /// to. A CAR file that cannot be read has none; it is not replaced either.
     ///
     /// # Errors
     /// [`ArchiveError`].
@@ -63,6 +65,31 @@ impl Copy {
             Place::Archive(folder) => !folder.join(format!("{name}.car")).exists(),
             Place::Car(path) => !path.exists(),
         }
+    }
+
+    /// Makes room for a CAR file. What has its name and cannot be read may be all that is left of a chain: a repair keeps
+    /// it under another name, and nobody else touches it.
+    fn make_room(path: &Path, repairs: bool) -> Result<(), ReplicaError> {
+        if path.symlink_metadata().is_err() || CarReader::open(path).is_ok() {
+            return Ok(());
+        }
+        let mut kept = path.as_os_str().to_owned();
+        kept.push(UNREADABLE);
+        if !repairs {
+            return Err(ReplicaError::Unreadable { path: path.to_owned(), kept: kept.into() });
+        }
+        // One that was kept before stays as well.
+        let mut number = 1;
+        let mut free = PathBuf::from(&kept);
+        while free.symlink_metadata().is_ok() {
+            number += 1;
+            let mut next = kept.clone();
+            next.push(format!("-{number}"));
+            free = next.into();
+        }
+        std::fs::rename(path, &free)
+            .map_err(|source| WriteError::Io { path: path.to_owned(), source })
+            .map_err(ReplicaError::from)
     }
 
     const fn is_archive(&self) -> bool {
@@ -95,6 +122,7 @@ impl Replica for Copy {
         let read = |cid: &Cid| Ok::<Block, ArchiveError>((*cid, (delivery.read)(cid)?));
         match &self.place {
             Place::Car(path) => {
+                Self::make_room(path, delivery.repairs)?;
                 let mut writer = CarWriter::create(path, &delivery.head, Existing::Replace)?;
                 for cid in std::iter::once(&delivery.head)
                     .chain(delivery.blocks.split_last().map_or(&[][..], |(_, rest)| rest))

@@ -1,7 +1,7 @@
 //! Where a node or service is, and what it is told to let us in.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use url::{Host, Url};
@@ -97,6 +97,16 @@ pub fn is_loopback(url: &Url) -> bool {
 /// Whether a URL leads, by its address, to this machine or a network around it, as strangers may not send anyone.
 #[must_use]
 pub fn is_inside(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => is_inside_address(address.into()),
+        Some(Host::Ipv6(address)) => is_inside_address(address.into()),
+        _ => is_loopback(url),
+    }
+}
+
+/// The same of an address.
+#[must_use]
+pub fn is_inside_address(address: IpAddr) -> bool {
     let inside = |address: Ipv4Addr| {
         address.is_loopback()
             || address.is_unspecified()
@@ -104,13 +114,12 @@ pub fn is_inside(url: &Url) -> bool {
             || address.is_link_local()
             || address.octets()[0] == 0
     };
-    match url.host() {
-        Some(Host::Ipv4(address)) => inside(address),
-        Some(Host::Ipv6(address)) => match address.to_ipv4_mapped().or_else(|| address.to_ipv4()) {
+    match address {
+        IpAddr::V4(address) => inside(address),
+        IpAddr::V6(address) => match address.to_ipv4_mapped().or_else(|| address.to_ipv4()) {
             Some(address) => inside(address),
             None => address.is_unique_local() || address.is_unicast_link_local(),
         },
-        _ => is_loopback(url),
     }
 }
 

@@ -10,6 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::endpoint::is_inside;
 use super::error::printable;
+use super::hosts::Hosts;
 use super::{Authorization, Endpoint, Patience, RemoteError};
 
 /// Bytes of an error's text that are read.
@@ -43,19 +44,21 @@ impl Http {
         authorization: Option<Authorization>,
         patience: Patience,
     ) -> Result<Self, RemoteError> {
-        let inside = is_inside(&base);
         // Nobody is led from elsewhere into this machine or its network, nor from an encrypted connection to a plain
-        // one. What a name resolves to is not looked at.
+        // one.
+        let hosts = Hosts::of(&base);
+        let service = hosts.clone();
         let follow = redirect::Policy::custom(move |attempt| {
             let (to, from) = (attempt.url(), attempt.previous().last());
             let plain = to.scheme() != "https" && from.is_some_and(|from| from.scheme() == "https");
-            if attempt.previous().len() > REDIRECTS || plain || (is_inside(to) && !inside) {
+            if attempt.previous().len() > REDIRECTS || plain || (is_inside(to) && !service.is_inside()) {
                 attempt.stop()
             } else {
                 attempt.follow()
             }
         });
-        let client = client(tls()?, patience).redirect(follow).build().map_err(no_client)?;
+        let client = client(tls()?, patience).redirect(follow).dns_resolver(hosts);
+        let client = client.build().map_err(no_client)?;
         Ok(Self { client, base, authorization, patience })
     }
 
@@ -264,4 +267,35 @@ fn tls() -> Result<ClientConfig, RemoteError> {
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// What a request of a service at `base` for this machine, by name, comes to.
+    fn ask(base: &str, listener: &TcpListener) -> Result<Answer, RemoteError> {
+        let patience = Patience { request: Duration::from_millis(500), total: Duration::from_secs(1) };
+        let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let http = Http::new(Url::parse(base).unwrap(), None, patience).unwrap();
+            http.answer(http.request(Method::GET, &url, &[]).unwrap(), 1000).await
+        })
+    }
+
+    #[test]
+    fn a_service_elsewhere_makes_no_connection_to_this_machine_by_name() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let refused = ask("http://192.0.2.1/", &listener).unwrap_err();
+        assert!(refused.to_string().contains("localhost leads to this machine"), "{refused}");
+        assert!(listener.accept().is_err());
+        // One that is here does, and is not answered.
+        assert!(ask("http://127.0.0.1/", &listener).is_err());
+        assert!(listener.accept().is_ok());
+    }
 }

@@ -12,6 +12,7 @@ mod copy;
 mod endpoint;
 mod error;
 mod gateway;
+mod hosts;
 mod http;
 mod kubo;
 mod origin;

@@ -14,6 +14,9 @@ pub struct Room {
 /// A CAR file.
 pub const CAR: Room = Room { bytes: 32 << 20, blocks: usize::MAX };
 
+/// A CAR file for a node that did not take a whole one in time.
+pub const PART: Room = Room { bytes: 1 << 20, blocks: 512 };
+
 /// Reads a block that nodes take.
 ///
 /// # Errors

@@ -1,7 +1,9 @@
 //! A replica: a place elsewhere that keeps every block of a chain's head.
 
+use std::cell::Cell;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{
     Authorization, Cluster, Copy, Endpoint, EndpointError, Kubo, Origins, Patience, Pinning, RemoteError,
@@ -22,6 +24,10 @@ pub struct Delivery<'a> {
     pub begun: &'a [Cid],
     /// Whether damaged blocks are replaced, which may take their pins away for a moment.
     pub repairs: bool,
+    /// Whether an earlier delivery was cut off: much of what it lacks may be there.
+    pub resumes: bool,
+    /// How many of the blocks, the first ones, were read back while it kept the head; grows as they are.
+    pub confirmed: &'a Cell<u64>,
     /// What it lacks, each block once, every block after those that it links to; the head is last.
     pub blocks: &'a [Cid],
     /// Reads a block, whose bytes are its CID's.
@@ -57,6 +63,16 @@ pub enum ReplicaError {
     Ahead(Cid),
     #[error("it was here and is gone: is its disk mounted? `greffe replicas --repair` makes it anew")]
     Gone,
+    #[error(
+        "{} is there and cannot be read, so it is not written over; move it away, or `greffe replicas --repair` keeps it \
+         as {} and makes it anew", path.display(), kept.display()
+    )]
+    Unreadable { path: PathBuf, kept: PathBuf },
+    /// It was not looked at to its end.
+    #[error(
+        "it gave {seen} of {blocks} blocks within {deadline:?}; `--replication-deadline` gives it more time"
+    )]
+    Slow { seen: u64, blocks: u64, deadline: Duration },
     #[error(transparent)]
     Remote(#[from] RemoteError),
     /// The archive that blocks come from, or the one that is the replica.
@@ -72,7 +88,8 @@ pub enum ReplicaError {
 /// - [`Replica::deliver`] has put all blocks, keeps the head with everything below it, and has read every new
 ///   block back and hashed it, when it returns; only then is the head before let go. Cut off at any moment, the
 ///   head before or the new one is kept. Doing it again does no harm.
-/// - What it costs grows with the blocks that it lacks, not with the chain.
+/// - What it costs grows with the blocks that it lacks, not with the chain. One that was cut off by time goes on the next
+///   time where it was, so that it ends however little time it has, as long as one piece of it fits.
 /// - [`Replica::get`] asks this place alone, and hashes what it gives.
 ///
 /// A place that gives no blocks back ([`AnyReplica::gives_blocks`]) is believed where others are looked at: it says

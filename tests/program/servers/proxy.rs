@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 /// What becomes of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum Act {
     Cut(usize),
     /// Nothing of it goes through, and no answer comes.
     Stall,
+    /// It goes through, 16 KiB at a time with a pause before each.
+    Slow(Duration),
     /// It goes through, and the connection ends where the answer begins.
     Mute,
 }
@@ -102,6 +105,7 @@ fn pass(mut client: &TcpStream, mut server: &TcpStream, judge: &Judge, muted: &A
         }
         match act {
             Act::Pass | Act::Mute => {}
+            Act::Slow(pause) => thread::sleep(pause),
             Act::Stall => continue,
             Act::Cut(limit) => piece = &piece[..piece.len().min(limit - passed)],
         }

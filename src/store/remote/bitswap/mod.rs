@@ -3,6 +3,7 @@
 //! Messages and streams are this module's own: what a peer may send, how much of it and how long it may take is
 //! decided before any of it is kept.
 
+mod bounded;
 mod handshakes;
 mod network;
 mod peer;

@@ -9,6 +9,7 @@ use libp2p::allow_block_list::{AllowedPeers, Behaviour as AllowList};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::Boxed;
+use libp2p::core::transport::timeout::TransportTimeout;
 use libp2p::core::upgrade::Version;
 use libp2p::futures::future::ready;
 use libp2p::futures::{AsyncRead, AsyncWrite};
@@ -20,6 +21,7 @@ use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{Multiaddr, PeerId, Swarm, Transport, identify, noise, swarm, tcp, yamux};
 
 use super::super::RemoteError;
+use super::bounded::Bounded;
 use super::handshakes::Handshakes;
 use super::streams::Streams;
 
@@ -228,7 +230,8 @@ where
     T::Dial: Send,
 {
     let upgraded = base.upgrade(Version::V1Lazy).authenticate(noise).multiplex(yamux::Config::default());
-    upgraded.timeout(HANDSHAKE).boxed()
+    let bounded = upgraded.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(Bounded::new(muxer))));
+    TransportTimeout::new(bounded, HANDSHAKE).boxed()
 }
 
 #[cfg(test)]

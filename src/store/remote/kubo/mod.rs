@@ -2,7 +2,9 @@
 //!
 //! A run costs what is new: its blocks, a recursive pin of the head that nothing is walked for, the blocks read
 //! back, and the pin of the head before taken away. Kubo may collect what no pin holds at any moment; what it took
-//! between blocks and pin is put again. Every request says `offline`, so that the node answers for itself alone.
+//! between blocks and pin is put again. A delivery that time cut off goes on: what the node has is not sent again, and
+//! what was read back under the pin is not read again. Every request says `offline`, so that the node answers for
+//! itself alone.
 //!
 //! Kubo reports a failure after the first byte of an answer in a trailer, which is not read: an answer counts when
 //! every expected line is there.
@@ -10,6 +12,7 @@
 mod backend;
 mod requests;
 
+use std::cell::Cell;
 use std::io::Cursor;
 
 use common_multipart_rfc7578::client::multipart::Form;
@@ -23,7 +26,7 @@ use self::backend::KuboBackend;
 use self::requests::{
     GetName, Identify, Identity, ImportCar, PutBlocks, PutName, RemoveBlock, confirmed, imported, removed,
 };
-use super::pieces::{CAR, Room, pieces, read};
+use super::pieces::{CAR, PART, Room, pieces, read};
 use super::{Authorization, Delivery, Endpoint, Holding, Patience, RemoteError, Replica, ReplicaError};
 use crate::codec::car::{encode_header, push_frame};
 use crate::model::{Cid, Codec, IpnsName};
@@ -181,6 +184,20 @@ impl Kubo {
             .await
     }
 
+    /// Brings all blocks, and has the head kept.
+    async fn send(&self, delivery: &Delivery<'_>, resumes: bool) -> Result<(), ReplicaError> {
+        let pinned = if resumes {
+            self.import_rest(delivery).await?;
+            false
+        } else if delivery.blocks.len() > FEW {
+            self.import_all(delivery, delivery.blocks).await?
+        } else {
+            self.put_all(delivery, delivery.blocks).await?;
+            false
+        };
+        if pinned { Ok(()) } else { self.pin(delivery).await }
+    }
+
     /// Brings blocks as CAR files, each of them a request that can be made again. Says whether the head is pinned:
     /// where one file has all, it is, and nothing of it could be collected before.
     async fn import_all(&self, delivery: &Delivery<'_>, cids: &[Cid]) -> Result<bool, ReplicaError> {
@@ -188,24 +205,53 @@ impl Kubo {
         let mut alone = delivery.previous.is_none();
         while let Some(piece) = pieces.next() {
             alone &= pieces.peek().is_none();
-            let (piece, pinned) = (piece?, alone.then_some(&delivery.head));
-            let mut car = encode_header(&delivery.head);
-            for (cid, bytes) in &piece {
-                push_frame(&mut car, cid, bytes);
-            }
-            let ask = async || {
-                let mut form = Form::default();
-                form.add_reader_file("car", Cursor::new(car.clone()), "blocks.car");
-                let answer = self.here.request_string(ImportCar::new(alone), Some(form)).await?;
-                imported(&answer, piece.len(), pinned)
-            };
-            self.patience.retry(ask).await?;
+            self.import(delivery, &piece?, alone).await?;
         }
         Ok(alone)
     }
 
-    /// Reads blocks back.
-    async fn lost(&self, cids: &[Cid]) -> Result<Lost, RemoteError> {
+    /// Brings those blocks that the node has not, in parts of which each stays when time ends.
+    async fn import_rest(&self, delivery: &Delivery<'_>) -> Result<(), ReplicaError> {
+        for some in delivery.blocks.chunks(PART.blocks) {
+            let asked = stream::iter(some)
+                .map(|cid| async move { Ok::<_, RemoteError>((*cid, self.has(cid).await?)) });
+            let asked: Vec<(Cid, bool)> = asked.buffered(FETCHES).try_collect().await?;
+            let lacking = asked.into_iter().filter(|(_, there)| !there).map(|(cid, _)| cid).collect();
+            for piece in pieces(delivery, lacking, PART) {
+                self.import(delivery, &piece?, false).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings a CAR file. `pin`: the head is pinned by it.
+    async fn import(&self, delivery: &Delivery<'_>, piece: &[Block], pin: bool) -> Result<(), RemoteError> {
+        let pinned = pin.then_some(&delivery.head);
+        let mut car = encode_header(&delivery.head);
+        for (cid, bytes) in piece {
+            push_frame(&mut car, cid, bytes);
+        }
+        let ask = async || {
+            let mut form = Form::default();
+            form.add_reader_file("car", Cursor::new(car.clone()), "blocks.car");
+            let answer = self.here.request_string(ImportCar::new(pin), Some(form)).await?;
+            imported(&answer, piece.len(), pinned)
+        };
+        self.patience.retry(ask).await
+    }
+
+    /// Whether the node has a block, as it says.
+    async fn has(&self, cid: &Cid) -> Result<bool, RemoteError> {
+        let cid = cid.to_string();
+        let there = self.patience.retry(async || match self.here.block_stat(&cid).await {
+            Ok(_) => Ok(Some(())),
+            Err(error) => absent(error),
+        });
+        Ok(there.await?.is_some())
+    }
+
+    /// Reads blocks back. `confirmed` grows by those before the first that is lost.
+    async fn lost(&self, cids: &[Cid], confirmed: &Cell<u64>) -> Result<Lost, RemoteError> {
         let fetch = |cid: &Cid| {
             let cid = *cid;
             async move { (cid, self.get(&cid).await) }
@@ -214,6 +260,7 @@ impl Kubo {
         let mut lost = Lost::default();
         while let Some((cid, fetched)) = fetches.next().await {
             match fetched {
+                Ok(Some(_)) if lost.is_empty() => confirmed.set(confirmed.get() + 1),
                 Ok(Some(_)) => {}
                 Ok(None) => lost.gone.push(cid),
                 Err(RemoteError::Lied(_)) => lost.damaged.push(cid),
@@ -299,22 +346,22 @@ impl Kubo {
 
 impl Replica for Kubo {
     async fn deliver(&self, delivery: &Delivery<'_>) -> Result<(), ReplicaError> {
-        let pinned = if delivery.blocks.len() > FEW {
-            self.import_all(delivery, delivery.blocks).await?
-        } else {
-            self.put_all(delivery, delivery.blocks).await?;
-            false
-        };
-        if !pinned {
-            self.pin(delivery).await?;
+        let resumes = delivery.resumes && delivery.blocks.len() > FEW;
+        // It is told to keep the head when everything was sent, and what it keeps stays.
+        let is_sent = resumes && self.holding(&delivery.head).await? == Holding::Pinned;
+        if !is_sent {
+            delivery.confirmed.set(0);
+            self.send(delivery, resumes).await?;
         }
-        let mut lost = self.lost(delivery.blocks).await?;
+        let confirmed = usize::try_from(delivery.confirmed.get()).unwrap_or(usize::MAX);
+        let rest = delivery.blocks.get(confirmed..).unwrap_or_default();
+        let mut lost = self.lost(rest, delivery.confirmed).await?;
         for _ in 0..ROUNDS {
             if lost.is_empty() {
                 break;
             }
             self.mend(delivery, &lost).await?;
-            lost = self.lost(&lost.all()).await?;
+            lost = self.lost(&lost.all(), &Cell::new(0)).await?;
         }
         if let Some(lost) = lost.all().first() {
             return Err(RemoteError::Lost(*lost).into());
@@ -335,11 +382,7 @@ impl Replica for Kubo {
         if pinned.await? {
             return Ok(Holding::Pinned);
         }
-        let there = self.patience.retry(async || match self.here.block_stat(&cid).await {
-            Ok(_) => Ok(Some(())),
-            Err(error) => absent(error),
-        });
-        Ok(if there.await?.is_some() { Holding::Unpinned } else { Holding::Absent })
+        Ok(if self.has(head).await? { Holding::Unpinned } else { Holding::Absent })
     }
 
     async fn get(&self, cid: &Cid) -> Result<Option<Vec<u8>>, ReplicaError> {
