@@ -109,6 +109,12 @@ impl From<OpsError> for CliError {
             | OpsError::ImportNoHead { .. }
             | OpsError::NotAHead(_)
             | OpsError::Folder(_)
+            | OpsError::Basis { .. }
+            | OpsError::Held { .. }
+            | OpsError::NoRetention
+            | OpsError::Terms { .. }
+            | OpsError::NothingSealed
+            | OpsError::Grant { .. }
             | OpsError::Vault(
                 VaultError::Missing(_) | VaultError::Exists(_) | VaultError::Url | VaultError::Owner(_),
             )
@@ -209,6 +215,21 @@ fn hint(error: &OpsError) -> Option<String> {
                                         no other replay meanwhile: `CREATE ROLE replay LOGIN CREATEDB CREATEROLE`"
             .to_owned(),
         OpsError::Vault(error) => return vault_hint(error),
+        OpsError::Basis { member: "basis" } => {
+            "write the article, such as `--basis art17.1.a`; `greffe retention run` erases what is due".to_owned()
+        }
+        OpsError::Basis { .. } => {
+            "write a reference of letters, digits and `.`, `-`, `_`, `/`, and no name: it is archived".to_owned()
+        }
+        OpsError::Held { hold, .. } => format!("when it ends, run `greffe vault release {hold}`"),
+        OpsError::NoRetention => "set `retention = \"10y\"` below `[vault]`".to_owned(),
+        OpsError::Terms { member: "to" } => "write a recipient of age: `--to age1…`".to_owned(),
+        OpsError::Terms { member: "until" } => "write a day to come: `--until 2027-01-31`".to_owned(),
+        OpsError::Terms { .. } => "say why in up to 200 signs, without a name: it is archived".to_owned(),
+        OpsError::NothingSealed => "run `greffe log` to see which entries there are".to_owned(),
+        OpsError::Grant { .. } => {
+            "name your identity with `--identity FILE`, or ask for a new grant".to_owned()
+        }
         OpsError::SealedHere { .. } => {
             "open it where the vault and its owner's key are, or ask for a grant".to_owned()
         }
@@ -232,6 +253,9 @@ fn vault_hint(error: &VaultError) -> Option<String> {
         VaultError::Owner(_) => "name the identity of the vault's owner with `--vault-key SOURCE`".to_owned(),
         VaultError::Damaged(_) => "restore it from its newest backup".to_owned(),
         VaultError::Destroyed(_) => "what is sealed now needs another month: look at this machine's clock".to_owned(),
+        VaultError::Backup(_) => "give a file that `greffe vault export` wrote, and its owner's identity".to_owned(),
+        VaultError::BackupTooOld => "give the newest backup; keep older ones no longer than `vault.backup-retention`".to_owned(),
+        VaultError::Erased(_) => "choose a new pseudonym and write it as `actor.pseudonym`".to_owned(),
         VaultError::Database { .. } => return None,
     })
 }
@@ -413,6 +437,17 @@ pub fn problem_hint(problem: &Problem) -> String {
                 .to_owned()
         }
         Problem::HistoryBehind { .. } => HISTORY_BEHIND.to_owned(),
+        Problem::Secret { .. } => {
+            "take the secret out of the script, and change it where it is in use: what ran once is in logs".to_owned()
+        }
+        Problem::Personal { rule, .. } => format!(
+            "take it out of the script, or say why it stands there in the script's header: \
+             `-- waiver: {rule} YYYY-MM-DD REASON`; the script is archived sealed then"
+        ),
+        Problem::ConfidentialName { .. } => "rename the script: names are not sealed everywhere".to_owned(),
+        Problem::DataPublished { .. } => {
+            "publish less: set `publish = \"schema\"` or `\"sealed\"` below `[privacy]`".to_owned()
+        }
         Problem::OwnTable { .. } => {
             "take it out of the script; `greffe repair VERSION` records what a version counts as".to_owned()
         }

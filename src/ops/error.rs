@@ -116,6 +116,18 @@ pub enum OpsError {
     Vault(#[from] VaultError),
     #[error("sealed file {name} ({cid}) is not what was sealed: {detail}")]
     SealedDiffers { name: FileName, cid: Cid, detail: String },
+    #[error("the erasure's `{member}` is not one that can be published")]
+    Basis { member: &'static str },
+    #[error("nothing may be erased while the hold {hold} stands: {reason}")]
+    Held { hold: String, reason: String },
+    #[error("no time is set after which sealed content is erased")]
+    NoRetention,
+    #[error("the grant's `{member}` is not one that can be granted")]
+    Terms { member: &'static str },
+    #[error("these entries have no sealed file with a key")]
+    NothingSealed,
+    #[error("the grant cannot be used: {reason}")]
+    Grant { reason: &'static str },
     #[error("entry {seq} is sealed, and there is no key for it here")]
     SealedHere { seq: u64 },
     #[error(transparent)]

@@ -1,16 +1,19 @@
 //! Use cases, one a file: the only place where scripts, databases, stores and chains meet. No command
 //! line, no printing, no environment; keys, waits and clocks are handed in.
 
+pub mod access;
 pub mod apply;
 pub mod audit;
 mod chain;
 mod checking;
 pub mod compact;
 pub mod delta;
+pub mod erase;
 mod error;
 mod event;
 pub mod export;
 pub mod fetch;
+pub mod grant;
 pub mod import;
 pub mod init;
 pub mod key;
@@ -19,6 +22,7 @@ pub mod log;
 pub mod look;
 pub mod mirror;
 mod outbox;
+mod own_event;
 mod plan;
 pub mod publish;
 pub mod repair;
@@ -91,6 +95,12 @@ pub struct KeyUnavailable {
 
 /// Progress of long work: what, how much is done, out of how much if that is known.
 pub type Progress<'a> = dyn FnMut(&str, u64, Option<u64>) + 'a;
+
+/// The day in UTC, as `2026-11-22`.
+#[must_use]
+pub fn today() -> String {
+    now().to_string().chars().take(10).collect()
+}
 
 /// The time, by the clock of this machine.
 #[must_use]

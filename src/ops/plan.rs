@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::crypto::Digest;
 use crate::database::{Applied, DatabaseError, History, RowState, Target};
 use crate::model::{Cid, EventKind, FileDigests};
-use crate::scripts::{Dialect, Migration, Reason, Refusal, Script, Version, refusal};
+use crate::privacy::{Judged, Publish, Severity};
+use crate::scripts::{Class, Dialect, Migration, Reason, Refusal, Script, Version, Waiver, refusal};
 
 /// Something that is not as it should be. Some problems stop a run, all are findings of `status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -51,6 +52,19 @@ pub enum Problem {
     },
     #[error("script `{file}` names greffe's own table `{table}`, which only greffe writes")]
     OwnTable { version: String, file: String, table: &'static str },
+    #[error("script `{file}` holds what is never archived, in line {line}, column {column}: {rule}")]
+    Secret { version: String, file: String, line: usize, column: usize, rule: String },
+    #[error("script `{file}` holds personal data in line {line}, column {column}: {rule}")]
+    Personal { version: String, file: String, line: usize, column: usize, rule: String },
+    #[error("the name of script `{}` says something of a person or a secret: {rule}", masked(file))]
+    ConfidentialName {
+        version: String,
+        #[serde(skip)]
+        file: String,
+        rule: String,
+    },
+    #[error("script `{file}` carries data, and everything is published here")]
+    DataPublished { version: String, file: String },
     #[error("the schema changed outside the archive")]
     Drifted { expected: Digest, found: Digest },
     #[error(
@@ -130,6 +144,10 @@ impl Problem {
             | Self::NotInArchive { .. }
             | Self::HistoryBehind { .. }
             | Self::RefusedStatement { .. }
+            | Self::Secret { .. }
+            | Self::Personal { .. }
+            | Self::ConfidentialName { .. }
+            | Self::DataPublished { .. }
             | Self::OwnTable { .. } => true,
             Self::Cosmetic { .. }
             | Self::DownEdited { .. }
@@ -181,6 +199,10 @@ pub struct Plan {
 /// Which migrations are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
+    /// The day, as `2026-11-22`: waivers end by it.
+    pub today: String,
+    /// Which scripts are archived in clear.
+    pub publish: Publish,
     /// The last version to apply.
     pub to: Option<Version>,
     pub allow_out_of_order: bool,
@@ -223,6 +245,7 @@ pub fn plan(dialect: Dialect, folder: &[Migration], history: &History, wanted: &
             plan.problems.push(Problem::OutOfOrder { version: version.clone(), newest: newest.to_string() });
         }
         plan.problems.extend(refused_script(dialect, &version, &migration.up));
+        plan.problems.extend(confidential(dialect, migration, wanted));
         plan.pending.push(Pending { migration: migration.clone() });
     }
     plan
@@ -249,6 +272,45 @@ fn compare(version: &str, applied: &Applied, migration: &Migration, problems: &m
     {
         problems.push(Problem::DownEdited { version, file: script.file_name.clone(), seq });
     }
+}
+
+/// What of a migration must not be archived, not even sealed; and what must not, while everything is published.
+fn confidential(dialect: Dialect, migration: &Migration, wanted: &Wanted) -> Vec<Problem> {
+    let version = migration.version.to_string();
+    let waived = |rule: &str| {
+        let holds = |waiver: &Waiver| waiver.rule == rule && waiver.until >= wanted.today;
+        migration.header.waivers.iter().any(holds)
+    };
+    let mut problems = Vec::new();
+    for script in migration.down.iter().chain([&migration.up]) {
+        let (version, file) = (version.clone(), script.file_name.clone());
+        let judged = Judged::of(dialect, &file, &script.bytes);
+        for finding in &judged.findings {
+            let (version, file) = (version.clone(), file.clone());
+            let (line, column, rule) = (finding.line, finding.column, finding.rule.to_string());
+            match finding.severity {
+                Severity::Secret => {
+                    problems.push(Problem::Secret { version, file, line, column, rule });
+                }
+                Severity::Personal if waived(&rule) && wanted.publish != Publish::All => {}
+                Severity::Personal => {
+                    problems.push(Problem::Personal { version, file, line, column, rule });
+                }
+            }
+        }
+        if let Some(rule) = judged.named {
+            problems.push(Problem::ConfidentialName { version, file, rule });
+        } else if wanted.publish == Publish::All && judged.class == Class::Data {
+            problems.push(Problem::DataPublished { version, file });
+        }
+    }
+    problems
+}
+
+/// A name of which no more is shown than where its migration stands.
+fn masked(file: &str) -> String {
+    let version: String = file.chars().take_while(char::is_ascii_digit).collect();
+    format!("{version}_…")
 }
 
 /// Greffe's own tables, as scripts could name them.

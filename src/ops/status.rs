@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::outbox::archive_problems;
 use super::plan::{Plan, Problem, Wanted, add_progress, plan};
-use super::{ChainReader, OpsError, Project};
+use super::{ChainReader, OpsError, Project, today};
 use crate::database::{History, Target};
 use crate::model::{Cid, Timestamp};
 use crate::scripts::read_folder;
@@ -58,7 +58,8 @@ pub async fn status<T: Target>(project: &Project, target: Option<&mut T>) -> Res
         None => Vec::new(),
     };
     let history = History::of(&rows);
-    let Plan { mut problems, .. } = plan(project.dialect, &folder, &history, &Wanted::default());
+    let wanted = Wanted { today: today(), publish: project.publish, ..Wanted::default() };
+    let Plan { mut problems, .. } = plan(project.dialect, &folder, &history, &wanted);
     let schema = match target {
         Some(target) if !rows.is_empty() => {
             add_progress(&mut problems, &history, target).await?;

@@ -11,6 +11,7 @@ use crate::crypto::Digest;
 use crate::model::{
     Cid, Details, Direction, EventId, EventKind, FileDigests, Role, SchemaChange, Subject, Timestamp,
 };
+use crate::scripts::migration_name;
 
 /// Algorithm and fingerprint of a schema, where one was taken.
 pub type SchemaLeft = Option<(String, Digest)>;
@@ -170,7 +171,7 @@ impl Recorded {
             event: event.event,
             direction,
             version: migration.map(|migration| migration.version.clone()).unwrap_or_default(),
-            name: migration.and_then(|migration| migration.name.clone()),
+            name: migration.and_then(|migration| migration.name.clone()).or_else(|| opened_name(up.as_ref())),
             started_at: event.started_at,
             finished_at: event.finished_at,
             up,
@@ -179,6 +180,12 @@ impl Recorded {
             about,
         })
     }
+}
+
+/// What a script that was opened calls its migration, where the log does not say it.
+fn opened_name(script: Option<&ArchivedScript>) -> Option<String> {
+    let opened = script.filter(|script| script.sealed.is_some() && script.raw.is_some())?;
+    Some(migration_name(&opened.name))
 }
 
 /// The file of a role.

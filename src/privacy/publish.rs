@@ -53,8 +53,8 @@ pub struct Judged {
     pub class: Class,
     /// In its text.
     pub findings: Vec<Finding>,
-    /// Whether something is found in its name.
-    pub named: bool,
+    /// The rule that finds something in its name.
+    pub named: Option<String>,
 }
 
 impl Judged {
@@ -64,11 +64,11 @@ impl Judged {
         let class = std::str::from_utf8(bytes).map_or(Class::Unknown, |text| {
             classify(dialect, text).iter().map(|statement| statement.class).max().unwrap_or(Class::Schema)
         });
-        Self { class, findings: scan(bytes), named: is_found_in(name) }
+        Self { class, findings: scan(bytes), named: found_in(name) }
     }
 
     fn is_clean(&self) -> bool {
-        self.findings.is_empty() && !self.named
+        self.findings.is_empty() && self.named.is_none()
     }
 }
 
@@ -87,13 +87,15 @@ impl Publish {
     /// Whether a text of people, such as a purpose, is kept out of the log.
     #[must_use]
     pub fn withholds(self, text: &str) -> bool {
-        self == Self::Sealed || is_found_in(text)
+        self == Self::Sealed || found_in(text).is_some()
     }
 }
 
-/// Whether anything is found in a name or another short text. Words in a name stand apart by any sign.
-fn is_found_in(text: &str) -> bool {
-    !scan(text.as_bytes()).is_empty() || !scan(text.replace(['_', '-', '.', '/'], " ").as_bytes()).is_empty()
+/// What is found in a name or another short text. Words in a name stand apart by any sign.
+fn found_in(text: &str) -> Option<String> {
+    let apart = text.replace(['_', '-', '.', '/'], " ");
+    let found = scan(text.as_bytes()).into_iter().chain(scan(apart.as_bytes())).next()?;
+    Some(found.rule.into_owned())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! -- rollback: drops the grades
 //! -- depends-on: 20260101000001, 20260101000002
 //! -- sector: education health
+//! -- waiver: email 2027-06-30 addresses of our own offices
 //! ```
 //! The header is the first run of `--` lines, or one `/* … */` block, after a byte order mark, blank lines and a
 //! `-- no-transaction` line, within the first 64 KiB. Keys are written in English or in French, in either case.
@@ -37,6 +38,34 @@ pub struct Header {
     pub depends_on: Vec<String>,
     /// Sectors whose rules apply (`sector`, `secteur`).
     pub sectors: Vec<String>,
+    /// Personal data that stand in the script on purpose (`waiver`, `dérogation`), a line each.
+    pub waivers: Vec<Waiver>,
+}
+
+/// Says why something that a rule finds stands in a script, and until when it may be applied so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    /// The rule's id, such as `email`.
+    pub rule: String,
+    /// The last day, as `2027-06-30`.
+    pub until: String,
+    pub reason: String,
+}
+
+impl Waiver {
+    /// Reads `RULE YYYY-MM-DD REASON`; `None` where one of the three is missing.
+    fn parse(text: &str) -> Option<Self> {
+        let (rule, rest) = text.trim().split_once(char::is_whitespace)?;
+        let (until, reason) = rest.trim_start().split_once(char::is_whitespace)?;
+        let is_date = until.len() == 10
+            && until.bytes().enumerate().all(|(place, byte)| match place {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            });
+        let reason = reason.trim();
+        let sound = is_date && !reason.is_empty() && rule.len() <= 64;
+        sound.then(|| Self { rule: rule.to_owned(), until: until.to_owned(), reason: reason.to_owned() })
+    }
 }
 
 impl Header {
@@ -74,6 +103,7 @@ impl Header {
             Key::Rollback => set_first(&mut self.rollback, &entry.value),
             Key::DependsOn => extend(&mut self.depends_on, &entry.value),
             Key::Sector => extend(&mut self.sectors, &entry.value),
+            Key::Waiver => self.waivers.extend(Waiver::parse(&entry.value)),
         }
     }
 }
@@ -85,6 +115,7 @@ enum Key {
     Rollback,
     DependsOn,
     Sector,
+    Waiver,
 }
 
 impl Key {
@@ -95,6 +126,7 @@ impl Key {
             "rollback" | "retour" => Some(Self::Rollback),
             "depends-on" | "dépend-de" | "depend-de" => Some(Self::DependsOn),
             "sector" | "secteur" => Some(Self::Sector),
+            "waiver" | "dérogation" | "derogation" => Some(Self::Waiver),
             _ => None,
         }
     }

@@ -32,11 +32,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::sqlx::{FolderError, SCRIPT_LIMIT, read_folder};
+pub use self::sqlx::{FolderError, SCRIPT_LIMIT, migration_name, read_folder};
 pub use class::{Class, Classified, classify};
 pub use dialect::Dialect;
 pub use difference::{Difference, difference, explained_difference};
-pub use header::Header;
+pub use header::{Header, Waiver};
 pub use refusal::{Piece, Reason, Refusal, refusal};
 pub use statement::{Control, Statement, statements};
 

@@ -120,6 +120,14 @@ impl Kind {
     }
 }
 
+/// What a file's name calls its migration.
+#[must_use]
+pub fn migration_name(file_name: &str) -> String {
+    let rest = file_name.split_once('_').map_or("", |(_, rest)| rest);
+    // `trim_end_matches` as in sqlx: `1_a.sql.sql` is called `a`.
+    rest.trim_end_matches(Kind::of(rest).suffix()).replace('_', " ")
+}
+
 struct MigrationFile {
     version: Version,
     name: String,
@@ -139,8 +147,7 @@ impl MigrationFile {
         let version = Version::parse(prefix)
             .map_err(|source| FolderError::Version { file_name: file_name.clone(), source })?;
         let kind = Kind::of(rest);
-        // `trim_end_matches` as in sqlx: `1_a.sql.sql` is called `a`.
-        let name = rest.trim_end_matches(kind.suffix()).replace('_', " ");
+        let name = migration_name(&file_name);
         if !target.starts_with(folder) {
             return Err(FolderError::LinkOutside { file_name, target });
         }

@@ -13,11 +13,17 @@
 //! | [`owner`] | the owner's key |
 //! | `sealing` | adds the content keys of a run |
 //! | [`keyring`] | finds content keys |
+//! | `erasure` | destroys keys, and keeps what forbids it |
+//! | `person` | who a pseudonym stands for |
+//! | `backup` | the whole vault in one file, for its owner |
 //!
 //! The vault knows no archive, and nothing of it is ever published.
 
+mod backup;
+mod erasure;
 pub mod keyring;
 pub mod owner;
+mod person;
 mod sealing;
 
 use std::path::{Path, PathBuf};
@@ -29,11 +35,13 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+pub use erasure::{Hold, KeyRow, Selection};
 pub use keyring::Keyring;
 pub use owner::{AgeOwner, OwnerError, OwnerKey};
+pub use person::Person;
 pub use sealing::{Batch, NewKey, period_of};
 
-use crate::model::Timestamp;
+use crate::model::{Pseudonym, Timestamp};
 
 /// Where sqlx notes which of the vault's migrations it ran.
 const OWN_MIGRATIONS: &str = "vault_migrations";
@@ -57,6 +65,12 @@ pub enum VaultError {
     Damaged(&'static str),
     #[error("the keys of {0} were destroyed, so nothing can be sealed in it")]
     Destroyed(String),
+    #[error("this is no backup of this vault: {0}")]
+    Backup(&'static str),
+    #[error("the backup is older than backups are kept: keys that were erased since may be in it")]
+    BackupTooOld,
+    #[error("who {0} stood for was erased; a new pseudonym is needed")]
+    Erased(Pseudonym),
     #[error(transparent)]
     Owner(#[from] OwnerError),
 }

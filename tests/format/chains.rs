@@ -242,11 +242,21 @@ pub fn every_event() -> Growing {
     );
     chain.about(EventKind::Fail, "3", vec![script(Role::Up, "3.up.sql", b"CREATE TABL t3;\n")], &[&one]);
     chain.about(EventKind::Stamp, "3", vec![], &[&one]);
-    let repair =
-        Details::Repair { migration: None, direction: Direction::Up, about: about.clone(), schema: None, commitments: Default::default() };
+    let repair = Details::Repair {
+        migration: None,
+        direction: Direction::Up,
+        about: about.clone(),
+        schema: None,
+        commitments: Default::default(),
+    };
     chain.append(EventKind::Repair, repair, vec![], &[&one]);
     let ticket = script(Role::Approval, "ticket.txt", b"CHANGE-7\n");
-    chain.append(EventKind::Attach, Details::Attach { about: about.clone(), access: None }, vec![ticket], &[&one]);
+    chain.append(
+        EventKind::Attach,
+        Details::Attach { about: about.clone(), access: None },
+        vec![ticket],
+        &[&one],
+    );
     chain.append(EventKind::Drift, Details::Other { schema: None }, vec![], &[&one]);
     let erase = Details::Erase { about: about.clone(), erased: about, basis: "art17".into(), reach: None };
     chain.append(EventKind::Erase, erase, vec![], &[&one]);

@@ -348,7 +348,7 @@ fn limited(project: &Project, blocks: u64, signalled: bool, arguments: &str) -> 
 #[test]
 fn when_files_cannot_grow_nothing_is_lost() {
     let mut ends = [0; 3];
-    for blocks in (1..16).chain((16..96).step_by(8)) {
+    for blocks in (1..16).chain((16..96).step_by(8)).chain((96..=256).step_by(32)) {
         for signalled in [true, false] {
             let project = Project::with(&THREE);
             match limited(&project, blocks, signalled, "apply") {
@@ -391,15 +391,15 @@ fn mounted(project: &Project, options: &str, script: &str) -> Option<Run> {
 #[test]
 fn a_full_disk_is_told_and_nothing_is_lost() {
     let mut told = 0;
-    for kilobytes in (44..=128).step_by(4) {
+    for kilobytes in (120..=208).step_by(4) {
         let project = Project::with(&THREE);
         std::fs::create_dir(project.path("out")).unwrap();
         let out = project.path("out").display().to_string();
         let binary = env!("CARGO_BIN_EXE_greffe");
         let script = format!(
-            "cp -r archive migrations greffe.toml /mnt && cd /mnt && touch '{out}/fits' && \
+            "cp -r archive migrations greffe.toml greffe.vault.db /mnt && cd /mnt && touch '{out}/fits' && \
              {{ '{binary}' apply >'{out}/first' 2>&1; echo $? >'{out}/code'; mount -o remount,size=4m /mnt; \
-             '{binary}' apply && cp -r archive app.db '{out}'; }}"
+             '{binary}' apply && cp -r archive app.db greffe.vault.db '{out}'; }}"
         );
         let Some(run) = mounted(&project, &format!("size={kilobytes}k"), &script) else { return };
         if !project.path("out/fits").exists() {
@@ -415,7 +415,9 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
         assert_eq!(run.code, 0, "{kilobytes}k: {first} {run:#?}");
         std::fs::remove_dir_all(project.path("archive")).unwrap();
         std::fs::rename(project.path("out/archive"), project.path("archive")).unwrap();
-        std::fs::rename(project.path("out/app.db"), project.path("app.db")).unwrap();
+        for file in ["app.db", "greffe.vault.db"] {
+            std::fs::rename(project.path(&format!("out/{file}")), project.path(file)).unwrap();
+        }
         let applied = project.story().into_iter().filter(|line| line.starts_with("apply"));
         assert_eq!(applied.collect::<Vec<_>>(), ["apply 1", "apply 2", "apply 3"], "{kilobytes}k");
         assert_eq!(project.sql("SELECT count(*) FROM authors"), "2");

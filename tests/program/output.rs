@@ -12,13 +12,13 @@ fn log_lists_entries_newest_first() {
     let project = Project::applied();
     let run = project.ok(["log"]);
     let events: Vec<&str> = run.stdout.lines().filter_map(|line| line.strip_prefix("Event:   ")).collect();
-    assert_eq!(events, ["apply 3 seed", "apply 2 books", "apply 1 authors", "genesis"]);
+    assert_eq!(events, ["apply 3", "apply 2 books", "apply 1 authors", "genesis"]);
     assert!(run.stdout.contains("Purpose: keeps the books"), "{run:#?}");
     assert_eq!(project.ok(["log", "-n", "2", "--oneline"]).stdout.lines().count(), 2);
     assert_eq!(project.ok(["log", "-n", "0", "--oneline"]).stdout, "");
     let line = project.ok(["log", "--oneline", "-n", "1"]).stdout;
     let manifest = project.log()[3]["manifest"].as_str().unwrap().to_owned();
-    assert_eq!(line.trim(), format!("3 {manifest} apply 3 seed"));
+    assert_eq!(line.trim(), format!("3 {manifest} apply 3"));
 }
 
 #[test]

@@ -103,6 +103,13 @@ impl Project {
         project
     }
 
+    /// The same, with other scripts archived in clear: `sealed`, `schema` or `all`.
+    pub fn publishing(mut self, publish: &str) -> Self {
+        self.variables.retain(|(name, _)| name != "GREFFE_PUBLISH");
+        self.variables.push(("GREFFE_PUBLISH".to_owned(), publish.to_owned()));
+        self
+    }
+
     /// The same folder once more, elsewhere.
     pub fn copy(&self) -> Self {
         let folder = tempfile::Builder::new().prefix("greffe-test-").tempdir().unwrap();

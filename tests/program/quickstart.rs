@@ -20,6 +20,7 @@ fn masked(text: &str) -> String {
             _ if word.starts_with("bafy") || word.starts_with("bafk") => "CID",
             _ if word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit()) => "KEYID",
             _ if time => "TIME",
+            _ if word.starts_with("age1") => "RECIPIENT",
             _ if word.starts_with('/') => "PATH",
             _ if number && (after_byte || next.starts_with("bytes")) => "COUNT",
             _ => word,

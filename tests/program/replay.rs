@@ -14,9 +14,16 @@ fn exported(project: &Project) -> String {
     project.path("demo.car").display().to_string()
 }
 
+/// Code, and no data.
+const TRIGGER: &str = "CREATE TRIGGER named BEFORE DELETE ON authors BEGIN SELECT RAISE(ABORT, 'kept'); END;";
+
 #[test]
 fn a_chain_is_replayed_from_its_file_alone() {
-    let project = Project::applied();
+    let project = Project::with(&THREE[..4]);
+    project.script("3_trigger.up.sql", TRIGGER);
+    project.script("3_trigger.down.sql", "DROP TRIGGER named;");
+    let project = project.publishing("all");
+    project.ok(["apply"]);
     project.ok(["rollback", "--steps", "2"]);
     project.ok(["apply"]);
     let file = exported(&project);
@@ -217,7 +224,7 @@ fn scripts_stay_in_their_database_and_within_limits() {
         ("ATTACH DATABASE 'stolen.db' AS s;\nCREATE TABLE s.t (x);\n", "reaches-outside"),
         ("-- no-transaction\nVACUUM INTO 'stolen.db';\n", "reaches-outside"),
     ] {
-        let project = Project::with(&THREE);
+        let project = Project::with(&THREE[..4]).publishing("all");
         project.script("4_out.sql", script);
         project.ok(["apply"]);
         let file = exported(&project);

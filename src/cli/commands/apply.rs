@@ -9,7 +9,7 @@ use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::{CommandResult, Exit};
 use crate::database::Target as _;
 use crate::ops::apply::{FailedScript, Outcome, Preview, apply, preview};
-use crate::ops::{Archived, OpsError, Problem, Wanted};
+use crate::ops::{Archived, OpsError, Problem, Wanted, today};
 use crate::scripts::Version;
 
 /// Apply pending migrations, sign and archive what happened
@@ -55,6 +55,8 @@ pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
     let wanted = Wanted {
         to: wanted_version(arguments.to.as_deref())?,
         allow_out_of_order: settings.allow_out_of_order,
+        today: today(),
+        publish: settings.publish,
     };
     if arguments.dry_run {
         let preview = block_on(async {

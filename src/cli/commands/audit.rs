@@ -11,7 +11,7 @@ use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
 use crate::database::Target as _;
 use crate::ops::audit::{Audit as Found, Finding, Part, audit, record_drift};
-use crate::ops::{Archived, Project, Wanted};
+use crate::ops::{Archived, Project, Wanted, today};
 use crate::scripts::Difference;
 
 /// Compare archive, folder and database with one another, and say what differs
@@ -46,7 +46,8 @@ struct Shown {
 pub fn run(context: &Context, arguments: &Audit) -> CommandResult {
     let settings = context.settings()?;
     let project = project(&settings)?;
-    let wanted = Wanted { to: None, allow_out_of_order: settings.allow_out_of_order };
+    let allow_out_of_order = settings.allow_out_of_order;
+    let wanted = Wanted { to: None, allow_out_of_order, today: today(), publish: settings.publish };
     let (recorded, found) = block_on(async {
         let recorded = if arguments.record { Some(record(&settings, &project).await?) } else { None };
         let mut database = look_at_database(&settings).await?;

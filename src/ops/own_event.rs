@@ -1,0 +1,70 @@
+//! Appends an event that no database tells of: an erasure, or an access to sealed content.
+
+use super::chain::OpenChain;
+use super::event::executor;
+use super::{OpenKey, OpsError, Project, now};
+use crate::chain::Block;
+use crate::crypto::PrivateKey;
+use crate::model::{Actor, Cid, Details, Event, EventId, EventKind, Run, Timestamp};
+
+/// An event of `kind` at `at`; its place is filled in when it is appended.
+#[must_use]
+pub fn own_event(kind: EventKind, actor: &Actor, at: Timestamp, details: Details) -> Event {
+    Event {
+        chain: None,
+        seq: 0,
+        prev: None,
+        event: kind,
+        id: EventId::generate(at),
+        started_at: at,
+        finished_at: at,
+        database_clock: None,
+        actor: actor.clone(),
+        target: None,
+        executor: executor(),
+        run: Run { id: EventId::generate(at), ci: None },
+        details,
+    }
+}
+
+/// A chain that is open, with the key that signs what is appended.
+pub struct Pen {
+    pub chain: OpenChain,
+    key: PrivateKey,
+    actor: Actor,
+}
+
+impl Pen {
+    /// Opens the project's chain and key.
+    ///
+    /// # Errors
+    /// Those of archive and key, before anything was changed.
+    pub fn open(project: &Project, open_key: OpenKey) -> Result<Self, OpsError> {
+        let key = open_key()?;
+        let chain = OpenChain::open(&project.archive, &project.name, project.lock_wait, None)?;
+        super::session::require_same_chain(project, chain.reader.root())?;
+        chain.appender.require_signers(&[&key])?;
+        Ok(Self { chain, key, actor: project.actor.clone() })
+    }
+
+    /// As [`Pen::open`] with what is open already.
+    #[must_use]
+    pub const fn with(chain: OpenChain, key: PrivateKey, actor: Actor) -> Self {
+        Self { chain, key, actor }
+    }
+
+    /// Appends an event; gives its number, its manifest and the new head. Times do not run backwards.
+    ///
+    /// # Errors
+    /// Those of the archive; nothing was appended then.
+    pub fn append(&mut self, kind: EventKind, details: Details) -> Result<(u64, Cid, Cid), OpsError> {
+        let (newest, manifest) = self.chain.reader.newest()?;
+        let newest = self.chain.reader.entry(&newest)?.statement.event.finished_at;
+        let event = own_event(kind, &self.actor, now().max(newest), details);
+        let mut blocks: Vec<Block> = Vec::new();
+        let cid =
+            self.chain.appender.append(event, Vec::new(), &[&self.key], &mut |block| blocks.push(block))?;
+        let head = self.chain.store(blocks, &self.key)?;
+        Ok((manifest.seq + 1, cid, head))
+    }
+}
