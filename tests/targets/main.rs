@@ -8,7 +8,9 @@ mod servers;
 #[path = "../program/tools.rs"]
 mod tools;
 
+mod adapter;
 mod contract;
+mod mysql;
 mod postgres;
 mod postgres_fingerprint;
 mod postgres_versions;
