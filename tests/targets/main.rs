@@ -13,5 +13,6 @@ mod contract;
 mod mysql;
 mod postgres;
 mod postgres_fingerprint;
+mod postgres_told;
 mod postgres_versions;
 mod steps;

@@ -9,7 +9,9 @@ mod fingerprint;
 mod guard;
 mod lock;
 mod made_roles;
+mod marks;
 mod modest;
+mod notices;
 mod outcome;
 mod rows;
 mod run;
@@ -34,6 +36,7 @@ use crate::model::{Engine, EventId, Timestamp};
 use failure::{failure_in_use, history_error};
 use fingerprint::{ALGORITHM, Known};
 use lock::{RunLock, take_for_scripts};
+use notices::Notices;
 use rows::{TABLE, literal};
 use run::Ahead;
 use scratch::Beside;
@@ -63,6 +66,7 @@ pub struct Postgres {
     /// How connections are made; has the password.
     connect: PgConnectOptions,
     session: Session,
+    notices: Notices,
     lock: Option<RunLock>,
     /// Whether the connection has what each step executes.
     prepared: bool,
@@ -107,6 +111,7 @@ impl Postgres {
             lock: None,
             prepared: false,
             known: None,
+            notices: Notices::new(),
             last_position: None,
             ahead: None,
             scratch: None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Postgres;
 use super::failure::{answer, failure, failure_in_use, history_error, schema_error};
 use super::fingerprint::{self, ALGORITHM, Known, MARK, Mark, parse_mark};
+use super::marks::Marks;
 use super::outcome::{Executed, execute_in_turn};
 use super::rows::{self, TABLE, literal};
 use super::session::{DURABLE, Session, State, disturbs, fetch_text};
@@ -46,12 +47,17 @@ impl Postgres {
     ) -> Result<StepOutcome, DatabaseError> {
         let (begun, before, mark) = self.begin(step, clock).await?;
         let mut executed = Executed::default();
-        executed.send(&mut self.connection, step, (&step.sql, 0)).await?;
+        // What is replayed is timed by nobody.
+        let marked = self.scratch.is_none() && self.session.may_mark;
+        let marks = if marked { Marks::of(step) } else { Marks::default() };
+        let sent = executed.send(&mut self.connection, step, (&step.sql, 0), &marks);
+        let (sent, notices) = self.notices.during(sent).await;
+        sent?;
         if let Some(failed) = executed.failed {
             if executed.broken {
                 self.reconnect().await?;
             }
-            return self.record_failure(&begun, executed.statements, failed).await;
+            return self.record_failure(&begun, (executed.statements, notices), failed).await;
         }
         let after = match self.read_after(step, &mark).await {
             Ok(Some(after)) => after,
@@ -59,7 +65,7 @@ impl Postgres {
             // What the script set or replaced keeps its own end from being read.
             Err(DatabaseError::Schema(failure @ Failure::Server { .. })) => {
                 let failed = begun.failed_at_end(failure);
-                return self.record_failure(&begun, executed.statements, failed).await;
+                return self.record_failure(&begun, (executed.statements, notices), failed).await;
             }
             Err(error) => {
                 self.rollback().await;
@@ -68,6 +74,7 @@ impl Postgres {
         };
         let mut record = step.record.clone();
         record.statements = executed.statements;
+        record.notices = Some(notices);
         record.schema = schema_change(before, after.fingerprint);
         let made = match &mut self.scratch {
             Some(beside) => beside.roles_made_in(&mut self.connection).await,
@@ -220,7 +227,8 @@ impl Postgres {
         self.known = None;
         let Some(told) = answer(&error) else { return self.resolve(begun, failure_in_use(&error)).await };
         if result.ended + 1 == all {
-            return self.record_failure(begun, Vec::new(), begun.failed_at_end(failure(&error))).await;
+            let ran = (Vec::new(), record.notices.unwrap_or_default());
+            return self.record_failure(begun, ran, begun.failed_at_end(failure(&error))).await;
         }
         if result.ended == before && told.code() == DIVISION_BY_ZERO {
             self.rollback().await;
@@ -228,7 +236,8 @@ impl Postgres {
         }
         // The row was there before the script ran, and could be written.
         let kept = Failure::Driver("the script keeps its row of the history from being written");
-        self.record_failure(begun, record.statements, begun.failed_at_end(kept)).await
+        let ran = (record.statements, record.notices.unwrap_or_default());
+        self.record_failure(begun, ran, begun.failed_at_end(kept)).await
     }
 
     /// The connection was lost and the COMMIT may have gone through: the row tells, when the server has done
@@ -267,11 +276,11 @@ impl Postgres {
         DatabaseError::TransactionEnded
     }
 
-    /// Undoes a script and writes a row that tells of it.
+    /// Undoes a script and writes a row that tells of it: of the statements that ended well, and how many notices came.
     async fn record_failure(
         &mut self,
         begun: &Begun<'_>,
-        statements: Vec<StatementRun>,
+        (statements, notices): (Vec<StatementRun>, u64),
         failed: Failed,
     ) -> Result<StepOutcome, DatabaseError> {
         self.rollback().await;
@@ -285,6 +294,7 @@ impl Postgres {
         record.statements = statements;
         record.schema = schema_change(schema, schema);
         record.error = Some(failed.code());
+        record.notices = Some(notices);
         let row = NewRow {
             event: EventKind::Fail,
             state: RowState::Done,
