@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use super::Postgres;
 use super::failure::{answer, failure, failure_in_use, history_error, schema_error};
-use super::fingerprint::{self, ALGORITHM, Known, MARK, Mark, parse_mark};
+use super::fingerprint::{ALGORITHM, Known, Mark, parse_mark};
 use super::marks::Marks;
 use super::outcome::{Executed, execute_in_turn};
+use super::prepared::{Prepared, begin_with, end_with, mark};
 use super::rows::{self, TABLE, literal};
-use super::session::{DURABLE, Session, State, disturbs, fetch_text};
+use super::session::{Session, State, disturbs, fetch_text};
 use crate::database::executed::{Begun, Failed, Fingerprint, schema_change};
 use crate::database::rows::{Ending, NewRow};
 use crate::database::{DatabaseError, Failure, Record, RowState, Step, StepOutcome, Target as _};
@@ -117,16 +118,18 @@ impl Postgres {
 
     async fn begin_now(&mut self, step: &Step, started_at: Timestamp) -> Result<Ahead, DatabaseError> {
         let position = self.next_position().await?;
-        if !self.prepared {
-            let sql = sqlx::AssertSqlSafe(fingerprint::prepare(self.session.version_number));
+        let schema = step.record.schema.is_some();
+        if !self.prepared.is_ready(schema) {
+            let row = NewRow::of_step(step, position, started_at);
+            let missing = self.prepared.missing(schema, self.session.version_number, &row);
+            let sql = sqlx::AssertSqlSafe(missing);
             let prepared = sqlx::raw_sql(sql).execute(&mut self.connection).await;
             let prepared = prepared.map(drop).map_err(|error| schema_error(&error));
             self.or_rollback(prepared).await?;
-            self.prepared = true;
+            self.prepared = self.prepared.with(schema);
         }
-        let answer =
-            execute_in_turn(&mut self.connection, begin_with(&NewRow::of_step(step, position, started_at)))
-                .await;
+        let begin = begin_with(&NewRow::of_step(step, position, started_at), schema);
+        let answer = execute_in_turn(&mut self.connection, begin).await;
         if let Some(error) = answer.error {
             self.rollback().await;
             return Err(insert_error(&error));
@@ -151,7 +154,7 @@ impl Postgres {
     async fn read_after(&mut self, step: &Step, begin: &Mark) -> Result<Option<After>, DatabaseError> {
         let same = |mark: &Mark| mark.transaction.is_some() && mark.transaction == begin.transaction;
         let Some(known) = self.known.take().filter(|_| step.record.schema.is_some()) else {
-            let answer = execute_in_turn(&mut self.connection, MARK.to_owned()).await;
+            let answer = execute_in_turn(&mut self.connection, mark(false).to_owned()).await;
             let mark = match (answer.error, answer.row) {
                 (None, Some(row)) => parse_mark(&row),
                 (error, _) => Err(error.unwrap_or(sqlx::Error::RowNotFound)),
@@ -199,10 +202,12 @@ impl Postgres {
         }
         sql.push_str("; COMMIT");
         let (position, started_at) = (begun.position + 1, ending.finished_at);
-        let following = following.filter(|step| step.transaction && !disturbs);
+        let wants_schema = |step: &Step| step.record.schema.is_some();
+        let is_ready = |step: &Step| step.transaction && self.prepared.is_ready(wants_schema(step));
+        let following = following.filter(|step| !disturbs && is_ready(step));
         if let Some(step) = following {
-            sql.push_str("; ");
-            sql.push_str(&begin_with(&NewRow::of_step(step, position, started_at)));
+            let row = NewRow::of_step(step, position, started_at);
+            sql.push_str(&format!("; {}", begin_with(&row, wants_schema(step))));
         }
         let all = before + 1 + after + 1;
         let result = execute_in_turn(&mut self.connection, sql).await;
@@ -248,7 +253,7 @@ impl Postgres {
             tokio::time::sleep(wait).await;
             let Ok((mut connection, fresh)) = Session::connect(&self.connect).await else { continue };
             let Ok(state) = row_state(&mut connection, session, begun).await else { continue };
-            (self.connection, self.session, self.prepared) = (connection, fresh, false);
+            (self.connection, self.session, self.prepared) = (connection, fresh, Prepared::default());
             return match state.as_deref() {
                 Some("done") => {
                     self.last_position = Some(begun.position);
@@ -292,9 +297,9 @@ impl Postgres {
         };
         let mut record = begun.step.record.clone();
         record.statements = statements;
+        record.notices = Some(notices);
         record.schema = schema_change(schema, schema);
         record.error = Some(failed.code());
-        record.notices = Some(notices);
         let row = NewRow {
             event: EventKind::Fail,
             state: RowState::Done,
@@ -333,21 +338,6 @@ const RECONNECT_AFTER: [Duration; 6] = [
 ];
 /// How often to look whether the server has done with a session, before it is told to end it.
 const LOOKS: u32 = 50;
-
-/// Opens a transaction with a row in it; tells its mark.
-fn begin_with(row: &NewRow<'_>) -> String {
-    format!("BEGIN READ WRITE; {}; {MARK}", row.insert(TABLE, literal))
-}
-
-/// Ends a row that this transaction added, and divides by zero where there is no such row: there is no other way
-/// to stop before a COMMIT of the same message.
-fn end_with(ending: &Ending<'_>, id: EventId) -> String {
-    format!(
-        "WITH ended AS ({} AND id = '{id}' AND xmin = pg_catalog.pg_current_xact_id()::xid RETURNING 1) \
-         SELECT 1 / pg_catalog.count(*), pg_catalog.set_config('synchronous_commit', {DURABLE}, true) FROM ended",
-        ending.update(TABLE, literal)
-    )
-}
 
 /// The position is the key: whoever took it wrote after this run read the history.
 pub fn insert_error(error: &sqlx::Error) -> DatabaseError {

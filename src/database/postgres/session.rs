@@ -91,6 +91,13 @@ impl Session {
         (kept.len() < parts.len() && !alone).then(|| kept.join(", "))
     }
 
+    /// Gives the connection that path, until it is reset.
+    pub async fn set_path(&mut self, connection: &mut PgConnection, path: String) -> Result<(), sqlx::Error> {
+        let sql = format!("SELECT pg_catalog.set_config('search_path', {}, false)", quoted(&path));
+        self.state.search_path = fetch_text(connection, sql).await?.unwrap_or(path);
+        Ok(())
+    }
+
     /// Makes a connection that a script used what it was at first; outside a transaction.
     pub async fn reset(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         sqlx::raw_sql("DISCARD ALL").execute(&mut *connection).await?;
