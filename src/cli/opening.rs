@@ -1,11 +1,13 @@
 //! The keys of sealed files, for commands that show or run what is in them.
 
-use super::context::{Context, block_on, owner, vault_place};
+use super::context::{Context, block_on, key, owner, project, vault_place};
 use super::error::CliError;
 use super::settings::Settings;
+use crate::chain::Report;
 use crate::codec::sealed::ContentKeys;
-use crate::model::Cid;
+use crate::model::{Access, AccessKind, Cid};
 use crate::ops::OpsError;
+use crate::ops::access::record_access;
 use crate::ops::sealed::open_keyring;
 use crate::vault::{Keyring, VaultError};
 
@@ -14,6 +16,32 @@ pub fn opening(context: &Context, chain: &Cid) -> Result<Keyring, CliError> {
     let settings = context.settings()?;
     let place = vault_place(&settings)?;
     Ok(block_on(open_keyring(&place, &owner(&settings), chain))??)
+}
+
+/// Records that sealed files of a report were opened, before they are shown; `None` where there is no project to record
+/// it in, or nothing was opened.
+pub fn record_opening(context: &Context, report: &Report, purpose: &str) -> Result<Option<Cid>, CliError> {
+    match report.chain {
+        Some(chain) if !report.opened.is_empty() => record(context, chain, report.opened.clone(), purpose),
+        _ => Ok(None),
+    }
+}
+
+/// Records that files of these manifests of `chain` are opened.
+pub fn record(
+    context: &Context,
+    chain: Cid,
+    about: Vec<Cid>,
+    purpose: &str,
+) -> Result<Option<Cid>, CliError> {
+    let settings = context.settings()?;
+    if settings.file.is_none() {
+        return Ok(None);
+    }
+    let project = project(&settings)?;
+    let purpose = purpose.to_owned();
+    let access = Access { kind: AccessKind::Open, chain, recipient: None, purpose, until: None };
+    Ok(Some(record_access(&project, key(&settings), about, access)?))
 }
 
 /// The keys of a chain, where a vault and its owner's key are at hand.

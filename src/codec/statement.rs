@@ -166,6 +166,7 @@ struct ReadEvent {
     evidence: Option<Evidence>,
     digests: Option<BTreeMap<String, Object<FileDigests>>>,
     statements: Option<Vec<Object<StatementRun>>>,
+    notices: Option<u64>,
     schema: Option<Object<SchemaChange>>,
     outcome: Option<Outcome>,
     #[serde(default, deserialize_with = "nullable")]
@@ -302,6 +303,7 @@ fn decode_details(read: &mut ReadEvent) -> Result<Details, StatementError> {
                 evidence: read.evidence.ok_or(missing("evidence"))?,
                 digests: digests.into_iter().map(|(name, Object(digests))| (name, digests)).collect(),
                 statements: statements.into_iter().map(|Object(run)| run).collect(),
+                notices: read.notices,
                 schema: schema.ok_or(missing("schema"))?,
                 outcome: read.outcome.ok_or(missing("outcome"))?,
                 error: read.error.take().ok_or(missing("error"))?.map(|Object(error)| error),

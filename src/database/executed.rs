@@ -57,6 +57,18 @@ pub fn add_statement(statements: &mut Vec<StatementRun>, kind: &str, duration_us
     }
 }
 
+/// Adds to the time of the run of statements that came last.
+pub fn add_time(statements: &mut [StatementRun], duration_us: u64) {
+    if let Some(last) = statements.last_mut() {
+        last.duration_us = last.duration_us.saturating_add(duration_us);
+    }
+}
+
+/// A duration as events tell it.
+pub fn microseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// A fingerprint, where one is taken.
 pub type Fingerprint = Option<(&'static str, Digest)>;
 
@@ -74,4 +86,44 @@ pub fn own_schema_error(error: MigrateError, failure: impl FnOnce(&sqlx::Error) 
         MigrateError::VersionMissing(_) => Failure::Driver("the table was made by a newer greffe"),
         _ => Failure::Driver("the table is not as this greffe made it"),
     })
+}
+
+/// A script of statements with their kinds, for tests.
+#[cfg(test)]
+pub fn step_of(statements: &[(&str, &str)]) -> Step {
+    use crate::model::{EventId, EventKind, MigrationName, Pseudonym};
+    let (mut sql, mut ranges) = (String::new(), Vec::new());
+    for (kind, text) in statements {
+        let start = sql.len();
+        sql.push_str(text);
+        ranges.push(crate::database::Statement { range: start..sql.len(), kind: (*kind).to_owned() });
+        sql.push_str(";\n");
+    }
+    let now = Timestamp::from_microseconds(0).unwrap();
+    let record: crate::database::Record = serde_json::from_value(serde_json::json!({
+        "actor": { "pseudonym": Pseudonym::generate().to_string(), "role": "a" },
+        "target": { "name": "a", "engine": "mysql", "version": "8" },
+        "executor": { "name": "a", "version": "0" },
+        "run": { "id": EventId::generate(now).to_string(), "ci": null },
+        "migration": null, "statements": [], "schema": null, "error": null, "reverts": null, "hooks": []
+    }))
+    .unwrap();
+    Step {
+        id: EventId::generate(now),
+        event: EventKind::Apply,
+        migration: MigrationName {
+            version: "1".to_owned(),
+            name: None,
+            depends_on: vec![],
+            sectors: vec![],
+            purpose: None,
+            impact: None,
+        },
+        sql,
+        statements: ranges,
+        transaction: true,
+        up: None,
+        down: None,
+        record,
+    }
 }

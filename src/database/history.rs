@@ -22,6 +22,9 @@ pub struct Record {
     /// `None` for an event that is about no migration.
     pub migration: Option<MigrationName>,
     pub statements: Vec<StatementRun>,
+    /// How many notices and warnings the server sent; `None` where that is not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notices: Option<u64>,
     /// `None` where no fingerprint was asked for.
     pub schema: Option<SchemaChange>,
     pub error: Option<ErrorCode>,

@@ -221,24 +221,41 @@ impl<'a> NewRow<'a> {
         ]
     }
 
+    /// The columns that have values, in the order of [`NewRow::list`].
+    pub fn columns(&self) -> Vec<&'static str> {
+        self.values().into_iter().map(|(column, _)| column).collect()
+    }
+
+    /// The values alone, a comma between.
+    #[must_use]
+    pub fn list(&self, literal: Literal) -> String {
+        let mut sql = String::with_capacity(2048 + 2 * self.scripts());
+        write_list(&mut sql, self.values().iter().map(|(_, value)| value), literal);
+        sql
+    }
+
+    /// How many bytes its scripts have.
+    fn scripts(&self) -> usize {
+        [self.up, self.down].into_iter().flatten().map(|file| file.bytes.len()).sum()
+    }
+
     /// The INSERT of this row into `table`.
     #[must_use]
     pub fn insert(&self, table: &str, literal: Literal) -> String {
         let values = self.values();
-        let scripts = [self.up, self.down].into_iter().flatten().map(|file| file.bytes.len()).sum::<usize>();
-        let mut sql = String::with_capacity(2048 + 2 * scripts);
-        sql.push_str(&format!("INSERT INTO {table} ("));
-        for (index, (column, _)) in values.iter().enumerate() {
-            sql.push_str(if index == 0 { "" } else { ", " });
-            sql.push_str(column);
-        }
-        sql.push_str(") VALUES (");
-        for (index, (_, value)) in values.iter().enumerate() {
-            sql.push_str(if index == 0 { "" } else { ", " });
-            literal(&mut sql, value);
-        }
+        let columns: Vec<&str> = values.iter().map(|(column, _)| *column).collect();
+        let mut sql = String::with_capacity(2048 + 2 * self.scripts());
+        sql.push_str(&format!("INSERT INTO {table} ({}) VALUES (", columns.join(", ")));
+        write_list(&mut sql, values.iter().map(|(_, value)| value), literal);
         sql.push(')');
         sql
+    }
+}
+
+fn write_list<'a>(sql: &mut String, values: impl Iterator<Item = &'a Value<'a>>, literal: Literal) {
+    for (index, value) in values.enumerate() {
+        sql.push_str(if index == 0 { "" } else { ", " });
+        literal(sql, value);
     }
 }
 
@@ -282,19 +299,33 @@ impl<'a> Ending<'a> {
         }
     }
 
+    /// The columns that it changes, in the order of [`Ending::list`].
+    pub const COLUMNS: [&'static str; 5] = ["event", "state", "finished_at", "schema_after", "record"];
+
+    fn values(&self) -> [Value<'_>; 5] {
+        [
+            Value::text(&self.event.as_str()),
+            Value::text(&word(&self.state)),
+            Value::text(&self.finished_at),
+            schema_after(self.record),
+            Value::json(self.record),
+        ]
+    }
+
+    /// The values alone, a comma between.
+    #[must_use]
+    pub fn list(&self, literal: Literal) -> String {
+        let mut sql = String::with_capacity(2048);
+        write_list(&mut sql, self.values().iter(), literal);
+        sql
+    }
+
     /// The UPDATE of this row in `table`.
     #[must_use]
     pub fn update(&self, table: &str, literal: Literal) -> String {
-        let values = [
-            ("event", Value::text(&self.event.as_str())),
-            ("state", Value::text(&word(&self.state))),
-            ("finished_at", Value::text(&self.finished_at)),
-            ("schema_after", schema_after(self.record)),
-            ("record", Value::json(self.record)),
-        ];
         let mut sql = String::with_capacity(2048);
         sql.push_str(&format!("UPDATE {table} SET "));
-        for (index, (column, value)) in values.iter().enumerate() {
+        for (index, (column, value)) in Self::COLUMNS.iter().zip(&self.values()).enumerate() {
             sql.push_str(if index == 0 { "" } else { ", " });
             sql.push_str(&format!("{column} = "));
             literal(&mut sql, value);

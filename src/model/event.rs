@@ -215,6 +215,9 @@ pub struct MigrationDetails {
     /// By file name; public files only.
     pub digests: BTreeMap<String, FileDigests>,
     pub statements: Vec<StatementRun>,
+    /// How many notices and warnings the server sent while they ran; `None` where that was not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notices: Option<u64>,
     pub schema: SchemaChange,
     pub outcome: Outcome,
     pub error: Option<ErrorCode>,

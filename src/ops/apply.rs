@@ -9,7 +9,7 @@ use super::session::{Session, require_same_chain};
 use super::{ChainReader, OpenKey, OpsError, Progress, Project};
 use crate::database::{Failure, History, HistoryRow, ScriptFile, Step, StepOutcome, Target};
 use crate::model::{Cid, EventKind, MigrationName, StatementRun};
-use crate::scripts::{Dialect, Migration, Script, read_folder, statements};
+use crate::scripts::{Dialect, FolderError, Migration, Script, read_folder, statements};
 
 /// What `apply` or `rollback` did.
 #[derive(Debug, Serialize)]
@@ -119,6 +119,22 @@ fn counted_statements(dialect: Dialect, sql: &str) -> Vec<StatementRun> {
     runs
 }
 
+/// A folder of migrations that is read beside what else takes time.
+pub struct Reading(std::thread::JoinHandle<Result<Vec<Migration>, FolderError>>);
+
+impl Reading {
+    /// Begins to read.
+    #[must_use]
+    pub fn begin(project: &Project) -> Self {
+        let path = project.migrations.clone();
+        Self(std::thread::spawn(move || read_folder(&path)))
+    }
+
+    fn end(self) -> Result<Vec<Migration>, FolderError> {
+        self.0.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
 /// Applies what is pending and wanted.
 ///
 /// # Errors
@@ -126,15 +142,14 @@ fn counted_statements(dialect: Dialect, sql: &str) -> Vec<StatementRun> {
 /// archive and key. A script that fails is no error: see [`Outcome::failed`].
 pub async fn apply<T: Target>(
     project: &Project,
+    folder: Reading,
     target: &mut T,
     wanted: &Wanted,
     open_key: OpenKey,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome, OpsError> {
-    let path = project.migrations.clone();
-    let reading = std::thread::spawn(move || read_folder(&path));
     let looked = target.history().await;
-    let folder = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let folder = folder.end()?;
     require_known(&folder, wanted)?;
     // What cannot be read now, beside another run, is told below if it lasts.
     if let Ok(rows) = looked

@@ -52,6 +52,7 @@ pub fn record(
         run: Run { id: run, ci: None },
         migration,
         statements: Vec::new(),
+        notices: None,
         schema,
         error: None,
         reverts: None,
@@ -111,6 +112,7 @@ pub fn of_row(row: Unarchived, newest: Option<Cid>) -> Result<(Event, Vec<NewFil
             evidence: Evidence::Executed,
             digests,
             statements: record.statements,
+            notices: record.notices,
             schema: record.schema.unwrap_or_else(|| SchemaChange {
                 algorithm: NO_ALGORITHM.to_owned(),
                 before: None,

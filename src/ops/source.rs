@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::chain::{Entry, ReadBlock, read_entry, read_file, read_manifest};
-use super::sealed::{Plain, read_plain};
+use super::sealed::{Plain, SealedPlace, open_sealed, read_plain};
 use super::verify::{verify_archive, verify_car};
 use super::{ChainReader, OpsError, Progress};
 use crate::chain::{Options, Report};
@@ -64,6 +64,17 @@ impl Source {
         });
         self.keys = Some(keys);
         result
+    }
+
+    /// A sealed file as it was before; `None` where there is no key for it.
+    ///
+    /// # Errors
+    /// As [`Source::plain`].
+    pub fn opened(&mut self, cid: &Cid, place: &SealedPlace) -> Result<Option<Plain>, OpsError> {
+        let keys = self.keys.take();
+        let plain = open_sealed(cid, place, keys.as_deref(), &mut self.reads());
+        self.keys = keys;
+        plain
     }
 
     /// A file of an entry as it was before it was sealed; `None` where there is no key for it.

@@ -152,6 +152,7 @@ fn migration(n: u64, engine: EngineOf, scripts: &[String]) -> (Event, NewFile) {
             duration_us: 137,
             rows: None,
         }],
+        notices: None,
         schema: SchemaChange { algorithm: algorithm.to_owned(), before: schema(n), after: schema(n + 1) },
         outcome: Outcome::Succeeded,
         error: None,

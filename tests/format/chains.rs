@@ -162,6 +162,7 @@ impl Growing {
                 duration_us: 1200,
                 rows: None,
             }],
+            notices: None,
             schema: SchemaChange { algorithm: "test:1".into(), before, after: fingerprint(self.schema) },
             outcome: if failed { Outcome::Failed } else { Outcome::Succeeded },
             error: failed.then(|| ErrorCode { code: "1".into(), statement: 1 }),

@@ -94,6 +94,7 @@ fn baseline(folder: &str, engine: Engine, migration: &Migration) -> (Event, Vec<
         evidence: Evidence::ImportedExact,
         digests,
         statements: kinds.collect(),
+        notices: None,
         schema: SchemaChange { algorithm: "none".into(), before: None, after: None },
         outcome: Outcome::Succeeded,
         error: None,

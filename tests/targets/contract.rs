@@ -1,118 +1,41 @@
 //! The contract of [`Target`], held by every adapter.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use greffe::database::sqlite::Sqlite;
 use greffe::database::{
-    Access, DatabaseError, Failure, History, HistoryRow, Options, Place, RowState, StepOutcome, Target,
-    postgres,
+    DatabaseError, Declaration, Failure, History, HistoryRow, Place, RowState, ScriptFile, StepOutcome,
+    Target,
 };
-use greffe::model::{Cid, Codec, EventKind};
+use greffe::model::{Cid, Codec, Direction, EventKind, FileDigests};
 
-use crate::servers::{self, Database};
+use crate::adapter::{Adapter, OnMariaDb, OnPostgres, OnSqlite};
 use crate::steps::{bare, clock, declaration, step};
 
-/// A database of one adapter.
-pub trait Adapter: Sized {
-    type Target: Target;
-    const HISTORY: &'static str;
-    /// An empty database.
-    fn new(hint: &str) -> Self;
-    async fn open(&self) -> Self::Target;
-    async fn open_to_read(&self) -> Option<Self::Target>;
-    /// Runs a statement beside greffe.
-    async fn sql(&self, sql: &str) -> Result<(), String>;
-
-    /// A target as a run has it.
-    async fn ready(&self) -> Self::Target {
-        let mut target = self.open().await;
-        target.lock(Duration::ZERO).await.unwrap();
-        target.prepare().await.unwrap();
-        target
-    }
-}
-
-pub struct OnSqlite(tempfile::TempDir);
-
-impl OnSqlite {
-    fn path(&self) -> PathBuf {
-        self.0.path().join("app.db")
-    }
-}
-
-impl Adapter for OnSqlite {
-    type Target = Sqlite;
-    const HISTORY: &'static str = "greffe_history";
-
-    fn new(_hint: &str) -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    async fn open(&self) -> Sqlite {
-        Sqlite::open_file(&self.path(), Options::new(Access::Write)).await.unwrap()
-    }
-
-    async fn open_to_read(&self) -> Option<Sqlite> {
-        Sqlite::open_file(&self.path(), Options::new(Access::Read)).await.ok()
-    }
-
-    async fn sql(&self, sql: &str) -> Result<(), String> {
-        use sqlx::{ConnectOptions as _, Connection as _};
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path()).create_if_missing(true);
-        let mut connection = options.connect().await.unwrap();
-        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await;
-        connection.close().await.unwrap();
-        done.map(drop).map_err(|error| error.to_string())
-    }
-}
-
-pub struct OnPostgres(pub Database);
-
-impl OnPostgres {
-    pub fn options(access: Access) -> Options {
-        Options::new(access)
-    }
-}
-
-impl Adapter for OnPostgres {
-    type Target = postgres::Postgres;
-    const HISTORY: &'static str = "greffe.history";
-
-    fn new(hint: &str) -> Self {
-        Self(servers::Postgres::shared().database(hint))
-    }
-
-    async fn open(&self) -> postgres::Postgres {
-        postgres::Postgres::open(&self.0.url(), Self::options(Access::Write)).await.unwrap()
-    }
-
-    async fn open_to_read(&self) -> Option<postgres::Postgres> {
-        postgres::Postgres::open(&self.0.url(), Self::options(Access::Read)).await.ok()
-    }
-
-    async fn sql(&self, sql: &str) -> Result<(), String> {
-        self.0.sql_as(self.0.user(), sql).map(drop)
-    }
-}
-
-/// Runs each contract on each adapter.
+/// Runs each contract on an adapter.
 macro_rules! contracts {
-    ($($name:ident),+ $(,)?) => {
-        mod on_sqlite {
-            $(#[tokio::test] async fn $name() { super::$name::<super::OnSqlite>().await; })+
-        }
-        mod on_postgres {
-            $(#[tokio::test] async fn $name() { super::$name::<super::OnPostgres>().await; })+
+    ($module:ident, $adapter:ty: $($name:ident),+ $(,)?) => {
+        mod $module {
+            $(#[tokio::test] async fn $name() { super::$name::<$adapter>().await; })+
         }
     };
 }
 
-contracts!(
+/// Runs each contract on every adapter.
+macro_rules! of_all {
+    ($($name:ident),+ $(,)?) => {
+        contracts!(on_sqlite, crate::contract::OnSqlite: a_deferred_constraint_is_the_scripts_failure, $($name),+);
+        contracts!(on_postgres, crate::contract::OnPostgres: a_deferred_constraint_is_the_scripts_failure, $($name),+);
+        // It has no deferred constraints.
+        contracts!(on_mariadb, crate::contract::OnMariaDb: $($name),+);
+    };
+}
+
+of_all!(
+    the_identity_is_the_servers_own,
     script_and_row_are_one_transaction,
+    definitions_are_undone_or_the_row_says_what_stayed,
     steps_follow_each_other,
     a_step_that_was_begun_ahead_can_stay_away,
-    a_deferred_constraint_is_the_scripts_failure,
     outside_a_transaction_the_row_is_there_first,
     a_row_that_a_crash_left_is_closed,
     rows_are_archived,
@@ -134,20 +57,37 @@ async fn done(target: &mut impl Target, step: &greffe::database::Step) {
     assert_eq!(outcome, StepOutcome::Done, "{}", step.sql);
 }
 
+async fn the_identity_is_the_servers_own<A: Adapter>() {
+    let database = A::new("identity");
+    let identity = database.open().await.identity();
+    assert_eq!(identity.engine, A::ENGINE);
+    let version = database.sql(A::VERSION).await.unwrap();
+    assert_eq!(version.split(' ').next().unwrap(), identity.version.split(' ').next().unwrap());
+}
+
 async fn script_and_row_are_one_transaction<A: Adapter>() {
     let database = A::new("atomic");
     let mut target = database.ready().await;
-    let first = step("1", &["CREATE TABLE a (x integer PRIMARY KEY)", "INSERT INTO a VALUES (1), (2)"]);
+    let parts = [
+        "CREATE TABLE a (x integer PRIMARY KEY, y integer)",
+        "INSERT INTO a VALUES (1, 0), (2, 0)",
+        "INSERT INTO a VALUES (3, 0)",
+        "UPDATE a SET y = 1",
+    ];
+    let first = step("1", &parts);
     done(&mut target, &first).await;
-    let failing =
-        step("2", &["CREATE TABLE b (x integer)", "INSERT INTO a VALUES (1)", "CREATE TABLE c (x integer)"]);
+    // Rows alone are taken back on every engine.
+    let failing = step(
+        "2",
+        &["INSERT INTO a VALUES (4, 0)", "INSERT INTO a VALUES (1, 0)", "INSERT INTO a VALUES (5, 0)"],
+    );
     let outcome = target.run(&failing, None, &clock).await.unwrap();
     let StepOutcome::Failed { failure: Failure::Server { code, .. }, statement: 2, partial: false, .. } =
         outcome
     else {
         panic!("{outcome:?}")
     };
-    assert!(database.sql("INSERT INTO b VALUES (1)").await.is_err());
+    assert_eq!(database.sql("SELECT count(*) FROM a").await.unwrap(), "3");
     let rows = rows(&mut target).await;
     let events: Vec<_> = rows.iter().map(|row| (row.position, row.event, row.state, row.id)).collect();
     assert_eq!(
@@ -159,9 +99,10 @@ async fn script_and_row_are_one_transaction<A: Adapter>() {
     let (record, row) = (ok.record.as_ref().unwrap(), &ok.row);
     let counts: Vec<_> =
         record.statements.iter().map(|run| (run.kind.as_str(), run.count, run.rows)).collect();
-    assert_eq!(counts, [("CREATE TABLE", 1, None), ("INSERT", 1, Some(2))]);
+    assert_eq!(counts, [("CREATE TABLE", 1, None), ("INSERT", 2, Some(3)), ("UPDATE", 1, Some(3))]);
     assert_eq!((ok.up.as_ref(), ok.down.as_ref()), (first.up.as_ref(), first.down.as_ref()));
     assert_eq!((row.version.as_str(), row.name.as_deref()), ("1", Some("it's a \\ nämé")));
+    assert_eq!((row.direction, row.up.as_ref()), (Direction::Up, digests(first.up.as_ref()).as_ref()));
     assert_eq!(record.actor, first.record.actor);
     assert!(row.finished_at.unwrap() > row.started_at);
     let error = failed.record.as_ref().unwrap().error.as_ref().unwrap();
@@ -170,6 +111,33 @@ async fn script_and_row_are_one_transaction<A: Adapter>() {
         (record.schema.as_ref().unwrap(), failed.record.as_ref().unwrap().schema.as_ref().unwrap());
     assert_eq!((before.after, before.after), (after.before, after.after));
     assert_ne!(before.before, before.after);
+    assert_eq!(before.after, Some(target.fingerprint().await.unwrap().1));
+}
+
+fn digests(file: Option<&ScriptFile>) -> Option<FileDigests> {
+    file.map(|file| FileDigests::of(&file.bytes))
+}
+
+async fn definitions_are_undone_or_the_row_says_what_stayed<A: Adapter>() {
+    let database = A::new("definitions");
+    let mut target = database.ready().await;
+    done(&mut target, &step("1", &["CREATE TABLE a (x integer PRIMARY KEY)", "INSERT INTO a VALUES (1)"]))
+        .await;
+    let failing =
+        step("2", &["CREATE TABLE b (x integer)", "INSERT INTO a VALUES (1)", "CREATE TABLE c (x integer)"]);
+    let outcome = target.run(&failing, None, &clock).await.unwrap();
+    let StepOutcome::Failed { statement: 2, partial, .. } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(partial, !A::DEFINITIONS_ROLL_BACK);
+    assert_eq!(database.sql("INSERT INTO b VALUES (1)").await.is_ok(), partial);
+    assert!(database.sql("INSERT INTO c VALUES (1)").await.is_err());
+    let row = rows(&mut target).await.remove(1);
+    let state = if partial { RowState::Partial } else { RowState::Done };
+    assert_eq!((row.event, row.state), (EventKind::Fail, state));
+    assert_eq!(History::of(&[row]).half_applied.contains_key("2"), partial);
+    let record = target.unarchived(0, 10).await.unwrap().remove(1).record.unwrap();
+    let schema = record.schema.unwrap();
+    assert_eq!(schema.before != schema.after, partial);
+    assert_eq!(schema.after, Some(target.fingerprint().await.unwrap().1));
 }
 
 async fn steps_follow_each_other<A: Adapter>() {
@@ -233,7 +201,7 @@ async fn outside_a_transaction_the_row_is_there_first<A: Adapter>() {
     let mut target = database.ready().await;
     // What a statement sees is what a crash would leave.
     let seen = format!("INSERT INTO seen SELECT state FROM {}", A::HISTORY);
-    done(&mut target, &bare("1", &["CREATE TABLE seen (state text NOT NULL UNIQUE)", &seen])).await;
+    done(&mut target, &bare("1", &["CREATE TABLE seen (state varchar(20) NOT NULL UNIQUE)", &seen])).await;
     database.sql("INSERT INTO seen VALUES ('done')").await.unwrap();
     assert!(database.sql("INSERT INTO seen VALUES ('started')").await.is_err());
     let failing = bare(
@@ -246,10 +214,10 @@ async fn outside_a_transaction_the_row_is_there_first<A: Adapter>() {
     let whole = bare("3", &["INSERT INTO seen VALUES (NULL)"]);
     let outcome = target.run(&whole, None, &clock).await.unwrap();
     assert!(matches!(outcome, StepOutcome::Failed { statement: 1, partial: false, .. }), "{outcome:?}");
-    let open = bare("4", &["BEGIN", "CREATE TABLE gone (x integer)"]);
+    let open = bare("4", &["BEGIN", "INSERT INTO seen VALUES ('gone')"]);
     let outcome = target.run(&open, None, &clock).await.unwrap();
     assert!(matches!(outcome, StepOutcome::Failed { .. }), "{outcome:?}");
-    assert!(database.sql("INSERT INTO gone VALUES (1)").await.is_err());
+    assert_eq!(database.sql("SELECT count(*) FROM seen WHERE state = 'gone'").await.unwrap(), "0");
     let states: Vec<_> = rows(&mut target).await.iter().map(|row| row.state).collect();
     assert_eq!(states, [RowState::Done, RowState::Partial, RowState::Done, RowState::Partial]);
 }
@@ -271,7 +239,7 @@ async fn a_row_that_a_crash_left_is_closed<A: Adapter>() {
 async fn rows_are_archived<A: Adapter>() {
     let database = A::new("archived");
     let mut target = database.ready().await;
-    let declarations: Vec<_> = (1..=3).map(|n| declaration(&n.to_string())).collect();
+    let declarations: Vec<_> = (1..=3).map(|n| with_script(declaration(&n.to_string()))).collect();
     target.declare(&declarations, clock()).await.unwrap();
     let batch = target.unarchived(1, 1).await.unwrap();
     assert_eq!(batch[0].row.id, declarations[1].id);
@@ -281,23 +249,36 @@ async fn rows_are_archived<A: Adapter>() {
         .zip(5..)
         .map(|(declaration, seq)| Place { id: declaration.id, seq, manifest: cid(b"m"), trust: cid(b"t") })
         .collect();
+    target.mark_archived(&[]).await.unwrap();
     target.mark_archived(&places).await.unwrap();
     let left = target.unarchived(0, 10).await.unwrap();
     assert_eq!(left.iter().map(|left| left.row.id).collect::<Vec<_>>(), [declarations[2].id]);
     let rows = rows(&mut target).await;
     assert_eq!((rows[1].archived, rows[1].trust), (Some((6, cid(b"m"))), Some(cid(b"t"))));
+    assert_eq!(rows[1].up, digests(declarations[1].up.as_ref()));
+    // What was kept to be archived is gone.
+    let kept =
+        format!("SELECT count(*) FROM {} WHERE record IS NOT NULL OR up_script IS NOT NULL", A::HISTORY);
+    assert_eq!(database.sql(&kept).await.unwrap(), "1");
+}
+
+fn with_script(declaration: Declaration) -> Declaration {
+    let file = ScriptFile { file_name: "1_a.up.sql".to_owned(), bytes: vec![b'a'; 200_000] };
+    Declaration { up: Some(file), ..declaration }
 }
 
 async fn declarations_are_all_or_none<A: Adapter>() {
     let database = A::new("declared");
     let mut target = database.ready().await;
-    let (first, second) = (declaration("1"), declaration("2"));
+    let (first, second) = (with_script(declaration("1")), with_script(declaration("2")));
     target.declare(std::slice::from_ref(&first), clock()).await.unwrap();
-    target.declare(&[second.clone(), first], clock()).await.unwrap_err();
+    let error = target.declare(&[second.clone(), first], clock()).await.unwrap_err();
+    assert!(matches!(error, DatabaseError::Concurrent | DatabaseError::History(_)), "{error:?}");
     assert_eq!(rows(&mut target).await.len(), 1);
     target.declare(&[second, declaration("")], clock()).await.unwrap();
+    done(&mut target, &step("3", &["CREATE TABLE a (x integer)"])).await;
     let rows = rows(&mut target).await;
-    assert_eq!(rows.iter().map(|row| row.position).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(rows.iter().map(|row| row.position).collect::<Vec<_>>(), [1, 2, 3, 4]);
 }
 
 async fn the_lock_excludes_and_is_given_back<A: Adapter>() {
@@ -335,7 +316,7 @@ async fn what_a_script_sets_for_itself_ends_with_it<A: Adapter>() {
     let database = A::new("session");
     let mut target = database.ready().await;
     let steps = [
-        step("1", &["CREATE TEMP TABLE hidden (x integer)", "INSERT INTO hidden VALUES (1)"]),
+        step("1", &["CREATE TEMPORARY TABLE hidden (x integer)", "INSERT INTO hidden VALUES (1)"]),
         step("2", &["CREATE TABLE hidden (x integer, y integer)"]),
         step("3", &["INSERT INTO hidden VALUES (1, 2)"]),
     ];
@@ -348,11 +329,18 @@ async fn what_a_script_sets_for_itself_ends_with_it<A: Adapter>() {
 async fn a_script_cannot_remove_its_row<A: Adapter>() {
     let database = A::new("removed");
     let mut target = database.ready().await;
+    done(&mut target, &step("0", &["CREATE TABLE a (x integer)"])).await;
     let delete = format!("DELETE FROM {}", A::HISTORY);
-    let error = target.run(&step("1", &["CREATE TABLE a (x integer)", &delete]), None, &clock).await;
-    assert!(matches!(error, Err(DatabaseError::RowGone) | Ok(StepOutcome::Failed { .. })), "{error:?}");
-    assert!(database.sql("INSERT INTO a VALUES (1)").await.is_err());
-    let error = target.run(&bare("2", &["CREATE TABLE a (x integer)", &delete]), None, &clock).await;
+    for sql in ["INSERT INTO a VALUES (1)", "CREATE TABLE b (x integer)"] {
+        if sql.starts_with("CREATE") && !A::DEFINITIONS_ROLL_BACK {
+            continue;
+        }
+        let error = target.run(&step("1", &[sql, &delete]), None, &clock).await;
+        assert!(matches!(error, Err(DatabaseError::RowGone) | Ok(StepOutcome::Failed { .. })), "{error:?}");
+    }
+    assert_eq!(database.sql("SELECT count(*) FROM a").await.unwrap(), "0");
+    assert!(database.sql("INSERT INTO b VALUES (1)").await.is_err());
+    let error = target.run(&bare("2", &["CREATE TABLE c (x integer)", &delete]), None, &clock).await;
     assert!(matches!(error, Err(DatabaseError::RowGone)), "{error:?}");
 }
 

@@ -8,8 +8,11 @@ mod servers;
 #[path = "../program/tools.rs"]
 mod tools;
 
+mod adapter;
 mod contract;
+mod mysql;
 mod postgres;
 mod postgres_fingerprint;
+mod postgres_told;
 mod postgres_versions;
 mod steps;

@@ -10,7 +10,7 @@ use greffe::database::postgres::Postgres;
 use greffe::database::{Access, Options};
 use greffe::database::{DatabaseError, Failure, RowState, Step, StepOutcome, Target};
 
-use crate::contract::{Adapter, OnPostgres};
+use crate::adapter::{Adapter, OnPostgres};
 use crate::servers;
 use crate::steps::{bare, clock, step};
 

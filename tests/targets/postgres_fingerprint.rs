@@ -7,7 +7,7 @@ use greffe::database::Access;
 use greffe::database::postgres::Postgres;
 use greffe::database::{ObjectName, Schema, StepOutcome, Target};
 
-use crate::contract::{Adapter, OnPostgres};
+use crate::adapter::{Adapter, OnPostgres};
 use crate::servers::{Database, Dump};
 use crate::steps::{clock, step};
 

@@ -29,6 +29,7 @@ pub fn record(version: &str, fingerprint: bool) -> Record {
             impact: None,
         }),
         statements: vec![],
+        notices: None,
         schema: fingerprint.then(|| SchemaChange { algorithm: "none".to_owned(), before: None, after: None }),
         error: None,
         reverts: None,

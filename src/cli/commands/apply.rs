@@ -8,7 +8,7 @@ use crate::cli::error::{CliError, problem_hint};
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::{CommandResult, Exit};
 use crate::database::Target as _;
-use crate::ops::apply::{FailedScript, Outcome, Preview, apply, preview};
+use crate::ops::apply::{FailedScript, Outcome, Preview, Reading, apply, preview};
 use crate::ops::{Archived, OpsError, Problem, Wanted, today};
 use crate::scripts::Version;
 
@@ -68,12 +68,14 @@ pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
         return Ok(reply.with_exit(if findings { Exit::Findings } else { Exit::Done }));
     }
     let mut progress = context.progress();
+    let folder = Reading::begin(&project);
     let outcome = block_on(async {
         let mut database = open_database(&settings).await?;
-        let result = apply(&project, &mut database, &wanted, key(&settings), &mut |what, done, total| {
-            progress.show(what, done, total);
-        })
-        .await;
+        let result =
+            apply(&project, folder, &mut database, &wanted, key(&settings), &mut |what, done, total| {
+                progress.show(what, done, total);
+            })
+            .await;
         database.close().await;
         Ok::<_, CliError>(result?)
     })??;

@@ -4,7 +4,9 @@ mod apply;
 mod audit;
 mod compact;
 mod completions;
+mod erase;
 mod export;
+mod grant;
 mod head;
 mod import;
 mod init;
@@ -14,12 +16,14 @@ mod man;
 mod mirror;
 #[cfg(feature = "bitswap")]
 mod node;
+mod open;
 mod publish;
 mod quickstart;
 mod repair;
 mod replay;
 mod replicas;
 mod replicate;
+mod retention;
 mod rollback;
 mod scan;
 mod schema;
@@ -220,6 +224,10 @@ pub enum Command {
     Node(node::Node),
     Repair(repair::Repair),
     Vault(vault::Vault),
+    Erase(erase::Erase),
+    Retention(retention::Retention),
+    Grant(grant::Grant),
+    Open(open::Open),
     Key(key::Key),
     Completions(completions::Completions),
     Man(man::Man),
@@ -231,7 +239,7 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
         Command::Apply(apply) => (!apply.dry_run(), !apply.dry_run()),
         Command::Rollback(_) => (true, true),
         Command::Audit(audit) => (audit.records(), false),
-        Command::Repair(_) => (true, false),
+        Command::Repair(_) | Command::Erase(_) | Command::Retention(_) => (true, false),
         _ => (false, false),
     };
     if !archives {
@@ -272,6 +280,10 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         #[cfg(feature = "bitswap")]
         Command::Node(command) => node::run(context, &command),
         Command::Repair(command) => repair::run(context, &command),
+        Command::Erase(command) => erase::run(context, &command),
+        Command::Retention(command) => retention::run(context, &command),
+        Command::Grant(command) => grant::run(context, &command),
+        Command::Open(command) => open::run(context, &command),
         Command::Vault(command) => vault::run(context, &command),
         Command::Key(command) => key::run(context, &command),
         Command::Completions(command) => completions::run(&command),

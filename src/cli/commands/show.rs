@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::cli::CommandResult;
 use crate::cli::context::Context;
-use crate::cli::opening::opening;
+use crate::cli::opening::{opening, record};
 use crate::cli::output::{Clean, Reply};
 use crate::ops::OpsError;
 use crate::ops::show::{Shown as Entry, find, script, show as read};
@@ -37,6 +37,7 @@ pub fn run(context: &Context, arguments: &Show) -> CommandResult {
         let script = match script(&reader, &cid, None) {
             Err(OpsError::SealedHere { .. }) => {
                 let keyring = opening(context, &reader.root())?;
+                record(context, reader.root(), vec![cid], "show")?;
                 script(&reader, &cid, Some(&keyring))
             }
             script => script,

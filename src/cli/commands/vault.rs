@@ -1,17 +1,21 @@
 use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::cli::CommandResult;
-use crate::cli::context::{Context, block_on, open_owner, passphrase, vault_place};
+use crate::cli::context::{Context, block_on, open_owner, passphrase, project, vault_place};
 use crate::cli::error::CliError;
-use crate::cli::output::Reply;
+use crate::cli::opening::record;
+use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::{SecretSource, Settings};
-use crate::ops::{OpsError, now};
+use crate::cli::{CommandResult, Exit};
+use crate::model::{Pseudonym, Timestamp};
+use crate::ops::erase::erase_again;
+use crate::ops::{ChainReader, OpsError, Project, now};
 use crate::store::create_file;
-use crate::vault::{AgeOwner, OwnerKey as _, Vault as Open, VaultError};
+use crate::vault::{AgeOwner, Hold, OwnerKey as _, Person, Vault as Open, VaultError};
 
 /// Make and show the vault, which holds the keys of sealed files
 ///
@@ -29,6 +33,43 @@ enum Action {
     Init(New),
     /// Show where the vault is and whose identity opens it
     Show,
+    /// Write a backup, encrypted for the vault's owner
+    Export {
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Bring keys back from a backup; what was erased stays erased
+    Import {
+        /// What `greffe vault export` wrote
+        #[arg(value_name = "FILE")]
+        backup: PathBuf,
+    },
+    /// Forbid to erase an entry, or anything
+    Hold {
+        /// What it is called, such as a reference of the case
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// The entry; without it, everything
+        #[arg(long = "event", value_name = "SEQ")]
+        entry: Option<u64>,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Take a hold away
+    Release {
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Note who a pseudonym stands for, read from standard input; or show it
+    Person {
+        #[arg(value_name = "PSEUDONYM")]
+        pseudonym: Pseudonym,
+        /// Show who it is, which is recorded in the access chain
+        #[arg(long)]
+        show: bool,
+    },
 }
 
 #[derive(Args)]
@@ -83,8 +124,104 @@ pub fn run(context: &Context, arguments: &Vault) -> CommandResult {
             let place = vault_place(&settings)?;
             find(&settings)?.ok_or_else(|| OpsError::from(VaultError::Missing(place.shown)))?
         }
+        action => return keep(context, &settings, action),
     };
     Ok(Reply::new(Shown { command: "vault", vault }, |shown, out| writeln!(out, "vault    {}", shown.vault)))
+}
+
+/// What a command did with the vault.
+#[derive(Serialize)]
+struct Kept {
+    command: &'static str,
+    done: String,
+}
+
+fn keep(context: &Context, settings: &Settings, action: &Action) -> CommandResult {
+    let project = project(settings)?;
+    let done = block_on(async {
+        let mut vault = project.vault.open().await?;
+        let done = act(context, settings, &project, &mut vault, action).await;
+        vault.close().await;
+        done
+    })??;
+    Ok(Reply::new(Kept { command: "vault", done }, |kept, out| writeln!(out, "{}", Clean(&kept.done))))
+}
+
+async fn act(
+    context: &Context,
+    settings: &Settings,
+    project: &Project,
+    vault: &mut Open,
+    action: &Action,
+) -> Result<String, CliError> {
+    let file = |path: &Path, done| {
+        let path = path.to_owned();
+        move |source| CliError::from(OpsError::File { path, done, source })
+    };
+    let failed = |error: VaultError| CliError::from(OpsError::from(error));
+    let root = || Ok::<_, CliError>(ChainReader::open(&project.archive, &project.name)?.root());
+    Ok(match action {
+        Action::Init(_) | Action::Show => String::new(),
+        Action::Export { out } => {
+            if out.symlink_metadata().is_ok() {
+                return Err(OpsError::Exists(out.clone()).into());
+            }
+            let bytes = vault.backup(now()).await.map_err(failed)?;
+            create_file(out, &bytes, 0o600).map_err(file(out, "written"))?;
+            format!("wrote {}: {} bytes", out.display(), bytes.len())
+        }
+        Action::Import { backup } => {
+            let bytes = std::fs::read(backup).map_err(file(backup, "read"))?;
+            let owner = open_owner(settings).map_err(OpsError::from)?;
+            let days = i64::from(settings.vault_backup_retention.in_days());
+            let oldest = now().as_microseconds().saturating_sub(days * 86_400_000_000);
+            let oldest = Timestamp::from_microseconds(oldest).unwrap_or_else(now);
+            let came = vault.restore(&bytes, &owner, oldest).await.map_err(failed)?;
+            let erased = erase_again(project, vault).await?;
+            format!("{came} key(s) came back; {erased} file(s) that were erased stay erased")
+        }
+        Action::Hold { name, entry, reason } => {
+            let reader = ChainReader::open(&project.archive, &project.name)?;
+            let event = |seq: &u64| {
+                let cid = reader.manifest_at(*seq)?;
+                Ok::<_, OpsError>(reader.entry(&cid)?.statement.event.id.to_string())
+            };
+            let event = entry.as_ref().map(event).transpose()?;
+            let (hold, reason) = (name.clone(), reason.clone());
+            let hold = Hold { hold, event, reason, placed_at: now() };
+            vault.place_hold(&reader.root(), &hold).await.map_err(failed)?;
+            format!("held by {name}")
+        }
+        Action::Release { name } => match vault.release_hold(&root()?, name).await.map_err(failed)? {
+            true => format!("released {name}"),
+            false => {
+                return Err(CliError::usage("there is no hold of that name").hint("look at its spelling"));
+            }
+        },
+        Action::Person { pseudonym, show: true } => {
+            let owner = open_owner(settings).map_err(OpsError::from)?;
+            let person = vault.person(pseudonym, &owner).await.map_err(failed)?;
+            match person {
+                Person::Known(who) => {
+                    record(context, root()?, Vec::new(), "person")?;
+                    who
+                }
+                Person::Erased => "erased".to_owned(),
+                Person::Unknown => "not known here".to_owned(),
+            }
+        }
+        Action::Person { pseudonym, show: false } => {
+            let mut who = String::new();
+            let read = std::io::Read::take(std::io::stdin(), 4096).read_to_string(&mut who);
+            read.map_err(|error| CliError::new(Exit::Unfinished, format!("cannot read who it is: {error}")))?;
+            if who.trim().is_empty() {
+                return Err(CliError::usage("there is nothing on standard input")
+                    .hint(format!("write `echo 'who it is' | greffe vault person {pseudonym}`")));
+            }
+            vault.name_person(pseudonym, who.trim()).await.map_err(failed)?;
+            format!("noted who {pseudonym} is")
+        }
+    })
 }
 
 /// The vault of the settings, made with an identity for its owner where there is none yet.

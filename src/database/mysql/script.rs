@@ -105,46 +105,7 @@ pub fn rows_of(kind: &str, rows: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::Record;
-    use crate::model::{EventId, EventKind, MigrationName, Timestamp};
-
-    /// A script of statements with their kinds.
-    fn step(statements: &[(&str, &str)]) -> Step {
-        let (mut sql, mut ranges) = (String::new(), Vec::new());
-        for (kind, text) in statements {
-            let start = sql.len();
-            sql.push_str(text);
-            ranges.push(Statement { range: start..sql.len(), kind: (*kind).to_owned() });
-            sql.push_str(";\n");
-        }
-        let now = Timestamp::from_microseconds(0).unwrap();
-        let record: Record = serde_json::from_value(serde_json::json!({
-            "actor": { "pseudonym": crate::model::Pseudonym::generate().to_string(), "role": "a" },
-            "target": { "name": "a", "engine": "mysql", "version": "8" },
-            "executor": { "name": "a", "version": "0" },
-            "run": { "id": EventId::generate(now).to_string(), "ci": null },
-            "migration": null, "statements": [], "schema": null, "error": null, "reverts": null, "hooks": []
-        }))
-        .unwrap();
-        Step {
-            id: EventId::generate(now),
-            event: EventKind::Apply,
-            migration: MigrationName {
-                version: "1".to_owned(),
-                name: None,
-                depends_on: vec![],
-                sectors: vec![],
-                purpose: None,
-                impact: None,
-            },
-            sql,
-            statements: ranges,
-            transaction: true,
-            up: None,
-            down: None,
-            record,
-        }
-    }
+    use crate::database::executed::step_of as step;
 
     #[test]
     fn only_what_is_sure_is_one_transaction() {

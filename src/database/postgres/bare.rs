@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use sqlx::postgres::PgConnection;
 
 use super::failure::{answer, failure_in_use, schema_error};
+use super::marks::Marks;
 use super::outcome::Executed;
 use super::run::insert_error;
 use super::session::fetch_json;
@@ -55,6 +56,7 @@ impl Postgres {
         let after = self.fingerprint_if(step).await?;
         let mut record = step.record.clone();
         record.statements = executed.statements;
+        record.notices = Some(executed.notices);
         record.schema = schema_change(before, after);
         record.error = executed.failed.as_ref().map(Failed::code);
         let partial = executed.failed.as_ref().is_some_and(|failed| {
@@ -87,7 +89,11 @@ impl Postgres {
                 Some(beside) => Some(beside.roles_seen().await?),
                 None => None,
             };
-            executed.send(&mut self.connection, step, (sql, statement.range.start)).await?;
+            let (part, marks) = ((sql, statement.range.start), Marks::default());
+            let sent = executed.send(&mut self.connection, step, part, &marks);
+            let (sent, notices) = self.notices.during(sent).await;
+            sent?;
+            executed.notices += notices;
             if let (Some(before), Some(beside)) = (roles, &mut self.scratch) {
                 let now = beside.roles_seen().await?;
                 beside.mark_roles(now.difference(&before).copied().collect()).await?;

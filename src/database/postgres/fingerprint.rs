@@ -26,27 +26,48 @@ use crate::database::{DatabaseError, Failure, Grants, ObjectName, Schema, digest
 pub const ALGORITHM: &str = "greffe-postgresql-1";
 
 /// What names and values in the text would depend on otherwise.
-const SETTINGS: &str = "SELECT set_config(name, value, true) FROM (VALUES \
-    ('search_path', 'pg_catalog'), ('client_encoding', 'UTF8'), ('quote_all_identifiers', 'off'), \
-    ('DateStyle', 'ISO, MDY'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'), ('bytea_output', 'hex'), \
-    ('extra_float_digits', '1'), ('lc_monetary', 'C'), ('jit', 'off')) AS settings (name, value)";
+const SETTINGS: [(&str, &str); 10] = [
+    ("search_path", "pg_catalog"),
+    ("client_encoding", "UTF8"),
+    ("quote_all_identifiers", "off"),
+    ("DateStyle", "ISO, MDY"),
+    ("IntervalStyle", "postgres"),
+    ("TimeZone", "UTC"),
+    ("bytea_output", "hex"),
+    ("extra_float_digits", "1"),
+    ("lc_monetary", "C"),
+    ("jit", "off"),
+];
 /// What changed is little, and found by numbers.
-const SETTINGS_FOR_LITTLE: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
-    SET LOCAL enable_mergejoin = off; SET LOCAL plan_cache_mode = force_generic_plan";
+const SETTINGS_FOR_LITTLE: [(&str, &str); 4] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+];
+
+/// Makes settings until the transaction or its savepoint ends.
+fn set<'a>(settings: impl Iterator<Item = &'a (&'a str, &'a str)>) -> String {
+    let settings: Vec<String> = settings.map(|(name, value)| format!("('{name}', '{value}')")).collect();
+    format!(
+        "SELECT pg_catalog.set_config(name, value, true) FROM (VALUES {}) AS settings (name, value)",
+        settings.join(", ")
+    )
+}
 
 /// A transaction at some moment.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Mark {
     /// Its number; `None` before it wrote anything.
     pub transaction: Option<String>,
-    /// Whether the server counts at all.
+    /// Whether the server counts at all, and was asked.
     tracked: bool,
     /// Rows written so far: to catalogs of relations, of functions, of types, of comments, and to others.
     counts: [i64; 5],
     pub state: State,
 }
 
-/// Makes what a connection executes at each step, outside a transaction.
+/// Makes what a connection executes at each step that has a fingerprint, outside a transaction.
 pub fn prepare(version: u32) -> String {
     let counts = [
         &catalog::RELATION_CATALOGS[..],
@@ -74,9 +95,10 @@ pub fn prepare(version: u32) -> String {
     let functions = &catalog::FUNCTION_CATALOGS;
     let types = &catalog::TYPE_CATALOGS;
     format!(
-        "BEGIN; SET LOCAL search_path = pg_catalog; PREPARE greffe_mark AS {mark}; \
+        "BEGIN; SET LOCAL search_path = pg_catalog; PREPARE greffe_mark AS {mark}; PREPARE greffe_settings AS {}; \
          PREPARE greffe_relations (int8, int8) AS {}; PREPARE greffe_functions (int8) AS {}; \
          PREPARE greffe_types (int8) AS {}; COMMIT",
+        set(SETTINGS.iter().chain(&SETTINGS_FOR_LITTLE)),
         catalog::relations(Relations::Touched, version),
         gated('f', functions, catalog::functions(&changed(functions))),
         gated('t', types, catalog::types(&changed(types))),
@@ -181,7 +203,7 @@ impl Known {
     ) -> Result<(Option<Self>, Option<Mark>), DatabaseError> {
         let [relations, functions, types, comments, others] = since.counts;
         let sql = format!(
-            "SAVEPOINT greffe; {MARK}; {SETTINGS}; {SETTINGS_FOR_LITTLE}; EXECUTE greffe_relations ({relations}, {comments}); \
+            "SAVEPOINT greffe; {MARK}; EXECUTE greffe_settings; EXECUTE greffe_relations ({relations}, {comments}); \
              EXECUTE greffe_functions ({functions}); EXECUTE greffe_types ({types}); \
              ROLLBACK TO SAVEPOINT greffe; RELEASE SAVEPOINT greffe"
         );
@@ -260,7 +282,8 @@ async fn execute(
     } else {
         ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "ROLLBACK")
     };
-    let answer = collect(connection, format!("{begin}; {SETTINGS};\n{queries};\n{end}")).await;
+    let settings = set(SETTINGS.iter());
+    let answer = collect(connection, format!("{begin}; {settings};\n{queries};\n{end}")).await;
     if answer.is_err() && !inside {
         sqlx::raw_sql("ROLLBACK").execute(connection).await.ok();
     }

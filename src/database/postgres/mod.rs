@@ -9,8 +9,11 @@ mod fingerprint;
 mod guard;
 mod lock;
 mod made_roles;
+mod marks;
 mod modest;
+mod notices;
 mod outcome;
+mod prepared;
 mod rows;
 mod run;
 mod scratch;
@@ -34,6 +37,8 @@ use crate::model::{Engine, EventId, Timestamp};
 use failure::{failure_in_use, history_error};
 use fingerprint::{ALGORITHM, Known};
 use lock::{RunLock, take_for_scripts};
+use notices::Notices;
+use prepared::Prepared;
 use rows::{TABLE, literal};
 use run::Ahead;
 use scratch::Beside;
@@ -63,9 +68,11 @@ pub struct Postgres {
     /// How connections are made; has the password.
     connect: PgConnectOptions,
     session: Session,
+    notices: Notices,
     lock: Option<RunLock>,
-    /// Whether the connection has what each step executes.
-    prepared: bool,
+    /// Whether the connection is one to look with alone: its search path was set, not given to it at its start.
+    only_looks: bool,
+    prepared: Prepared,
     /// The schema as this run read it last, with what it did since.
     known: Option<Known>,
     last_position: Option<i64>,
@@ -92,10 +99,12 @@ impl Postgres {
 
     async fn connect(mut connect: PgConnectOptions) -> Result<Self, DatabaseError> {
         let (mut connection, mut session) = Session::connect(&connect).await?;
-        if let Some(path) = session.safer_path() {
+        let safer = session.safer_path();
+        let only_looks = safer.is_some();
+        if let Some(path) = safer {
+            let set = session.set_path(&mut connection, path.clone()).await;
+            set.map_err(|error| DatabaseError::Open(failure_in_use(&error)))?;
             connect = connect.options([("search_path", path)]);
-            connection.close().await.ok();
-            (connection, session) = Session::connect(&connect).await?;
         }
         if session.version_number < 130_000 {
             return Err(DatabaseError::Open(Failure::Driver("the server is older than PostgreSQL 13")));
@@ -104,8 +113,10 @@ impl Postgres {
             connection,
             connect,
             session,
+            notices: Notices::new(),
             lock: None,
-            prepared: false,
+            only_looks,
+            prepared: Prepared::default(),
             known: None,
             last_position: None,
             ahead: None,
@@ -113,16 +124,33 @@ impl Postgres {
         })
     }
 
+    /// Sees to it that scripts have a connection whose own search path is the safer one.
+    async fn be_ready_for_scripts(&mut self) -> Result<(), DatabaseError> {
+        if self.only_looks {
+            let fresh = Session::connect(&self.connect).await?;
+            self.settle(fresh).close().await.ok();
+        }
+        Ok(())
+    }
+
+    /// Puts a connection for scripts in the place of one to look with.
+    fn settle(&mut self, (connection, session): (PgConnection, Session)) -> PgConnection {
+        self.session = session;
+        self.only_looks = false;
+        self.prepared = Prepared::default();
+        std::mem::replace(&mut self.connection, connection)
+    }
+
     /// A new connection in the place of one that cannot be used any more.
     async fn reconnect(&mut self) -> Result<(), DatabaseError> {
         (self.connection, self.session) = Session::connect(&self.connect).await?;
-        self.prepared = false;
+        self.prepared = Prepared::default();
         self.take_again().await
     }
 
     /// What a script set or created for itself is gone.
     async fn reset(&mut self) -> Result<(), DatabaseError> {
-        self.prepared = false;
+        self.prepared = Prepared::default();
         let reset = self.session.reset(&mut self.connection).await;
         reset.map_err(|error| DatabaseError::Open(failure_in_use(&error)))?;
         self.take_again().await
@@ -142,6 +170,7 @@ impl Postgres {
         following: Option<&Step>,
         clock: &dyn Fn() -> Timestamp,
     ) -> Result<StepOutcome, DatabaseError> {
+        self.be_ready_for_scripts().await?;
         if let Some(lock) = &mut self.lock
             && let Err(error) = lock.require(!step.transaction).await
         {
@@ -179,7 +208,14 @@ impl Target for Postgres {
     }
 
     async fn lock(&mut self, wait: Duration) -> Result<(), DatabaseError> {
-        self.lock = Some(RunLock::take(&self.connect, wait).await?);
+        if self.only_looks {
+            let (lock, fresh) =
+                tokio::join!(RunLock::take(&self.connect, wait), Session::connect(&self.connect));
+            self.lock = Some(lock?);
+            self.settle(fresh?).close().await.ok();
+        } else {
+            self.lock = Some(RunLock::take(&self.connect, wait).await?);
+        }
         take_for_scripts(&mut self.connection, wait.max(lock::GRACE)).await
     }
 

@@ -1,13 +1,14 @@
 //! What came of a script's statements, and what a row says of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
 use sqlx::Either;
 use sqlx::postgres::{PgConnection, PgErrorPosition};
 
 use super::failure::{answer, failure, failure_in_use};
-use crate::database::executed::{Failed, add_statement};
+use super::marks::Marks;
+use crate::database::executed::{Failed, add_statement, add_time, microseconds};
 use crate::database::{DatabaseError, Failure, Step};
 use crate::model::StatementRun;
 
@@ -16,6 +17,8 @@ use crate::model::StatementRun;
 pub struct Executed {
     pub statements: Vec<StatementRun>,
     pub failed: Option<Failed>,
+    /// How many notices and warnings the server sent.
+    pub notices: u64,
     /// The connection cannot be used any more.
     pub broken: bool,
     /// Statements that ended well.
@@ -23,7 +26,8 @@ pub struct Executed {
 }
 
 impl Executed {
-    /// Sends `sql`, which is the script or a part of it that begins at the byte `offset`, alone.
+    /// Sends `sql`, which is the script or a part of it that begins at the byte `offset`, alone; with `marks` between
+    /// its statements.
     ///
     /// # Errors
     /// [`DatabaseError::Lost`]; what the server answers is an outcome.
@@ -32,27 +36,51 @@ impl Executed {
         connection: &mut PgConnection,
         step: &Step,
         (sql, offset): (&str, usize),
+        marks: &Marks,
     ) -> Result<(), DatabaseError> {
-        let mut results = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute_many(connection);
-        let mut begin = Instant::now();
+        let sent = sqlx::AssertSqlSafe(marks.write(sql).into_owned());
+        let mut results = sqlx::raw_sql(sent).fetch_many(connection);
+        let mut times = Times { begin: Instant::now(), told: Duration::ZERO, pending: false };
+        let mut is_mark = false;
         loop {
             match results.try_next().await {
-                Ok(None) => return Ok(()),
-                Ok(Some(result)) => {
-                    let duration_us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+                Ok(None) => {
+                    times.end(&mut self.statements);
+                    return Ok(());
+                }
+                Ok(Some(Either::Right(row))) => {
+                    if let Some(elapsed) = marks.read(self.count, &row) {
+                        times.tell(elapsed, &mut self.statements);
+                        is_mark = true;
+                    }
+                }
+                Ok(Some(Either::Left(_))) if std::mem::take(&mut is_mark) => {}
+                Ok(Some(Either::Left(result))) => {
                     let kind = step.statements.get(self.count);
                     let kind = kind.map_or("OTHER", |statement| statement.kind.as_str());
                     let rows = COUNTED.contains(&kind).then(|| result.rows_affected());
-                    add_statement(&mut self.statements, kind, duration_us, rows);
+                    add_statement(&mut self.statements, kind, 0, rows);
                     self.count += 1;
-                    begin = Instant::now();
+                    times.pending = true;
+                    if marks.is_empty() {
+                        times.end(&mut self.statements);
+                    }
                 }
-                Err(error) => return self.fail(&error, step, offset),
+                Err(error) => {
+                    times.end(&mut self.statements);
+                    return self.fail(&error, step, offset, marks);
+                }
             }
         }
     }
 
-    fn fail(&mut self, error: &sqlx::Error, step: &Step, offset: usize) -> Result<(), DatabaseError> {
+    fn fail(
+        &mut self,
+        error: &sqlx::Error,
+        step: &Step,
+        offset: usize,
+        marks: &Marks,
+    ) -> Result<(), DatabaseError> {
         if matches!(error, sqlx::Error::Protocol(_)) {
             self.broken = true;
             let failure = Failure::Driver("it asks for data from the client, as `COPY … FROM STDIN` does");
@@ -65,7 +93,7 @@ impl Executed {
             _ => None,
         };
         let before = step.sql.get(..offset).unwrap_or_default().chars().count();
-        let position = position.map(|position| position + before);
+        let position = position.map(|position| marks.place_in(&step.sql, position) + before);
         let mut failure = failure(error);
         if let Failure::Server { position: shown, .. } = &mut failure {
             *shown = position.map(|position| position as u64);
@@ -76,13 +104,38 @@ impl Executed {
     }
 }
 
+/// How long the statements of a message took. Their answers may all come when the last one is done.
+struct Times {
+    begin: Instant,
+    /// Since `begin`, what statements have been told of so far.
+    told: Duration,
+    /// Whether a statement ended since.
+    pending: bool,
+}
+
+impl Times {
+    /// `elapsed` after the beginning, the run of statements that came last was done.
+    fn tell(&mut self, elapsed: Duration, statements: &mut [StatementRun]) {
+        add_time(statements, microseconds(elapsed.saturating_sub(self.told)));
+        self.told = elapsed.max(self.told);
+        self.pending = false;
+    }
+
+    /// It is done now, unless its time was told.
+    fn end(&mut self, statements: &mut [StatementRun]) {
+        if self.pending {
+            self.tell(self.begin.elapsed(), statements);
+        }
+    }
+}
+
 /// Kinds of statements that change rows.
 const COUNTED: [&str; 4] = ["INSERT", "UPDATE", "DELETE", "MERGE"];
 
-/// The statement, from 0, that a character of the script, from 1, stands in.
+/// The statement, from 0, that a character of the script, from 1, stands in or right behind.
 fn statement_at(step: &Step, position: usize) -> Option<usize> {
     let (byte, _) = step.sql.char_indices().nth(position.checked_sub(1)?)?;
-    step.statements.iter().position(|statement| statement.range.contains(&byte))
+    step.statements.iter().rposition(|statement| statement.range.start <= byte)
 }
 
 /// What came of statements of greffe's own: how many ended well, the last rows, and the error of the next one.

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use super::Postgres;
 use super::failure::{answer, failure, failure_in_use, history_error, schema_error};
-use super::fingerprint::{self, ALGORITHM, Known, MARK, Mark, parse_mark};
+use super::fingerprint::{ALGORITHM, Known, Mark, parse_mark};
+use super::marks::Marks;
 use super::outcome::{Executed, execute_in_turn};
+use super::prepared::{Prepared, begin_with, end_with, mark};
 use super::rows::{self, TABLE, literal};
-use super::session::{DURABLE, Session, State, disturbs, fetch_text};
+use super::session::{Session, State, disturbs, fetch_text};
 use crate::database::executed::{Begun, Failed, Fingerprint, schema_change};
 use crate::database::rows::{Ending, NewRow};
 use crate::database::{DatabaseError, Failure, Record, RowState, Step, StepOutcome, Target as _};
@@ -46,12 +48,17 @@ impl Postgres {
     ) -> Result<StepOutcome, DatabaseError> {
         let (begun, before, mark) = self.begin(step, clock).await?;
         let mut executed = Executed::default();
-        executed.send(&mut self.connection, step, (&step.sql, 0)).await?;
+        // What is replayed is timed by nobody.
+        let marked = self.scratch.is_none() && self.session.may_mark;
+        let marks = if marked { Marks::of(step) } else { Marks::default() };
+        let sent = executed.send(&mut self.connection, step, (&step.sql, 0), &marks);
+        let (sent, notices) = self.notices.during(sent).await;
+        sent?;
         if let Some(failed) = executed.failed {
             if executed.broken {
                 self.reconnect().await?;
             }
-            return self.record_failure(&begun, executed.statements, failed).await;
+            return self.record_failure(&begun, (executed.statements, notices), failed).await;
         }
         let after = match self.read_after(step, &mark).await {
             Ok(Some(after)) => after,
@@ -59,7 +66,7 @@ impl Postgres {
             // What the script set or replaced keeps its own end from being read.
             Err(DatabaseError::Schema(failure @ Failure::Server { .. })) => {
                 let failed = begun.failed_at_end(failure);
-                return self.record_failure(&begun, executed.statements, failed).await;
+                return self.record_failure(&begun, (executed.statements, notices), failed).await;
             }
             Err(error) => {
                 self.rollback().await;
@@ -68,6 +75,7 @@ impl Postgres {
         };
         let mut record = step.record.clone();
         record.statements = executed.statements;
+        record.notices = Some(notices);
         record.schema = schema_change(before, after.fingerprint);
         let made = match &mut self.scratch {
             Some(beside) => beside.roles_made_in(&mut self.connection).await,
@@ -110,16 +118,18 @@ impl Postgres {
 
     async fn begin_now(&mut self, step: &Step, started_at: Timestamp) -> Result<Ahead, DatabaseError> {
         let position = self.next_position().await?;
-        if !self.prepared {
-            let sql = sqlx::AssertSqlSafe(fingerprint::prepare(self.session.version_number));
+        let schema = step.record.schema.is_some();
+        if !self.prepared.is_ready(schema) {
+            let row = NewRow::of_step(step, position, started_at);
+            let missing = self.prepared.missing(schema, self.session.version_number, &row);
+            let sql = sqlx::AssertSqlSafe(missing);
             let prepared = sqlx::raw_sql(sql).execute(&mut self.connection).await;
             let prepared = prepared.map(drop).map_err(|error| schema_error(&error));
             self.or_rollback(prepared).await?;
-            self.prepared = true;
+            self.prepared = self.prepared.with(schema);
         }
-        let answer =
-            execute_in_turn(&mut self.connection, begin_with(&NewRow::of_step(step, position, started_at)))
-                .await;
+        let begin = begin_with(&NewRow::of_step(step, position, started_at), schema);
+        let answer = execute_in_turn(&mut self.connection, begin).await;
         if let Some(error) = answer.error {
             self.rollback().await;
             return Err(insert_error(&error));
@@ -144,7 +154,7 @@ impl Postgres {
     async fn read_after(&mut self, step: &Step, begin: &Mark) -> Result<Option<After>, DatabaseError> {
         let same = |mark: &Mark| mark.transaction.is_some() && mark.transaction == begin.transaction;
         let Some(known) = self.known.take().filter(|_| step.record.schema.is_some()) else {
-            let answer = execute_in_turn(&mut self.connection, MARK.to_owned()).await;
+            let answer = execute_in_turn(&mut self.connection, mark(false).to_owned()).await;
             let mark = match (answer.error, answer.row) {
                 (None, Some(row)) => parse_mark(&row),
                 (error, _) => Err(error.unwrap_or(sqlx::Error::RowNotFound)),
@@ -192,10 +202,12 @@ impl Postgres {
         }
         sql.push_str("; COMMIT");
         let (position, started_at) = (begun.position + 1, ending.finished_at);
-        let following = following.filter(|step| step.transaction && !disturbs);
+        let wants_schema = |step: &Step| step.record.schema.is_some();
+        let is_ready = |step: &Step| step.transaction && self.prepared.is_ready(wants_schema(step));
+        let following = following.filter(|step| !disturbs && is_ready(step));
         if let Some(step) = following {
-            sql.push_str("; ");
-            sql.push_str(&begin_with(&NewRow::of_step(step, position, started_at)));
+            let row = NewRow::of_step(step, position, started_at);
+            sql.push_str(&format!("; {}", begin_with(&row, wants_schema(step))));
         }
         let all = before + 1 + after + 1;
         let result = execute_in_turn(&mut self.connection, sql).await;
@@ -220,7 +232,8 @@ impl Postgres {
         self.known = None;
         let Some(told) = answer(&error) else { return self.resolve(begun, failure_in_use(&error)).await };
         if result.ended + 1 == all {
-            return self.record_failure(begun, Vec::new(), begun.failed_at_end(failure(&error))).await;
+            let ran = (Vec::new(), record.notices.unwrap_or_default());
+            return self.record_failure(begun, ran, begun.failed_at_end(failure(&error))).await;
         }
         if result.ended == before && told.code() == DIVISION_BY_ZERO {
             self.rollback().await;
@@ -228,7 +241,8 @@ impl Postgres {
         }
         // The row was there before the script ran, and could be written.
         let kept = Failure::Driver("the script keeps its row of the history from being written");
-        self.record_failure(begun, record.statements, begun.failed_at_end(kept)).await
+        let ran = (record.statements, record.notices.unwrap_or_default());
+        self.record_failure(begun, ran, begun.failed_at_end(kept)).await
     }
 
     /// The connection was lost and the COMMIT may have gone through: the row tells, when the server has done
@@ -239,7 +253,7 @@ impl Postgres {
             tokio::time::sleep(wait).await;
             let Ok((mut connection, fresh)) = Session::connect(&self.connect).await else { continue };
             let Ok(state) = row_state(&mut connection, session, begun).await else { continue };
-            (self.connection, self.session, self.prepared) = (connection, fresh, false);
+            (self.connection, self.session, self.prepared) = (connection, fresh, Prepared::default());
             return match state.as_deref() {
                 Some("done") => {
                     self.last_position = Some(begun.position);
@@ -267,11 +281,11 @@ impl Postgres {
         DatabaseError::TransactionEnded
     }
 
-    /// Undoes a script and writes a row that tells of it.
+    /// Undoes a script and writes a row that tells of it: of the statements that ended well, and how many notices came.
     async fn record_failure(
         &mut self,
         begun: &Begun<'_>,
-        statements: Vec<StatementRun>,
+        (statements, notices): (Vec<StatementRun>, u64),
         failed: Failed,
     ) -> Result<StepOutcome, DatabaseError> {
         self.rollback().await;
@@ -283,6 +297,7 @@ impl Postgres {
         };
         let mut record = begun.step.record.clone();
         record.statements = statements;
+        record.notices = Some(notices);
         record.schema = schema_change(schema, schema);
         record.error = Some(failed.code());
         let row = NewRow {
@@ -323,21 +338,6 @@ const RECONNECT_AFTER: [Duration; 6] = [
 ];
 /// How often to look whether the server has done with a session, before it is told to end it.
 const LOOKS: u32 = 50;
-
-/// Opens a transaction with a row in it; tells its mark.
-fn begin_with(row: &NewRow<'_>) -> String {
-    format!("BEGIN READ WRITE; {}; {MARK}", row.insert(TABLE, literal))
-}
-
-/// Ends a row that this transaction added, and divides by zero where there is no such row: there is no other way
-/// to stop before a COMMIT of the same message.
-fn end_with(ending: &Ending<'_>, id: EventId) -> String {
-    format!(
-        "WITH ended AS ({} AND id = '{id}' AND xmin = pg_catalog.pg_current_xact_id()::xid RETURNING 1) \
-         SELECT 1 / pg_catalog.count(*), pg_catalog.set_config('synchronous_commit', {DURABLE}, true) FROM ended",
-        ending.update(TABLE, literal)
-    )
-}
 
 /// The position is the key: whoever took it wrote after this run read the history.
 pub fn insert_error(error: &sqlx::Error) -> DatabaseError {

@@ -178,7 +178,11 @@ impl Postgres {
         let sql = create(&mut beside.connection, &beside.name).await.map_err(opened)?;
         beside.execute(sql).await.map_err(opened)?;
         let connect = beside.connect.clone().application_name("greffe").database(&beside.name);
-        match Self::connect(connect).await {
+        let opened = async {
+            let mut opened = Self::connect(connect).await?;
+            opened.be_ready_for_scripts().await.map(|()| opened)
+        };
+        match opened.await {
             Ok(scratch) => Ok(Self { scratch: Some(Box::new(beside)), ..scratch }),
             Err(error) => {
                 beside.drop_all().await.ok();

@@ -34,6 +34,8 @@ pub struct Session {
     pub version: String,
     pub version_number: u32,
     pub process: i64,
+    /// Whether scripts may be told the time between their statements.
+    pub may_mark: bool,
     pub state: State,
 }
 
@@ -67,7 +69,9 @@ impl Session {
         let sql = format!(
             "SELECT pg_catalog.json_build_object('version', pg_catalog.current_setting('server_version'), \
              'version_number', pg_catalog.current_setting('server_version_num')::int4, \
-             'process', pg_catalog.pg_backend_pid(), 'state', {STATE}, \
+             'process', pg_catalog.pg_backend_pid(), 'may_mark', \
+             pg_catalog.has_function_privilege('pg_catalog.clock_timestamp()', 'EXECUTE') \
+             AND pg_catalog.has_function_privilege('pg_catalog.statement_timestamp()', 'EXECUTE'), 'state', {STATE}, \
              'durable', pg_catalog.set_config('synchronous_commit', {DURABLE}, false))"
         );
         fetch_json(connection, sql).await
@@ -85,6 +89,13 @@ impl Session {
         let kept: Vec<&str> = parts.iter().copied().filter(is_kept).collect();
         let alone = parts.len() == 1 && parts.iter().any(|part| part.trim_matches('"') == "pg_catalog");
         (kept.len() < parts.len() && !alone).then(|| kept.join(", "))
+    }
+
+    /// Gives the connection that path, until it is reset.
+    pub async fn set_path(&mut self, connection: &mut PgConnection, path: String) -> Result<(), sqlx::Error> {
+        let sql = format!("SELECT pg_catalog.set_config('search_path', {}, false)", quoted(&path));
+        self.state.search_path = fetch_text(connection, sql).await?.unwrap_or(path);
+        Ok(())
     }
 
     /// Makes a connection that a script used what it was at first; outside a transaction.

@@ -34,7 +34,7 @@ pub async fn open_locked(url: &str) -> Mysql {
     target
 }
 
-pub fn record(migration: Option<MigrationName>) -> Record {
+fn record(migration: Option<MigrationName>) -> Record {
     serde_json::from_value(json!({
         "actor": { "pseudonym": Pseudonym::generate().to_string(), "role": "o'per\\ator \u{1f980}" },
         "target": { "name": "app", "engine": "mariadb", "version": "10.11" },

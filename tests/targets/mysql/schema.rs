@@ -6,8 +6,8 @@ use greffe::crypto::Digest;
 use greffe::database::mysql::Mysql;
 use greffe::database::{DatabaseError, Schema, Target};
 
+use super::steps::{READ, apply, database, open, open_locked};
 use crate::servers::{Database, Dump};
-use crate::steps::{READ, apply, database, open, open_locked};
 
 /// An object of every kind; bodies are at the end, so that they may hold semicolons.
 const OBJECTS: [&str; 13] = [

@@ -5,10 +5,10 @@ use greffe::database::{DatabaseError, Failure, RowState, StepOutcome, Target};
 use greffe::model::EventKind;
 use greffe::ops::now;
 
-use crate::locks::{kill, until_runs};
-use crate::proxy::{Cut, Proxy};
+use super::locks::{kill, until_runs};
+use super::proxy::{Cut, Proxy};
+use super::steps::{WRITE, apply, database, open_locked, run, step};
 use crate::servers::{Database, MariaDb};
-use crate::steps::{WRITE, apply, database, open_locked, run, step};
 
 const TABLES: &str = "CREATE TABLE t (a int);\nCREATE TABLE u (a int);\n";
 const ROWS: &str = "INSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\n";

@@ -3,7 +3,7 @@
 use greffe::database::mysql::Mysql;
 use greffe::database::{DatabaseError, Target};
 
-use crate::steps::{READ, WRITE, apply, database};
+use super::steps::{READ, WRITE, apply, database};
 
 #[tokio::test]
 async fn a_scratch_database_is_made_used_and_dropped() {

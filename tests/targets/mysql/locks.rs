@@ -6,8 +6,8 @@ use greffe::database::mysql::Mysql;
 use greffe::database::{DatabaseError, Target};
 use greffe::ops::now;
 
+use super::steps::{WRITE, apply, database, open_locked, step};
 use crate::servers::{Database, LIMIT};
-use crate::steps::{WRITE, apply, database, open_locked, step};
 
 const NOW: Duration = Duration::ZERO;
 
@@ -41,7 +41,7 @@ pub async fn until_runs(database: &Database, statement: &str) {
 #[tokio::test]
 async fn the_second_waits_and_is_told_who_has_the_lock() {
     let database = database("lock");
-    let other = crate::steps::database("lock");
+    let other = super::steps::database("lock");
     let mut first = open_locked(&database.url()).await;
     let elsewhere = open_locked(&other.url()).await;
     let mut second = Mysql::open(&database.url(), WRITE).await.unwrap();

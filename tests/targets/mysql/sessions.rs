@@ -6,8 +6,8 @@ use greffe::database::Options;
 use greffe::database::mysql::Mysql;
 use greffe::database::{Failure, StepOutcome, Target};
 
-use crate::locks::until_runs;
-use crate::steps::{WRITE, apply, database, open, open_locked, run, step};
+use super::locks::until_runs;
+use super::steps::{WRITE, apply, database, open, open_locked, run, step};
 
 #[tokio::test]
 async fn the_next_script_finds_the_session_as_it_was() {

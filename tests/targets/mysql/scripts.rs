@@ -1,24 +1,18 @@
-//! What every target keeps to: rows, records, scripts, what reading leaves alone.
+//! Scripts and rows as MySQL and MariaDB have them: modes of the server, engines without undo, definitions, routines.
 
 use greffe::database::mysql::Mysql;
-use greffe::database::{
-    DatabaseError, Declaration, Failure, History, Place, RowState, ScriptFile, StepOutcome, Target,
-};
-use greffe::model::{Cid, Codec, Direction, Engine, EventId, EventKind};
+use greffe::database::{DatabaseError, Failure, History, RowState, StepOutcome, Target};
+use greffe::model::EventKind;
 use greffe::ops::now;
 
+use super::steps::{READ, WRITE, apply, database, open, run, step};
 use crate::servers::MariaDb;
-use crate::steps::{READ, WRITE, apply, database, open, record, run, step};
 
 const TABLE: &str = "CREATE TABLE t (a int PRIMARY KEY, b varchar(20));\n";
 
 #[tokio::test]
-async fn identity_is_the_servers_own() {
-    let database = database("identity");
-    let target = Mysql::open(&database.url(), READ).await.unwrap();
-    let identity = target.identity();
-    assert_eq!(identity.engine, Engine::Mariadb);
-    assert_eq!(identity.version, database.sql("SELECT VERSION()"));
+async fn both_names_of_the_engine_are_addresses() {
+    let database = database("address");
     assert!(Mysql::accepts("mysql://h/d") && Mysql::accepts("mariadb://h/d") && !Mysql::accepts("sqlite:a"));
     let url = database.url().replace("mysql:", "mariadb:");
     Mysql::open(&url, READ).await.unwrap().close().await;
@@ -35,51 +29,6 @@ async fn who_only_reads_creates_nothing() {
     assert_eq!(database.sql("SHOW TABLES"), "");
     assert!(matches!(target.prepare().await, Err(DatabaseError::OwnSchema(_))), "the server refuses");
     assert_eq!(database.sql("SHOW TABLES"), "");
-}
-
-#[tokio::test]
-async fn rows_records_and_scripts_come_back_as_they_were() {
-    let database = database("rows");
-    let mut target = open(&database).await;
-    target.prepare().await.unwrap();
-    let first = step(
-        "1",
-        &format!(
-            "{TABLE}INSERT INTO t VALUES (1, 'a'), (2, 'b');\nINSERT INTO t VALUES (3, 'c');\nUPDATE t SET b = 'x';\n"
-        ),
-    );
-    assert_eq!(run(&mut target, &first).await, StepOutcome::Done);
-    let rows = target.history().await.unwrap();
-    assert_eq!((rows.len(), rows[0].position, rows[0].id), (1, 1, first.id));
-    assert_eq!(
-        (rows[0].event, rows[0].state, rows[0].direction),
-        (EventKind::Apply, RowState::Done, Direction::Up)
-    );
-    assert_eq!((rows[0].version.as_str(), rows[0].name.as_deref()), ("1", Some("näme")));
-    assert!(rows[0].finished_at.unwrap() >= rows[0].started_at);
-
-    let mut unarchived = target.unarchived(0, 10).await.unwrap();
-    assert_eq!(unarchived.len(), 1);
-    let unarchived = unarchived.remove(0);
-    assert_eq!((unarchived.up, unarchived.down), (first.up.clone(), first.down.clone()));
-    let archived = unarchived.record.unwrap();
-    assert_eq!(archived.actor, first.record.actor);
-    let counted: Vec<_> =
-        archived.statements.iter().map(|run| (run.kind.as_str(), run.count, run.rows)).collect();
-    assert_eq!(counted, [("CREATE TABLE", 1, None), ("INSERT", 2, Some(3)), ("UPDATE", 1, Some(3))]);
-    let schema = archived.schema.unwrap();
-    assert_eq!(schema.algorithm, "greffe-mysql-1");
-    assert!(schema.before.is_some() && schema.after.is_some() && schema.before != schema.after);
-    assert_eq!(schema.after, Some(target.fingerprint().await.unwrap().1));
-
-    let manifest = Cid::of(Codec::DagCbor, b"manifest");
-    target.mark_archived(&[]).await.unwrap();
-    target.mark_archived(&[Place { id: first.id, seq: 7, manifest, trust: manifest }]).await.unwrap();
-    assert!(target.unarchived(0, 10).await.unwrap().is_empty());
-    let rows = target.history().await.unwrap();
-    assert_eq!((rows[0].archived, rows[0].trust), (Some((7, manifest)), Some(manifest)));
-    assert_eq!(rows[0].up, first.up.map(|file| greffe::model::FileDigests::of(&file.bytes)));
-    assert_eq!(database.sql("SELECT record IS NULL AND up_script IS NULL FROM greffe_history"), "1");
 }
 
 #[tokio::test]
@@ -156,30 +105,6 @@ async fn a_script_with_definitions_says_what_stayed() {
     assert!(matches!(outcome, StepOutcome::Failed { statement: 1, partial: true, .. }), "{outcome:?}");
     let outcome = run(&mut target, &step("4", "CREAT TABLE t;\n")).await;
     assert!(matches!(outcome, StepOutcome::Failed { statement: 1, partial: false, .. }), "{outcome:?}");
-}
-
-#[tokio::test]
-async fn declarations_are_all_or_none() {
-    let database = database("declare");
-    let mut target = open(&database).await;
-    let declaration = |version: &str| Declaration {
-        id: EventId::generate(now()),
-        event: EventKind::Repair,
-        direction: Direction::Up,
-        version: version.to_owned(),
-        up: Some(ScriptFile { file_name: "1_a.up.sql".to_owned(), bytes: vec![b'a'; 200_000] }),
-        down: None,
-        record: record(None),
-    };
-    target.declare(&[declaration("1"), declaration("2"), declaration("3")], now()).await.unwrap();
-    let positions: Vec<_> = target.history().await.unwrap().iter().map(|row| row.position).collect();
-    assert_eq!(positions, [1, 2, 3]);
-    let twice = declaration("5");
-    let error = target.declare(&[declaration("4"), twice.clone(), twice], now()).await.unwrap_err();
-    assert!(matches!(error, DatabaseError::Concurrent), "{error:?}");
-    assert_eq!(target.history().await.unwrap().len(), 3);
-    apply(&mut target, "6", TABLE).await;
-    assert_eq!(target.history().await.unwrap().last().unwrap().position, 4);
 }
 
 #[tokio::test]
