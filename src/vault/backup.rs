@@ -277,3 +277,92 @@ fn decode(contents: Contents) -> Result<Decoded, VaultError> {
         persons: persons.collect::<Result<_, VaultError>>()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{AgeOwner, Batch, NewKey};
+    use super::*;
+    use crate::codec::sealed::{ContentKeys as _, Found};
+    use crate::crypto::ContentKey;
+    use crate::model::{Cid, Codec, ContentKeyId, EventId, Role};
+
+    fn at(days: i64) -> Timestamp {
+        Timestamp::from_microseconds(1_790_000_000_000_000 + days * 86_400_000_000).unwrap()
+    }
+
+    fn chain() -> Cid {
+        Cid::of(Codec::DagCbor, b"chain")
+    }
+
+    async fn vault(folder: &std::path::Path, name: &str, owner: &AgeOwner) -> Vault {
+        let url = format!("sqlite:{}", folder.join(name).display());
+        Vault::create(&url, name, &owner.recipient(), at(0)).await.unwrap()
+    }
+
+    async fn seal(vault: &mut Vault, batch: &Batch, name: &[u8]) -> (ContentKeyId, Cid) {
+        let (kid, cid) = (ContentKeyId::generate(), Cid::of(Codec::Raw, name));
+        let key = NewKey {
+            kid,
+            key: ContentKey::generate(),
+            event: EventId::generate(at(0)),
+            pseudonym: Pseudonym::generate(),
+            role: Role::Up,
+            file: "0.sealed".to_owned(),
+            cid,
+            sealed_at: at(0),
+        };
+        vault.keep(batch, &[key]).await.unwrap();
+        (kid, cid)
+    }
+
+    fn run(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+    }
+
+    #[test]
+    fn a_backup_brings_keys_back_but_none_that_was_destroyed() {
+        run(async {
+            let folder = tempfile::tempdir().unwrap();
+            let text = AgeOwner::generate().encode(None).unwrap();
+            let owner = || AgeOwner::parse(text.as_bytes(), None).unwrap();
+            let mut first = vault(folder.path(), "a.db", &owner()).await;
+            let batch = first.begin_batch(chain(), at(0)).await.unwrap();
+            let (kept, _) = seal(&mut first, &batch, b"one").await;
+            let (gone, cid) = seal(&mut first, &batch, b"two").await;
+            let backup = first.backup(at(1)).await.unwrap();
+            assert_eq!(first.last_backup().await.unwrap(), Some(at(1)));
+            first.destroy(&chain(), &[cid.to_string()], at(2)).await.unwrap();
+            assert_eq!(first.restore(&backup, &owner(), at(0)).await.unwrap(), 0);
+            let keys = first.keyring(&chain(), Box::new(owner())).await.unwrap();
+            assert!(matches!((keys.find(&kept), keys.find(&gone)), (Found::Key(_), Found::Gone)));
+            // Elsewhere, where nobody knows of the erasure, the backup must not be too old.
+            let mut other = vault(folder.path(), "b.db", &owner()).await;
+            assert!(matches!(other.restore(&backup, &owner(), at(2)).await, Err(VaultError::BackupTooOld)));
+            assert_eq!(other.restore(&backup, &owner(), at(1)).await.unwrap(), 2);
+            // Nobody else's backup is taken, nor for anybody else.
+            let stranger = AgeOwner::generate();
+            assert!(other.restore(&backup, &stranger, at(0)).await.is_err());
+            let mut third = vault(folder.path(), "c.db", &stranger).await;
+            assert!(third.restore(&backup, &owner(), at(0)).await.is_err());
+            assert!(third.restore(b"no age file", &stranger, at(0)).await.is_err());
+        });
+    }
+
+    #[test]
+    fn a_month_that_is_destroyed_opens_nothing_and_takes_nothing() {
+        run(async {
+            let folder = tempfile::tempdir().unwrap();
+            let text = AgeOwner::generate().encode(None).unwrap();
+            let owner = || AgeOwner::parse(text.as_bytes(), None).unwrap();
+            let mut vault = vault(folder.path(), "a.db", &owner()).await;
+            let batch = vault.begin_batch(chain(), at(0)).await.unwrap();
+            let (kid, _) = seal(&mut vault, &batch, b"one").await;
+            let months = vault.periods(&chain()).await.unwrap();
+            vault.destroy_period(&chain(), &months[0], at(400)).await.unwrap();
+            let keys = vault.keyring(&chain(), Box::new(owner())).await.unwrap();
+            assert!(matches!(keys.find(&kid), Found::Gone));
+            assert!(matches!(vault.begin_batch(chain(), at(0)).await, Err(VaultError::Destroyed(_))));
+            assert!(vault.begin_batch(chain(), at(400)).await.is_ok());
+        });
+    }
+}

@@ -31,6 +31,7 @@ mod replicas;
 mod restored;
 mod rollback;
 mod scan;
+mod sealed;
 mod secured;
 mod serve;
 mod server_faults;

@@ -227,7 +227,22 @@ impl Project {
 
     /// What the `sqlite3` command prints for a query on the database.
     pub fn sql(&self, query: &str) -> String {
-        output_of(tool("sqlite3").arg(self.path("app.db")).arg(query)).trim_end().to_owned()
+        self.sql_of(&self.path("app.db"), query)
+    }
+
+    /// The same of another SQLite file.
+    pub fn sql_of(&self, file: &Path, query: &str) -> String {
+        output_of(tool("sqlite3").arg(file).arg(query)).trim_end().to_owned()
+    }
+
+    /// A run that reads `input`, and ends well.
+    pub fn fed<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>, input: &str) -> Run {
+        let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+        let run = self.judge(child.wait_with_output().unwrap());
+        assert_eq!(run.code, 0, "{run:#?}");
+        run
     }
 
     /// Names of the user's tables, comma between.
