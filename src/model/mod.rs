@@ -8,6 +8,7 @@ mod ipns;
 mod line_feed;
 mod manifest;
 mod names;
+mod relation;
 mod remembered;
 mod statement;
 mod text;
@@ -25,6 +26,9 @@ pub use ipns::{IpnsName, IpnsNameError, IpnsRecord, in_base};
 pub use line_feed::{LineFeedHasher, line_feed_digest, line_feed_form};
 pub use manifest::{FileEntry, Manifest, Role};
 pub use names::{ChainName, EventId, FileName, NameError, Pseudonym};
+pub use relation::{
+    Column, ForeignKey, Hop, OnDelete, Path, Relation, RelationKind, Replacement, ValueKind,
+};
 pub use remembered::Remembered;
 pub use statement::{PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Statement, Subject};
 pub use time::{TimeError, Timestamp};

@@ -14,6 +14,7 @@
 //! | `tables` | names of columns of the tables that a text creates |
 //! | `reader` | reads lists of columns and values |
 //! | `reserved` | examples that are nobody's |
+//! | [`subject`] | a person's data in the application's database |
 //! | [`rules`] | rules and allowlists of one's own, in the format of gitleaks |
 //!
 //! Nothing here reads a file, prints, or keeps a value that it found. Time grows with the length of the text alone.
@@ -30,6 +31,7 @@ mod reserved;
 pub mod rules;
 pub mod scanner;
 mod statements;
+pub mod subject;
 mod tables;
 mod tokens;
 

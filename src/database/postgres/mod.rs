@@ -11,6 +11,7 @@ mod lock;
 mod made_roles;
 mod modest;
 mod outcome;
+mod people;
 mod rows;
 mod run;
 mod scratch;
