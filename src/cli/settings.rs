@@ -86,6 +86,12 @@ pub struct Settings {
     pub node_key: Option<SecretSource>,
     /// `node.swarm-key`: where the key of a private network is.
     pub swarm_key: Option<SecretSource>,
+    /// `privacy.subject-map`: the map of a person's data.
+    pub subject_map: PathBuf,
+    /// `privacy.erasures`: the list of erasures.
+    pub erasures: PathBuf,
+    /// `privacy.erasure-key`: where its key is.
+    pub erasure_key: Option<SecretSource>,
     /// `[[replica]]`: where copies are kept.
     pub replicas: Vec<ReplicaSettings>,
     environment: Environment,
@@ -124,6 +130,10 @@ pub struct Overrides {
     pub node_key: Option<Secret>,
     /// As [`Overrides::key_source`].
     pub swarm_key: Option<Secret>,
+    pub subject_map: Option<PathBuf>,
+    pub erasures: Option<PathBuf>,
+    /// As [`Overrides::key_source`].
+    pub erasure_key: Option<Secret>,
 }
 
 impl Overrides {
@@ -158,6 +168,9 @@ impl Overrides {
             Id::PublishKey => secret(&self.publish_key),
             Id::NodeKey => secret(&self.node_key),
             Id::NodeSwarmKey => secret(&self.swarm_key),
+            Id::SubjectMap => path(&self.subject_map),
+            Id::Erasures => path(&self.erasures),
+            Id::ErasureKey => secret(&self.erasure_key),
         }
     }
 }
@@ -216,6 +229,9 @@ impl Settings {
             publish_key: None,
             node_key: None,
             swarm_key: None,
+            subject_map: folder.join("greffe.subject.yaml"),
+            erasures: folder.join("greffe.erasures.age"),
+            erasure_key: None,
             replicas: Vec::new(),
             environment: environment.clone(),
         }
@@ -319,6 +335,14 @@ impl Settings {
     pub fn swarm_key_text(&self) -> Result<Option<Secret>, SettingsError> {
         let source = self.swarm_key.as_ref();
         source.map(|source| self.text_of(Id::NodeSwarmKey, Some(source))).transpose()
+    }
+
+    /// The text of the key of the list of erasures.
+    ///
+    /// # Errors
+    /// As [`Settings::key_text`].
+    pub fn erasure_key_text(&self) -> Result<Secret, SettingsError> {
+        self.text_of(Id::ErasureKey, self.erasure_key.as_ref())
     }
 
     fn text_of(&self, id: Id, source: Option<&SecretSource>) -> Result<Secret, SettingsError> {

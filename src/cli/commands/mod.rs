@@ -26,6 +26,7 @@ mod schema;
 mod serve;
 mod show;
 mod status;
+mod subject;
 mod verify;
 
 use std::path::PathBuf;
@@ -134,6 +135,15 @@ pub struct SettingsArguments {
     /// Where the key of a private libp2p network is: `file:PATH` or `env:NAME`
     #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
     swarm_key: Option<Secret>,
+    /// The map of a person's data
+    #[arg(long, global = true, value_name = "PATH", visible_alias = "map", hide_short_help = true)]
+    subject_map: Option<PathBuf>,
+    /// The list of erasures
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    erasures: Option<PathBuf>,
+    /// Where the age identity or recipient of the list of erasures is: `file:PATH` or `env:NAME`
+    #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
+    erasure_key: Option<Secret>,
 }
 
 impl SettingsArguments {
@@ -163,6 +173,9 @@ impl SettingsArguments {
             publish_key: self.publish_key.clone(),
             node_key: self.node_key.clone(),
             swarm_key: self.swarm_key.clone(),
+            subject_map: self.subject_map.clone(),
+            erasures: self.erasures.clone(),
+            erasure_key: self.erasure_key.clone(),
         }
     }
 }
@@ -183,6 +196,7 @@ pub enum Command {
     Replay(replay::Replay),
     Schema(schema::SchemaCommand),
     Scan(scan::Scan),
+    Subject(subject::Subject),
     Export(export::Export),
     Import(import::Import),
     Compact(compact::Compact),
@@ -235,6 +249,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Replay(command) => replay::run(context, &command),
         Command::Schema(command) => schema::run(context, &command),
         Command::Scan(command) => scan::run(context, &command),
+        Command::Subject(command) => subject::run(context, &command),
         Command::Export(command) => export::run(context, &command),
         Command::Import(command) => import::run(context, &command),
         Command::Compact(command) => compact::run(context, &command),

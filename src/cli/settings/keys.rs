@@ -27,6 +27,9 @@ pub enum Id {
     PublishKey,
     NodeKey,
     NodeSwarmKey,
+    SubjectMap,
+    Erasures,
+    ErasureKey,
 }
 
 /// What values a key takes.
@@ -157,8 +160,8 @@ impl Key {
 }
 
 /// The tables of `greffe.toml`.
-pub const TABLES: [&str; 9] =
-    ["database", "archive", "key", "actor", "apply", "verify", "replication", "publish", "node"];
+pub const TABLES: [&str; 10] =
+    ["database", "archive", "key", "actor", "apply", "verify", "replication", "publish", "node", "privacy"];
 
 /// The variable that holds the private key itself.
 pub const KEY_VARIABLE: &str = "GREFFE_KEY";
@@ -186,7 +189,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 23] = [
+pub static KEYS: [Key; 26] = [
     key(
         Id::Name,
         ["", "name"],
@@ -407,6 +410,31 @@ pub static KEYS: [Key; 23] = [
             "GREFFE_NODE_SWARM_KEY",
             "--swarm-key",
             "Where the `swarm.key` of a private libp2p network is; with it, only its nodes are spoken to.",
+        ],
+    ),
+    key(
+        Id::SubjectMap,
+        ["privacy", "subject-map"],
+        Kind::Path,
+        DefaultValue::Value("\"greffe.subject.yaml\""),
+        ["GREFFE_SUBJECT_MAP", "--subject-map", "The map of a person's data in the application's database."],
+    ),
+    key(
+        Id::Erasures,
+        ["privacy", "erasures"],
+        Kind::Path,
+        DefaultValue::Value("\"greffe.erasures.age\""),
+        ["GREFFE_ERASURES", "--erasures", "The list of erasures, which is done again after a restore from a backup."],
+    ),
+    key(
+        Id::ErasureKey,
+        ["privacy", "erasure-key"],
+        Kind::SecretSource,
+        none("\"file:greffe.erasures.key\""),
+        [
+            "GREFFE_ERASURE_KEY",
+            "--erasure-key",
+            "Where the age identity of the list of erasures is, or its recipient, which can add to the list and not read it.",
         ],
     ),
 ];

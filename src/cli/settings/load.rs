@@ -163,6 +163,9 @@ impl<'a> Loader<'a> {
             Id::PublishKey => self.settings.publish_key = Some(self.secret_source(given, base)?),
             Id::NodeKey => self.settings.node_key = Some(self.secret_source(given, base)?),
             Id::NodeSwarmKey => self.settings.swarm_key = Some(self.secret_source(given, base)?),
+            Id::SubjectMap => self.settings.subject_map = given.path(kind, base)?,
+            Id::Erasures => self.settings.erasures = given.path(kind, base)?,
+            Id::ErasureKey => self.settings.erasure_key = Some(self.secret_source(given, base)?),
         }
         Ok(())
     }

@@ -101,6 +101,8 @@ impl NewSettings {
             Id::PublishKey => self.publish_key.as_ref().map(|source| toml_string(&source.to_string())),
             Id::NodeKey => self.node_key.as_ref().map(|source| toml_string(&source.to_string())),
             Id::NodeSwarmKey => self.swarm_key.as_ref().map(|source| toml_string(&source.to_string())),
+            // Nothing of it is known when a chain begins.
+            Id::SubjectMap | Id::Erasures | Id::ErasureKey => None,
         }
     }
 }

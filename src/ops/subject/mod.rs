@@ -171,7 +171,10 @@ pub fn place_of(database: &Database, name: &str) -> Place {
 }
 
 /// Writes a new file of mode 0600, durably.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), SubjectError> {
+///
+/// # Errors
+/// [`SubjectError::Exists`]; [`SubjectError::File`].
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), SubjectError> {
     crate::store::create_file(path, bytes, 0o600).map_err(|source| match source.kind() {
         std::io::ErrorKind::AlreadyExists => SubjectError::Exists(path.to_owned()),
         _ => SubjectError::File { path: path.to_owned(), done: "written", source },
