@@ -38,4 +38,5 @@ mod servers;
 mod servers_test;
 mod settings;
 mod status;
+mod subject;
 mod tools;

@@ -112,6 +112,9 @@ fn every_variable_and_every_flag_is_read() {
         publish_key: secret("file:i"),
         node_key: secret("file:n"),
         swarm_key: secret("file:s"),
+        subject_map: Some("y".into()),
+        erasures: Some("e".into()),
+        erasure_key: secret("file:l"),
     };
     let by_flags = Case::of("").flags(flags).load().unwrap();
     let by_variables = Case::of("")
@@ -138,6 +141,9 @@ fn every_variable_and_every_flag_is_read() {
         .set("GREFFE_PUBLISH_KEY", "file:i")
         .set("GREFFE_NODE_KEY", "file:n")
         .set("GREFFE_NODE_SWARM_KEY", "file:s")
+        .set("GREFFE_SUBJECT_MAP", "y")
+        .set("GREFFE_ERASURES", "e")
+        .set("GREFFE_ERASURE_KEY", "file:l")
         .load()
         .unwrap();
     // `Debug` shows every field and no secret: equal but for folder, passphrase and environment.

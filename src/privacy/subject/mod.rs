@@ -11,6 +11,8 @@
 pub mod coverage;
 pub mod map;
 pub mod plan;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 pub use coverage::{Finding, Problem, coverage};
