@@ -64,7 +64,7 @@ struct Check {
 #[derive(Args)]
 struct Person {
     /// The person's key; `-` reads it from standard input, for other users can see arguments
-    #[arg(value_name = "KEY", allow_negative_numbers = true)]
+    #[arg(id = "person", value_name = "KEY", allow_negative_numbers = true)]
     key: Secret,
 }
 
@@ -90,7 +90,7 @@ enum Written {
 #[command(group(ArgGroup::new("mode").required(true).args(["dry_run", "apply", "replay"])))]
 struct Erase {
     /// The person's key; `-` reads it from standard input, for other users can see arguments
-    #[arg(value_name = "KEY", allow_negative_numbers = true, required_unless_present = "replay",
+    #[arg(id = "person", value_name = "KEY", allow_negative_numbers = true, required_unless_present = "replay",
           conflicts_with = "replay")]
     key: Option<Secret>,
     /// Reference of the person's request, which names nobody; with `--replay` only this one is done again
