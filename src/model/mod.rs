@@ -26,9 +26,7 @@ pub use ipns::{IpnsName, IpnsNameError, IpnsRecord, in_base};
 pub use line_feed::{LineFeedHasher, line_feed_digest, line_feed_form};
 pub use manifest::{FileEntry, Manifest, Role};
 pub use names::{ChainName, EventId, FileName, NameError, Pseudonym};
-pub use relation::{
-    Column, ForeignKey, Hop, OnDelete, Path, Relation, RelationKind, Replacement, ValueKind,
-};
+pub use relation::{Column, ForeignKey, Hop, OnDelete, Path, Relation, RelationKind, Replacement, ValueKind};
 pub use remembered::Remembered;
 pub use statement::{PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Statement, Subject};
 pub use time::{TimeError, Timestamp};

@@ -227,7 +227,10 @@ fn a_column_that_is_not_declared_is_found_live_and_in_a_pending_migration(engine
     let case = shop(engine, "check");
     assert_eq!(case.check(0)["covered"], true);
     // Pending: a column of a second script is found after it, one of a third that goes again is not.
-    case.project.script("2_more.sql", "ALTER TABLE client ADD COLUMN surnom VARCHAR(20);\nCREATE TABLE brouillon (id INTEGER);\n");
+    case.project.script(
+        "2_more.sql",
+        "ALTER TABLE client ADD COLUMN surnom VARCHAR(20);\nCREATE TABLE brouillon (id INTEGER);\n",
+    );
     case.project.script("3_less.sql", "DROP TABLE brouillon;\n");
     let checked = case.check(1);
     assert_eq!(checked["pending"], json!(["2", "3"]));
@@ -242,7 +245,8 @@ fn a_column_that_is_not_declared_is_found_live_and_in_a_pending_migration(engine
         case.project.ends(2, ["subject", "check"]).says(&["--on"]);
     }
     // Declared with the script that makes it: covered, also before it runs.
-    let map = SHOP_MAP.replace("      cree_le:", "      surnom: {class: identifier, export: true}\n      cree_le:");
+    let map =
+        SHOP_MAP.replace("      cree_le:", "      surnom: {class: identifier, export: true}\n      cree_le:");
     case.project.write("greffe.subject.yaml", map);
     assert_eq!(case.check(0)["covered"], true);
     case.project.write("greffe.subject.yaml", SHOP_MAP);
@@ -269,7 +273,9 @@ fn a_person_is_found_copied_and_erased(engine: Engine) {
     let counts = |lines: &Value| -> Vec<(String, String, u64)> {
         let text = |line: &Value, name: &str| line[name].as_str().unwrap().to_owned();
         let lines = lines.as_array().unwrap().iter();
-        lines.map(|line| (text(line, "table"), text(line, "action"), line["rows"].as_u64().unwrap())).collect()
+        lines
+            .map(|line| (text(line, "table"), text(line, "action"), line["rows"].as_u64().unwrap()))
+            .collect()
     };
     let expected = [
         ("ligne", "anonymise", 1),
@@ -324,10 +330,14 @@ fn a_person_is_found_copied_and_erased(engine: Engine) {
     let receipt = &erased["receipt"];
     assert_eq!(receipt["outcome"], "done", "{erased:#}");
     assert_eq!(counts(&receipt["tables"]), expected, "{erased:#}");
-    assert_eq!((&receipt["tables"][2]["outcome"], &receipt["tables"][1]["outcome"]), (&json!("kept"), &json!("done")));
+    assert_eq!(
+        (&receipt["tables"][2]["outcome"], &receipt["tables"][1]["outcome"]),
+        (&json!("kept"), &json!("done"))
+    );
     let told = project.json(&["subject", "receipt", "receipt-2026-017.json"]);
     assert_eq!((&told["verified"], &told["receipt"]), (&json!(true), receipt));
-    let left = case.sql("SELECT count(*) FROM adresse; SELECT count(*) FROM newsletter; SELECT count(*) FROM commande");
+    let left = case
+        .sql("SELECT count(*) FROM adresse; SELECT count(*) FROM newsletter; SELECT count(*) FROM commande");
     assert_eq!(left.split_whitespace().collect::<Vec<_>>(), ["1", "1", "2"]);
     let client = case.sql(
         "SELECT id FROM client WHERE id = 1 AND nom = 'anonyme' AND courriel NOT LIKE '%unseen%' \
@@ -350,7 +360,10 @@ fn a_person_is_found_copied_and_erased(engine: Engine) {
     }
     if engine == Lite {
         let page = project.read("app.db");
-        assert!(!page.windows(15).any(|part| part == b"aline@unseen.fr"), "what was deleted is still in the file");
+        assert!(
+            !page.windows(15).any(|part| part == b"aline@unseen.fr"),
+            "what was deleted is still in the file"
+        );
     }
     // A receipt that was changed, and one of another key.
     let mut forged = project.read("receipt-2026-017.json");
@@ -468,7 +481,8 @@ fn keys_are_values_and_nothing_else(engine: Engine) {
     let case = Case::new(engine, "keys", NAMED, NAMED_MAP);
     let count = || case.sql("SELECT count(*) FROM compte");
     // What would be SQL, were it ever read as such.
-    let hostile = ["unseen' OR '1'='1", "unseen\"; DROP TABLE compte; --", "unseen\\", "l'été unseen ✓", "unseen %"];
+    let hostile =
+        ["unseen' OR '1'='1", "unseen\"; DROP TABLE compte; --", "unseen\\", "l'été unseen ✓", "unseen %"];
     let quoted = |text: &str| {
         let text = if engine == Maria { text.replace('\\', "\\\\") } else { text.to_owned() };
         text.replace('\'', "''")
@@ -479,7 +493,16 @@ fn keys_are_values_and_nothing_else(engine: Engine) {
     }
     case.sql("INSERT INTO compte VALUES ('Ann', 1)");
     let erase = |request: &str| {
-        vec!["subject".to_owned(), "erase".into(), "-".into(), "--request".into(), request.into(), "--basis".into(), "art17.1.a".into(), "--apply".into()]
+        vec![
+            "subject".to_owned(),
+            "erase".into(),
+            "-".into(),
+            "--request".into(),
+            request.into(),
+            "--basis".into(),
+            "art17.1.a".into(),
+            "--apply".into(),
+        ]
     };
     // Nobody of that name, though the server's own comparison would find some.
     for key in ["ann", "ANN", "Ann ", "Ánn", "%", "' OR 1=1 --", "0"] {
@@ -496,7 +519,10 @@ fn keys_are_values_and_nothing_else(engine: Engine) {
     }
     assert_eq!(case.sql("SELECT count(*) FROM ecriture"), "0");
     // The key neither in a reference nor in what is written.
-    let run = case.with_key("Anneliese", &["subject", "erase", "-", "--request", "Anneliese", "--basis", "x", "--apply"]);
+    let run = case.with_key(
+        "Anneliese",
+        &["subject", "erase", "-", "--request", "Anneliese", "--basis", "x", "--apply"],
+    );
     assert_eq!(run.code, 2, "{run:#?}");
     for name in ["../R", "a b", "", "-x"] {
         let request = format!("--request={name}");
@@ -513,7 +539,8 @@ fn keys_are_values_and_nothing_else(engine: Engine) {
 }
 
 fn a_database_that_refuses_changes_nothing(engine: Engine) {
-    let script = SHOP.replace("nom VARCHAR(80) NOT NULL", "nom VARCHAR(80) NOT NULL CHECK (nom <> 'anonyme')");
+    let script =
+        SHOP.replace("nom VARCHAR(80) NOT NULL", "nom VARCHAR(80) NOT NULL CHECK (nom <> 'anonyme')");
     let case = Case::new(engine, "refuses", &script, SHOP_MAP);
     case.sql(
         "INSERT INTO client (id, nom, courriel, cree_le) VALUES (1, 'unseen', 'unseen', '2026-01-02 03:04:05'); \
@@ -522,15 +549,25 @@ fn a_database_that_refuses_changes_nothing(engine: Engine) {
     let before = case.dump();
     let run = case.erase("1", "R-1");
     assert_eq!(run.code, 3, "{run:#?}");
-    run.prints(&["NOT erased, nothing was changed", "failed  delete", "because the database answered with code"]);
+    run.prints(&[
+        "NOT erased, nothing was changed",
+        "failed  delete",
+        "because the database answered with code",
+    ]);
     assert!(case.dump() == before);
     let told = case.project.json(&["subject", "receipt", "receipt-R-1.json"]);
     assert_eq!(told["receipt"]["outcome"], "failed", "{told:#}");
-    assert!(!case.project.path("greffe.erasures.age").exists(), "nothing was erased, so there is nothing to do again");
+    assert!(
+        !case.project.path("greffe.erasures.age").exists(),
+        "nothing was erased, so there is nothing to do again"
+    );
     // A map that says otherwise is met.
     case.project.write("greffe.subject.yaml", SHOP_MAP.replace("replace: anonyme", "replace: personne"));
     assert_eq!(case.erase("1", "R-1").code, 0);
-    assert_eq!(case.project.json(&["subject", "receipt", "receipt-R-1-2.json"])["receipt"]["outcome"], "done");
+    assert_eq!(
+        case.project.json(&["subject", "receipt", "receipt-R-1-2.json"])["receipt"]["outcome"],
+        "done"
+    );
 }
 
 fn erasures_are_done_again_after_a_restore(engine: Engine) {

@@ -90,8 +90,13 @@ enum Written {
 #[command(group(ArgGroup::new("mode").required(true).args(["dry_run", "apply", "replay"])))]
 struct Erase {
     /// The person's key; `-` reads it from standard input, for other users can see arguments
-    #[arg(id = "person", value_name = "KEY", allow_negative_numbers = true, required_unless_present = "replay",
-          conflicts_with = "replay")]
+    #[arg(
+        id = "person",
+        value_name = "KEY",
+        allow_negative_numbers = true,
+        required_unless_present = "replay",
+        conflicts_with = "replay"
+    )]
     key: Option<Secret>,
     /// Reference of the person's request, which names nobody; with `--replay` only this one is done again
     #[arg(long, value_name = "REF", required_unless_present = "replay")]
@@ -372,9 +377,8 @@ fn run_replay(context: &Context, arguments: &Erase) -> CommandResult {
 
 fn run_receipt(context: &Context, arguments: &ReceiptFile) -> CommandResult {
     const RECEIPT_LIMIT: u64 = 2 << 20;
-    let failed = |error: io::Error| {
-        CliError::usage(format!("{} cannot be read: {error}", arguments.file.display()))
-    };
+    let failed =
+        |error: io::Error| CliError::usage(format!("{} cannot be read: {error}", arguments.file.display()));
     let mut bytes = Vec::new();
     let file = std::fs::File::open(&arguments.file).map_err(failed)?;
     file.take(RECEIPT_LIMIT).read_to_end(&mut bytes).map_err(failed)?;

@@ -424,7 +424,11 @@ pub static KEYS: [Key; 26] = [
         ["privacy", "erasures"],
         Kind::Path,
         DefaultValue::Value("\"greffe.erasures.age\""),
-        ["GREFFE_ERASURES", "--erasures", "The list of erasures, which is done again after a restore from a backup."],
+        [
+            "GREFFE_ERASURES",
+            "--erasures",
+            "The list of erasures, which is done again after a restore from a backup.",
+        ],
     ),
     key(
         Id::ErasureKey,

@@ -227,8 +227,11 @@ impl Build<'_> {
         let texts: Vec<String> = texts.map(|column| self.sql.text_of(column)).collect();
         query.push(&format!("SELECT {} FROM {} WHERE ", texts.join(", "), self.table(table)));
         self.leads(&mut query, table, paths);
-        let order: Vec<String> =
-            relation.iter().flat_map(|relation| &relation.primary_key).map(|name| self.sql.name(name)).collect();
+        let order: Vec<String> = relation
+            .iter()
+            .flat_map(|relation| &relation.primary_key)
+            .map(|name| self.sql.name(name))
+            .collect();
         if !order.is_empty() {
             query.push(&format!(" ORDER BY {}", order.join(", ")));
         }

@@ -117,7 +117,8 @@ async fn read_relations(connection: &mut SqliteConnection) -> Result<Vec<Relatio
 }
 
 async fn read_relation(connection: &mut SqliteConnection, name: String) -> Result<Relation, sqlx::Error> {
-    let sql = "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?, 'main') WHERE hidden <> 1";
+    let sql =
+        "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?, 'main') WHERE hidden <> 1";
     let rows = sqlx::query(sql).bind(&name).fetch_all(&mut *connection).await?;
     let mut columns = Vec::new();
     let mut primary_key: Vec<(i64, String)> = Vec::new();
@@ -225,7 +226,8 @@ fn kind_of(declared: &str) -> ValueKind {
     } else if has(&["TIME"]) {
         ValueKind::Time
     } else if has(&["DEC", "NUM"]) {
-        let digits = declared.split_once(',').and_then(|(_, rest)| rest.trim_end_matches(')').trim().parse().ok());
+        let digits =
+            declared.split_once(',').and_then(|(_, rest)| rest.trim_end_matches(')').trim().parse().ok());
         ValueKind::Decimal(digits.filter(|digits| *digits <= 30))
     } else {
         ValueKind::Other

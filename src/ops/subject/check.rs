@@ -120,7 +120,9 @@ async fn run(
         record: record(&actor, &target, EventId::generate(now()), Some(name.clone()), false),
         migration: name,
         sql: sql.to_owned(),
-        statements: found.map(|statement| Statement { range: statement.range, kind: statement.kind }).collect(),
+        statements: found
+            .map(|statement| Statement { range: statement.range, kind: statement.kind })
+            .collect(),
         transaction: migration.up.transaction,
         up: None,
         down: None,

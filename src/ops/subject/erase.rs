@@ -181,7 +181,8 @@ async fn change(
     covered: &Covered,
     planned: &[Line],
 ) -> Result<Option<String>, Stopped> {
-    let root = covered.plan.steps.iter().find(|step| step.table == order.file.map.person.table && !is_detach(step));
+    let root =
+        covered.plan.steps.iter().find(|step| step.table == order.file.map.person.table && !is_detach(step));
     if let Some(root) = root {
         people.hold(&root.table, &root.paths).await?;
     }
@@ -198,7 +199,9 @@ async fn change(
         let touched = touch(people, step, line.rows).await?;
         if touched != line.rows {
             let Line { table, action, rows, .. } = line;
-            return Err(Stopped::Counts(format!("{action} of {table} met {touched} rows, and {rows} were planned")));
+            return Err(Stopped::Counts(format!(
+                "{action} of {table} met {touched} rows, and {rows} were planned"
+            )));
         }
         if step.task == Task::Delete && line.rows > 0 {
             let left = people.count(&step.table, &step.paths).await?;

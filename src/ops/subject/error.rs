@@ -35,7 +35,9 @@ pub enum SubjectError {
     Key(#[from] KeyMismatch),
     #[error("the request's reference holds the person's key, and it stands in the receipt")]
     KeyInRequest,
-    #[error("a reference of a request has 1 to 64 of the signs A-Z, a-z, 0-9, `.`, `_` and `-`, a letter or digit first")]
+    #[error(
+        "a reference of a request has 1 to 64 of the signs A-Z, a-z, 0-9, `.`, `_` and `-`, a letter or digit first"
+    )]
     Request,
     #[error("a legal basis has 1 to 200 signs, none of them a control character")]
     Basis,

@@ -45,7 +45,9 @@ pub struct Erasure {
 /// Why the list cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ListError {
-    #[error("the key of the list of erasures is neither an age identity (AGE-SECRET-KEY-1…) nor a recipient (age1…)")]
+    #[error(
+        "the key of the list of erasures is neither an age identity (AGE-SECRET-KEY-1…) nor a recipient (age1…)"
+    )]
     Key,
     #[error("the list of erasures can be added to with this key, and not read: it is a recipient")]
     RecipientOnly,

@@ -145,7 +145,8 @@ impl Receipt {
             predicate_type: PREDICATE_TYPE.to_owned(),
             predicate: self.clone(),
         };
-        let payload = serde_json::to_vec(&statement).map_err(|error| ReceiptError::Malformed(error.to_string()))?;
+        let payload =
+            serde_json::to_vec(&statement).map_err(|error| ReceiptError::Malformed(error.to_string()))?;
         let mut bytes = Envelope::sign(payload, &[key]).encode();
         bytes.push(b'\n');
         Ok(bytes)
@@ -157,9 +158,10 @@ impl Receipt {
     /// [`ReceiptError`].
     pub fn verify(bytes: &[u8], keys: &[PublicKey]) -> Result<(Self, String, KeyId), ReceiptError> {
         let envelope = Envelope::decode(bytes.trim_ascii_end())?;
-        let signer = envelope.signatures.iter().find_map(|(id, signature)| {
-            keys.iter().find(|key| key.id() == *id).map(|key| (key, signature))
-        });
+        let signer = envelope
+            .signatures
+            .iter()
+            .find_map(|(id, signature)| keys.iter().find(|key| key.id() == *id).map(|key| (key, signature)));
         let Some((key, signature)) = signer else {
             return Err(ReceiptError::UnknownKey(envelope.signatures.iter().map(|(id, _)| *id).collect()));
         };

@@ -18,7 +18,9 @@ pub fn json(kind: ValueKind, given: Option<&[u8]>) -> Value {
     };
     let found = match kind {
         ValueKind::Integer => number(&text),
-        ValueKind::Float => text.parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Value::Number),
+        ValueKind::Float => {
+            text.parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Value::Number)
+        }
         ValueKind::Boolean => match text.as_ref() {
             "0" => Some(Value::Bool(false)),
             "1" => Some(Value::Bool(true)),
@@ -91,7 +93,11 @@ mod tests {
             (ValueKind::Timestamp, "2026-01-02 03:04:05.120000", value!("2026-01-02T03:04:05.12")),
             (ValueKind::Instant, "2026-01-02 03:04:05+00", value!("2026-01-02T03:04:05Z")),
             (ValueKind::Instant, "2026-01-02 03:04:05.000000", value!("2026-01-02T03:04:05Z")),
-            (ValueKind::Timestamp, "yesterday, été, and more of it", value!("yesterday, été, and more of it")),
+            (
+                ValueKind::Timestamp,
+                "yesterday, été, and more of it",
+                value!("yesterday, été, and more of it"),
+            ),
             (ValueKind::Bytes, "\u{1}", value!("AQ==")),
             (ValueKind::Text, "é", value!("é")),
         ] {

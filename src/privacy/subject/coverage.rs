@@ -49,8 +49,10 @@ pub enum Problem {
         if *cascade { ": a foreign key deletes them as well" } else { ", and the foreign key does not allow that" }
     )]
     StaysAndRefers { to: String, cascade: bool },
-    #[error("a foreign key leads to rows of `{to}`, which are deleted, and `via` does not: add \
-             `{to}.{referenced} -> {by}` to it, or `detach: [{by}]`")]
+    #[error(
+        "a foreign key leads to rows of `{to}`, which are deleted, and `via` does not: add \
+             `{to}.{referenced} -> {by}` to it, or `detach: [{by}]`"
+    )]
     NotFollowed { to: String, referenced: String, by: String },
     #[error("foreign keys lead around, to rows of `{to}` that are deleted and back: add `detach: [{by}]`")]
     Cycle { to: String, by: String },
@@ -199,7 +201,8 @@ impl Findings {
             if !is_deleted || reference.on_delete == OnDelete::Unset {
                 continue;
             }
-            let (Some(by), Some(referenced)) = (reference.columns.first(), reference.referenced.first()) else {
+            let (Some(by), Some(referenced)) = (reference.columns.first(), reference.referenced.first())
+            else {
                 continue;
             };
             let cascade = reference.on_delete == OnDelete::Cascade;
@@ -251,8 +254,7 @@ impl Findings {
 
 /// Whether rows of `table` are found through those of `through`, or are the same.
 fn leads_to(map: &SubjectMap, table: &str, through: &str) -> bool {
-    table == through
-        || map.paths(table).iter().any(|path| path.hops.iter().any(|hop| hop.parent == through))
+    table == through || map.paths(table).iter().any(|path| path.hops.iter().any(|hop| hop.parent == through))
 }
 
 /// How many columns hold personal data of each class.

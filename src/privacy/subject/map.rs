@@ -198,8 +198,10 @@ impl SubjectMap {
         for (name, rule) in &self.tables {
             validate_table(name, rule)?;
             if rule.via.is_empty() && *name != self.person.table {
-                let detail = format!("it has no `via`, so its rows lead to nobody; or is it nobody's: \
-                                      `tables_without_people: [{name}]`");
+                let detail = format!(
+                    "it has no `via`, so its rows lead to nobody; or is it nobody's: \
+                                      `tables_without_people: [{name}]`"
+                );
                 return Err(of_table(name, detail));
             }
             for via in &rule.via {
@@ -314,7 +316,9 @@ pub fn plain_name(name: &str) -> Result<(), &'static str> {
         "" => Err("it is empty"),
         _ if name.len() > NAME => Err("it is longer than 128 bytes"),
         _ if name.trim() != name => Err("it begins or ends with a space"),
-        _ if !name.chars().all(plain) => Err("it has other signs than letters, digits, `_`, `$`, `#`, `-` and spaces"),
+        _ if !name.chars().all(plain) => {
+            Err("it has other signs than letters, digits, `_`, `$`, `#`, `-` and spaces")
+        }
         _ => Ok(()),
     }
 }

@@ -25,7 +25,12 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
     /// Rows that refer by `columns` to rows of `parent` that will be deleted do so no more: `unset` is NULL.
-    Detach { columns: Vec<String>, unset: String, parent: String, parent_columns: Vec<String> },
+    Detach {
+        columns: Vec<String>,
+        unset: String,
+        parent: String,
+        parent_columns: Vec<String>,
+    },
     Delete,
     Anonymise(Vec<(String, Replacement)>),
     Flag(Vec<(String, Replacement)>),
@@ -162,7 +167,9 @@ fn neutral(kind: ValueKind) -> Result<&'static str, &'static str> {
         ValueKind::Timestamp | ValueKind::Instant => "1970-01-02 00:00:00",
         ValueKind::Json => "{}",
         ValueKind::Uuid => "00000000-0000-0000-0000-000000000000",
-        ValueKind::Other => return Err("it may not be NULL, and what is neutral for its type is not known: \
-                                        say `replace`"),
+        ValueKind::Other => {
+            return Err("it may not be NULL, and what is neutral for its type is not known: \
+                                        say `replace`");
+        }
     })
 }

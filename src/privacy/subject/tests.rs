@@ -48,23 +48,35 @@ fn what_is_wrong_is_told_with_its_line() {
     for (from, to, said) in [
         ("version: 1", "version: 2", "version 1"),
         ("version: 1", "version: 1\nmore: 2", "line 3"),
-        ("class: identifier", "class: identifer", "line 10"),
+        ("class: identifier", "class: identifer", "line 9"),
         ("erase: delete", "erase: shred", "line 6"),
-        ("client.id -> client_id", "client.id client_id", "line 12"),
+        ("client.id -> client_id", "client.id client_id", "line 11"),
         ("nom: {class: identifier, export: true}", "nom: {class: identifier}", "`export: true` or"),
-        ("nom:", "id:", "line 10"),
+        ("nom:", "id:", "line 9"),
         ("nom:", "\"no\\\"m\":", "other signs"),
         ("nom:", "\"\":", "it is empty"),
         ("  client:\n", "  \"client; DROP TABLE x\":\n", "other signs"),
         ("person: client.id", "person: client.cle", "named and not declared"),
         ("person: client.id", "person: personne.id", "not among `tables`"),
         ("person: client.id", "person: id", "like `client.id`"),
-        ("    erase: delete\n    columns:\n      id: {class: technical, export: true}\n      nom", "    erase: keep\n    columns:\n      id: {class: technical, export: true}\n      nom", "need a `basis`"),
-        ("commande:\n    via: client.id -> client_id", "commande:\n    via: ligne.commande_id -> client_id", "leads back"),
+        (
+            "    erase: delete\n    columns:\n      id: {class: technical, export: true}\n      nom",
+            "    erase: keep\n    columns:\n      id: {class: technical, export: true}\n      nom",
+            "need a `basis`",
+        ),
+        (
+            "commande:\n    via: client.id -> client_id",
+            "commande:\n    via: ligne.commande_id -> client_id",
+            "leads back",
+        ),
         ("commande:\n    via: client.id -> client_id\n", "commande:\n", "leads to nobody"),
         ("[pays]", "[client]", "nobody's"),
-        ("class: identifier, export: true", "class: identifier, export: yes", "line 10"),
-        ("class: identifier, export: true", "class: identifier, export: true, erase: keep", "`erase: anonymise`"),
+        ("class: identifier, export: true", "class: identifier, export: yes", "line 9"),
+        (
+            "class: identifier, export: true",
+            "class: identifier, export: true, erase: keep",
+            "`erase: anonymise`",
+        ),
     ] {
         let refused = refusal(from, to);
         assert!(refused.contains(said), "{from} → {to}: {refused}");
@@ -80,7 +92,16 @@ fn bombs_and_giants_are_refused_at_once() {
     }
     let deep = format!("version: {}1{}", "[".repeat(5_000), "]".repeat(5_000));
     let many: String = (0..40_000).map(|n| format!("{n}: [0,0,0,0,0,0]\n")).collect();
-    for text in [bomb.as_str(), &deep, &many, "a: &x 1\nb: *x", "<<: {a: 1}", "---\na: 1\n---\nb: 1", "!!binary x", ""] {
+    for text in [
+        bomb.as_str(),
+        &deep,
+        &many,
+        "a: &x 1\nb: *x",
+        "<<: {a: 1}",
+        "---\na: 1\n---\nb: 1",
+        "!!binary x",
+        "",
+    ] {
         assert!(SubjectMap::parse(text).is_err(), "{}", &text[..text.len().min(60)]);
     }
     let large = format!("{SHOP}#{}", "x".repeat(MAP_LIMIT));
@@ -88,7 +109,8 @@ fn bombs_and_giants_are_refused_at_once() {
     // Ways that double at every table.
     let mut ways = String::from("version: 1\nperson: t0.id\ntables:\n");
     for n in 0..8 {
-        let via = if n == 0 { String::new() } else { format!("    via: [t{0}.id -> a, t{0}.id -> b]\n", n - 1) };
+        let via =
+            if n == 0 { String::new() } else { format!("    via: [t{0}.id -> a, t{0}.id -> b]\n", n - 1) };
         ways.push_str(&format!(
             "  t{n}:\n{via}    erase: delete\n    columns: {{id: {{class: none}}, a: {{class: none}}, b: {{class: none}}}}\n"
         ));
@@ -97,7 +119,14 @@ fn bombs_and_giants_are_refused_at_once() {
 }
 
 fn column(name: &str, kind: ValueKind) -> Column {
-    Column { name: name.to_owned(), kind, sql_type: String::new(), nullable: false, generated: false, length: None }
+    Column {
+        name: name.to_owned(),
+        kind,
+        sql_type: String::new(),
+        nullable: false,
+        generated: false,
+        length: None,
+    }
 }
 
 fn table(name: &str, columns: Vec<Column>, references: &[(&str, &str, &str, OnDelete)]) -> Relation {
@@ -196,13 +225,7 @@ fn references_that_would_delete_or_hinder_are_found() {
 fn what_stands_for_a_value_fits_its_column() {
     let mut relation = table("t", vec![], &[("parent", "t", "id", OnDelete::Refuse)]);
     relation.unique.push(vec!["code".to_owned()]);
-    let rule = ColumnRule {
-        class: Class::Identifier,
-        export: true,
-        erase: None,
-        basis: None,
-        replace: None,
-    };
+    let rule = ColumnRule { class: Class::Identifier, export: true, erase: None, basis: None, replace: None };
     let replaced = |rule: &ColumnRule, column: &Column| plan::replacement(rule, &relation, column);
     let text = |text: &str| Ok(Some(Replacement::Text(text.to_owned())));
     let mut nullable = column("n", ValueKind::Other);

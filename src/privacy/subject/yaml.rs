@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
 use super::map::{
-    Class, ColumnAction, ColumnRule, MapError, Place, RowAction, SubjectMap, TableRule, Via, label, plain_name,
-    table_name,
+    Class, ColumnAction, ColumnRule, MapError, Place, RowAction, SubjectMap, TableRule, Via, label,
+    plain_name, table_name,
 };
 
 /// Values of one map at most: three for each column and some.
@@ -149,7 +149,9 @@ pub fn read(text: &str) -> Result<SubjectMap, MapError> {
     let form: MapForm = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let (line, column) = error.location().map_or((0, 0), |place| (place.line(), place.column()));
         let detail = error.without_snippet().to_string();
-        let detail = detail.lines().next().unwrap_or_default().chars().take(300).collect();
+        let first = detail.lines().next().unwrap_or_default();
+        let said = first.rsplit_once(" at line ").map_or(first, |(said, _)| said);
+        let detail = said.chars().take(300).collect();
         MapError::Yaml { line, column, detail }
     })?;
     if form.version != 1 {

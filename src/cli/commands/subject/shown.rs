@@ -129,7 +129,8 @@ fn receipt_text(receipt: &Receipt, out: &mut dyn Write) -> io::Result<()> {
     for Row { table, action, rows, outcome, basis } in &receipt.tables {
         let basis = basis.as_ref().map(|basis| format!("  ({basis})")).unwrap_or_default();
         let outcome = outcome.as_str();
-        writeln!(out, "  {outcome:<7} {:<10} {rows:>8}  {}{}", Clean(action), Clean(table), Clean(&basis))?;
+        let action = format!("{action:<10}");
+        writeln!(out, "  {outcome:<7} {} {rows:>8}  {}{}", Clean(&action), Clean(table), Clean(&basis))?;
     }
     match &receipt.failure {
         Some(failure) => writeln!(out, "because {}", Clean(failure)),
@@ -206,7 +207,12 @@ impl ReceiptShown {
     pub fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let Receipt { database, person, started_at, finished_at, .. } = &self.receipt;
         writeln!(out, "verified: signed by {}", self.keyid)?;
-        writeln!(out, "database {} ({:?}), from {started_at} to {finished_at}", Clean(&database.name), database.engine)?;
+        writeln!(
+            out,
+            "database {} ({:?}), from {started_at} to {finished_at}",
+            Clean(&database.name),
+            database.engine
+        )?;
         writeln!(out, "person   {person}")?;
         writeln!(out, "map      sha256:{}", Clean(&self.map))?;
         receipt_text(&self.receipt, out)
@@ -237,17 +243,25 @@ pub fn error(error: SubjectError) -> CliError {
         }
         SubjectError::File { .. } => (Exit::Unfinished, None),
         SubjectError::Exists(_) => (Exit::Usage, Some("name another file; nothing is written over")),
-        SubjectError::NotCovered(_) => (Exit::Findings, Some("declare it in the map, then run `greffe subject check`")),
+        SubjectError::NotCovered(_) => {
+            (Exit::Findings, Some("declare it in the map, then run `greffe subject check`"))
+        }
         SubjectError::Nobody => (Exit::Findings, None),
         SubjectError::Key(_) | SubjectError::Basis => (Exit::Usage, None),
         SubjectError::Request => (Exit::Usage, Some("write it like `--request 2026-017`")),
-        SubjectError::KeyInRequest => (Exit::Usage, Some("give the request a number of its own with `--request REF`")),
-        SubjectError::Changed { .. } => (Exit::Unfinished, Some("nothing was changed: run the command again")),
+        SubjectError::KeyInRequest => {
+            (Exit::Usage, Some("give the request a number of its own with `--request REF`"))
+        }
+        SubjectError::Changed { .. } => {
+            (Exit::Unfinished, Some("nothing was changed: run the command again"))
+        }
         SubjectError::Uncertain(_) => (
             Exit::Unfinished,
             Some("run the command again, or `greffe subject erase --replay`: the list of erasures has it"),
         ),
-        SubjectError::Migration { .. } => (Exit::Unfinished, Some("run `greffe status` to see what stands in the way")),
+        SubjectError::Migration { .. } => {
+            (Exit::Unfinished, Some("run `greffe status` to see what stands in the way"))
+        }
         SubjectError::NoScratch => (
             Exit::Usage,
             Some("name a server where a database can be made for it: `greffe subject check --on env:NAME`"),
@@ -255,9 +269,9 @@ pub fn error(error: SubjectError) -> CliError {
         SubjectError::List(ListError::Key | ListError::RecipientOnly) => {
             (Exit::Usage, Some("set `privacy.erasure-key` to the file that `greffe subject new-key` made"))
         }
-        SubjectError::List(ListError::Changed { .. } | ListError::Sealed { .. } | ListError::Malformed { .. }) => {
-            (Exit::Findings, Some("bring the list back from a copy; nothing of it was done again"))
-        }
+        SubjectError::List(
+            ListError::Changed { .. } | ListError::Sealed { .. } | ListError::Malformed { .. },
+        ) => (Exit::Findings, Some("bring the list back from a copy; nothing of it was done again")),
         SubjectError::List(_) => (Exit::Unfinished, None),
         SubjectError::Receipt(_) => (Exit::Findings, Some("name the signer's key with `--public BASE64`")),
     };
