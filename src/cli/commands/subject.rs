@@ -408,7 +408,7 @@ fn public_keys(context: &Context, named: &[String]) -> Result<Vec<PublicKey>, Cl
         Some(trust.keys.into_values().map(|key| key.public).collect())
     };
     let mut keys = of_chain().unwrap_or_default();
-    keys.extend(open_key(&settings).ok().map(|key| key.public().clone()));
+    keys.extend(open_key(&settings).ok().map(|key| *key.public()));
     if keys.is_empty() {
         return Err(CliError::usage("no public key is at hand").hint("name it with `--public BASE64`"));
     }

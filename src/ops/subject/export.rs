@@ -147,7 +147,7 @@ struct Sink {
 enum Form {
     Json(BufWriter<File>),
     /// The table that is written.
-    Csv(Option<csv::Writer<File>>),
+    Csv(Option<Box<csv::Writer<File>>>),
 }
 
 fn new_file(path: &Path) -> io::Result<File> {
@@ -179,7 +179,7 @@ impl Sink {
             }
             Form::Csv(writer) => {
                 let file = new_file(&self.out.join(format!("{table}.csv")))?;
-                let begun = writer.insert(csv::Writer::from_writer(file));
+                let begun = writer.insert(Box::new(csv::Writer::from_writer(file)));
                 begun.write_record(names).map_err(io::Error::from)
             }
         }
