@@ -69,7 +69,7 @@ fn what_is_wrong_is_told_with_its_line() {
             "commande:\n    via: ligne.commande_id -> client_id",
             "leads back",
         ),
-        ("commande:\n    via: client.id -> client_id\n", "commande:\n", "leads to nobody"),
+        ("commande:\n    via: client.id -> client_id\n", "commande:\n", "lead to nobody"),
         ("[pays]", "[client]", "nobody's"),
         ("class: identifier, export: true", "class: identifier, export: yes", "line 9"),
         (
