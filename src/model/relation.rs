@@ -27,7 +27,7 @@ pub enum ValueKind {
     /// Date and time without a zone.
     Timestamp,
     /// A moment, told in UTC.
-    Instant,
+    Moment,
     Json,
     Uuid,
     /// Anything else; read and written as the database's own text.

@@ -219,7 +219,7 @@ fn kind_of(data_type: &str, column_type: &str, scale: &str) -> ValueKind {
         "date" => ValueKind::Date,
         "time" => ValueKind::Time,
         "datetime" => ValueKind::Timestamp,
-        "timestamp" => ValueKind::Instant,
+        "timestamp" => ValueKind::Moment,
         "json" => ValueKind::Json,
         "uuid" => ValueKind::Uuid,
         _ => ValueKind::Other,

@@ -202,7 +202,7 @@ fn column_of(found: FoundColumn) -> Column {
         "date" => ValueKind::Date,
         "time" | "timetz" => ValueKind::Time,
         "timestamp" => ValueKind::Timestamp,
-        "timestamptz" => ValueKind::Instant,
+        "timestamptz" => ValueKind::Moment,
         "json" | "jsonb" => ValueKind::Json,
         "uuid" => ValueKind::Uuid,
         _ => ValueKind::Other,

@@ -28,7 +28,7 @@ pub fn json(kind: ValueKind, given: Option<&[u8]>) -> Value {
         },
         ValueKind::Json => serde_json::from_str(&text).ok(),
         ValueKind::Timestamp => Some(Value::String(moment(&text, ""))),
-        ValueKind::Instant => Some(Value::String(moment(&text, "Z"))),
+        ValueKind::Moment => Some(Value::String(moment(&text, "Z"))),
         _ => None,
     };
     found.unwrap_or_else(|| Value::String(text.into_owned()))
@@ -91,8 +91,8 @@ mod tests {
             (ValueKind::Json, "{\"a\":[1]}", value!({"a": [1]})),
             (ValueKind::Timestamp, "2026-01-02 03:04:05", value!("2026-01-02T03:04:05")),
             (ValueKind::Timestamp, "2026-01-02 03:04:05.120000", value!("2026-01-02T03:04:05.12")),
-            (ValueKind::Instant, "2026-01-02 03:04:05+00", value!("2026-01-02T03:04:05Z")),
-            (ValueKind::Instant, "2026-01-02 03:04:05.000000", value!("2026-01-02T03:04:05Z")),
+            (ValueKind::Moment, "2026-01-02 03:04:05+00", value!("2026-01-02T03:04:05Z")),
+            (ValueKind::Moment, "2026-01-02 03:04:05.000000", value!("2026-01-02T03:04:05Z")),
             (
                 ValueKind::Timestamp,
                 "yesterday, été, and more of it",

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`map`] | the map: tables, columns, how rows lead to the person, what becomes of them |
 //! | `yaml` | how the map is written |
-//! | [`coverage`] | holds a schema against the map: whatever is not declared is found |
+//! | [`mod@coverage`] | holds a schema against the map: whatever is not declared is found |
 //! | [`plan`] | what is done to which table, in the order of the foreign keys |
 
 pub mod coverage;

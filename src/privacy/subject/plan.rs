@@ -38,7 +38,7 @@ pub enum Task {
 }
 
 impl Plan {
-    /// The plan of a map for tables that it covers ([`super::coverage`] has found nothing).
+    /// The plan of a map for tables that it covers ([`super::coverage()`] has found nothing).
     #[must_use]
     pub fn of(map: &SubjectMap, relations: &[Relation]) -> Self {
         let mut tables: Vec<(&Relation, Vec<Path>)> = relations
@@ -164,7 +164,7 @@ fn neutral(kind: ValueKind) -> Result<&'static str, &'static str> {
         ValueKind::Integer | ValueKind::Decimal(_) | ValueKind::Float | ValueKind::Boolean => "0",
         ValueKind::Date => "1970-01-02",
         ValueKind::Time => "00:00:00",
-        ValueKind::Timestamp | ValueKind::Instant => "1970-01-02 00:00:00",
+        ValueKind::Timestamp | ValueKind::Moment => "1970-01-02 00:00:00",
         ValueKind::Json => "{}",
         ValueKind::Uuid => "00000000-0000-0000-0000-000000000000",
         ValueKind::Other => {
