@@ -105,6 +105,12 @@ pub struct Settings {
     /// `vault.backup-retention`: how long backups of the vault are kept.
     pub vault_backup_retention: Retention,
     publish_is_said: bool,
+    /// `privacy.subject-map`: the map of a person's data.
+    pub subject_map: PathBuf,
+    /// `privacy.erasures`: the list of erasures.
+    pub erasures: PathBuf,
+    /// `privacy.erasure-key`: where its key is.
+    pub erasure_key: Option<SecretSource>,
     /// `[[replica]]`: where copies are kept.
     pub replicas: Vec<ReplicaSettings>,
     environment: Environment,
@@ -152,6 +158,10 @@ pub struct Overrides {
     pub vault_passphrase: Option<Secret>,
     pub vault_retention: Option<String>,
     pub vault_backup_retention: Option<String>,
+    pub subject_map: Option<PathBuf>,
+    pub erasures: Option<PathBuf>,
+    /// As [`Overrides::key_source`].
+    pub erasure_key: Option<Secret>,
 }
 
 impl Overrides {
@@ -192,6 +202,9 @@ impl Overrides {
             Id::VaultPassphrase => secret(&self.vault_passphrase),
             Id::VaultRetention => text(&self.vault_retention),
             Id::VaultBackupRetention => text(&self.vault_backup_retention),
+            Id::SubjectMap => path(&self.subject_map),
+            Id::Erasures => path(&self.erasures),
+            Id::ErasureKey => secret(&self.erasure_key),
         }
     }
 }
@@ -257,6 +270,9 @@ impl Settings {
             vault_passphrase: None,
             vault_retention: None,
             vault_backup_retention: Retention::days(30),
+            subject_map: folder.join("greffe.subject.yaml"),
+            erasures: folder.join("greffe.erasures.age"),
+            erasure_key: None,
             replicas: Vec::new(),
             environment: environment.clone(),
         }
@@ -399,6 +415,14 @@ impl Settings {
     #[must_use]
     pub fn says_publish(&self) -> bool {
         self.publish_is_said
+    }
+
+    /// The text of the key of the list of erasures.
+    ///
+    /// # Errors
+    /// As [`Settings::key_text`].
+    pub fn erasure_key_text(&self) -> Result<Secret, SettingsError> {
+        self.text_of(Id::ErasureKey, self.erasure_key.as_ref())
     }
 
     fn text_of(&self, id: Id, source: Option<&SecretSource>) -> Result<Secret, SettingsError> {

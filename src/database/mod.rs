@@ -6,6 +6,7 @@ mod executed;
 mod history;
 mod limit;
 pub mod mysql;
+pub mod people;
 pub mod postgres;
 mod rows;
 mod schema;
@@ -204,6 +205,8 @@ pub enum DatabaseError {
     RowGone,
     #[error("cannot read the schema")]
     Schema(#[source] Failure),
+    #[error("cannot read or change the person's rows")]
+    People(#[source] Failure),
     #[error("the script ended the transaction that it runs in")]
     TransactionEnded,
 }

@@ -37,6 +37,7 @@ mod session;
 pub mod show;
 pub mod source;
 pub mod status;
+pub mod subject;
 mod told;
 pub mod verify;
 

@@ -15,6 +15,7 @@
 //! | `reader` | reads lists of columns and values |
 //! | `reserved` | examples that are nobody's |
 //! | [`publish`] | which files may be archived in clear |
+//! | [`subject`] | a person's data in the application's database |
 //! | [`rules`] | rules and allowlists of one's own, in the format of gitleaks |
 //!
 //! Nothing here reads a file, prints, or keeps a value that it found. Time grows with the length of the text alone.
@@ -32,6 +33,7 @@ mod reserved;
 pub mod rules;
 pub mod scanner;
 mod statements;
+pub mod subject;
 mod tables;
 mod tokens;
 

@@ -39,4 +39,5 @@ mod servers;
 mod servers_test;
 mod settings;
 mod status;
+mod subject;
 mod tools;

@@ -30,6 +30,7 @@ mod schema;
 mod serve;
 mod show;
 mod status;
+mod subject;
 mod vault;
 mod verify;
 
@@ -157,6 +158,15 @@ pub struct SettingsArguments {
     /// How long backups of the vault are kept
     #[arg(long, global = true, value_name = "TIME", hide_short_help = true)]
     vault_backup_retention: Option<String>,
+    /// The map of a person's data
+    #[arg(long, global = true, value_name = "PATH", visible_alias = "map", hide_short_help = true)]
+    subject_map: Option<PathBuf>,
+    /// The list of erasures
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    erasures: Option<PathBuf>,
+    /// Where the age identity or recipient of the list of erasures is: `file:PATH` or `env:NAME`
+    #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
+    erasure_key: Option<Secret>,
 }
 
 impl SettingsArguments {
@@ -192,6 +202,9 @@ impl SettingsArguments {
             vault_passphrase: self.vault_passphrase.clone(),
             vault_retention: self.vault_retention.clone(),
             vault_backup_retention: self.vault_backup_retention.clone(),
+            subject_map: self.subject_map.clone(),
+            erasures: self.erasures.clone(),
+            erasure_key: self.erasure_key.clone(),
         }
     }
 }
@@ -212,6 +225,7 @@ pub enum Command {
     Replay(replay::Replay),
     Schema(schema::SchemaCommand),
     Scan(scan::Scan),
+    Subject(subject::Subject),
     Export(export::Export),
     Import(import::Import),
     Compact(compact::Compact),
@@ -269,6 +283,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Replay(command) => replay::run(context, &command),
         Command::Schema(command) => schema::run(context, &command),
         Command::Scan(command) => scan::run(context, &command),
+        Command::Subject(command) => subject::run(context, &command),
         Command::Export(command) => export::run(context, &command),
         Command::Import(command) => import::run(context, &command),
         Command::Compact(command) => compact::run(context, &command),

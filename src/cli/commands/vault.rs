@@ -48,7 +48,7 @@ enum Action {
     /// Forbid to erase an entry, or anything
     Hold {
         /// What it is called, such as a reference of the case
-        #[arg(value_name = "NAME")]
+        #[arg(id = "hold", value_name = "NAME")]
         name: String,
         /// The entry; without it, everything
         #[arg(long = "event", value_name = "SEQ")]
@@ -59,7 +59,8 @@ enum Action {
     },
     /// Take a hold away
     Release {
-        #[arg(value_name = "NAME")]
+        /// What it is called
+        #[arg(id = "hold", value_name = "NAME")]
         name: String,
     },
     /// Note who a pseudonym stands for, read from standard input; or show it

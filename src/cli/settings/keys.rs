@@ -28,6 +28,9 @@ pub enum Id {
     NodeKey,
     NodeSwarmKey,
     PrivacyPublish,
+    SubjectMap,
+    Erasures,
+    ErasureKey,
     VaultUrl,
     VaultKey,
     VaultPassphrase,
@@ -213,7 +216,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 29] = [
+pub static KEYS: [Key; 32] = [
     key(
         Id::Name,
         ["", "name"],
@@ -445,6 +448,35 @@ pub static KEYS: [Key; 29] = [
             "GREFFE_PUBLISH",
             "--publish",
             "Which scripts are archived in clear: none (`sealed`), those that are schema only (`schema`), or `all`.",
+        ],
+    ),
+    key(
+        Id::SubjectMap,
+        ["privacy", "subject-map"],
+        Kind::Path,
+        DefaultValue::Value("\"greffe.subject.yaml\""),
+        ["GREFFE_SUBJECT_MAP", "--subject-map", "The map of a person's data in the application's database."],
+    ),
+    key(
+        Id::Erasures,
+        ["privacy", "erasures"],
+        Kind::Path,
+        DefaultValue::Value("\"greffe.erasures.age\""),
+        [
+            "GREFFE_ERASURES",
+            "--erasures",
+            "The list of erasures, which is done again after a restore from a backup.",
+        ],
+    ),
+    key(
+        Id::ErasureKey,
+        ["privacy", "erasure-key"],
+        Kind::SecretSource,
+        none("\"file:greffe.erasures.key\""),
+        [
+            "GREFFE_ERASURE_KEY",
+            "--erasure-key",
+            "Where the age identity of the list of erasures is, or its recipient, which can add to the list and not read it.",
         ],
     ),
     key(

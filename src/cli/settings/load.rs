@@ -179,6 +179,9 @@ impl<'a> Loader<'a> {
             Id::VaultPassphrase => self.settings.vault_passphrase = Some(self.secret_source(given, base)?),
             Id::VaultRetention => self.settings.vault_retention = Some(given.retention(kind)?),
             Id::VaultBackupRetention => self.settings.vault_backup_retention = given.retention(kind)?,
+            Id::SubjectMap => self.settings.subject_map = given.path(kind, base)?,
+            Id::Erasures => self.settings.erasures = given.path(kind, base)?,
+            Id::ErasureKey => self.settings.erasure_key = Some(self.secret_source(given, base)?),
         }
         Ok(())
     }

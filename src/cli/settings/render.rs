@@ -124,6 +124,8 @@ impl NewSettings {
             Id::VaultBackupRetention => {
                 self.vault_backup_retention.map(|kept| toml_string(&kept.to_string()))
             }
+            // Nothing of it is known when a chain begins.
+            Id::SubjectMap | Id::Erasures | Id::ErasureKey => None,
         }
     }
 }

@@ -118,6 +118,9 @@ fn every_variable_and_every_flag_is_read() {
         vault_passphrase: secret("file:q"),
         vault_retention: text("10y"),
         vault_backup_retention: text("7d"),
+        subject_map: Some("y".into()),
+        erasures: Some("e".into()),
+        erasure_key: secret("file:l"),
     };
     let by_flags = Case::of("").flags(flags).load().unwrap();
     let by_variables = Case::of("")
@@ -150,6 +153,9 @@ fn every_variable_and_every_flag_is_read() {
         .set("GREFFE_PUBLISH_KEY", "file:i")
         .set("GREFFE_NODE_KEY", "file:n")
         .set("GREFFE_NODE_SWARM_KEY", "file:s")
+        .set("GREFFE_SUBJECT_MAP", "y")
+        .set("GREFFE_ERASURES", "e")
+        .set("GREFFE_ERASURE_KEY", "file:l")
         .load()
         .unwrap();
     // `Debug` shows every field and no secret: equal but for folder, passphrase and environment.

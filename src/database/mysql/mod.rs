@@ -14,6 +14,7 @@ mod grants;
 mod guard;
 mod lock;
 mod outcome;
+mod people;
 mod rows;
 mod run;
 mod schema;

@@ -13,6 +13,7 @@ mod marks;
 mod modest;
 mod notices;
 mod outcome;
+mod people;
 mod prepared;
 mod rows;
 mod run;

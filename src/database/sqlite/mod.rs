@@ -5,6 +5,7 @@ mod bare;
 mod fingerprint;
 mod lock;
 mod own;
+mod people;
 mod rows;
 mod run;
 mod script;

@@ -1,0 +1,298 @@
+//! What `greffe subject` prints: names and numbers, never a value.
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::cli::Exit;
+use crate::cli::error::CliError;
+use crate::cli::output::Clean;
+use crate::crypto::KeyId;
+use crate::model::Timestamp;
+use crate::ops::subject::check::Checked;
+use crate::ops::subject::list::ListError;
+use crate::ops::subject::receipt::{Outcome, Receipt, Row};
+use crate::ops::subject::replay::{Again, Found};
+use crate::ops::subject::{Line, MapFile, SubjectError};
+use crate::privacy::subject::{Class, coverage::classes};
+
+#[derive(Serialize)]
+pub struct CheckShown {
+    command: &'static str,
+    covered: bool,
+    /// SHA-256 of the map.
+    map: String,
+    /// Columns of each class.
+    classes: BTreeMap<Class, usize>,
+    #[serde(flatten)]
+    checked: Checked,
+}
+
+impl CheckShown {
+    pub fn new(checked: Checked, file: &MapFile) -> Self {
+        let covered = checked.findings.is_empty();
+        let classes = classes(&file.map);
+        Self { command: "subject check", covered, map: file.digest.to_prefixed(), classes, checked }
+    }
+
+    pub fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for placed in &self.checked.findings {
+            let after = placed.migration.as_ref();
+            let after = after.map(|version| format!("after migration {version}: ")).unwrap_or_default();
+            writeln!(out, "{}", Clean(&format!("{after}{}", placed.finding)))?;
+        }
+        let looked = match (self.checked.live, self.checked.pending.len()) {
+            (true, 0) => "the database, no migration is pending".to_owned(),
+            (true, pending) => format!("the database and {pending} pending migration(s)"),
+            (false, pending) => format!("{pending} pending migration(s); there is no database yet"),
+        };
+        match self.checked.findings.len() {
+            0 => writeln!(out, "covered: {looked}"),
+            found => writeln!(out, "NOT covered: {found} finding(s) in {looked}"),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub struct FoundShown {
+    pub command: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out: Option<PathBuf>,
+    pub tables: Vec<Line>,
+}
+
+impl FoundShown {
+    pub fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        lines(&self.tables, out)?;
+        match &self.out {
+            Some(path) => writeln!(out, "wrote {}", Clean(&path.display().to_string())),
+            None => Ok(()),
+        }
+    }
+}
+
+fn lines(tables: &[Line], out: &mut dyn Write) -> io::Result<()> {
+    for Line { table, action, rows, basis } in tables {
+        let basis = basis.as_ref().map(|basis| format!("  ({basis})")).unwrap_or_default();
+        writeln!(out, "{action:<10} {rows:>8}  {}{}", Clean(table), Clean(&basis))?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+pub struct EraseShown {
+    command: &'static str,
+    #[serde(rename = "dryRun")]
+    dry_run: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tables: Option<Vec<Line>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<Receipt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<PathBuf>,
+}
+
+impl EraseShown {
+    pub fn planned(tables: Vec<Line>) -> Self {
+        Self { command: "subject erase", dry_run: true, tables: Some(tables), receipt: None, file: None }
+    }
+
+    pub fn erased(receipt: Receipt, file: PathBuf) -> Self {
+        let (receipt, file) = (Some(receipt), Some(file));
+        Self { command: "subject erase", dry_run: false, tables: None, receipt, file }
+    }
+
+    pub fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(tables) = &self.tables {
+            lines(tables, out)?;
+            writeln!(out, "nothing was changed; do it with `--apply`")?;
+        }
+        if let Some(receipt) = &self.receipt {
+            receipt_text(receipt, out)?;
+        }
+        match &self.file {
+            Some(path) => writeln!(out, "receipt {}", Clean(&path.display().to_string())),
+            None => Ok(()),
+        }
+    }
+}
+
+fn receipt_text(receipt: &Receipt, out: &mut dyn Write) -> io::Result<()> {
+    let verdict = match receipt.outcome {
+        Outcome::Failed => "NOT erased, nothing was changed",
+        Outcome::Done | Outcome::Kept => "erased",
+    };
+    writeln!(out, "{verdict}: request {}, {}", Clean(&receipt.request), Clean(&receipt.basis))?;
+    for Row { table, action, rows, outcome, basis } in &receipt.tables {
+        let basis = basis.as_ref().map(|basis| format!("  ({basis})")).unwrap_or_default();
+        let outcome = outcome.as_str();
+        let action = format!("{action:<10}");
+        writeln!(out, "  {outcome:<7} {} {rows:>8}  {}{}", Clean(&action), Clean(table), Clean(&basis))?;
+    }
+    match &receipt.failure {
+        Some(failure) => writeln!(out, "because {}", Clean(failure)),
+        None => Ok(()),
+    }
+}
+
+#[derive(Serialize)]
+pub struct ReplayShown {
+    command: &'static str,
+    pub erasures: Vec<AgainShown>,
+}
+
+#[derive(Serialize)]
+pub struct AgainShown {
+    request: String,
+    at: Timestamp,
+    pub found: Found,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<PathBuf>,
+}
+
+impl AgainShown {
+    pub fn new(again: Again, receipt: Option<PathBuf>) -> Self {
+        let failure = again.receipt.and_then(|receipt| receipt.failure);
+        Self { request: again.request, at: again.at, found: again.found, failure, receipt }
+    }
+}
+
+impl ReplayShown {
+    pub fn new() -> Self {
+        Self { command: "subject erase --replay", erasures: Vec::new() }
+    }
+
+    pub fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for AgainShown { request, at, found, failure, receipt } in &self.erasures {
+            let found = match found {
+                Found::Gone => "is gone already",
+                Found::Erased => "was there and is erased again",
+                Found::Failed => "was NOT erased again",
+                Found::Differs => {
+                    "is NOT erased again: the key has another row than then, which may be someone else's; look at it, \
+                     then name the request with `--replay --request REF --also-different`"
+                }
+                Found::OtherDatabase => "is of another database",
+                Found::OtherKey => "is NOT erased again: the map looks for keys in another column than then",
+            };
+            write!(out, "request {} of {at} {found}", Clean(request))?;
+            if let Some(failure) = failure {
+                write!(out, ": {}", Clean(failure))?;
+            }
+            if let Some(receipt) = receipt {
+                write!(out, "; receipt {}", Clean(&receipt.display().to_string()))?;
+            }
+            writeln!(out)?;
+        }
+        writeln!(out, "{} erasure(s) in the list", self.erasures.len())
+    }
+}
+
+#[derive(Serialize)]
+pub struct ReceiptShown {
+    pub command: &'static str,
+    pub verified: bool,
+    pub keyid: KeyId,
+    /// SHA-256 of the map that held.
+    pub map: String,
+    pub receipt: Receipt,
+}
+
+impl ReceiptShown {
+    pub fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Receipt { database, person, started_at, finished_at, .. } = &self.receipt;
+        writeln!(out, "verified: signed by {}", self.keyid)?;
+        writeln!(
+            out,
+            "database {} ({:?}), from {started_at} to {finished_at}",
+            Clean(&database.name),
+            database.engine
+        )?;
+        writeln!(out, "person   {person}")?;
+        writeln!(out, "map      sha256:{}", Clean(&self.map))?;
+        receipt_text(&self.receipt, out)
+    }
+}
+
+#[derive(Serialize)]
+pub struct KeyShown {
+    pub command: &'static str,
+    pub recipient: String,
+    pub file: PathBuf,
+}
+
+impl KeyShown {
+    pub fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "recipient {}", self.recipient)?;
+        writeln!(out, "identity  {}", Clean(&self.file.display().to_string()))
+    }
+}
+
+/// An error as people read it.
+pub fn error(error: SubjectError) -> CliError {
+    let (exit, hint) = match &error {
+        SubjectError::Ops(_) | SubjectError::Database(_) => (Exit::Unfinished, None),
+        SubjectError::Map { .. } => (Exit::Usage, Some("mend the map; docs/subject.md has an example")),
+        SubjectError::File { done: "read", .. } => {
+            (Exit::Usage, Some("write the map `greffe.subject.yaml`, or name it with `--map PATH`"))
+        }
+        SubjectError::File { .. } => (Exit::Unfinished, None),
+        SubjectError::Exists(_) => (Exit::Usage, Some("name another file; nothing is written over")),
+        SubjectError::NotCovered(_) => {
+            (Exit::Findings, Some("declare it in the map, then run `greffe subject check`"))
+        }
+        SubjectError::Nobody => (Exit::Findings, None),
+        SubjectError::Key(_) | SubjectError::Basis => (Exit::Usage, None),
+        SubjectError::Request => (Exit::Usage, Some("write it like `--request 2026-017`")),
+        SubjectError::KeyInRequest => {
+            (Exit::Usage, Some("give the request a number of its own with `--request REF`"))
+        }
+        SubjectError::Changed { .. } => {
+            (Exit::Unfinished, Some("nothing was changed: run the command again"))
+        }
+        SubjectError::Uncertain(_) => (
+            Exit::Unfinished,
+            Some("run the command again, or `greffe subject erase --replay`: the list of erasures has it"),
+        ),
+        SubjectError::Migration { .. } => {
+            (Exit::Unfinished, Some("run `greffe status` to see what stands in the way"))
+        }
+        SubjectError::NoScratch => (
+            Exit::Usage,
+            Some("name a server where a database can be made for it: `greffe subject check --on env:NAME`"),
+        ),
+        SubjectError::List(ListError::Key | ListError::RecipientOnly) => {
+            (Exit::Usage, Some("set `privacy.erasure-key` to the file that `greffe subject new-key` made"))
+        }
+        SubjectError::List(
+            ListError::Changed { .. } | ListError::Sealed { .. } | ListError::Malformed { .. },
+        ) => (Exit::Findings, Some("bring the list back from a copy; nothing of it was done again")),
+        SubjectError::List(_) => (Exit::Unfinished, None),
+        SubjectError::Receipt(_) => (Exit::Findings, Some("name the signer's key with `--public BASE64`")),
+    };
+    match error {
+        SubjectError::Ops(error) => error.into(),
+        SubjectError::Database(error) => crate::ops::OpsError::from(error).into(),
+        error => {
+            let mut shown = CliError::new(exit, error.to_string());
+            let mut source = error.source();
+            while let Some(cause) = source {
+                shown.causes.push(format!("because {cause}"));
+                source = cause.source();
+            }
+            if let SubjectError::NotCovered(findings) = &error {
+                const SHOWN: usize = 20;
+                shown.causes.extend(findings.iter().take(SHOWN).map(ToString::to_string));
+                let more = findings.len().saturating_sub(SHOWN);
+                shown.causes.extend((more > 0).then(|| format!("and {more} more")));
+            }
+            shown.hint = hint.map(str::to_owned);
+            shown
+        }
+    }
+}
