@@ -38,6 +38,8 @@ pub struct Recorded {
     /// Empty where the event is about no migration.
     pub version: String,
     pub name: Option<String>,
+    /// What a sealed script that was opened calls the migration, where the log does not say it.
+    pub opened_name: Option<String>,
     pub started_at: Timestamp,
     pub finished_at: Timestamp,
     pub up: Option<ArchivedScript>,
@@ -171,7 +173,8 @@ impl Recorded {
             event: event.event,
             direction,
             version: migration.map(|migration| migration.version.clone()).unwrap_or_default(),
-            name: migration.and_then(|migration| migration.name.clone()).or_else(|| opened_name(up.as_ref())),
+            name: migration.and_then(|migration| migration.name.clone()),
+            opened_name: opened_name(up.as_ref()),
             started_at: event.started_at,
             finished_at: event.finished_at,
             up,

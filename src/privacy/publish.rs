@@ -91,10 +91,14 @@ impl Publish {
     }
 }
 
-/// What is found in a name or another short text. Words in a name stand apart by any sign.
+/// What is found in a name or another short text. Words in a name stand apart by any sign, and what it ends with belongs
+/// to no address.
 fn found_in(text: &str) -> Option<String> {
-    let apart = text.replace(['_', '-', '.', '/'], " ");
-    let found = scan(text.as_bytes()).into_iter().chain(scan(apart.as_bytes())).next()?;
+    let stem = [".up.sql", ".down.sql", ".sql"].iter().find_map(|suffix| text.strip_suffix(suffix));
+    let stem = stem.unwrap_or(text);
+    let forms =
+        [text.to_owned(), stem.to_owned(), stem.replace('_', " "), stem.replace(['_', '-', '.', '/'], " ")];
+    let found = forms.iter().flat_map(|form| scan(form.as_bytes())).next()?;
     Some(found.rule.into_owned())
 }
 

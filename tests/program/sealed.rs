@@ -155,7 +155,7 @@ fn an_erasure_destroys_keys_and_the_chain_says_so() {
         (&json!("erase"), &json!("art17.1.a"), &json!("R-2026-0042"))
     );
     assert!(event["effectiveAt"].as_str() > event["finishedAt"].as_str(), "a backup has the keys: {event:#}");
-    project.ends(2, ["show", "4", "--script"]).says(&["sealed"]);
+    project.ends(3, ["show", "4", "--script"]).says(&["sealed"]);
     // Asked again, there is nothing left to do or to say.
     let again = project.json(&erase);
     assert_eq!((&again["seq"], &again["before"]), (&Value::Null, &json!(2)));

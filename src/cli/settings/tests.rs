@@ -160,7 +160,8 @@ fn every_variable_and_every_flag_is_read() {
         .unwrap();
     // `Debug` shows every field and no secret: equal but for folder, passphrase and environment.
     let shown = |mut settings: Settings| {
-        (settings.file, settings.key_passphrase, settings.environment) = (None, None, Environment::default());
+        (settings.file, settings.environment) = (None, Environment::default());
+        (settings.key_passphrase, settings.vault_passphrase) = (None, None);
         format!("{settings:?}")
     };
     assert_eq!(by_variables.passphrase().unwrap().unwrap().expose(), "hunter3");

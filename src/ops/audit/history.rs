@@ -233,8 +233,9 @@ fn differences(row: &HistoryRow, entry: &Recorded) -> Vec<Problem> {
     compare("event", Some(row.event.to_string()), Some(entry.event.to_string()));
     compare("direction", word(&row.direction), word(&entry.direction));
     compare("version", Some(row.version.clone()), Some(entry.version.clone()));
-    // A name that is withheld is in the sealed script alone.
-    compare("name", row.name.clone().filter(|_| entry.name.is_some()), entry.name.clone());
+    // A name that is withheld is in the sealed script alone, and a row that was made from its entry has none.
+    let name = entry.name.clone().or_else(|| entry.opened_name.clone().filter(|_| row.name.is_some()));
+    compare("name", row.name.clone().filter(|_| name.is_some()), name);
     compare("started_at", Some(row.started_at.to_string()), Some(entry.started_at.to_string()));
     compare("finished_at", row.finished_at.map(|at| at.to_string()), Some(entry.finished_at.to_string()));
     for (member, digests, script) in
