@@ -1,13 +1,18 @@
-//! How long 40,000 lines of migrations take to be scanned and classified, on one core.
+//! How long 40,000 lines of migrations take to be scanned and classified, and what sealing a file costs, on one core.
 
 mod measure;
 
+use greffe::codec::sealed::seal;
+use greffe::model::{EventId, Timestamp};
 use greffe::privacy::scan;
 use greffe::scripts::{Dialect, classify};
 use measure::{alternate, at_most, figure, headline, milliseconds, timed};
 
 const LINES: usize = 40_000;
 const ROUNDS: usize = 9;
+/// Files that are sealed in a round, and their size.
+const FILES: usize = 2_000;
+const FILE_SIZE: usize = 2_000;
 
 fn main() {
     let scripts = scripts();
@@ -23,6 +28,23 @@ fn main() {
     figure("scanned", &milliseconds(&scan));
     figure("classified", &milliseconds(&classes));
     at_most("both", scan.median() + classes.median(), 1.0, " s");
+    sealing();
+}
+
+fn sealing() {
+    let event = EventId::generate(Timestamp::from_microseconds(1_790_000_000_000_000).expect("a time"));
+    let data = vec![b'x'; FILE_SIZE];
+    let mut sealed = || {
+        timed(|| {
+            let files = (0..FILES).map(|number| {
+                seal(event, number, "0007_grades.up.sql".parse().expect("a name"), data.clone()).bytes.len()
+            });
+            files.sum::<usize>()
+        })
+    };
+    let [seconds] = alternate(ROUNDS, [&mut sealed]);
+    headline("sealing files of 2 KB, one core");
+    at_most("a file", seconds.median() / FILES as f64 * 1e6, 20.0, " µs");
 }
 
 /// Scripts of about 40 lines: mostly schema, one of ten with rows.
