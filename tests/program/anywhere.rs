@@ -97,10 +97,17 @@ fn a_fresh_machine_needs_a_cid_and_one_gateway() {
 
 #[test]
 fn the_scripts_of_a_chain_that_is_elsewhere_run_again() {
-    let (project, kubo, machine) = (Project::applied(), Kubo::start(), machine());
+    let (project, kubo, machine) = (Project::with(&THREE[..4]), Kubo::start(), machine());
+    project.ok(["apply"]);
     let head = publish(&project, &kubo);
     let object = machine.json(&["verify", &head, "--from", &kubo.gateway_url(), "--replay"]);
     assert_eq!(object["established"]["replayed"], true, "{object:#}");
+    // What is sealed runs for nobody who has no key.
+    project.scripts(&THREE[4..]);
+    project.ok(["apply"]);
+    let head = publish(&project, &kubo);
+    let run = machine.ends(1, ["verify", &head, "--from", &kubo.gateway_url(), "--replay", "--json"]);
+    assert_eq!(run.object()["findings"][0]["code"], "replay", "{run:#?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::project::{Project, THREE, VAULT_OWNER};
+use crate::servers::Postgres;
 
 /// A text that stands in a script and must be nowhere else.
 const CANARY: &str = "Zephyrine-Quatremer-7741";
@@ -170,6 +171,9 @@ fn an_erasure_destroys_keys_and_the_chain_says_so() {
         let holds = |bytes: &[u8]| bytes.windows(key.len()).any(|window| window == key);
         assert!(holds(&old) && !holds(&new));
     }
+    project.script("5_more.up.sql", "CREATE TABLE more (id INTEGER);");
+    project.ok(["apply"]);
+    project.ok(["audit"]);
     // A backup brings nothing back that was erased.
     project.ok(["vault", "import", &backup]).prints(&["stay erased"]);
     assert_eq!(states(&project)["erased"], 2);
@@ -296,4 +300,39 @@ fn a_run_without_its_vault_changes_nothing() {
     assert_eq!(project.tables(), "");
     std::fs::rename(project.path("away.db"), project.path("greffe.vault.db")).unwrap();
     project.ok(["apply"]);
+}
+
+#[test]
+fn a_team_keeps_its_vault_on_postgresql() {
+    let database = Postgres::shared().database("vault");
+    let mut project = Project::empty();
+    project.variables.push(("VAULT_URL".to_owned(), database.url()));
+    project.variables.push(("GREFFE_VAULT_URL".to_owned(), "env:VAULT_URL".to_owned()));
+    project.secrets.push(database.user().password.clone());
+    let mut project = project.publishing("sealed");
+    project.ok(["init", "--name", "demo", "--database", "sqlite:app.db"]);
+    assert!(!project.path("greffe.vault.db").exists());
+    project.scripts(&THREE);
+    project.ok(["apply"]);
+    assert_eq!(states(&project)["open"], 6);
+    project.ok(["show", "3", "--script"]).prints(&["Ada"]);
+    project.ok(["vault", "export", "--out", "vault.age"]);
+    project.ok(["erase", "--event", "3", "--basis", "art17.1.a", "--request", "R-1"]);
+    let found = states(&project);
+    assert_eq!((&found["open"], &found["erased"]), (&json!(4), &json!(2)));
+    project.ok(["vault", "hold", "all", "--reason", "lawsuit"]);
+    project.ends(2, ["erase", "--event", "2", "--basis", "art17.1.a", "--request", "R-2"]).says(&["all"]);
+    let people = project.json(&["show", "1"])["event"]["actor"]["pseudonym"].as_str().unwrap().to_owned();
+    project.fed(["vault", "person", &people], "Ada\n");
+    project.ok(["vault", "person", &people, "--show"]).prints(&["Ada"]);
+    // A backup of one vault goes into another kind of vault of the same owner.
+    project.variables.retain(|(name, _)| name != "GREFFE_VAULT_URL");
+    let line = "url = \"env:VAULT_URL\"";
+    let settings = String::from_utf8(project.read("greffe.toml")).unwrap();
+    assert!(settings.contains(line), "{settings}");
+    project.write("greffe.toml", settings.replace(line, "url = \"sqlite:other.db\""));
+    project.ok(["vault", "init"]);
+    project.ok(["vault", "import", "vault.age"]);
+    let found = states(&project);
+    assert_eq!((&found["open"], &found["erased"]), (&json!(4), &json!(2)));
 }
