@@ -432,6 +432,30 @@ fn a_chain_beside_those_that_are_here_has_to_be_named() {
     assert_eq!(run.code, 1, "{run:#?}");
 }
 
+/// Whoever begins a chain names it, also like a file that a mirror fetches into.
+#[test]
+fn a_mirror_removes_no_archive_whatever_its_name() {
+    let (other, machine) = (Project::applied(), Project::empty());
+    machine.ok(["init", "--name", "greffe-a.fetched", "--database", "sqlite:app.db"]);
+    machine.script("1_t.sql", "CREATE TABLE t (id INTEGER);\n");
+    machine.ok(["apply"]);
+    let old = std::time::SystemTime::now() - Duration::from_secs(86_400);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(machine.path("archive")).unwrap() {
+        let path = entry.unwrap().path();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+        names.push(path);
+    }
+    let (head, chain, follower) = (other.head(), chain_of(&other), Project::empty());
+    let from = format!("archive:{}", other.path("archive").display());
+    let here = machine.path("archive").display().to_string();
+    follower.ok(["mirror", &head, "--from", &from, "--archive", &here, "--require", &chain]);
+    for path in names {
+        assert!(path.exists(), "{}", path.display());
+    }
+    machine.verify();
+}
+
 #[test]
 fn a_mirror_looks_again_and_again() {
     let (project, kubo, machine) = (Project::applied(), Kubo::start(), machine());

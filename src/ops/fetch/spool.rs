@@ -43,9 +43,7 @@ impl Spool {
     /// Removes those that were left in `folder` by a process that was ended: nobody writes one for so long.
     fn sweep(folder: &Path, longest: Duration) {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let ours =
-                name.to_str().is_some_and(|name| name.starts_with("greffe-") && name.contains(".fetched"));
+            let ours = entry.file_name().to_str().is_some_and(is_spool);
             let modified = entry.metadata().and_then(|file| file.modified()).ok();
             let age = modified.and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
             if ours && age > longest {
@@ -87,6 +85,18 @@ impl Drop for Spool {
     }
 }
 
+/// Whether a file has a name that only a spool has, or what it was written under until it was finished. The names of
+/// chains stand in the same folder, and whoever begins one chooses it.
+fn is_spool(name: &str) -> bool {
+    let random =
+        |text: &str| text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let parts = name.strip_prefix("greffe-").and_then(|rest| rest.split_once(".fetched"));
+    parts.is_some_and(|(number, rest)| {
+        let draft = rest.strip_prefix('.').and_then(|rest| rest.strip_suffix(".tmp"));
+        random(number) && (rest.is_empty() || draft.is_some_and(random))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,13 +119,27 @@ mod tests {
             drop(spool);
             assert_eq!(count(), 0);
         }
-        for name in ["greffe-00.fetched.ab.tmp", "greffe-00.car"] {
+        let ours =
+            ["greffe-0123456789abcdef.fetched", "greffe-0123456789abcdef.fetched.fedcba9876543210.tmp"];
+        // Names of chains, and what stands beside their archives.
+        let theirs = [
+            "greffe-a.fetched.car",
+            "greffe-0123456789abcdef.fetched.car",
+            "greffe-0123456789abcdef.fetched.car.fedcba9876543210.tmp",
+            "greffe-0123456789ABCDEF.fetched",
+            "greffe-00.fetched.ab.tmp",
+            "greffe-0123456789abcdef.car",
+        ];
+        for name in ours.iter().chain(&theirs) {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         Spool::sweep(folder.path(), Duration::from_secs(60));
-        assert_eq!(count(), 2);
+        assert_eq!(count(), ours.len() + theirs.len());
         std::thread::sleep(Duration::from_millis(20));
         Spool::sweep(folder.path(), Duration::from_millis(1));
-        assert_eq!(count(), 1);
+        for name in theirs {
+            assert!(folder.path().join(name).exists(), "{name}");
+        }
+        assert_eq!(count(), theirs.len());
     }
 }
