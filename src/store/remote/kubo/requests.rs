@@ -188,8 +188,9 @@ pub fn imported(answer: &str, blocks: usize, pinned: Option<&Cid>) -> Result<(),
     Ok(())
 }
 
+/// The error repeats what the node sent.
 fn malformed(error: serde_json::Error) -> RemoteError {
-    RemoteError::Malformed(error.to_string())
+    RemoteError::Malformed(printable(error.to_string().as_bytes()))
 }
 
 #[cfg(test)]
@@ -207,6 +208,13 @@ mod tests {
         assert!(matches!(count(line(&two)), Err(RemoteError::Malformed(_))));
         assert!(matches!(count(line(&one) + &line(&two) + &line(&two)), Err(RemoteError::Malformed(_))));
         assert!(matches!(count("{\"Key\":".into()), Err(RemoteError::Malformed(_))));
+        for answer in [
+            format!("{{\"Key\":{{\"{}\":1}}}}", "x".repeat(1 << 20)),
+            format!("\"{}\"", "\u{1}x".repeat(1 << 20)),
+        ] {
+            let Err(RemoteError::Malformed(said)) = count(answer) else { panic!() };
+            assert!(said.chars().count() <= 201, "{said}");
+        }
     }
 
     #[test]
