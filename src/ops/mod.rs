@@ -18,6 +18,7 @@ mod kin;
 pub mod log;
 pub mod look;
 pub mod mirror;
+mod notes;
 mod outbox;
 mod plan;
 pub mod publish;
