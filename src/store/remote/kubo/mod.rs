@@ -18,6 +18,7 @@ use std::io::Cursor;
 use common_multipart_rfc7578::client::multipart::Form;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use hyper::StatusCode;
+use hyper::body::Bytes;
 use ipfs_api_backend_hyper::request::BlockGet;
 use ipfs_api_backend_hyper::{BackendWithGlobalOptions, GlobalOptions, IpfsApi as _};
 use ipfs_api_prelude::Backend as _;
@@ -28,7 +29,6 @@ use self::requests::{
 };
 use super::pieces::{CAR, PART, Room, pieces, read};
 use super::{Authorization, Delivery, Endpoint, Holding, Patience, RemoteError, Replica, ReplicaError};
-use crate::codec::car::{encode_header, push_frame};
 use crate::model::{Cid, Codec, IpnsName};
 use crate::store::Block;
 
@@ -38,8 +38,10 @@ const FEW: usize = 128;
 const PUT: Room = Room { bytes: 4 << 20, blocks: 512 };
 /// Requests on their way to a node at the same time.
 const AT_ONCE: usize = 4;
-/// Blocks that are read back at the same time.
-const FETCHES: usize = 32;
+/// Blocks that a node is asked about at the same time.
+const QUESTIONS: usize = 32;
+/// Blocks that are read back at the same time; some have more than a mebibyte.
+const FETCHES: usize = 12;
 /// How often blocks that were collected are put again.
 const ROUNDS: usize = 3;
 
@@ -201,11 +203,11 @@ impl Kubo {
     /// Brings blocks as CAR files, each of them a request that can be made again. Says whether the head is pinned:
     /// where one file has all, it is, and nothing of it could be collected before.
     async fn import_all(&self, delivery: &Delivery<'_>, cids: &[Cid]) -> Result<bool, ReplicaError> {
-        let mut pieces = pieces(delivery, cids.to_vec(), CAR).peekable();
+        let mut pieces = pieces(delivery, cids.to_vec(), CAR);
         let mut alone = delivery.previous.is_none();
-        while let Some(piece) = pieces.next() {
-            alone &= pieces.peek().is_none();
-            self.import(delivery, &piece?, alone).await?;
+        while let Some(car) = pieces.next_car(&delivery.head) {
+            alone &= pieces.is_empty();
+            self.import(delivery, car?, alone).await?;
         }
         Ok(alone)
     }
@@ -215,27 +217,29 @@ impl Kubo {
         for some in delivery.blocks.chunks(PART.blocks) {
             let asked = stream::iter(some)
                 .map(|cid| async move { Ok::<_, RemoteError>((*cid, self.has(cid).await?)) });
-            let asked: Vec<(Cid, bool)> = asked.buffered(FETCHES).try_collect().await?;
+            let asked: Vec<(Cid, bool)> = asked.buffered(QUESTIONS).try_collect().await?;
             let lacking = asked.into_iter().filter(|(_, there)| !there).map(|(cid, _)| cid).collect();
-            for piece in pieces(delivery, lacking, PART) {
-                self.import(delivery, &piece?, false).await?;
+            let mut pieces = pieces(delivery, lacking, PART);
+            while let Some(car) = pieces.next_car(&delivery.head) {
+                self.import(delivery, car?, false).await?;
             }
         }
         Ok(())
     }
 
-    /// Brings a CAR file. `pin`: the head is pinned by it.
-    async fn import(&self, delivery: &Delivery<'_>, piece: &[Block], pin: bool) -> Result<(), RemoteError> {
-        let pinned = pin.then_some(&delivery.head);
-        let mut car = encode_header(&delivery.head);
-        for (cid, bytes) in piece {
-            push_frame(&mut car, cid, bytes);
-        }
+    /// Brings a CAR file of so many blocks. `pin`: the head is pinned by it.
+    async fn import(
+        &self,
+        delivery: &Delivery<'_>,
+        (car, count): (Vec<u8>, usize),
+        pin: bool,
+    ) -> Result<(), RemoteError> {
+        let (car, pinned) = (Bytes::from(car), pin.then_some(&delivery.head));
         let ask = async || {
             let mut form = Form::default();
             form.add_reader_file("car", Cursor::new(car.clone()), "blocks.car");
             let answer = self.here.request_string(ImportCar::new(pin), Some(form)).await?;
-            imported(&answer, piece.len(), pinned)
+            imported(&answer, count, pinned)
         };
         self.patience.retry(ask).await
     }
