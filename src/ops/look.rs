@@ -288,6 +288,7 @@ async fn bring_again(
             confirmed: &Cell::new(0),
             blocks: &lacking,
             whole: blocks,
+            size: &|cid| reader.archive().size(cid),
             read: &|cid| reader.archived(cid),
         };
         replica.replica.deliver(&delivery).await?;

@@ -290,6 +290,7 @@ async fn bring(
         confirmed: &headway.confirmed,
         blocks: &blocks,
         whole: &[],
+        size: &|cid| reader.archive().size(cid),
         read: &|cid| reader.archived(cid),
     };
     let delivered = replica.replica.deliver(&delivery).await;

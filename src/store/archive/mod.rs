@@ -254,6 +254,13 @@ impl Archive {
         Ok(!found.map_err(failed("read", &self.files.car))?.is_empty())
     }
 
+    /// How many bytes a block has, which are not looked at; none for one that is not there.
+    #[must_use]
+    pub fn size(&self, cid: &Cid) -> usize {
+        let found = self.lookup.find(cid, Search::Hints).unwrap_or_default();
+        found.first().map_or(0, |located| located.frame.length)
+    }
+
     /// The bytes of a block, hashed.
     ///
     /// # Errors

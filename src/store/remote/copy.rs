@@ -385,6 +385,7 @@ mod tests {
             confirmed: &Cell::new(0),
             blocks: &cids,
             whole: &[],
+            size: &|cid| bytes[cid].len(),
             read: &|cid| Ok(bytes[cid].clone()),
         };
         copy.deliver(&delivery).await

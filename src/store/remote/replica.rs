@@ -35,6 +35,8 @@ pub struct Delivery<'a> {
     pub blocks: &'a [Cid],
     /// In a repair, all blocks of the head in such an order.
     pub whole: &'a [Cid],
+    /// How many bytes a block has, as far as that is known without reading it; else none.
+    pub size: &'a dyn Fn(&Cid) -> usize,
     /// Reads a block, whose bytes are its CID's.
     pub read: &'a dyn Fn(&Cid) -> Result<Vec<u8>, ArchiveError>,
 }

@@ -22,6 +22,7 @@ use hyper::body::Bytes;
 use ipfs_api_backend_hyper::request::BlockGet;
 use ipfs_api_backend_hyper::{BackendWithGlobalOptions, GlobalOptions, IpfsApi as _};
 use ipfs_api_prelude::Backend as _;
+use tokio::sync::Semaphore;
 
 use self::backend::KuboBackend;
 use self::requests::{
@@ -38,10 +39,10 @@ const FEW: usize = 128;
 const PUT: Room = Room { bytes: 4 << 20, blocks: 512 };
 /// Requests on their way to a node at the same time.
 const AT_ONCE: usize = 4;
-/// Blocks that a node is asked about at the same time.
-const QUESTIONS: usize = 32;
-/// Blocks that are read back at the same time; some have more than a mebibyte.
-const FETCHES: usize = 12;
+/// Blocks that are read back, or asked about, at the same time.
+const FETCHES: usize = 32;
+/// Kibibytes of them, since several nodes are read from at the same time.
+const ROOM: u32 = 8 << 10;
 /// How often blocks that were collected are put again.
 const ROUNDS: usize = 3;
 
@@ -217,7 +218,7 @@ impl Kubo {
         for some in delivery.blocks.chunks(PART.blocks) {
             let asked = stream::iter(some)
                 .map(|cid| async move { Ok::<_, RemoteError>((*cid, self.has(cid).await?)) });
-            let asked: Vec<(Cid, bool)> = asked.buffered(QUESTIONS).try_collect().await?;
+            let asked: Vec<(Cid, bool)> = asked.buffered(FETCHES).try_collect().await?;
             let lacking = asked.into_iter().filter(|(_, there)| !there).map(|(cid, _)| cid).collect();
             let mut pieces = pieces(delivery, lacking, PART);
             while let Some(car) = pieces.next_car(&delivery.head) {
@@ -255,10 +256,21 @@ impl Kubo {
     }
 
     /// Reads blocks back. `confirmed` grows by those before the first that is lost.
-    async fn lost(&self, cids: &[Cid], confirmed: &Cell<u64>) -> Result<Lost, RemoteError> {
+    async fn lost(
+        &self,
+        delivery: &Delivery<'_>,
+        cids: &[Cid],
+        confirmed: &Cell<u64>,
+    ) -> Result<Lost, RemoteError> {
+        let room = &Semaphore::new(ROOM as usize);
         let fetch = |cid: &Cid| {
             let cid = *cid;
-            async move { (cid, self.get(&cid).await) }
+            let size = u32::try_from((delivery.size)(&cid) >> 10).map_or(ROOM, |size| size.min(ROOM));
+            async move {
+                // Held until the block was read; nobody closes it.
+                let _room = room.acquire_many(size).await;
+                (cid, self.get(&cid).await)
+            }
         };
         let mut fetches = stream::iter(cids).map(fetch).buffered(FETCHES);
         let mut lost = Lost::default();
@@ -359,13 +371,13 @@ impl Replica for Kubo {
         }
         let confirmed = usize::try_from(delivery.confirmed.get()).unwrap_or(usize::MAX);
         let rest = delivery.blocks.get(confirmed..).unwrap_or_default();
-        let mut lost = self.lost(rest, delivery.confirmed).await?;
+        let mut lost = self.lost(delivery, rest, delivery.confirmed).await?;
         for _ in 0..ROUNDS {
             if lost.is_empty() {
                 break;
             }
             self.mend(delivery, &lost).await?;
-            lost = self.lost(&lost.all(), &Cell::new(0)).await?;
+            lost = self.lost(delivery, &lost.all(), &Cell::new(0)).await?;
         }
         if let Some(lost) = lost.all().first() {
             return Err(RemoteError::Lost(*lost).into());
