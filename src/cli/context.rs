@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use zeroize::Zeroizing;
 
 use super::error::CliError;
+use super::places::require_apart;
 use super::settings::{
     Anchor as SettingsAnchor, DatabaseSource, DatabaseUrl, Environment, Overrides, ReplicaSettings, Secret,
     Settings,
@@ -230,6 +231,7 @@ fn options(settings: &Settings, access: Access) -> Options {
 
 /// The replicas of the settings; nothing is asked of them yet.
 pub fn replicas(settings: &Settings) -> Result<Vec<NamedReplica>, CliError> {
+    require_apart(settings)?;
     let open = |replica: &ReplicaSettings| {
         let failed = |error: String| CliError::usage(format!("replica {}: {error}", replica.name));
         let authorization = replica.authorization(settings).map_err(|error| {

@@ -191,6 +191,9 @@ fn hint(error: &OpsError) -> Option<String> {
         OpsError::ClockBehind { .. } => {
             "set the clock of this machine, or wait until it has caught up".to_owned()
         }
+        OpsError::NoSource(_) => "name a gateway or node with `--from URL`; an IPFS Cluster and a pinning service give no \
+                                  blocks, the nodes behind them do"
+            .to_owned(),
         OpsError::OutOfReach { .. } | OpsError::Nowhere(_) => "name another source with `--from URL`".to_owned(),
         OpsError::NotAHead(_) => "give the CID that `greffe head` prints".to_owned(),
         OpsError::UnnamedChain { shown, .. } => format!(

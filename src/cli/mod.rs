@@ -11,6 +11,7 @@ mod opening;
 mod output;
 #[cfg(feature = "bitswap")]
 mod peers;
+mod places;
 pub mod settings;
 mod sources;
 

@@ -14,7 +14,8 @@ use crate::model::{Cid, IpnsName};
 use crate::ops::fetch::SourceState;
 use crate::ops::publish::{Passed, resolve};
 use crate::store::remote::{
-    Endpoint, Http, Kubo, NamedReplica, NamedSource, Names, Patience, ReplicaUrl, Router, SourceUrl,
+    Endpoint, EndpointError, Http, Kubo, NamedReplica, NamedSource, Names, Patience, ReplicaUrl, Router,
+    SourceUrl,
 };
 
 /// How many requests' time one block may take in all.
@@ -51,10 +52,6 @@ impl SourceArguments {
         let replicas = replicas(settings)?.into_iter().filter(|replica| replica.replica.gives_blocks());
         let mut sources: Vec<NamedSource> = replicas.map(Into::into).collect();
         for text in &self.from {
-            let refused = |error: &dyn std::error::Error| {
-                CliError::usage(format!("`--from` cannot be used: {error}"))
-                    .hint("write it like `--from https://gateway.example.org` or `--from kubo:http://127.0.0.1:5001`")
-            };
             #[cfg(feature = "bitswap")]
             if let Ok(SourceUrl::Peer(address)) = SourceUrl::parse(text, Path::new(""), false) {
                 let identity = super::peers::identity(settings)?;
@@ -62,8 +59,9 @@ impl SourceArguments {
                 continue;
             }
             let url =
-                SourceUrl::parse(text, Path::new(""), self.insecure).map_err(|error| refused(&error))?;
-            sources.push(NamedSource::new(&url, patience).map_err(|error| refused(&error))?);
+                SourceUrl::parse(text, Path::new(""), self.insecure).map_err(|error| refused_url(&error))?;
+            let failed = |error| CliError::usage(format!("`--from` cannot be used: {error}")).hint(FROM);
+            sources.push(NamedSource::new(&url, patience).map_err(failed)?);
         }
         Ok(sources)
     }
@@ -114,6 +112,25 @@ impl SourceArguments {
         }
         Ok(resolved.record.head.to_string())
     }
+}
+
+const FROM: &str =
+    "write it like `--from https://gateway.example.org` or `--from kubo:http://127.0.0.1:5001`";
+
+/// A flag has no further keys, as a replica in the settings has.
+fn refused_url(error: &EndpointError) -> CliError {
+    let (text, hint) = match error {
+        EndpointError::Password => (
+            "it holds a user or password, which every user of this machine could read there".to_owned(),
+            "name the place as a `[[replica]]` of greffe.toml, with `authorization = \"env:NAME\"`",
+        ),
+        EndpointError::Plain => (
+            "plain `http:` to another machine can be read and changed on the way".to_owned(),
+            "use `https:` or a tunnel, or pass `--insecure`: all that is sent is hashed",
+        ),
+        error => (error.to_string(), FROM),
+    };
+    CliError::usage(format!("`--from` cannot be used: {text}")).hint(hint)
 }
 
 /// The name in `/ipns/NAME`, `ipns://NAME` or `k51…`; `None` for what does not look like one.

@@ -104,6 +104,8 @@ pub enum OpsError {
         /// What was found in the blocks before.
         found: Vec<Finding>,
     },
+    #[error("block {0} is not here, and no source that gives blocks is named")]
+    NoSource(Cid),
     #[error("block {0} is at none of the sources")]
     Nowhere(Cid),
     #[error("{0} is no head, so there is nothing to mirror")]

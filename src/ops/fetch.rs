@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde::Serialize;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::asked::{Asked, Looked};
 use self::shelf::{Shelf, Shelved};
@@ -68,8 +68,9 @@ pub struct Verified {
 /// Verifies from `root`. What the verifier takes goes to `spool` too.
 ///
 /// # Errors
-/// [`OpsError::OutOfReach`] when nobody has a block and a source that may have it does not answer. A block that all
-/// sources answer for and none has is a finding.
+/// [`OpsError::OutOfReach`] when nobody has a block and a source that may have it does not answer, and
+/// [`OpsError::NoSource`] when there is none that gives blocks. A block that all sources answer for and none has is a
+/// finding.
 pub async fn verify_from(
     places: &Places<'_>,
     root: Cid,
@@ -128,6 +129,9 @@ pub async fn find(places: &Places<'_>, cid: &Cid) -> Result<Vec<u8>, OpsError> {
 }
 
 fn out_of_reach(asked: &[Asked<'_>], cid: &Cid) -> OpsError {
+    if asked.iter().all(Asked::is_mute) {
+        return OpsError::NoSource(*cid);
+    }
     let fault = |asked: &Asked<'_>| {
         let state = asked.state();
         Some(format!("{}: {}", state.name, state.fault?))
@@ -330,8 +334,10 @@ impl Driver<'_, '_> {
     /// bring is fetched otherwise.
     async fn read_car(&mut self, index: usize) -> Result<u64, OpsError> {
         let asked = &self.asked[index];
-        let strikes = asked.strikes();
-        let mut stream = match asked.source.car(&self.root).await {
+        let (strikes, begin) = (asked.strikes(), Instant::now());
+        let answer = asked.source.car(&self.root).await;
+        asked.time(begin);
+        let mut stream = match answer {
             Ok(Some(stream)) => stream,
             Ok(None) => return Ok(0),
             Err(error) => {

@@ -16,6 +16,8 @@ pub(super) struct Known {
     pub last: bool,
     /// Those of which nothing can be told: they stay, and stay noted.
     pub unknown: Vec<Cid>,
+    /// The head that a replica in the file system names itself.
+    pub own: Option<Cid>,
 }
 
 /// What a head is to the archive.
@@ -27,7 +29,8 @@ enum Kin {
     Unknown,
 }
 
-/// Judges every head that the replica has, or that it was given as far as is known.
+/// Judges every head that the replica has, or that it was given as far as is known. `repairs`: one that is damaged, and
+/// is kept under another name, has none.
 ///
 /// # Errors
 /// Those of the archive. The inner error is the replica's: [`ReplicaError::Ahead`] when it has entries that the archive
@@ -37,15 +40,17 @@ pub(super) async fn known_heads(
     name: &ChainName,
     replica: &NamedReplica,
     before: &Delivered,
+    repairs: bool,
 ) -> Result<Result<Known, ReplicaError>, OpsError> {
     let mut known = Known::default();
     match replica.replica.own_head(name, &reader.root()) {
         Ok(Some(own)) => match judge(reader, replica, &own, before.manifest_of(&own)).await? {
-            Ok(Kin::Ours) => {}
+            Ok(Kin::Ours) => known.own = Some(own),
             Ok(Kin::Foreign | Kin::Unknown) => return Ok(Err(ReplicaError::Ahead(own))),
             Err(error) => return Ok(Err(error)),
         },
         Ok(None) => {}
+        Err(ReplicaError::Damaged(_)) if repairs => {}
         Err(error) => return Ok(Err(error)),
     }
     for cid in before.head.iter().chain(&before.begun).copied() {

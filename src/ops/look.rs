@@ -1,7 +1,6 @@
 //! Looks at what replicas keep: every block is fetched and hashed, and what is missing brought again.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
@@ -9,7 +8,8 @@ use serde::{Serialize, Serializer};
 
 use super::delta::delta;
 use super::kin::{Known, known_heads};
-use super::replicate::{begin, given, notes_error, read_deliveries, said};
+use super::notes::Notes;
+use super::replicate::{begin, given, said};
 use super::{ChainReader, OpsError, Progress};
 use crate::model::{ChainName, Cid};
 use crate::store::Delivered;
@@ -39,6 +39,9 @@ pub struct Look {
     pub missing: Option<u64>,
     /// Blocks that were brought again.
     pub repaired: u64,
+    /// Whether it has a head that the archive does not go on from.
+    #[serde(skip)]
+    pub ahead: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }
@@ -48,6 +51,14 @@ impl Look {
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.failure.is_none() && self.holding == Some(Holding::Pinned) && self.missing.unwrap_or(0) == 0
+    }
+
+    /// Whether something is wrong with what the replica keeps, as far as it was looked at. One that could not be looked
+    /// at is neither sound nor a finding.
+    #[must_use]
+    pub fn is_finding(&self) -> bool {
+        let unkept = self.holding.is_some_and(|holding| holding != Holding::Pinned);
+        self.ahead || unkept || self.missing.is_some_and(|missing| missing > 0)
     }
 }
 
@@ -87,31 +98,26 @@ pub async fn look(
     looking: Looking,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Look>, OpsError> {
-    let repair = looking.repair;
     let (blocks, manifest) = (delta(reader, None, reader.head())?, reader.newest()?.0);
-    let mut deliveries = read_deliveries(reader, name)?;
-    let of = |replica: &NamedReplica| deliveries.of(&replica.name, &replica.url.to_string());
-    let known: Vec<Delivered> = replicas.iter().map(of).collect();
-    if repair {
-        // Whoever ends this program in the middle leaves a note of what may be pinned already.
-        let begun = replicas.iter().zip(&known);
-        let begun = begun.map(|(replica, known)| (replica.name.clone(), begin(known.clone(), reader.head())));
-        deliveries.write(begun.collect()).map_err(|source| notes_error(reader, name, source))?;
-    }
+    let notes = Notes::read(reader, name)?;
     let (total, mut done) = (replicas.len() as u64, Vec::new());
     progress("looking at replicas", 0, Some(total));
-    let work = async |(place, (replica, known)): (usize, (&NamedReplica, Delivered))| {
-        let (look, told) = look_at(reader, name, replica, &blocks, &known, looking).await?;
+    let work = async |(place, replica): (usize, &NamedReplica)| {
+        let known = notes.of(replica);
+        let (look, told) = look_at(reader, name, replica, &blocks, &notes, looking).await?;
         let delivered = match told {
             Told::All(begun) => Delivered { begun, ..given(known, reader.head(), manifest) },
-            Told::Nothing if repair && look.is_sound() => given(known, reader.head(), manifest),
+            Told::Nothing if look.is_sound() => kept(known, reader.head(), manifest),
             Told::Nothing => known,
             Told::Some => begin(known, reader.head()),
         };
-        Ok::<_, OpsError>((place, look, delivered))
+        if looking.repair {
+            notes.write(replica, delivered)?;
+        }
+        Ok::<_, OpsError>((place, look))
     };
-    let known = replicas.iter().zip(known).enumerate();
-    let (files, nodes): (Vec<_>, Vec<_>) = known.partition(|(_, (replica, _))| replica.replica.is_copy());
+    let (files, nodes): (Vec<_>, Vec<_>) =
+        replicas.iter().enumerate().partition(|(_, replica)| replica.replica.is_copy());
     for (group, at_once) in [(nodes, AT_ONCE), (files, 1)] {
         let mut looks = stream::iter(group).map(&work).buffer_unordered(at_once);
         while let Some(looked) = looks.next().await {
@@ -119,14 +125,17 @@ pub async fn look(
             progress("looking at replicas", done.len() as u64, Some(total));
         }
     }
-    done.sort_by_key(|(place, ..)| *place);
-    if repair {
-        let notes = done.iter().map(|(_, look, delivered)| (look.name.clone(), delivered.clone()));
-        deliveries
-            .write(notes.collect::<BTreeMap<_, _>>())
-            .map_err(|source| notes_error(reader, name, source))?;
-    }
-    Ok(done.into_iter().map(|(_, look, _)| look).collect())
+    done.sort_by_key(|(place, _)| *place);
+    Ok(done.into_iter().map(|(_, look)| look).collect())
+}
+
+/// What is known of a replica that turned out to keep the head, and was told nothing: what it was given before may still
+/// be pinned there, and is let go with the next head.
+fn kept(known: Delivered, head: Cid, manifest: Cid) -> Delivered {
+    let mut begun = known.begun.clone();
+    begun.extend(known.head.filter(|before| *before != head && !known.begun.contains(before)));
+    begun.retain(|before| *before != head);
+    Delivered { begun, ..given(known, head, manifest) }
 }
 
 /// What a replica was told in a repair.
@@ -143,9 +152,10 @@ async fn look_at(
     name: &ChainName,
     replica: &NamedReplica,
     blocks: &[Cid],
-    known: &Delivered,
+    notes: &Notes,
     looking: Looking,
 ) -> Result<(Look, Told), OpsError> {
+    let known = notes.of(replica);
     let mut look = Look {
         name: replica.name.clone(),
         url: replica.url.to_string(),
@@ -154,45 +164,70 @@ async fn look_at(
         blocks: blocks.len() as u64,
         missing: None,
         repaired: 0,
+        ahead: false,
         failure: None,
     };
     // One that is ahead is looked at and left as it is.
     let (before, ahead) = match looking.repair {
         false => (None, None),
-        true => match known_heads(reader, name, replica, known).await? {
+        true => match known_heads(reader, name, replica, &known, true).await? {
             Ok(before) => (Some(before), None),
             Err(error) => (None, Some(error)),
         },
     };
-    let previous = known.head.filter(|_| before.as_ref().is_some_and(|before| before.last));
-    let (begun, unknown) = before.map(|Known { begun, unknown, .. }| (begun, unknown)).unzip();
-    let before = begun.map(|begun| (previous, begun));
-    let looked = look_into(reader, name, replica, blocks, before, looking.deadline, &mut look).await;
+    let repair = before.map(|Known { begun, last, unknown, own }| {
+        let previous = known.head.filter(|_| last);
+        (Repair { previous, begun, judged: own, told: Cell::new(false) }, unknown)
+    });
+    let begin = || notes.begin(replica, &known, reader.head());
+    let (repair, unknown) = repair.unzip();
+    let looked =
+        look_into(reader, name, replica, blocks, repair.as_ref(), &begin, looking.deadline, &mut look);
+    let looked = looked.await?;
     let told = match (&looked, unknown) {
         (Ok(true), Some(unknown)) => Told::All(unknown),
-        (Err(_), Some(_)) => Told::Some,
+        (Err(_), Some(_)) if repair.is_some_and(|repair| repair.told.get()) => Told::Some,
         _ => Told::Nothing,
     };
     if let Some(error) = looked.err().or(ahead) {
+        look.ahead = matches!(error, ReplicaError::Ahead(_));
         look.failure = Some(said(&error));
     }
     Ok((look, told))
 }
 
-/// `before`: the heads that it may let go when it is repaired; without them it is looked at only. Whether something was
-/// brought.
+/// What a repair may do.
+struct Repair {
+    /// The head that the replica was given last, and those that it was told to keep: it may let them go.
+    previous: Option<Cid>,
+    begun: Vec<Cid>,
+    /// The head that a replica in the file system named itself.
+    judged: Option<Cid>,
+    /// Whether it was told to keep something.
+    told: Cell<bool>,
+}
+
+/// Without `repair` it is looked at only. Whether something was brought; `begin` is called before. The inner error is the
+/// replica's.
+#[expect(clippy::too_many_arguments, reason = "each is another thing, and there is one caller")]
 async fn look_into(
     reader: &ChainReader,
     name: &ChainName,
     replica: &NamedReplica,
     blocks: &[Cid],
-    before: Option<(Option<Cid>, Vec<Cid>)>,
+    repair: Option<&Repair>,
+    begin: &dyn Fn() -> Result<(), OpsError>,
     deadline: Duration,
     look: &mut Look,
-) -> Result<bool, ReplicaError> {
+) -> Result<Result<bool, ReplicaError>, OpsError> {
     let head = reader.head();
     let seen = Cell::new(0);
     let first = async {
+        // What says nothing of itself is not looked at, unless it is about to be replaced.
+        match replica.replica.own_head(name, &reader.root()) {
+            Err(ReplicaError::Damaged(_)) if repair.is_some() => {}
+            own => _ = own?,
+        }
         look.holding = Some(replica.replica.holding(&head).await?);
         match lacking(replica, blocks, &seen).await {
             Ok((lacking, damaged)) => {
@@ -203,20 +238,38 @@ async fn look_into(
             Err(error) => Err(error),
         }
     };
-    let (mut lacking, damaged) = match tokio::time::timeout(deadline, first).await {
-        Ok(looked) => looked?,
-        Err(_) if seen.get() == 0 => return Err(RemoteError::TimedOut(deadline).into()),
-        Err(_) => {
-            return Err(ReplicaError::Slow { seen: seen.get(), blocks: blocks.len() as u64, deadline });
-        }
+    let looked = match tokio::time::timeout(deadline, first).await {
+        Ok(looked) => looked,
+        Err(_) if seen.get() == 0 => Err(RemoteError::TimedOut(deadline).into()),
+        Err(_) => Err(ReplicaError::Slow { seen: seen.get(), blocks: blocks.len() as u64, deadline }),
     };
-    let Some((previous, begun)) = before.filter(|_| !look.is_sound()) else { return Ok(false) };
+    let (lacking, damaged) = match looked {
+        Ok(looked) => looked,
+        Err(error) => return Ok(Err(error)),
+    };
+    let Some(repair) = repair.filter(|_| !look.is_sound()) else { return Ok(Ok(false)) };
     if damaged {
         // They may be taken from under their pin; whatever is collected meanwhile has to be at hand.
         for cid in blocks {
             reader.archived(cid)?;
         }
     }
+    begin()?;
+    repair.told.set(true);
+    Ok(bring_again(reader, name, replica, blocks, lacking, repair, look).await.map(|()| true))
+}
+
+/// Brings what is missing, and looks again.
+async fn bring_again(
+    reader: &ChainReader,
+    name: &ChainName,
+    replica: &NamedReplica,
+    blocks: &[Cid],
+    mut lacking: Vec<Cid>,
+    repair: &Repair,
+    look: &mut Look,
+) -> Result<(), ReplicaError> {
+    let (head, mut judged) = (reader.head(), repair.judged);
     for _ in 0..ROUNDS {
         if replica.replica.takes_all() {
             lacking = blocks.to_vec();
@@ -227,26 +280,30 @@ async fn look_into(
             name,
             root: reader.root(),
             head,
-            previous,
-            begun: &begun,
+            previous: repair.previous,
+            begun: &repair.begun,
+            judged,
             repairs: true,
             resumes: false,
             confirmed: &Cell::new(0),
             blocks: &lacking,
+            whole: blocks,
+            size: &|cid| reader.archive().size(cid),
             read: &|cid| reader.archived(cid),
         };
         replica.replica.deliver(&delivery).await?;
+        judged = Some(head);
         look.repaired += if replica.replica.fetches() { 0 } else { lacking.len() as u64 };
         look.holding = Some(replica.replica.holding(&head).await?);
         if look.missing.is_some() {
-            lacking = self::lacking(replica, blocks, &seen).await?.0;
+            lacking = self::lacking(replica, blocks, &Cell::new(0)).await?.0;
             look.missing = Some(lacking.len() as u64);
         }
         if look.is_sound() {
             break;
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 /// The blocks that a replica does not give back, in order, and whether it gives other bytes for one. `seen`: how many

@@ -21,6 +21,7 @@ mod kin;
 pub mod log;
 pub mod look;
 pub mod mirror;
+mod notes;
 mod outbox;
 mod own_event;
 mod plan;

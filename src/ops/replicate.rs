@@ -3,7 +3,7 @@
 //! The archive is the truth; a replica that cannot be reached is owed the head and gets it later.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -13,14 +13,19 @@ use serde::Serialize;
 
 use super::delta::delta;
 use super::kin::{Known, known_heads};
+use super::notes::Notes;
 use super::{ChainReader, OpsError, Progress, now};
 use crate::model::{ChainName, Cid, Timestamp};
-use crate::store::remote::{Delivery, Holding, NamedReplica, RemoteError, Replica as _, ReplicaError, Turn};
+use crate::store::remote::{
+    Delivery, Holding, NamedReplica, Remedy, RemoteError, Replica as _, ReplicaError, Turn,
+};
 use crate::store::{Confirmed, Delivered, Deliveries};
 
 /// Heads that a replica was told of and did not have in time are remembered, so many of them; one that does not answer
 /// is told of none.
 const BEGUN: usize = 1024;
+/// Characters of what is said of an error.
+const LONGEST_SAID: usize = 1000;
 
 /// What came of one replica.
 #[derive(Debug, Serialize)]
@@ -39,6 +44,9 @@ pub struct ReplicaState {
     /// Whether it has a head that the archive does not go on from.
     #[serde(skip)]
     pub ahead: bool,
+    /// What helps, where that is known.
+    #[serde(skip)]
+    pub remedy: Option<Remedy>,
     /// Why it does not have the archive's head.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -49,6 +57,17 @@ pub struct ReplicaState {
 pub struct Replicated {
     pub head: Cid,
     pub replicas: Vec<ReplicaState>,
+    /// Notes of what replicas were given that cannot be read: what stays pinned of that is not known.
+    #[serde(skip)]
+    pub unreadable: Option<PathBuf>,
+}
+
+/// What is known of replicas without asking them.
+#[derive(Debug, Default)]
+pub struct KnownStates {
+    pub replicas: Vec<ReplicaState>,
+    /// See [`Replicated::unreadable`].
+    pub unreadable: Option<PathBuf>,
 }
 
 impl Replicated {
@@ -67,17 +86,17 @@ pub fn known(
     reader: &ChainReader,
     name: &ChainName,
     replicas: &[NamedReplica],
-) -> Result<Vec<ReplicaState>, OpsError> {
-    let deliveries = read_deliveries(reader, name)?;
+) -> Result<KnownStates, OpsError> {
+    let notes = Notes::read(reader, name)?;
     let state = |replica: &NamedReplica| {
-        let delivered = deliveries.of(&replica.name, &replica.url.to_string());
-        state_of(replica, Outcome { delivered, ..Outcome::default() }, reader.head())
+        let outcome = Outcome { delivered: notes.of(replica), ..Outcome::default() };
+        state_of(replica, outcome, reader.head())
     };
-    Ok(replicas.iter().map(state).collect())
+    Ok(KnownStates { replicas: replicas.iter().map(state).collect(), unreadable: notes.unreadable() })
 }
 
-/// Brings the head to every replica that does not have it yet, to all at the same time, each for at most
-/// `deadline`, as their turns come. A replica that fails is no error.
+/// Brings the head to every replica that does not have it yet, each for at most `deadline`: to nodes at the same time,
+/// then to services that fetch from these, then to files. A replica that fails is no error.
 ///
 /// # Errors
 /// Those of the archive, and of the notes beside it.
@@ -88,38 +107,51 @@ pub async fn replicate(
     deadline: Duration,
     progress: &mut Progress<'_>,
 ) -> Result<Replicated, OpsError> {
-    let (head, manifest) = (reader.head(), reader.newest()?.0);
-    let mut deliveries = read_deliveries(reader, name)?;
+    let notes = Notes::read(reader, name)?;
     progress("replicating", 0, Some(replicas.len() as u64));
-    let of = |replica: &NamedReplica| deliveries.of(&replica.name, &replica.url.to_string());
-    let known: BTreeMap<String, Delivered> =
-        replicas.iter().map(|replica| (replica.name.clone(), of(replica))).collect();
-    // Whoever ends this program in the middle leaves a note of what may be pinned already.
-    let begun = known.iter().map(|(name, before)| (name.clone(), begin(before.clone(), head)));
-    deliveries.write(begun.collect()).map_err(|source| notes_error(reader, name, source))?;
     let work = async |replica: &NamedReplica| {
-        let before = known.get(&replica.name).cloned().unwrap_or_default();
-        let headway = Headway::default();
-        let bringing = bring(reader, name, replica, &before, &headway);
-        let outcome = match tokio::time::timeout(deadline, bringing).await {
-            Ok(outcome) => outcome?,
-            Err(_) => Err(RemoteError::TimedOut(deadline).into()),
-        };
-        Ok::<_, OpsError>(noted(before, head, manifest, &headway, outcome))
+        let outcome = bring_in_time(reader, name, replica, &notes, deadline).await?;
+        if outcome.is_overtaken {
+            // Another process has archived more meanwhile, and brought it.
+            let newer = ChainReader::open(reader.archive().directory(), name)?;
+            if newer.head() != reader.head() {
+                let outcome = bring_in_time(&newer, name, replica, &notes, deadline).await?;
+                return Ok(state_of(replica, outcome, newer.head()));
+            }
+        }
+        Ok::<_, OpsError>(state_of(replica, outcome, reader.head()))
     };
     let mut done = Vec::new();
     for turn in [Turn::First, Turn::Fetching, Turn::Files] {
         let group = replicas.iter().enumerate().filter(|(_, replica)| replica.replica.turn() == turn);
-        let group = group.map(async |(place, replica)| (place, replica, work(replica).await));
-        for (place, replica, outcome) in join_all(group).await {
-            done.push((place, replica, outcome?));
+        let group = group.map(async |(place, replica)| (place, work(replica).await));
+        for (place, state) in join_all(group).await {
+            done.push((place, state?));
         }
     }
-    done.sort_by_key(|(place, ..)| *place);
-    let notes = done.iter().map(|(_, replica, outcome)| (replica.name.clone(), outcome.delivered.clone()));
-    deliveries.write(notes.collect()).map_err(|source| notes_error(reader, name, source))?;
-    let replicas = done.into_iter().map(|(_, replica, outcome)| state_of(replica, outcome, head));
-    Ok(Replicated { head, replicas: replicas.collect() })
+    done.sort_by_key(|(place, _)| *place);
+    let replicas = done.into_iter().map(|(_, state)| state).collect();
+    Ok(Replicated { head: reader.head(), replicas, unreadable: notes.unreadable() })
+}
+
+/// Brings the head of `reader` to one replica, and notes what came of it at once: what ends this program later takes
+/// nothing of that away.
+async fn bring_in_time(
+    reader: &ChainReader,
+    name: &ChainName,
+    replica: &NamedReplica,
+    notes: &Notes,
+    deadline: Duration,
+) -> Result<Outcome, OpsError> {
+    let (before, headway, manifest) = (notes.of(replica), Headway::default(), reader.newest()?.0);
+    let bringing = bring(reader, name, replica, notes, &before, &headway);
+    let brought = match tokio::time::timeout(deadline, bringing).await {
+        Ok(brought) => brought?,
+        Err(_) => Err(RemoteError::TimedOut(deadline).into()),
+    };
+    let outcome = noted(before, reader.head(), manifest, &headway, brought);
+    notes.write(replica, outcome.delivered.clone())?;
+    Ok(outcome)
 }
 
 /// What is known of a replica after a delivery.
@@ -129,6 +161,8 @@ struct Outcome {
     /// How many blocks it took.
     blocks: u64,
     ahead: bool,
+    is_overtaken: bool,
+    remedy: Option<Remedy>,
 }
 
 /// What was brought.
@@ -166,6 +200,8 @@ fn noted(
     outcome: Result<Brought, ReplicaError>,
 ) -> Outcome {
     let ahead = matches!(outcome, Err(ReplicaError::Ahead(_)));
+    let is_overtaken = outcome.as_ref().is_err_and(ReplicaError::is_overtaken);
+    let remedy = outcome.as_ref().err().map(ReplicaError::remedy);
     let (delivered, blocks) = match outcome {
         Ok(Brought::Nothing) => (Delivered { failure: None, manifest: Some(manifest), ..before }, 0),
         Ok(Brought::Blocks(blocks, begun)) => (Delivered { begun, ..given(before, head, manifest) }, blocks),
@@ -175,7 +211,7 @@ fn noted(
             (Delivered { failure, confirmed, ..begin(before, head) }, 0)
         }
     };
-    Outcome { delivered, blocks, ahead }
+    Outcome { delivered, blocks, ahead, is_overtaken, remedy }
 }
 
 /// What is known of a replica that is told to keep the head.
@@ -199,6 +235,7 @@ async fn bring(
     reader: &ChainReader,
     name: &ChainName,
     replica: &NamedReplica,
+    notes: &Notes,
     before: &Delivered,
     headway: &Headway,
 ) -> Result<Result<Brought, ReplicaError>, OpsError> {
@@ -206,7 +243,8 @@ async fn bring(
     if before.head.is_some() && replica.replica.is_gone(name) {
         return Ok(Err(ReplicaError::Gone));
     }
-    let Known { begun, last, unknown } = match known_heads(reader, name, replica, before).await? {
+    let known = known_heads(reader, name, replica, before, false).await?;
+    let Known { begun, last, unknown, own } = match known {
         Ok(known) => known,
         Err(error) => return Ok(Err(error)),
     };
@@ -232,6 +270,7 @@ async fn bring(
             return Ok(Err(error));
         }
     }
+    notes.begin(replica, before, head)?;
     headway.told.set(true);
     headway.lacking.set(blocks.len() as u64);
     let earlier =
@@ -245,10 +284,13 @@ async fn bring(
         head,
         previous,
         begun,
+        judged: own,
         repairs: false,
         resumes,
         confirmed: &headway.confirmed,
         blocks: &blocks,
+        whole: &[],
+        size: &|cid| reader.archive().size(cid),
         read: &|cid| reader.archived(cid),
     };
     let delivered = replica.replica.deliver(&delivery).await;
@@ -276,14 +318,23 @@ async fn holdings(
     Ok((previous, holding))
 }
 
-/// Asks all replicas whether they answer and let us in, until so many do: what came of those that were waited for.
+/// Asks all replicas whether they can be brought what comes, until so many can: what came of those that were waited
+/// for. Nodes are asked whether they answer and let us in; files, whether they are there and can be written. `directory`:
+/// where the archive is.
 pub async fn answering(
+    directory: &Path,
+    name: &ChainName,
     replicas: &[NamedReplica],
     required: usize,
     deadline: Duration,
 ) -> Vec<(String, Option<String>)> {
-    let asked = replicas.iter().map(|replica| async move {
-        let failure = match tokio::time::timeout(deadline, replica.replica.answers()).await {
+    // Where notes cannot be read, nothing was given as far as is known.
+    let notes = Deliveries::read(directory, name).ok();
+    let asked = replicas.iter().map(|replica| async {
+        let given = notes
+            .as_ref()
+            .is_some_and(|notes| notes.of(&replica.name, &replica.url.to_string()).head.is_some());
+        let failure = match tokio::time::timeout(deadline, replica.replica.is_ready(name, given)).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(said(&error)),
             Err(_) => Some(RemoteError::TimedOut(deadline).to_string()),
@@ -304,7 +355,7 @@ pub async fn answering(
 }
 
 fn state_of(replica: &NamedReplica, outcome: Outcome, head: Cid) -> ReplicaState {
-    let Outcome { delivered, blocks, ahead } = outcome;
+    let Outcome { delivered, blocks, ahead, remedy, .. } = outcome;
     let current = delivered.head == Some(head) && delivered.failure.is_none();
     ReplicaState {
         name: replica.name.clone(),
@@ -314,11 +365,12 @@ fn state_of(replica: &NamedReplica, outcome: Outcome, head: Cid) -> ReplicaState
         current,
         delivered: blocks,
         ahead,
+        remedy,
         failure: delivered.failure,
     }
 }
 
-/// An error with its causes, on one line.
+/// An error with its causes, on one line that is not too long.
 pub(super) fn said(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -326,15 +378,9 @@ pub(super) fn said(error: &dyn std::error::Error) -> String {
         text.push_str(&format!(", because {deeper}"));
         cause = deeper.source();
     }
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_SAID) {
+        text.truncate(end);
+        text.push('…');
+    }
     text
-}
-
-pub(super) fn read_deliveries(reader: &ChainReader, name: &ChainName) -> Result<Deliveries, OpsError> {
-    let directory = reader.archive().directory();
-    Deliveries::read(directory, name).map_err(|source| notes_error(reader, name, source))
-}
-
-pub(super) fn notes_error(reader: &ChainReader, name: &ChainName, source: std::io::Error) -> OpsError {
-    let path = reader.archive().directory().join(format!("{name}.replicas"));
-    OpsError::File { path, done: "read or written", source }
 }

@@ -3,11 +3,17 @@
 use std::{
     fs::{self, DirBuilder, File},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::crypto::fill_random;
+
+/// What the name of a draft ends with.
+const DRAFT: &str = ".tmp";
+/// A draft whose lock nobody holds is left when it was not written to for so long; locks may not reach another machine.
+const LEFT: Duration = Duration::from_secs(60);
 
 /// A file under another name until it is finished; dropped before, it is removed.
 pub(super) struct Draft {
@@ -22,14 +28,24 @@ impl Draft {
         Self::with_mode(path, 0o666)
     }
 
+    /// Drafts of the same file that nobody writes any more are removed first. Whoever has the file open holds its lock.
     fn with_mode(path: &Path, mode: u32) -> io::Result<(Self, File)> {
-        let mut random = [0; 8];
-        fill_random(&mut random);
-        let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
-        name.push(format!(".{:016x}.tmp", u64::from_le_bytes(random)));
-        let temporary = path.with_file_name(name);
-        let file = File::options().read(true).write(true).create_new(true).mode(mode).open(&temporary)?;
-        Ok((Self { path: path.to_owned(), temporary, finished: false }, file))
+        let of = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        sweep(path, LEFT);
+        loop {
+            let mut random = [0; 8];
+            fill_random(&mut random);
+            let mut name = of.to_owned();
+            name.push(format!(".{:016x}{DRAFT}", u64::from_le_bytes(random)));
+            let temporary = path.with_file_name(name);
+            let file = File::options().read(true).write(true).create_new(true).mode(mode).open(&temporary)?;
+            // Where there are no locks, nobody takes a draft for one that was left.
+            let _ = file.lock();
+            // Another process may have come between.
+            if file.metadata()?.nlink() > 0 {
+                return Ok((Self { path: path.to_owned(), temporary, finished: false }, file));
+            }
+        }
     }
 
     /// Makes the bytes durable and gives the file its name, in place of what had it. The name is durable once
@@ -66,6 +82,52 @@ impl Drop for Draft {
             // Nobody can be told; a draft that stays behind is never read.
             let _ = fs::remove_file(&self.temporary);
         }
+    }
+}
+
+/// Removes drafts of the file at `path` that a process which was ended has left: no lock, and not written to for so
+/// long.
+fn sweep(path: &Path, longest: Duration) {
+    let Some(of) = path.file_name().and_then(|name| name.to_str()) else { return };
+    for entry in fs::read_dir(directory_of(path)).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let random = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(of)?.strip_prefix('.')?.strip_suffix(DRAFT))
+            .filter(|random| random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let modified = entry.metadata().and_then(|file| file.modified()).ok();
+        let age = modified.and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
+        if random.is_none() || age < longest {
+            continue;
+        }
+        if let Ok(file) = File::options().read(true).write(true).open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            // What cannot be removed is looked at again the next time.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether a file could be written at `path`: one beside it is made and removed.
+pub(super) fn probe(path: &Path) -> io::Result<()> {
+    Draft::create(path).map(drop)
+}
+
+/// A name that nothing has, for what is at `path` to be kept under: `suffix` after it, and a number when that is taken.
+pub(super) fn free_name(path: &Path, suffix: &str) -> PathBuf {
+    let mut number = 1;
+    loop {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        if number > 1 {
+            name.push(format!("-{number}"));
+        }
+        let free = PathBuf::from(name);
+        if free.symlink_metadata().is_err() {
+            return free;
+        }
+        number += 1;
     }
 }
 
@@ -134,6 +196,49 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn drafts_that_were_left_go_and_those_that_are_written_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.car");
+        let (draft, _file) = Draft::create(&path).unwrap();
+        let left = directory.path().join("a.car.0123456789abcdef.tmp");
+        let others = [
+            "a.car.0123456789abcde.tmp",
+            "a.car.0123456789abcdeg.tmp",
+            "b.car.0123456789abcdef.tmp",
+            "a.car",
+        ];
+        for other in others {
+            fs::write(directory.path().join(other), "").unwrap();
+        }
+        fs::write(&left, "").unwrap();
+        sweep(&path, LEFT);
+        assert!(left.exists());
+        sweep(&path, Duration::ZERO);
+        assert!(!left.exists() && draft.temporary.exists());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), others.len() + 1);
+        fs::write(&left, "").unwrap();
+        File::options()
+            .write(true)
+            .open(&left)
+            .unwrap()
+            .set_modified(std::time::SystemTime::UNIX_EPOCH)
+            .unwrap();
+        replace(&path, b"new").unwrap();
+        assert!(!left.exists());
+    }
+
+    #[test]
+    fn what_is_kept_gets_a_name_that_nothing_has() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.car");
+        for expected in ["a.car.old", "a.car.old-2", "a.car.old-3"] {
+            let free = free_name(&path, ".old");
+            assert_eq!(free, directory.path().join(expected));
+            fs::write(free, "").unwrap();
+        }
+    }
 
     #[test]
     fn a_draft_that_is_not_finished_leaves_nothing() {

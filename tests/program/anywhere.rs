@@ -54,7 +54,7 @@ fn codes(run: &Run) -> Vec<String> {
 }
 
 /// Runs the program, and says the most memory it ever had, in KiB.
-fn with_peak(project: &Project, arguments: &[&str]) -> (Run, u64) {
+pub fn with_peak(project: &Project, arguments: &[&str]) -> (Run, u64) {
     let mut child = project.command(arguments).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
@@ -161,6 +161,32 @@ fn a_source_that_lies_or_fails_is_named_and_another_is_asked() {
     }
 }
 
+/// A gateway that answers just in time does no wrong, and holds nothing up that another one has.
+#[test]
+fn a_slow_source_is_asked_after_a_fast_one() {
+    let (project, kubo) = (applied_with(150), Kubo::start());
+    let head = publish(&project, &kubo);
+    let fast = GatewayProxy::to(&kubo.gateway_url(), Fault::NoCars);
+    let slow = GatewayProxy::waiting(&kubo.gateway_url(), Fault::NoCars, Duration::from_secs(2));
+    let timed = |sources: &[&str]| {
+        let from: Vec<&str> = sources.iter().flat_map(|source| ["--from", source]).collect();
+        let begin = Instant::now();
+        let object = machine().json(&[&["verify", &head][..], &from].concat());
+        (begin.elapsed(), object)
+    };
+    let (alone, _) = timed(&[&fast.url()]);
+    let (both, object) = timed(&[&slow.url(), &fast.url()]);
+    // The slow one is asked until it has answered once.
+    assert!(both < 3 * alone + Duration::from_secs(5), "{both:?} after {alone:?}: {object:#}");
+    let sources = &object["sources"];
+    assert_eq!((&sources[0]["fault"], &sources[0]["dropped"]), (&Value::Null, &false.into()), "{object:#}");
+    assert!(slow.requests() < 5, "{} requests", slow.requests());
+    // Alone, or where the other has not everything, it is asked all the same.
+    fast.set(Fault::Lacks(project.log()[20]["manifest"].as_str().unwrap().to_owned()));
+    let (_, object) = timed(&[&slow.url(), &fast.url()]);
+    assert_eq!(object["established"]["complete"], true, "{object:#}");
+}
+
 #[test]
 fn a_block_that_nobody_has_is_a_finding_and_a_source_that_is_not_there_is_none() {
     let (project, kubo, machine) = (Project::applied(), Kubo::start(), machine());
@@ -181,8 +207,22 @@ fn a_block_that_nobody_has_is_a_finding_and_a_source_that_is_not_there_is_none()
     // Who does not answer may have it: that is no finding.
     let run = machine.ends(3, ["verify", &head, "--from", &proxy.url(), "--from", "http://127.0.0.1:1"]);
     run.says(&[&manifest, "not every source", "http://127.0.0.1:1: it cannot be reached"]);
-    machine.ends(2, ["verify", &head, "--from", "http://198.51.100.1"]).says(&["plain `http:`"]);
-    machine.ends(2, ["verify", &head, "--from", "https://a:b@example.org"]).says(&["user or password"]);
+    let run = machine.ends(2, ["verify", &head, "--from", "http://198.51.100.1"]);
+    run.says(&["plain `http:`", "or pass `--insecure`"]);
+    assert!(!run.stderr.contains("insecure = true"), "{run:#?}");
+    // A flag has no `authorization`.
+    let run = machine.ends(2, ["verify", &head, "--from", "https://ann:hunter2@example.org"]);
+    run.says(&["user or password", "hint: name the place as a `[[replica]]` of greffe.toml"]);
+    assert!(!run.stderr.contains("hunter2"), "{run:#?}");
+    // Those that give no blocks are no sources that do not answer.
+    for url in ["cluster:http://127.0.0.1:1", "pinning:http://127.0.0.1:1"] {
+        let run = machine.ends(3, ["verify", &head, "--from", url]);
+        run.says(&["no source that gives blocks is named", "hint: name a gateway or node with `--from URL`"]);
+        assert!(!run.stderr.contains("not every source"), "{run:#?}");
+        machine.write("greffe.toml", format!("[[replica]]\nname = \"far\"\nurl = \"{url}\"\n"));
+        machine.ends(3, ["verify", &head]).says(&["no source that gives blocks is named"]);
+        machine.remove("greffe.toml");
+    }
     machine.ends(2, ["verify", "out.car", "--from", "https://example.org"]).says(&["this is none"]);
 }
 
@@ -453,9 +493,10 @@ fn a_mirror_removes_no_archive_whatever_its_name() {
         fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
         names.push(path);
     }
-    let (head, chain) = (other.head(), chain_of(&other));
+    let (head, chain, follower) = (other.head(), chain_of(&other), Project::empty());
     let from = format!("archive:{}", other.path("archive").display());
-    machine.ok(["mirror", &head, "--from", &from, "--require", &chain]);
+    let here = machine.path("archive").display().to_string();
+    follower.ok(["mirror", &head, "--from", &from, "--archive", &here, "--require", &chain]);
     for path in names {
         assert!(path.exists(), "{}", path.display());
     }

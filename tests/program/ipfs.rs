@@ -15,6 +15,7 @@ use greffe::model::{Cid, Codec, IpnsName, IpnsRecord};
 use greffe::store::remote::{self, Endpoint, Patience, RemoteError};
 use serde_json::{Value, json};
 
+use crate::anywhere::with_peak;
 use crate::project::{Project, Run, THREE, plain_key};
 use crate::replicas::settings;
 use crate::servers::{Act, Kubo, KuboOptions, LIMIT, Proxy, Secret, poll};
@@ -339,6 +340,31 @@ fn a_long_chain_reaches_a_new_node_in_one_file() {
     let count = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
     assert_eq!((count("dag/import"), count("block/put")), (1, 0), "{lines:?}");
     assert!(lines.iter().all(|line| line.contains("timeout=") && line.contains("offline=true")), "{lines:?}");
+}
+
+/// Several pieces of a long archive are on their way to several nodes at the same time.
+#[test]
+fn what_is_sent_to_many_nodes_takes_little_memory() {
+    let project = Project::new();
+    project.script("1_t.sql", "CREATE TABLE t (id INTEGER);\n");
+    for number in 2..9_u64 {
+        let line =
+            |at: u64| format!("-- {:016x}\n", (at + number * 7919).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let text: String = (0..600_000).map(line).collect();
+        project.script(&format!("{number}_t.sql"), format!("{text}CREATE TABLE t{number} (id INTEGER);\n"));
+    }
+    project.ok(["apply"]);
+    let size = fs::metadata(project.path("archive/demo.car")).unwrap().len();
+    assert!(size > 80 << 20, "{size} bytes");
+    let kubo = Kubo::start();
+    let proxies: Vec<Proxy> = (0..6).map(|_| Proxy::start(&kubo.rpc_url(), |_| Act::Pass)).collect();
+    for (number, proxy) in proxies.iter().enumerate() {
+        settings(&project, &replica(&format!("node{number}"), proxy.url(), "timeout = \"5m\""));
+    }
+    let (run, peak) = with_peak(&project, &["replicate", "--replication-deadline", "10m"]);
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert!(peak < 300 << 10, "{peak} KiB");
+    println!("{peak} KiB for {size} bytes");
 }
 
 /// Scripts that no node takes in one go.

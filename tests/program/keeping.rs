@@ -263,3 +263,60 @@ fn a_file_that_cannot_be_read_is_not_written_over() {
     assert_eq!(project.read("file.car.unreadable-2"), b"");
     project.ok(["replicate"]);
 }
+
+fn notes(project: &Project) -> serde_json::Value {
+    serde_json::from_slice(&project.read("archive/demo.replicas")).unwrap()
+}
+
+/// What one node took stays noted when the program is ended while it waits for another.
+#[test]
+fn what_was_brought_is_noted_while_others_are_waited_for() {
+    let (kubo, silent) = (Kubo::start(), std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let project = Project::with(&THREE);
+    settings(&project, &replica("node", &format!("kubo:{}", kubo.rpc_url())));
+    project.ok(["apply", "--to", "1"]);
+    settings(&project, &replica("silent", &format!("kubo:http://{}", silent.local_addr().unwrap())));
+    let mut child = project.command(["apply"]).spawn().unwrap();
+    let brought = || {
+        let head = project.run(["head"]).stdout;
+        pins(&kubo) == [head.trim_end()]
+    };
+    assert!(poll(LIMIT, || project.log().len() == 4) && poll(LIMIT, brought));
+    let noted = || notes(&project)["node"]["head"] == project.head();
+    assert!(poll(std::time::Duration::from_secs(5), noted), "{:#}", notes(&project));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let begun = &notes(&project)["silent"]["begun"];
+    assert!(begun.is_null(), "one that does not answer was sent nothing: {begun}");
+    let run = project.ends(4, ["replicate", "--replication-deadline", "1s", "--json"]).object();
+    assert_eq!((&run["replicas"][0]["delivered"], &run["replicas"][0]["current"]), (&0.into(), &true.into()));
+}
+
+#[test]
+fn a_repair_that_reaches_nobody_notes_nothing() {
+    let project = Project::with(&THREE);
+    settings(&project, &replica("gone", "kubo:http://127.0.0.1:1"));
+    project.ends(4, ["apply"]);
+    project.ends(3, ["replicas", "--repair"]);
+    assert!(notes(&project)["gone"]["begun"].is_null(), "{:#}", notes(&project));
+}
+
+/// A delivery was cut off after the new pin and before the old one was let go.
+#[test]
+fn a_repair_lets_no_pin_be_forgotten() {
+    let kubo = Kubo::start();
+    let project = Project::with(&THREE);
+    settings(&project, &replica("node", &format!("kubo:{}", kubo.rpc_url())));
+    project.ok(["apply", "--to", "1"]);
+    let (first, before) = (project.head(), project.read("archive/demo.replicas"));
+    project.ok(["apply", "--to", "2"]);
+    let second = project.head();
+    kubo.run(&["pin", "add", "--recursive", &first]);
+    let mut cut: serde_json::Value = serde_json::from_slice(&before).unwrap();
+    cut["node"]["begun"] = serde_json::json!([second]);
+    project.write("archive/demo.replicas", cut.to_string());
+    assert_eq!(pins(&kubo).len(), 2);
+    project.ok(["replicas", "--repair"]);
+    project.ok(["apply"]);
+    assert_eq!(pins(&kubo), [project.head()]);
+}

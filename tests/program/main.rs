@@ -4,6 +4,7 @@ mod anywhere;
 mod apply;
 mod audit;
 mod concurrency;
+mod copies;
 mod damage;
 mod engines;
 mod exchange;

@@ -69,7 +69,7 @@ fn a_slow_node_takes_no_time_from_a_look_at_others() {
     }
     settings(&project, &replica("slow", &format!("kubo:{}", slow.url())));
     let begin = Instant::now();
-    let run = project.ends(1, ["replicas", "--replication-deadline", "4s", "--json"]);
+    let run = project.ends(3, ["replicas", "--replication-deadline", "4s", "--json"]);
     assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
     let run = run.object();
     let looks = run["replicas"].as_array().unwrap();
@@ -113,6 +113,87 @@ fn what_was_applied_is_told_whatever_becomes_of_its_replicas() {
     project.ok(["replicate"]);
     let alone = Project::applied().ends(2, ["replicas"]);
     assert!(alone.stderr.contains("there is no replica in the settings"), "{alone:#?}");
+}
+
+/// Answers each request to the node's interface with what `body` makes of its `Authorization` header.
+fn echo(body: impl Fn(&str) -> String + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("kubo:http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut head = vec![0; 1 << 16];
+            let count = client.read(&mut head).unwrap_or(0);
+            let text = String::from_utf8_lossy(&head[..count]).into_owned();
+            let repeated: String =
+                text.lines().filter(|line| line.to_lowercase().starts_with("authorization")).collect();
+            // A block of all is the empty one; what is put is answered with something else.
+            let body = if text.contains("block/put") { body(&repeated) } else { String::new() };
+            let status =
+                if text.contains("block/get") || text.contains("block/put") { "200 OK" } else { "500 no" };
+            let body = if status == "500 no" {
+                r#"{"Message":"is not pinned","Code":0,"Type":"error"}"#.into()
+            } else {
+                body
+            };
+            let _ = write!(
+                client,
+                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    url
+}
+
+/// Errors of a reader of JSON repeat what they could not read.
+#[test]
+fn an_answer_that_is_no_json_is_shown_short_and_without_secrets() {
+    let kubo = Kubo::start();
+    let mut project = Project::with(&THREE);
+    project.secrets.push("geheim-4711".to_owned());
+    project.variables.push(("NODE".to_owned(), "bearer:geheim-4711".to_owned()));
+    settings(&project, &replica("good", &format!("kubo:{}", kubo.rpc_url())));
+    for number in 0..3 {
+        let url = echo(|sent| format!("\"{sent}{}\"", "\\u0001x".repeat(250_000)));
+        settings(&project, &(replica(&format!("echo{number}"), &url) + "authorization = \"env:NODE\"\n"));
+    }
+    let run = project.ends(4, ["apply", "--replication-deadline", "5s"]);
+    run.says(&["not yet replicated to echo0: its answer is not what was asked for"]);
+    assert!(run.stderr.len() < 10_000, "{} bytes", run.stderr.len());
+    let notes = String::from_utf8(project.read("archive/demo.replicas")).unwrap();
+    assert!(notes.len() < 10_000 && !notes.contains("geheim"), "{} bytes", notes.len());
+    let status = project.json(&["status"]);
+    assert_eq!(status["replicas"][0]["current"], true, "{status:#}");
+}
+
+/// What helps is said, and nothing that never does.
+#[test]
+fn each_failure_is_told_with_what_helps() {
+    let project = Project::with(&THREE);
+    settings(&project, &(replica("copy", "archive:disk/copy") + &replica("gone", "kubo:http://127.0.0.1:1")));
+    fs::create_dir(project.path("disk")).unwrap();
+    let later = "hint: run `greffe replicate` later";
+    project.ends(4, ["apply", "--to", "1"]).says(&["replicated to gone", later]);
+    let text = String::from_utf8(project.read("greffe.toml")).unwrap();
+    project.write("greffe.toml", text.split("\n[[replica]]\nname = \"gone\"").next().unwrap());
+    let older: Vec<Vec<u8>> =
+        ["archive/demo.car", "archive/demo.head", "app.db"].map(|file| project.read(file)).into();
+    fs::rename(project.path("disk"), project.path("away")).unwrap();
+    fs::create_dir(project.path("disk")).unwrap();
+    let run = project.ends(4, ["apply", "--to", "2"]);
+    run.says(&["hint: mount its disk and run `greffe replicate`, or run `greffe replicas --repair`"]);
+    assert!(!run.stderr.contains(later), "{run:#?}");
+    fs::remove_dir(project.path("disk")).unwrap();
+    fs::rename(project.path("away"), project.path("disk")).unwrap();
+    project.ok(["apply", "--to", "3"]);
+    for (file, bytes) in ["archive/demo.car", "archive/demo.head", "app.db"].iter().zip(&older) {
+        project.write(file, bytes);
+    }
+    let _ = fs::remove_file(project.path("archive/demo.index"));
+    let run = project.ends(4, ["apply", "--to", "2"]);
+    run.says(&["it is ahead", "hint: bring its entries here with `greffe import FILE.car`"]);
+    assert!(!run.stderr.contains(later), "{run:#?}");
 }
 
 /// A server that repeats in its answers what it was asked with, in the clear and as it came.

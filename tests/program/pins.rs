@@ -72,7 +72,7 @@ fn a_cluster_keeps_each_head_and_lets_the_one_before_go() {
     let right = project.variables.pop().unwrap();
     project.variables.push(("OFFICE".to_owned(), "basic:greffe:falsch-0815".to_owned()));
     refused(&project.ends(4, ["replicate"]));
-    refused(&project.ends(1, ["replicas"]));
+    refused(&project.ends(3, ["replicas"]));
     refused(&project.ends(3, ["apply", "--required", "1"]));
     project.variables.pop();
     project.variables.push(right);

@@ -13,7 +13,8 @@ use crate::ops::look::{Look, Looking, look, word};
 /// Look at what each replica keeps: its head, whether it is pinned, which blocks are missing
 ///
 /// Every block that the archive's head needs is fetched from each replica and hashed; nothing is believed. Replicas
-/// are looked at at the same time, each for at most `replication.deadline`. Exits with 1 when one lacks something.
+/// are looked at at the same time, each for at most `replication.deadline`. Exits with 1 when one lacks something, else
+/// with 3 when one could not be looked at.
 #[derive(Args)]
 pub struct Replicas {
     /// Bring missing blocks again and pin the head
@@ -38,7 +39,11 @@ pub fn run(context: &Context, arguments: &Replicas) -> CommandResult {
     let looks = look(&reader, settings.name()?, &replicas, looking, &mut show_progress);
     let replicas = block_on(looks)??;
     drop(progress);
-    let exit = if replicas.iter().all(Look::is_sound) { Exit::Done } else { Exit::Findings };
+    let exit = match () {
+        () if replicas.iter().any(Look::is_finding) => Exit::Findings,
+        () if replicas.iter().all(Look::is_sound) => Exit::Done,
+        () => Exit::Unfinished,
+    };
     Ok(Reply::new(Shown { command: "replicas", head: reader.head(), replicas }, show).with_exit(exit))
 }
 

@@ -1,4 +1,5 @@
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
@@ -6,11 +7,12 @@ use serde::Serialize;
 use crate::cli::context::{Context, block_on, replicas};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply, remark};
+use crate::cli::places::require_as_many;
 use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
 use crate::ops::ChainReader;
 use crate::ops::replicate::{ReplicaState, Replicated, answering, replicate};
-use crate::store::remote::NamedReplica;
+use crate::store::remote::{NamedReplica, Remedy};
 
 /// Bring the archive's head to every replica that does not have it
 ///
@@ -32,6 +34,7 @@ pub fn run(context: &Context, _: &Replicate) -> CommandResult {
     let replicas = some_replicas(&settings)?;
     let reader = context.reader()?;
     let replicated = deliver(context, &settings, &reader, &replicas)?;
+    remark_unreadable(context, replicated.unreadable.as_deref());
     let ahead = replicated.replicas.iter().any(|replica| replica.ahead);
     let exit = if ahead { Exit::Findings } else { owed(&settings, &replicated.replicas) };
     Ok(Reply::new(Shown { command: "replicate", replicated }, show).with_exit(exit))
@@ -44,7 +47,35 @@ pub fn some_replicas(settings: &Settings) -> Result<Vec<NamedReplica>, CliError>
         return Err(CliError::usage("there is no replica in the settings")
             .hint("add a `[[replica]]` with `name` and `url` to greffe.toml; see docs/replicas.md"));
     }
+    require_as_many(settings)?;
     Ok(replicas)
+}
+
+/// Says that it is not known what replicas were given.
+pub fn remark_unreadable(context: &Context, notes: Option<&Path>) {
+    let Some(path) = notes.filter(|_| !context.quiet) else { return };
+    let path = path.display().to_string();
+    remark(&format!(
+        "note: {} cannot be read: heads that are noted there may stay pinned at replicas\nhint: look at it, take such \
+         pins away, and remove the file",
+        Clean(&path)
+    ));
+}
+
+/// What is to be done for a replica that was not brought the head.
+const fn hint(remedy: Option<Remedy>) -> &'static str {
+    match remedy {
+        None | Some(Remedy::Time) => "run `greffe replicate` later",
+        Some(Remedy::Repair) => "run `greffe replicas --repair`",
+        Some(Remedy::Mount) => {
+            "mount its disk and run `greffe replicate`, or run `greffe replicas --repair` to make it anew"
+        }
+        Some(Remedy::Entries) => {
+            "bring its entries here with `greffe import FILE.car` or `greffe mirror CID --from URL`, or restore the newer \
+             archive"
+        }
+        Some(Remedy::Attention) => "mend that there or in greffe.toml, then run `greffe replicate`",
+    }
 }
 
 fn deliver(
@@ -80,6 +111,7 @@ impl Destinations {
     pub fn open(context: &Context) -> Result<Self, CliError> {
         let settings = context.settings()?;
         let replicas = replicas(&settings)?;
+        require_as_many(&settings)?;
         Ok(Self { settings, replicas })
     }
 
@@ -89,7 +121,9 @@ impl Destinations {
         if required == 0 {
             return Ok(());
         }
-        let answers = block_on(answering(&self.replicas, required, self.settings.replication_deadline))?;
+        let (directory, name) = (&self.settings.archive_directory, self.settings.name()?);
+        let deadline = self.settings.replication_deadline;
+        let answers = block_on(answering(directory, name, &self.replicas, required, deadline))?;
         let count = answers.iter().filter(|(_, failure)| failure.is_none()).count();
         if count >= required {
             return Ok(());
@@ -111,8 +145,8 @@ impl Destinations {
         if self.replicas.is_empty() {
             return exit;
         }
-        let owed = |text: &str| {
-            remark(&format!("note: archived, not yet replicated{text}\nhint: run `greffe replicate` later"));
+        let owed = |text: &str, remedy| {
+            remark(&format!("note: archived, not yet replicated{text}\nhint: {}", hint(remedy)));
         };
         let settings = &self.settings;
         let replicated = self.deliver_from_archive(context);
@@ -121,12 +155,13 @@ impl Destinations {
                 for replica in replicated.replicas.iter().filter(|replica| !replica.current && !context.quiet)
                 {
                     let why = replica.failure.as_deref().unwrap_or("not delivered");
-                    owed(&format!(" to {}: {}", replica.name, Clean(why)));
+                    owed(&format!(" to {}: {}", replica.name, Clean(why)), replica.remedy);
                 }
+                remark_unreadable(context, replicated.unreadable.as_deref());
                 self::owed(settings, &replicated.replicas)
             }
             Err(CliError { message, causes, .. }) => {
-                owed(&format!(": {}", Clean(&[vec![message], causes].concat().join(", because "))));
+                owed(&format!(": {}", Clean(&[vec![message], causes].concat().join(", because "))), None);
                 Exit::Undelivered
             }
         };

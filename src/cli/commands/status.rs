@@ -3,12 +3,12 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
-use super::replicate::show_states;
+use super::replicate::{remark_unreadable, show_states};
 use crate::cli::context::{Context, block_on, look_at_database, project, replicas};
 use crate::cli::error::{CliError, problem_hint};
 use crate::cli::output::{Clean, Reply};
 use crate::cli::{CommandResult, Exit};
-use crate::ops::replicate::{ReplicaState, known};
+use crate::ops::replicate::{KnownStates, ReplicaState, known};
 use crate::ops::status::{Line, State, Status as Found, status};
 
 /// Compare folder, database and archive; change nothing
@@ -34,12 +34,13 @@ pub fn run(context: &Context, _: &Status) -> CommandResult {
         let mut database = look_at_database(&settings).await?;
         Ok::<_, CliError>(status(&project, database.as_mut()).await?)
     })??;
-    let replicas = match found.head {
+    let KnownStates { replicas, unreadable } = match found.head {
         Some(_) if !settings.replicas.is_empty() => {
             known(&context.reader()?, &project.name, &replicas(&settings)?)?
         }
-        _ => Vec::new(),
+        _ => KnownStates::default(),
     };
+    remark_unreadable(context, unreadable.as_deref());
     let exit = if found.problems.is_empty() { Exit::Done } else { Exit::Findings };
     Ok(Reply::new(Shown { command: "status", found, replicas }, show).with_exit(exit))
 }

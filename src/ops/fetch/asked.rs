@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::SourceState;
 use crate::model::Cid;
@@ -13,6 +13,9 @@ use crate::store::remote::{NamedSource, RemoteError};
 const STRIKES: u32 = 3;
 /// The first pause before a source that failed is asked again, when no other has the answer.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// A source whose answers take longer is asked after others.
+const SLOW: Duration = Duration::from_millis(500);
 
 /// A source of one verification.
 pub(super) struct Asked<'a> {
@@ -29,6 +32,8 @@ struct State {
     /// Gives no blocks at all.
     mute: bool,
     fault: Option<String>,
+    /// How long an answer takes, the newest ones above all.
+    latency: Option<Duration>,
 }
 
 /// What came of asking all sources for a block.
@@ -50,7 +55,19 @@ impl<'a> Asked<'a> {
         !self.state.borrow().dropped
     }
 
-    fn is_mute(&self) -> bool {
+    /// Notes how long an answer took, or that there was none for so long.
+    pub(super) fn time(&self, begin: Instant) {
+        let mut state = self.state.borrow_mut();
+        let newest = begin.elapsed();
+        state.latency = Some(state.latency.map_or(newest, |before| (before * 3 + newest) / 4));
+    }
+
+    /// Zero for one that answers soon, or was not asked yet.
+    fn slowness(&self) -> Duration {
+        self.state.borrow().latency.filter(|latency| *latency > SLOW).unwrap_or_default()
+    }
+
+    pub(super) fn is_mute(&self) -> bool {
         self.state.borrow().mute
     }
 
@@ -110,17 +127,22 @@ const fn is_grave(error: &RemoteError) -> bool {
     )
 }
 
-/// Asks one source after the other, each for at most `limit`, until one gives the block or none is left.
+/// Asks one source after the other, each for at most `limit`, until one gives the block or none is left. Slow ones come
+/// last, so that they hold nothing up that others have.
 pub(super) async fn look(all: &[Asked<'_>], cid: &Cid, limit: Duration) -> Looked {
     let mut absent = vec![false; all.len()];
+    let mut order: Vec<usize> = (0..all.len()).collect();
     let mut pause = PAUSE;
     loop {
-        for (asked, absent) in all.iter().zip(&mut absent) {
+        order.sort_by_key(|at| (all[*at].slowness(), *at));
+        for at in &order {
+            let (asked, absent) = (&all[*at], &mut absent[*at]);
             if *absent || !asked.is_in_use() {
                 continue;
             }
-            let strikes = asked.strikes();
+            let (strikes, begin) = (asked.strikes(), Instant::now());
             let answer = timeout(limit, asked.source.block(cid)).await;
+            asked.time(begin);
             match answer.unwrap_or(Err(RemoteError::TimedOut(limit))) {
                 Ok(Some(bytes)) => {
                     asked.thank(bytes.len() as u64);

@@ -49,6 +49,21 @@ pub enum ArchiveError {
     Io { action: &'static str, path: PathBuf, source: io::Error },
 }
 
+impl ArchiveError {
+    /// Whether what is there is not what was once written, so that nothing can be added to it.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::NotCar { .. }
+                | Self::Damaged { .. }
+                | Self::Corrupt { .. }
+                | Self::Missing { .. }
+                | Self::NoHead { .. }
+        )
+    }
+}
+
 impl From<WriteError> for ArchiveError {
     fn from(error: WriteError) -> Self {
         match error {

@@ -11,7 +11,14 @@ mod table;
 mod tail;
 mod writer;
 
-use std::{fs::File, io, os::unix::fs::MetadataExt, path::Path, sync::OnceLock, time::Duration};
+use std::{
+    fs::{File, hard_link, rename},
+    io,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::OnceLock,
+    time::Duration,
+};
 
 pub use self::{
     error::ArchiveError,
@@ -37,6 +44,9 @@ use crate::{
     codec::{car::BLOCK_LIMIT, dag_cbor::decode_head},
     model::{ChainName, Cid, Codec},
 };
+
+/// What the name of a damaged archive ends with when another took its place.
+const DAMAGED: &str = ".damaged";
 
 /// A block and its name.
 pub type Block = (Cid, Vec<u8>);
@@ -97,27 +107,47 @@ impl Archive {
             return Err(ArchiveError::Exists { path: files.car }.into());
         }
         durable::remove(&files.index).map_err(failed("remove", &files.index))?;
-        let mut car = CarWriter::create(&files.car, &root, Existing::Keep).map_err(ArchiveError::from)?;
-        let (mut last, mut has_root) = (None, false);
-        for block in blocks {
-            let (cid, bytes) = block?;
-            inspect(&cid, &bytes)?;
-            if cid == head {
-                require_head(Some(&bytes), &head)?;
-            }
-            car.put(&cid, &bytes).map_err(ArchiveError::from)?;
-            has_root |= cid == root;
-            last = Some(cid);
-        }
-        for (cid, present) in [(root, has_root), (head, last == Some(head))] {
-            if !present {
-                return Err(ArchiveError::Missing { path: files.car, cid }.into());
-            }
-        }
+        let car = fill(&files, root, head, blocks, Existing::Keep)?;
         // First the head file: without its archive it means nothing.
         files.write_head(&head)?;
         car.finish().map_err(ArchiveError::from)?;
         Ok(Self::load(files, Some(lock))?)
+    }
+
+    /// [`Self::create_from`] in place of an archive that is damaged, which is kept as `<name>.car.damaged`. Waits up to
+    /// `wait` for another writer.
+    ///
+    /// # Errors
+    /// [`ArchiveError`], and those of `blocks`; what was there is there then, under one of both names.
+    pub fn replace_from<E: From<ArchiveError>>(
+        directory: &Path,
+        name: &ChainName,
+        root: Cid,
+        head: Cid,
+        blocks: impl Iterator<Item = Result<Block, E>>,
+        wait: Duration,
+    ) -> Result<Self, E> {
+        let files = Files::new(directory, name);
+        let lock = files.lock(wait)?;
+        let car = fill(&files, root, head, blocks, Existing::Replace)?;
+        let kept = durable::free_name(&files.car, DAMAGED);
+        // Not every file system has links.
+        if hard_link(&files.car, &kept).is_err() {
+            rename(&files.car, &kept).map_err(failed("rename", &files.car))?;
+        }
+        durable::remove(&files.index).map_err(failed("remove", &files.index))?;
+        files.write_head(&head)?;
+        car.finish().map_err(ArchiveError::from)?;
+        Ok(Self::load(files, Some(lock))?)
+    }
+
+    /// Whether an archive can be written here: the file system is asked, not the archive.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Io`].
+    pub fn probe(directory: &Path, name: &ChainName) -> Result<(), ArchiveError> {
+        let files = Files::new(directory, name);
+        durable::probe(&files.head).map_err(failed("write", directory))
     }
 
     /// Opens an archive for reading. Takes no lock and changes nothing; what a crash has torn is passed over.
@@ -224,6 +254,13 @@ impl Archive {
         Ok(!found.map_err(failed("read", &self.files.car))?.is_empty())
     }
 
+    /// How many bytes a block has, which are not looked at; none for one that is not there.
+    #[must_use]
+    pub fn size(&self, cid: &Cid) -> usize {
+        let found = self.lookup.find(cid, Search::Hints).unwrap_or_default();
+        found.first().map_or(0, |located| located.frame.length)
+    }
+
     /// The bytes of a block, hashed.
     ///
     /// # Errors
@@ -285,6 +322,34 @@ impl Archive {
         }
         Ok(archive)
     }
+}
+
+/// Writes all blocks into a file that has no name yet.
+fn fill<E: From<ArchiveError>>(
+    files: &Files,
+    root: Cid,
+    head: Cid,
+    blocks: impl Iterator<Item = Result<Block, E>>,
+    existing: Existing,
+) -> Result<CarWriter, E> {
+    let mut car = CarWriter::create(&files.car, &root, existing).map_err(ArchiveError::from)?;
+    let (mut last, mut has_root) = (None, false);
+    for block in blocks {
+        let (cid, bytes) = block?;
+        inspect(&cid, &bytes)?;
+        if cid == head {
+            require_head(Some(&bytes), &head)?;
+        }
+        car.put(&cid, &bytes).map_err(ArchiveError::from)?;
+        has_root |= cid == root;
+        last = Some(cid);
+    }
+    for (cid, present) in [(root, has_root), (head, last == Some(head))] {
+        if !present {
+            return Err(ArchiveError::Missing { path: files.car.clone(), cid }.into());
+        }
+    }
+    Ok(car)
 }
 
 /// Refuses a block that no reader would take.

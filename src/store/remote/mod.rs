@@ -34,6 +34,8 @@ pub use kubo::Kubo;
 pub use origin::Origin;
 pub use patience::Patience;
 pub use pinning::{Origins, Pinning};
-pub use replica::{AnyReplica, Delivery, Holding, NamedReplica, Replica, ReplicaError, ReplicaUrl, Turn};
+pub use replica::{
+    AnyReplica, Delivery, Holding, NamedReplica, Remedy, Replica, ReplicaError, ReplicaUrl, Turn,
+};
 pub use router::{Names, Router};
 pub use source::{NamedSource, SourceUrl};

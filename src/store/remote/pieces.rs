@@ -1,7 +1,7 @@
 //! The blocks of a delivery, so many at a time as one request takes.
 
 use super::{Delivery, RemoteError, ReplicaError};
-use crate::codec::car::BLOCK_LIMIT;
+use crate::codec::car::{BLOCK_LIMIT, encode_header, push_frame};
 use crate::model::Cid;
 use crate::store::Block;
 
@@ -30,27 +30,71 @@ pub fn read(delivery: &Delivery<'_>, cid: &Cid) -> Result<Block, ReplicaError> {
 }
 
 /// Blocks in the same order, so many at a time as one request takes.
-pub fn pieces<'a>(
-    delivery: &'a Delivery<'_>,
-    cids: Vec<Cid>,
+pub fn pieces<'a>(delivery: &'a Delivery<'a>, cids: Vec<Cid>, room: Room) -> Pieces<'a> {
+    Pieces { delivery, cids: cids.into_iter(), room, carried: None }
+}
+
+/// See [`pieces`].
+pub struct Pieces<'a> {
+    delivery: &'a Delivery<'a>,
+    cids: std::vec::IntoIter<Cid>,
     room: Room,
-) -> impl Iterator<Item = Result<Vec<Block>, ReplicaError>> + 'a {
-    let mut cids = cids.into_iter();
-    let mut carried = None;
-    std::iter::from_fn(move || {
-        let (mut piece, mut size) = (Vec::new(), 0);
-        while let Some(block) = carried.take().or_else(|| cids.next().map(|cid| read(delivery, &cid))) {
-            let (cid, bytes) = match block {
-                Ok(block) => block,
-                Err(error) => return Some(Err(error)),
-            };
+    /// A block that had no room in the piece before.
+    carried: Option<Block>,
+}
+
+impl Pieces<'_> {
+    /// Whether there is no further piece; none is read for that.
+    pub fn is_empty(&self) -> bool {
+        self.carried.is_none() && self.cids.as_slice().is_empty()
+    }
+
+    /// The next piece as a CAR file with this root, and how many blocks it has. No block is held beside the file, since
+    /// several nodes are sent something at the same time.
+    pub fn next_car(&mut self, root: &Cid) -> Option<Result<(Vec<u8>, usize), ReplicaError>> {
+        let (mut car, mut count) = (encode_header(root), 0);
+        let ended = self.take(&mut |cid, bytes| {
+            push_frame(&mut car, &cid, &bytes);
+            count += 1;
+        });
+        match ended {
+            Err(error) => Some(Err(error)),
+            Ok(()) => (count > 0).then_some(Ok((car, count))),
+        }
+    }
+
+    /// Hands out the blocks of the next piece.
+    fn take(&mut self, give: &mut dyn FnMut(Cid, Vec<u8>)) -> Result<(), ReplicaError> {
+        let (mut count, mut size) = (0, 0);
+        while let Some(block) = self.block() {
+            let (cid, bytes) = block?;
             size += bytes.len();
-            if !piece.is_empty() && (size > room.bytes || piece.len() == room.blocks) {
-                carried = Some(Ok((cid, bytes)));
+            if count > 0 && (size > self.room.bytes || count == self.room.blocks) {
+                self.carried = Some((cid, bytes));
                 break;
             }
-            piece.push((cid, bytes));
+            give(cid, bytes);
+            count += 1;
         }
-        (!piece.is_empty()).then_some(Ok(piece))
-    })
+        Ok(())
+    }
+
+    fn block(&mut self) -> Option<Result<Block, ReplicaError>> {
+        match self.carried.take() {
+            Some(block) => Some(Ok(block)),
+            None => self.cids.next().map(|cid| read(self.delivery, &cid)),
+        }
+    }
+}
+
+impl Iterator for Pieces<'_> {
+    type Item = Result<Vec<Block>, ReplicaError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut piece = Vec::new();
+        match self.take(&mut |cid, bytes| piece.push((cid, bytes))) {
+            Err(error) => Some(Err(error)),
+            Ok(()) => (!piece.is_empty()).then_some(Ok(piece)),
+        }
+    }
 }

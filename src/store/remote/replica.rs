@@ -22,6 +22,9 @@ pub struct Delivery<'a> {
     pub previous: Option<Cid>,
     /// Older heads that it was told to keep without having all of them in time; let go like the one before.
     pub begun: &'a [Cid],
+    /// The head that a replica in the file system named itself when it was judged. One that names another by now is not
+    /// written to.
+    pub judged: Option<Cid>,
     /// Whether damaged blocks are replaced, which may take their pins away for a moment.
     pub repairs: bool,
     /// Whether an earlier delivery was cut off: much of what it lacks may be there.
@@ -30,6 +33,10 @@ pub struct Delivery<'a> {
     pub confirmed: &'a Cell<u64>,
     /// What it lacks, each block once, every block after those that it links to; the head is last.
     pub blocks: &'a [Cid],
+    /// In a repair, all blocks of the head in such an order.
+    pub whole: &'a [Cid],
+    /// How many bytes a block has, as far as that is known without reading it; else none.
+    pub size: &'a dyn Fn(&Cid) -> usize,
     /// Reads a block, whose bytes are its CID's.
     pub read: &'a dyn Fn(&Cid) -> Result<Vec<u8>, ArchiveError>,
 }
@@ -68,6 +75,8 @@ pub enum ReplicaError {
          as {} and makes it anew", path.display(), kept.display()
     )]
     Unreadable { path: PathBuf, kept: PathBuf },
+    #[error("{0}; `greffe replicas --repair` keeps it under another name and makes it anew")]
+    Damaged(ArchiveError),
     /// It was not looked at to its end.
     #[error(
         "it gave {seen} of {blocks} blocks within {deadline:?}; `--replication-deadline` gives it more time"
@@ -77,9 +86,54 @@ pub enum ReplicaError {
     Remote(#[from] RemoteError),
     /// The archive that blocks come from, or the one that is the replica.
     #[error(transparent)]
-    Archive(#[from] ArchiveError),
+    Archive(ArchiveError),
     #[error(transparent)]
     Write(#[from] WriteError),
+}
+
+/// What helps a replica that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// To ask it again.
+    Time,
+    /// A repair.
+    Repair,
+    /// Its disk, or else a repair.
+    Mount,
+    /// The entries that it has and the archive has not.
+    Entries,
+    /// Something has to be mended there, or in the settings.
+    Attention,
+}
+
+impl ReplicaError {
+    /// What helps.
+    #[must_use]
+    pub const fn remedy(&self) -> Remedy {
+        match self {
+            Self::Ahead(_) => Remedy::Entries,
+            Self::Gone => Remedy::Mount,
+            Self::Unreadable { .. } | Self::Damaged(_) | Self::Remote(RemoteError::Damaged(_)) => {
+                Remedy::Repair
+            }
+            Self::Remote(
+                RemoteError::Unauthorized | RemoteError::Held { .. } | RemoteError::Unsupported(_),
+            ) => Remedy::Attention,
+            _ => Remedy::Time,
+        }
+    }
+
+    /// Whether the replica moved on while it was judged: an archive that is read anew may go on from what it has.
+    #[must_use]
+    pub const fn is_overtaken(&self) -> bool {
+        matches!(self, Self::Ahead(_) | Self::Archive(ArchiveError::HeadMoved { .. }))
+    }
+}
+
+impl From<ArchiveError> for ReplicaError {
+    fn from(error: ArchiveError) -> Self {
+        Self::Archive(error)
+    }
 }
 
 /// A place that keeps heads.
@@ -181,7 +235,7 @@ pub enum Turn {
 
 /// A replica of any kind.
 pub enum AnyReplica {
-    Copy(Copy),
+    Copy(Box<Copy>),
     Kubo(Box<Kubo>),
     Cluster(Box<Cluster>),
     Pinning(Box<Pinning>),
@@ -210,8 +264,8 @@ impl AnyReplica {
                 let service = Pinning::new(endpoint, authorization, patience)?;
                 Ok(Self::Pinning(Box::new(service)))
             }
-            ReplicaUrl::Archive(path) => Ok(Self::Copy(Copy::archive(path.clone()))),
-            ReplicaUrl::Car(path) => Ok(Self::Copy(Copy::car(path.clone()))),
+            ReplicaUrl::Archive(path) => Ok(Self::Copy(Box::new(Copy::archive(path.clone())))),
+            ReplicaUrl::Car(path) => Ok(Self::Copy(Box::new(Copy::car(path.clone())))),
         }
     }
 
@@ -228,7 +282,7 @@ impl AnyReplica {
 
     /// Whether every delivery has to name all blocks of the head.
     #[must_use]
-    pub const fn takes_all(&self) -> bool {
+    pub fn takes_all(&self) -> bool {
         match self {
             Self::Copy(copy) => copy.takes_all(),
             Self::Kubo(_) | Self::Cluster(_) | Self::Pinning(_) => false,
@@ -253,10 +307,10 @@ impl AnyReplica {
     /// The head that a replica in the file system names itself; see [`Copy::own_head`].
     ///
     /// # Errors
-    /// [`ReplicaError::Archive`].
+    /// [`ReplicaError::Archive`], and [`ReplicaError::Damaged`].
     pub fn own_head(&self, name: &ChainName, root: &Cid) -> Result<Option<Cid>, ReplicaError> {
         match self {
-            Self::Copy(copy) => Ok(copy.own_head(name, root)?),
+            Self::Copy(copy) => copy.own_head(name, root),
             Self::Kubo(_) | Self::Cluster(_) | Self::Pinning(_) => Ok(None),
         }
     }
@@ -289,6 +343,17 @@ impl AnyReplica {
         match self {
             Self::Kubo(kubo) => Some(*kubo),
             _ => None,
+        }
+    }
+
+    /// Whether it can be given the chain's next head, as far as can be seen beforehand. `given`: it was given one.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn is_ready(&self, name: &ChainName, given: bool) -> Result<(), ReplicaError> {
+        match self {
+            Self::Copy(copy) => copy.is_ready(name, given).await,
+            Self::Kubo(_) | Self::Cluster(_) | Self::Pinning(_) => self.answers().await,
         }
     }
 

@@ -2,9 +2,11 @@
 //! with bounds. The crate's own backend has no sockets, no limits, and a TLS that nobody keeps any more; here one
 //! client does all three.
 
+use std::future::ready;
 use std::pin::Pin;
 
 use common_multipart_rfc7578::client::multipart::{Body, Form};
+use futures_util::stream::{once, unfold};
 use futures_util::{StreamExt as _, TryFutureExt as _, TryStreamExt as _};
 use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
@@ -20,6 +22,9 @@ use crate::store::remote::{Authorization, Endpoint, Http, Patience, RemoteError}
 
 /// No answer is longer than a block: those about many blocks say less of each than a block may have.
 const ANSWER_LIMIT: u64 = BLOCK_LIMIT as u64;
+/// Bytes of a body that are sent at once, and about as many as the crate's stream gives.
+const PART: usize = 256 << 10;
+const CRUMB: usize = 16 << 10;
 /// Where the interface is, below an endpoint.
 const PATH: &str = "api/v0";
 
@@ -135,17 +140,40 @@ impl KuboRequest {
         Ok(KuboResponse { response, headers, patience: *http.patience() })
     }
 
-    /// The request with its body, in one piece: the crate's stream gives it in crumbs.
+    /// The request with its body, which is sent as it is read, in parts: the crate's stream gives it in crumbs, and a
+    /// whole copy of it would be needed for each node that is sent something at the same time.
     async fn filled(self) -> Result<RequestBuilder, RemoteError> {
         let Some(mut form) = self.form else { return Ok(self.request) };
-        let mut body = Vec::new();
-        while let Some(piece) = form.next().await {
-            let piece =
-                piece.map_err(|_| RemoteError::Unsupported("the body of a request cannot be read"))?;
-            body.extend_from_slice(&piece);
+        let mut first = Vec::new();
+        let ended = read_part(&mut form, &mut first).await?;
+        if ended {
+            return Ok(self.request.body(first));
         }
-        Ok(self.request.body(body))
+        let rest = unfold(Some(form), |form| async {
+            let (mut form, mut part) = (form?, Vec::new());
+            match read_part(&mut form, &mut part).await {
+                Ok(ended) => Some((Ok(part), (!ended).then_some(form))),
+                Err(error) => Some((Err(error), None)),
+            }
+        });
+        let body = once(ready(Ok::<_, RemoteError>(first))).chain(rest);
+        Ok(self.request.body(reqwest::Body::wrap_stream(body)))
     }
+}
+
+/// Reads some of a body; whether that was the end.
+async fn read_part(form: &mut Body<'static>, part: &mut Vec<u8>) -> Result<bool, RemoteError> {
+    part.reserve_exact(PART + CRUMB);
+    while part.len() < PART {
+        match form.next().await {
+            Some(crumb) => {
+                let unreadable = |_| RemoteError::Unsupported("the body of a request cannot be read");
+                part.extend_from_slice(&crumb.map_err(unreadable)?);
+            }
+            None => return Ok(true),
+        }
+    }
+    Ok(false)
 }
 
 impl From<ApiError> for RemoteError {

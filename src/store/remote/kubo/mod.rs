@@ -18,9 +18,11 @@ use std::io::Cursor;
 use common_multipart_rfc7578::client::multipart::Form;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use hyper::StatusCode;
+use hyper::body::Bytes;
 use ipfs_api_backend_hyper::request::BlockGet;
 use ipfs_api_backend_hyper::{BackendWithGlobalOptions, GlobalOptions, IpfsApi as _};
 use ipfs_api_prelude::Backend as _;
+use tokio::sync::Semaphore;
 
 use self::backend::KuboBackend;
 use self::requests::{
@@ -28,7 +30,6 @@ use self::requests::{
 };
 use super::pieces::{CAR, PART, Room, pieces, read};
 use super::{Authorization, Delivery, Endpoint, Holding, Patience, RemoteError, Replica, ReplicaError};
-use crate::codec::car::{encode_header, push_frame};
 use crate::model::{Cid, Codec, IpnsName};
 use crate::store::Block;
 
@@ -38,8 +39,10 @@ const FEW: usize = 128;
 const PUT: Room = Room { bytes: 4 << 20, blocks: 512 };
 /// Requests on their way to a node at the same time.
 const AT_ONCE: usize = 4;
-/// Blocks that are read back at the same time.
+/// Blocks that are read back, or asked about, at the same time.
 const FETCHES: usize = 32;
+/// Kibibytes of them, since several nodes are read from at the same time.
+const ROOM: u32 = 8 << 10;
 /// How often blocks that were collected are put again.
 const ROUNDS: usize = 3;
 
@@ -201,11 +204,11 @@ impl Kubo {
     /// Brings blocks as CAR files, each of them a request that can be made again. Says whether the head is pinned:
     /// where one file has all, it is, and nothing of it could be collected before.
     async fn import_all(&self, delivery: &Delivery<'_>, cids: &[Cid]) -> Result<bool, ReplicaError> {
-        let mut pieces = pieces(delivery, cids.to_vec(), CAR).peekable();
+        let mut pieces = pieces(delivery, cids.to_vec(), CAR);
         let mut alone = delivery.previous.is_none();
-        while let Some(piece) = pieces.next() {
-            alone &= pieces.peek().is_none();
-            self.import(delivery, &piece?, alone).await?;
+        while let Some(car) = pieces.next_car(&delivery.head) {
+            alone &= pieces.is_empty();
+            self.import(delivery, car?, alone).await?;
         }
         Ok(alone)
     }
@@ -217,25 +220,27 @@ impl Kubo {
                 .map(|cid| async move { Ok::<_, RemoteError>((*cid, self.has(cid).await?)) });
             let asked: Vec<(Cid, bool)> = asked.buffered(FETCHES).try_collect().await?;
             let lacking = asked.into_iter().filter(|(_, there)| !there).map(|(cid, _)| cid).collect();
-            for piece in pieces(delivery, lacking, PART) {
-                self.import(delivery, &piece?, false).await?;
+            let mut pieces = pieces(delivery, lacking, PART);
+            while let Some(car) = pieces.next_car(&delivery.head) {
+                self.import(delivery, car?, false).await?;
             }
         }
         Ok(())
     }
 
-    /// Brings a CAR file. `pin`: the head is pinned by it.
-    async fn import(&self, delivery: &Delivery<'_>, piece: &[Block], pin: bool) -> Result<(), RemoteError> {
-        let pinned = pin.then_some(&delivery.head);
-        let mut car = encode_header(&delivery.head);
-        for (cid, bytes) in piece {
-            push_frame(&mut car, cid, bytes);
-        }
+    /// Brings a CAR file of so many blocks. `pin`: the head is pinned by it.
+    async fn import(
+        &self,
+        delivery: &Delivery<'_>,
+        (car, count): (Vec<u8>, usize),
+        pin: bool,
+    ) -> Result<(), RemoteError> {
+        let (car, pinned) = (Bytes::from(car), pin.then_some(&delivery.head));
         let ask = async || {
             let mut form = Form::default();
             form.add_reader_file("car", Cursor::new(car.clone()), "blocks.car");
             let answer = self.here.request_string(ImportCar::new(pin), Some(form)).await?;
-            imported(&answer, piece.len(), pinned)
+            imported(&answer, count, pinned)
         };
         self.patience.retry(ask).await
     }
@@ -251,10 +256,21 @@ impl Kubo {
     }
 
     /// Reads blocks back. `confirmed` grows by those before the first that is lost.
-    async fn lost(&self, cids: &[Cid], confirmed: &Cell<u64>) -> Result<Lost, RemoteError> {
+    async fn lost(
+        &self,
+        delivery: &Delivery<'_>,
+        cids: &[Cid],
+        confirmed: &Cell<u64>,
+    ) -> Result<Lost, RemoteError> {
+        let room = &Semaphore::new(ROOM as usize);
         let fetch = |cid: &Cid| {
             let cid = *cid;
-            async move { (cid, self.get(&cid).await) }
+            let size = u32::try_from((delivery.size)(&cid) >> 10).map_or(ROOM, |size| size.min(ROOM));
+            async move {
+                // Held until the block was read; nobody closes it.
+                let _room = room.acquire_many(size).await;
+                (cid, self.get(&cid).await)
+            }
         };
         let mut fetches = stream::iter(cids).map(fetch).buffered(FETCHES);
         let mut lost = Lost::default();
@@ -355,13 +371,13 @@ impl Replica for Kubo {
         }
         let confirmed = usize::try_from(delivery.confirmed.get()).unwrap_or(usize::MAX);
         let rest = delivery.blocks.get(confirmed..).unwrap_or_default();
-        let mut lost = self.lost(rest, delivery.confirmed).await?;
+        let mut lost = self.lost(delivery, rest, delivery.confirmed).await?;
         for _ in 0..ROUNDS {
             if lost.is_empty() {
                 break;
             }
             self.mend(delivery, &lost).await?;
-            lost = self.lost(&lost.all(), &Cell::new(0)).await?;
+            lost = self.lost(delivery, &lost.all(), &Cell::new(0)).await?;
         }
         if let Some(lost) = lost.all().first() {
             return Err(RemoteError::Lost(*lost).into());
