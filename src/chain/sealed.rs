@@ -131,17 +131,16 @@ pub(super) fn mark_erased(files: &mut [SealedFile], erased: &HashSet<Cid>) {
     }
 }
 
+/// Gives the bytes of a file, `None` when they are not there.
+pub type ReadFile<'a, E> = dyn FnMut(&Cid) -> Result<Option<Vec<u8>>, E> + 'a;
+
 impl Report {
-    /// Opens what `keys` open, and says in the report what came of it. `read` gives the bytes of a file, `None` when they
-    /// are not there. Files that an earlier step found to be tampered with or missing are not looked at again.
+    /// Opens what `keys` open, and says in the report what came of it. Files that an earlier step found to be tampered
+    /// with or missing are not looked at again.
     ///
     /// # Errors
     /// What `read` returns.
-    pub fn open_sealed<E>(
-        &mut self,
-        keys: &dyn ContentKeys,
-        read: &mut dyn FnMut(&Cid) -> Result<Option<Vec<u8>>, E>,
-    ) -> Result<(), E> {
+    pub fn open_sealed<E>(&mut self, keys: &dyn ContentKeys, read: &mut ReadFile<'_, E>) -> Result<(), E> {
         let mut files = std::mem::take(&mut self.sealed_files);
         let mut opened = BTreeSet::new();
         for file in &mut files {

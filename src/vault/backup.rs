@@ -1,35 +1,60 @@
 //! Backups of a vault: one file of age, for the vault's owner. A backup is of use only within its time: what was erased
 //! since must not come back with it.
 
-use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
+use sqlx::Connection as _;
 
 use super::{OwnerKey, Vault, VaultError, on, owner};
 use crate::model::{Pseudonym, Timestamp};
 
 /// The largest backup that is read, in bytes.
 const LIMIT: usize = 1 << 30;
+/// The form of a backup.
+const FORM: u32 = 1;
 
 /// The rows of a vault.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Contents {
-    /// The form of this file.
     backup: u32,
     recipient: String,
     made_at: i64,
-    periods: Vec<(String, String, String, Option<String>, Option<i64>)>,
-    batches: Vec<(String, String, String, String)>,
-    keys: Vec<KeyLine>,
-    holds: Vec<(String, String, Option<String>, String, i64)>,
-    persons: Vec<(String, Option<String>, Option<i64>)>,
+    periods: Vec<Period>,
+    batches: Vec<Batch>,
+    keys: Vec<Key>,
+    holds: Vec<Hold>,
+    persons: Vec<Person>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, sqlx::FromRow)]
 #[serde(deny_unknown_fields)]
-struct KeyLine {
-    kid: String,
-    batch: String,
+struct Period {
+    chain: String,
+    period: String,
+    recipient: String,
+    #[serde(with = "base64")]
+    identity: Option<Vec<u8>>,
+    destroyed_at: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize, sqlx::FromRow)]
+#[serde(deny_unknown_fields)]
+struct Batch {
+    #[serde(with = "base64")]
+    batch: Option<Vec<u8>>,
+    chain: String,
+    period: String,
+    #[serde(with = "base64")]
+    wrapped: Option<Vec<u8>>,
+}
+
+#[derive(Serialize, Deserialize, sqlx::FromRow)]
+#[serde(deny_unknown_fields)]
+struct Key {
+    #[serde(with = "base64")]
+    kid: Option<Vec<u8>>,
+    #[serde(with = "base64")]
+    batch: Option<Vec<u8>>,
     chain: String,
     event: String,
     pseudonym: String,
@@ -37,20 +62,49 @@ struct KeyLine {
     file: String,
     cid: String,
     sealed_at: i64,
-    wrapped: Option<String>,
+    #[serde(with = "base64")]
+    wrapped: Option<Vec<u8>>,
     destroyed_at: Option<i64>,
 }
 
-fn text(bytes: &[u8]) -> String {
-    BASE64.encode(bytes)
+#[derive(Serialize, Deserialize, sqlx::FromRow)]
+#[serde(deny_unknown_fields)]
+struct Hold {
+    hold: String,
+    chain: String,
+    event: Option<String>,
+    reason: String,
+    placed_at: i64,
 }
 
-fn bytes(text: &str) -> Result<Vec<u8>, VaultError> {
-    BASE64.decode(text.as_bytes()).map_err(|_| VaultError::Backup("it is not what a vault writes"))
+#[derive(Serialize, Deserialize, sqlx::FromRow)]
+#[serde(deny_unknown_fields)]
+struct Person {
+    pseudonym: String,
+    #[serde(with = "base64")]
+    wrapped: Option<Vec<u8>>,
+    destroyed_at: Option<i64>,
 }
 
-type KeyRow =
-    ((Vec<u8>, Vec<u8>, String, String, String), (String, String, String, i64, Option<Vec<u8>>, Option<i64>));
+/// Byte strings in JSON; null for one that is not there.
+mod base64 {
+    use data_encoding::BASE64;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    #[expect(clippy::ref_option, reason = "serde calls it with the field")]
+    pub fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+        match bytes {
+            Some(bytes) => serializer.serialize_some(&BASE64.encode(bytes)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        let decode = |text: String| BASE64.decode(text.as_bytes()).map_err(D::Error::custom);
+        text.map(decode).transpose()
+    }
+}
 
 impl Vault {
     /// The whole vault, encrypted for its owner. That it was made is noted before it is handed out.
@@ -70,92 +124,31 @@ impl Vault {
         noted.map_err(|error| self.failed("written", &error))?;
         let contents = self.contents(now).await?;
         let json = serde_json::to_vec(&contents).map_err(|_| VaultError::Damaged("it cannot be written"))?;
-        Ok(owner::wrap(self.recipient(), &json)?)
+        Ok(owner::wrap(self.recipient(), &zeroize::Zeroizing::new(json))?)
     }
 
     async fn contents(&mut self, now: Timestamp) -> Result<Contents, VaultError> {
-        type Period = (String, String, String, Option<Vec<u8>>, Option<i64>);
-        type Rows = (
-            Vec<Period>,
-            Vec<(Vec<u8>, String, String, Vec<u8>)>,
-            Vec<KeyRow>,
-            Vec<(String, String, Option<String>, String, i64)>,
-            Vec<(String, Option<Vec<u8>>, Option<i64>)>,
-        );
-        let read: Result<Rows, sqlx::Error> = on!(self, connection => {
+        let (recipient, made_at) = (self.recipient().to_owned(), now.as_microseconds());
+        let read: Result<Contents, sqlx::Error> = on!(self, connection => {
             async {
-                use sqlx::{Connection as _, Row as _};
-
                 // One state of all tables.
                 let mut transaction = connection.begin().await?;
-                let periods = sqlx::query_as(
-                    "SELECT chain, period, recipient, identity, destroyed_at FROM vault_period ORDER BY chain, period",
-                )
-                .fetch_all(&mut *transaction)
-                .await?;
-                let batches = sqlx::query_as("SELECT batch, chain, period, wrapped FROM vault_batch ORDER BY batch")
-                    .fetch_all(&mut *transaction)
-                    .await?;
-                let rows = sqlx::query(
-                    "SELECT kid, batch, chain, event, pseudonym, role, file, cid, sealed_at, wrapped, destroyed_at \
-                     FROM vault_content_key ORDER BY sealed_at, kid",
-                )
-                .fetch_all(&mut *transaction)
-                .await?;
-                let mut keys = Vec::with_capacity(rows.len());
-                for row in &rows {
-                    keys.push((
-                        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get(4)?),
-                        (
-                            row.try_get(5)?,
-                            row.try_get(6)?,
-                            row.try_get(7)?,
-                            row.try_get(8)?,
-                            row.try_get(9)?,
-                            row.try_get(10)?,
-                        ),
-                    ));
-                }
-                let holds =
-                    sqlx::query_as("SELECT hold, chain, event, reason, placed_at FROM vault_hold ORDER BY hold")
-                        .fetch_all(&mut *transaction)
-                        .await?;
-                let persons =
-                    sqlx::query_as("SELECT pseudonym, wrapped, destroyed_at FROM vault_person ORDER BY pseudonym")
-                        .fetch_all(&mut *transaction)
-                        .await?;
+                let contents = Contents {
+                    backup: FORM,
+                    recipient,
+                    made_at,
+                    periods: sqlx::query_as("SELECT * FROM vault_period").fetch_all(&mut *transaction).await?,
+                    batches: sqlx::query_as("SELECT * FROM vault_batch").fetch_all(&mut *transaction).await?,
+                    keys: sqlx::query_as("SELECT * FROM vault_content_key").fetch_all(&mut *transaction).await?,
+                    holds: sqlx::query_as("SELECT * FROM vault_hold").fetch_all(&mut *transaction).await?,
+                    persons: sqlx::query_as("SELECT * FROM vault_person").fetch_all(&mut *transaction).await?,
+                };
                 transaction.commit().await?;
-                Ok((periods, batches, keys, holds, persons))
+                Ok(contents)
             }
             .await
         });
-        let (periods, batches, keys, holds, persons) = read.map_err(|error| self.failed("read", &error))?;
-        let key = |((kid, batch, chain, event, pseudonym), rest): KeyRow| {
-            let (role, file, cid, sealed_at, wrapped, destroyed_at) = rest;
-            let (kid, batch, wrapped) = (text(&kid), text(&batch), wrapped.as_deref().map(text));
-            KeyLine { kid, batch, chain, event, pseudonym, role, file, cid, sealed_at, wrapped, destroyed_at }
-        };
-        Ok(Contents {
-            backup: 1,
-            recipient: self.recipient().to_owned(),
-            made_at: now.as_microseconds(),
-            periods: periods
-                .into_iter()
-                .map(|(chain, period, recipient, identity, destroyed)| {
-                    (chain, period, recipient, identity.as_deref().map(text), destroyed)
-                })
-                .collect(),
-            batches: batches
-                .into_iter()
-                .map(|(batch, chain, period, wrapped)| (text(&batch), chain, period, text(&wrapped)))
-                .collect(),
-            keys: keys.into_iter().map(key).collect(),
-            holds,
-            persons: persons
-                .into_iter()
-                .map(|(pseudonym, wrapped, destroyed)| (pseudonym, wrapped.as_deref().map(text), destroyed))
-                .collect(),
-        })
+        read.map_err(|error| self.failed("read", &error))
     }
 
     /// Adds what a backup has and the vault has not; what was destroyed here stays destroyed. How many keys came.
@@ -168,75 +161,92 @@ impl Vault {
         owner: &dyn OwnerKey,
         oldest: Timestamp,
     ) -> Result<u64, VaultError> {
-        use sqlx::Connection as _;
-
         if backup.len() > LIMIT {
             return Err(VaultError::Backup("it is larger than is read"));
         }
         let json = owner.unwrap(backup)?;
         let contents: Contents =
             serde_json::from_slice(&json).map_err(|_| VaultError::Backup("it is not what a vault writes"))?;
-        if contents.backup != 1 || contents.recipient != self.recipient() {
+        if contents.backup != FORM || contents.recipient != self.recipient() {
             return Err(VaultError::Backup("it is of another vault"));
         }
         if contents.made_at < oldest.as_microseconds() {
             return Err(VaultError::BackupTooOld);
         }
-        let decoded = decode(contents)?;
         let written: Result<u64, sqlx::Error> = on!(self, connection => {
             async {
                 let mut transaction = connection.begin().await?;
-                for (chain, period, recipient, identity, destroyed) in &decoded.periods {
+                for row in &contents.periods {
                     sqlx::query(
                         "INSERT INTO vault_period (chain, period, recipient, identity, destroyed_at) \
                          VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
                     )
-                    .bind(chain).bind(period).bind(recipient).bind(identity).bind(destroyed)
+                    .bind(&row.chain)
+                    .bind(&row.period)
+                    .bind(&row.recipient)
+                    .bind(&row.identity)
+                    .bind(row.destroyed_at)
                     .execute(&mut *transaction)
                     .await?;
                 }
-                for (batch, chain, period, wrapped) in &decoded.batches {
+                for row in &contents.batches {
                     sqlx::query(
                         "INSERT INTO vault_batch (batch, chain, period, wrapped) VALUES ($1, $2, $3, $4) \
                          ON CONFLICT DO NOTHING",
                     )
-                    .bind(batch).bind(chain).bind(period).bind(wrapped)
+                    .bind(&row.batch)
+                    .bind(&row.chain)
+                    .bind(&row.period)
+                    .bind(&row.wrapped)
                     .execute(&mut *transaction)
                     .await?;
                 }
                 let mut came = 0;
-                for (key, kid, batch, wrapped) in &decoded.keys {
+                for row in &contents.keys {
                     came += sqlx::query(
                         "INSERT INTO vault_content_key (kid, batch, chain, event, pseudonym, role, file, cid, \
                          sealed_at, wrapped, destroyed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
                          ON CONFLICT DO NOTHING",
                     )
-                    .bind(kid).bind(batch).bind(&key.chain).bind(&key.event).bind(&key.pseudonym)
-                    .bind(&key.role).bind(&key.file).bind(&key.cid).bind(key.sealed_at).bind(wrapped)
-                    .bind(key.destroyed_at)
+                    .bind(&row.kid)
+                    .bind(&row.batch)
+                    .bind(&row.chain)
+                    .bind(&row.event)
+                    .bind(&row.pseudonym)
+                    .bind(&row.role)
+                    .bind(&row.file)
+                    .bind(&row.cid)
+                    .bind(row.sealed_at)
+                    .bind(&row.wrapped)
+                    .bind(row.destroyed_at)
                     .execute(&mut *transaction)
                     .await?
                     .rows_affected();
                 }
-                for (hold, chain, event, reason, placed_at) in &decoded.holds {
+                for row in &contents.holds {
                     sqlx::query(
                         "INSERT INTO vault_hold (hold, chain, event, reason, placed_at) VALUES ($1, $2, $3, $4, $5) \
                          ON CONFLICT DO NOTHING",
                     )
-                    .bind(hold).bind(chain).bind(event).bind(reason).bind(placed_at)
+                    .bind(&row.hold)
+                    .bind(&row.chain)
+                    .bind(&row.event)
+                    .bind(&row.reason)
+                    .bind(row.placed_at)
                     .execute(&mut *transaction)
                     .await?;
                 }
-                for (pseudonym, wrapped, destroyed) in &decoded.persons {
+                for row in &contents.persons {
                     sqlx::query(
                         "INSERT INTO vault_person (pseudonym, wrapped, destroyed_at) VALUES ($1, $2, $3) \
                          ON CONFLICT DO NOTHING",
                     )
-                    .bind(pseudonym).bind(wrapped).bind(destroyed)
+                    .bind(&row.pseudonym)
+                    .bind(&row.wrapped)
+                    .bind(row.destroyed_at)
                     .execute(&mut *transaction)
                     .await?;
                 }
-                // The key of a month that was destroyed here opens nothing that came.
                 transaction.commit().await?;
                 Ok(came)
             }
@@ -246,42 +256,10 @@ impl Vault {
     }
 }
 
-struct Decoded {
-    periods: Vec<(String, String, String, Option<Vec<u8>>, Option<i64>)>,
-    batches: Vec<(Vec<u8>, String, String, Vec<u8>)>,
-    keys: Vec<(KeyLine, Vec<u8>, Vec<u8>, Option<Vec<u8>>)>,
-    holds: Vec<(String, String, Option<String>, String, i64)>,
-    persons: Vec<(String, Option<Vec<u8>>, Option<i64>)>,
-}
-
-fn decode(contents: Contents) -> Result<Decoded, VaultError> {
-    let some = |text: Option<String>| text.map(|text| bytes(&text)).transpose();
-    let periods = contents.periods.into_iter().map(|(chain, period, recipient, identity, destroyed)| {
-        Ok((chain, period, recipient, some(identity)?, destroyed))
-    });
-    let batches = contents
-        .batches
-        .into_iter()
-        .map(|(batch, chain, period, wrapped)| Ok((bytes(&batch)?, chain, period, bytes(&wrapped)?)));
-    let keys = contents.keys.into_iter().map(|key| {
-        let (kid, batch, wrapped) = (bytes(&key.kid)?, bytes(&key.batch)?, some(key.wrapped.clone())?);
-        Ok((key, kid, batch, wrapped))
-    });
-    let persons =
-        contents.persons.into_iter().map(|(pseudonym, wrapped, at)| Ok((pseudonym, some(wrapped)?, at)));
-    Ok(Decoded {
-        periods: periods.collect::<Result<_, VaultError>>()?,
-        batches: batches.collect::<Result<_, VaultError>>()?,
-        keys: keys.collect::<Result<_, VaultError>>()?,
-        holds: contents.holds,
-        persons: persons.collect::<Result<_, VaultError>>()?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{AgeOwner, Batch, NewKey};
-    use super::*;
+    use super::super::*;
+    use super::{Pseudonym, Timestamp};
     use crate::codec::sealed::{ContentKeys as _, Found};
     use crate::crypto::ContentKey;
     use crate::model::{Cid, Codec, ContentKeyId, EventId, Role};

@@ -416,7 +416,7 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
         std::fs::remove_dir_all(project.path("archive")).unwrap();
         std::fs::rename(project.path("out/archive"), project.path("archive")).unwrap();
         for file in ["app.db", "greffe.vault.db"] {
-            std::fs::rename(project.path(&format!("out/{file}")), project.path(file)).unwrap();
+            std::fs::rename(project.path(format!("out/{file}")), project.path(file)).unwrap();
         }
         let applied = project.story().into_iter().filter(|line| line.starts_with("apply"));
         assert_eq!(applied.collect::<Vec<_>>(), ["apply 1", "apply 2", "apply 3"], "{kilobytes}k");
