@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::privacy::{Finding, Rules, scan_with};
-use crate::scripts::{Class, Dialect, classify};
+use crate::scripts::{Class, Dialect, class_of_text};
 
 /// The largest file that is read, in bytes.
 pub const FILE_LIMIT: u64 = 64 * 1024 * 1024;
@@ -169,12 +169,7 @@ fn scanned(file: String, bytes: &[u8], dialect: Option<Dialect>, rules: &Rules, 
 /// The highest class of the statements; bytes that are no text cannot be understood.
 fn class_of(bytes: &[u8], dialect: Option<Dialect>) -> Class {
     let Ok(text) = str::from_utf8(bytes) else { return Class::Unknown };
-    let dialects = match dialect {
-        Some(dialect) => vec![dialect],
-        None => vec![Dialect::Sqlite, Dialect::Postgresql, Dialect::Mysql],
-    };
-    let classes = dialects.into_iter().flat_map(|dialect| classify(dialect, text));
-    classes.map(|statement| statement.class).max().unwrap_or(Class::Schema)
+    class_of_text(dialect, text)
 }
 
 impl Report {

@@ -4,35 +4,50 @@
 //! |---|---|
 //! | [`finding`] | rules, severities, and places by line and column |
 //! | [`scanner`] | asks all detectors, and keeps one finding for a place |
+//! | `decoded` | reads bytes as text, whatever they were written in |
 //! | `tokens` | secrets with a form of their own: keys of clouds and forges, hashes, private keys |
 //! | `statements` | passwords by the statement or the address around them |
 //! | `numbers` | check digits: NIR, INE, IBAN, payment cards |
 //! | `personal` | numbers, addresses and dates of people in any text |
-//! | `meaning` | what a column or a key is for, by its name |
+//! | `meaning` | whether a value fits what its column or key is for |
 //! | `keyed` | values behind a name: `token = '…'`, `"iban": "…"` |
+//! | `typed` | whether a word without quotes is a secret rather than code or documentation |
+//! | `calls` | values among the arguments of functions |
+//! | `definitions` | defaults of columns and arguments |
+//! | `named` | values whose name stands elsewhere in their statement |
 //! | `columns` | values in the place of a named column: `INSERT`, `COPY` |
+//! | `people` | rows of people: days of birth, accounts |
+//! | `tabular` | files of rows under a line of names |
+//! | `views` | texts in another writing: escapes, joins, base 16 and base 64 |
 //! | `tables` | names of columns of the tables that a text creates |
 //! | `reader` | reads lists of columns and values |
-//! | `reserved` | examples that are nobody's |
 //! | [`rules`] | rules and allowlists of one's own, in the format of gitleaks |
 //!
 //! Nothing here reads a file, prints, or keeps a value that it found. Time grows with the length of the text alone.
 
+mod calls;
 mod columns;
+mod decoded;
+mod definitions;
 pub mod finding;
 mod keyed;
 mod meaning;
+mod named;
 mod numbers;
 mod pattern;
+mod people;
 mod personal;
 mod reader;
-mod reserved;
 pub mod rules;
 pub mod scanner;
 mod statements;
 mod tables;
+mod tabular;
 mod tokens;
+mod typed;
+mod views;
 
+pub use decoded::text_of;
 pub use finding::{Finding, Rule, Severity, built_in};
 pub use rules::{RuleError, Rules};
-pub use scanner::{scan, scan_with};
+pub use scanner::{scan, scan_name, scan_with};

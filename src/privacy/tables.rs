@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::columns::trim;
-use super::meaning::Meaning;
+use crate::scripts::meaning::Meaning;
 use super::pattern::{Pattern, pattern};
 use super::reader::Reader;
 

@@ -7,6 +7,8 @@
 //! | [`mod@dialect`] | which SQL a script is written in |
 //! | [`statement`] | splits a script into statements and names their kind |
 //! | [`mod@class`] | what a statement gives away: schema, something unknown, or data |
+//! | `meaning` | what a column or a key is for, by its name |
+//! | `reserved` | examples that are nobody's, and words that stand for a value |
 //! | [`mod@refusal`] | what greffe will not run, found before anything runs |
 //! | `sqlite`, `postgresql`, `mysql` | how each of them cuts SQL into tokens and statements |
 //! | [`mod@difference`] | compares a script on disk with its archived copy |
@@ -17,9 +19,11 @@ pub mod class;
 pub mod dialect;
 pub mod difference;
 pub mod header;
+pub(crate) mod meaning;
 mod mysql;
 mod postgresql;
 pub mod refusal;
+pub(crate) mod reserved;
 mod sqlite;
 pub mod sqlx;
 pub mod statement;
@@ -33,7 +37,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use self::sqlx::{FolderError, SCRIPT_LIMIT, read_folder};
-pub use class::{Class, Classified, classify};
+pub use class::{Class, Classified, class_of_text, classify};
 pub use dialect::Dialect;
 pub use difference::{Difference, difference, explained_difference};
 pub use header::Header;
