@@ -26,6 +26,8 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
         let mut reader = Reader { text: window, at: all.end() - 1 };
         let parts = reader.group();
         match found.name("cipher") {
+            // A method of a text in another language.
+            Some(name) if all.start() > 0 && text[all.start() - 1] == b'.' && name.len() == 6 => {}
             Some(name) => cipher(window, name.as_bytes(), &parts, hits),
             None => pairs(window, &parts, hits),
         }
@@ -76,9 +78,10 @@ fn unquoted(text: &[u8], value: Range<usize>) -> Range<usize> {
 
 /// Names of algorithms, forms and options, which ciphers take beside their keys.
 pub(super) fn is_algorithm(text: &str) -> bool {
-    const KNOWN: [&str; 24] = [
+    const KNOWN: [&str; 28] = [
         "aes", "aes-cbc", "aes-ecb", "aes-128-cbc", "aes-256-cbc", "aes-128-ecb", "aes-256-ecb", "bf", "bf-cbc", "md5", "des",
-        "xdes", "sha1", "sha224", "sha256", "sha384", "sha512", "hex", "base64", "escape", "utf8", "utf-8", "latin1", "sha",
+        "xdes", "sha1", "sha224", "sha256", "sha384", "sha512", "hex", "base64", "escape", "utf8", "utf-8", "latin1", "sha", "strict",
+        "replace", "ignore", "surrogateescape",
     ];
     let small = text.to_ascii_lowercase();
     KNOWN.contains(&small.as_str()) || small.contains("-algo") || small.contains("/pad:") || small.starts_with("aes-")

@@ -100,9 +100,14 @@ fn name_before(text: &[u8], sign: usize) -> Option<&[u8]> {
     let is_blank = |byte: u8| {
         matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'\\' | b']' | b'[' | b'=' | b':' | b'(')
     };
-    let mut end = sign;
+    let (mut end, mut quoted) = (sign, false);
     while end > floor && is_blank(text[end - 1]) {
         end -= 1;
+        // The sign is in a text of its own: `token == "="`.
+        if quoted && matches!(text[end], b'=' | b':') {
+            return None;
+        }
+        quoted |= matches!(text[end], b'"' | b'\'');
     }
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || !byte.is_ascii();
     let word = |mut start: usize| {

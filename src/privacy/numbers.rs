@@ -207,7 +207,8 @@ pub(super) fn is_counted(number: &[u8]) -> bool {
     let pairs: Vec<u8> = number.chunks_exact(2).map(|pair| pair[0].wrapping_mul(10).wrapping_add(pair[1])).collect();
     let steps = pairs.len() > 3 && pairs.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == 1);
     let same = number.windows(6).any(|window| window.iter().all(|digit| *digit == window[0]));
-    steps || same || number.windows(10).any(|window| window == b"0123456789" || window == b"1234567890")
+    let few = pairs.len() > 3 && pairs.iter().collect::<std::collections::BTreeSet<_>>().len() <= 2;
+    steps || same || few || number.windows(10).any(|window| window == b"0123456789" || window == b"1234567890")
 }
 
 fn value(digits: &[u8]) -> Option<u64> {

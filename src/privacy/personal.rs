@@ -5,7 +5,7 @@ use regex::bytes::Match;
 use super::finding::Hit;
 use super::meaning::{is_date, is_unknown_day, year_of};
 use super::numbers::{compact, iban_length, is_card, is_counted, is_iban, is_ine, is_nir};
-use super::pattern::{Pattern, before, pattern, stands_alone};
+use super::pattern::{Pattern, before, in_row, pattern, stands_alone};
 use crate::scripts::reserved::{is_internal_host, is_reserved_host};
 
 static NIR: Pattern = Pattern::new(|| {
@@ -147,8 +147,9 @@ fn card(text: &[u8], found: Match<'_>) -> bool {
     let likely = known || grouped || found.len() != 15 || quoted_alone(text, &found);
     likely
         && (known || grouped || !is_bound(text, found.start()))
+        && !(grouped && in_row(text, found.start(), found.end(), 4))
         && stands_alone(text, found.start(), found.end())
-        && is_card(&compact(found.as_bytes()), grouped || known)
+        && is_card(&compact(found.as_bytes()), known || grouped && found.len() > 15)
 }
 
 /// Behind a word or sign that gives a number to a schema or to a ticket.
@@ -229,6 +230,7 @@ fn french_phone(text: &[u8], found: Match<'_>) -> bool {
     let grouping = grouping(found.as_bytes());
     let usual = grouping == Grouping::Pairs || grouping == Grouping::Other && (mobile && known());
     stands_alone(text, start, end)
+        && !(grouping == Grouping::Pairs && in_row(text, start, end, 2))
         && !is_counted(&number)
         && !number[1..].iter().all(|byte| *byte == number[1])
         && if solid { mobile || known() } else { usual || number.starts_with(b"0033") }
@@ -424,6 +426,23 @@ mod tests {
             ("Marie, née le 12/03/1984", "birth-date"),
             ("born 1984-03-12", "birth-date"),
             ("INE 123456789AB", "fr-ine"),
+            ("1 85 05 78 006 084 / 91", "fr-nir"),
+            ("1 85 05 78 006 084 clé 91", "fr-nir"),
+            ("IBANFR1420041010050500013M02606", "iban"),
+            ("FR14  2004  1010  0505  0001  3M02  606", "iban"),
+            ("('497010 123456 7893')", "payment-card"),
+            ("tel 0612 345 678", "phone"),
+            ("tel 06-12 34 56 78", "phone"),
+            ("06\u{2011}12\u{2011}34\u{2011}21\u{2011}55", "phone"),
+            ("+(33) 6 12 34 56 78", "phone"),
+            ("('00441632960123')", "phone"),
+            ("+49/151/12345678", "phone"),
+            ("bureau : 0478123456", "phone"),
+            ("aline (at) mairie.fr", "email"),
+            ("-- Lucie Picard (1984-03-12)", "birth-date"),
+            ("D.D.N. : 12/03/1984", "birth-date"),
+            ("cvv 482", "card-cvv"),
+            ("/export/home/mdupont/x", "home-directory"),
         ] {
             let expected: Vec<&str> = [rule].into_iter().filter(|rule| !rule.is_empty()).collect();
             assert_eq!(rules(text), expected, "{text}");
@@ -444,6 +463,21 @@ mod tests {
             "git@github.com:a/b.git",
             "/home/user/x",
             "version 06.12",
+            "81 02 03 07 09 11 42 12",
+            "01 10 10 10 10",
+            "2400 2401 2903 2904 3816",
+            "01 02 03 04 05",
+            "07-08-09-10-11",
+            "0600000000",
+            "tel: 0123456789",
+            "+123456789 rows",
+            "START WITH 4242424242424242",
+            "DEFAULT 4326647501600248,",
+            "PR #4539148803436467",
+            "01a1b9e0-e10e-4263-be88-83e177d20185",
+            "user@pg-host.internal",
+            "date of birth: 1900-01-01 when unknown",
+            "/home/vscode/x",
             "d41d8cd98f00b204e9800998ecf8427e",
         ] {
             assert_eq!(rules(text), [""; 0], "{text}");

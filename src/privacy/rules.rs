@@ -3,6 +3,7 @@
 //! An allowlist holds for the rules of its own file: what greffe itself finds cannot be talked away by it.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use regex::bytes::{Captures, Regex, RegexBuilder};
 use serde::Deserialize;
@@ -24,12 +25,12 @@ pub struct Rules {
 /// Why rules cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RuleError {
-    /// No TOML, or a key that is not supported; the text names it.
-    #[error("{}", .0.to_string().trim_end())]
-    Format(#[from] toml::de::Error),
-    /// A pattern that cannot be used.
-    #[error("a pattern of `{rule}` cannot be used: {source}")]
-    Pattern { rule: String, source: regex::Error },
+    /// No TOML, or not of this form. What stands in the file is not told, as it may be a secret.
+    #[error("line {line}, column {column}: {problem}")]
+    Format { line: usize, column: usize, problem: Problem },
+    /// A pattern that cannot be used; the pattern is not told, only what is wrong with it.
+    #[error("a pattern of `{rule}` cannot be used: {problem}")]
+    Pattern { rule: String, problem: String },
     /// A rule that looks for nothing.
     #[error("rule `{rule}` has neither `regex` nor `path`")]
     Empty { rule: String },
@@ -37,10 +38,50 @@ pub enum RuleError {
     #[error("rule `{rule}` has no group {group}")]
     Group { rule: String, group: usize },
     /// A word that is not known.
-    #[error("`{key}` of `{rule}` cannot be `{value}`")]
-    Value { rule: String, key: &'static str, value: String },
+    #[error("`{key}` of `{rule}` has a value that is not known")]
+    Value { rule: String, key: &'static str },
     #[error("there are more than {LIMIT} rules")]
     TooMany,
+}
+
+/// What is wrong with the form of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// A key that is not supported; keys are no secrets.
+    Unknown(String),
+    Missing(String),
+    Type,
+    Syntax,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(key) => write!(formatter, "the key `{key}` is not supported"),
+            Self::Missing(key) => write!(formatter, "the key `{key}` is missing"),
+            Self::Type => formatter.write_str("a value is not of the kind that belongs there"),
+            Self::Syntax => formatter.write_str("this is no TOML"),
+        }
+    }
+}
+
+impl RuleError {
+    fn of_form(text: &str, error: &toml::de::Error) -> Self {
+        let at = error.span().map_or(0, |span| span.start.min(text.len()));
+        let before = text.get(..at).unwrap_or_default();
+        let line = 1 + before.matches('\n').count();
+        let column = 1 + before.rsplit('\n').next().unwrap_or_default().chars().count();
+        let message = error.message();
+        let key = message.split('`').nth(1).unwrap_or_default();
+        let is_key = key.len() <= 40 && key.chars().all(|sign| sign.is_ascii_alphanumeric() || matches!(sign, '_' | '-'));
+        let problem = match message {
+            _ if message.starts_with("unknown field") && is_key => Problem::Unknown(key.to_owned()),
+            _ if message.starts_with("missing field") && is_key => Problem::Missing(key.to_owned()),
+            _ if message.starts_with("invalid type") || message.starts_with("invalid value") => Problem::Type,
+            _ => Problem::Syntax,
+        };
+        Self::Format { line, column, problem }
+    }
 }
 
 #[derive(Deserialize)]
@@ -120,7 +161,7 @@ enum Target {
 impl Rules {
     /// Reads a file of rules.
     pub fn parse(text: &str) -> Result<Self, RuleError> {
-        let form: FileForm = toml::from_str(text)?;
+        let form: FileForm = toml::from_str(text).map_err(|error| RuleError::of_form(text, &error))?;
         if form.rules.len() > LIMIT {
             return Err(RuleError::TooMany);
         }
@@ -212,9 +253,8 @@ impl Allowed {
             None | Some("secret") => Target::Secret,
             Some("match") => Target::Match,
             Some("line") => Target::Line,
-            Some(other) => {
-                let (rule, value) = (rule.to_owned(), other.to_owned());
-                return Err(RuleError::Value { rule, key: "regexTarget", value });
+            Some(_) => {
+                return Err(RuleError::Value { rule: rule.to_owned(), key: "regexTarget" });
             }
         };
         let all = |patterns: Vec<String>| {
@@ -244,7 +284,15 @@ impl Allowed {
 /// As Go reads it: classes such as `\d` are ASCII. Patterns that name other signs are read with them.
 fn compiled(rule: &str, pattern: &str) -> Result<Regex, RuleError> {
     let make = |unicode| RegexBuilder::new(pattern).unicode(unicode).build();
-    make(false).or_else(|_| make(true)).map_err(|source| RuleError::Pattern { rule: rule.to_owned(), source })
+    make(false).or_else(|_| make(true)).map_err(|error| {
+        // The last line says what is wrong; those before it show the pattern.
+        let told = error.to_string();
+        let problem = match &error {
+            regex::Error::Syntax(_) => told.lines().next_back().unwrap_or_default().trim_start_matches("error: "),
+            _ => "it is too large",
+        };
+        RuleError::Pattern { rule: rule.to_owned(), problem: problem.to_owned() }
+    })
 }
 
 /// The line, at most 4 KB of it on either side.
@@ -338,9 +386,14 @@ paths = ['''^vendor/''']
             ("[[rules]]\nid = 'a'\nregex = 'b'\nsecretGroup = 2\n", "group 2"),
             ("[allowlist]\nregexTarget = 'file'\n", "regexTarget"),
             ("[[rules", "TOML"),
+            ("[[rules]]\nid = 'a'\nregex = unseen-1\n", "line 3"),
+            ("[[rules]]\nid = 'a'\nregex = 'b'\nkeywords = 'unseen-1'\n", "line 4"),
+            ("[[rules]]\nid = 'a'\nregex = 'unseen-1(?=b)'\n", "look-around"),
+            ("[allowlist]\nregexTarget = 'unseen-1'\n", "regexTarget"),
         ] {
             let told = Rules::parse(text).unwrap_err().to_string();
             assert!(told.contains(named), "{told}");
+            assert!(!told.contains("unseen"), "{told}");
         }
     }
 }

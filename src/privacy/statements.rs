@@ -70,7 +70,8 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
     addresses(text, hits);
     for head in &HEADS {
         for found in head.find_iter(text) {
-            let named = found.start() > 0 && matches!(text[found.start() - 1], b'\'' | b'"' | b'`' | b'.' | b'$' | b'@');
+            let begins = found.as_bytes()[0].is_ascii_alphabetic();
+            let named = begins && found.start() > 0 && matches!(text[found.start() - 1], b'\'' | b'"' | b'`' | b'.' | b'$' | b'@');
             if named {
                 continue;
             }
@@ -106,7 +107,9 @@ fn addresses(text: &[u8], hits: &mut Vec<Hit>) {
         let shown = String::from_utf8_lossy(password.as_bytes());
         let host = String::from_utf8_lossy(host.as_bytes());
         // Documentation writes `user:password@example.org`; a password that is none of these words is one anywhere.
-        let nobodys = is_reserved_host(&host) || host.split(':').next().is_some_and(|host| host.eq_ignore_ascii_case("host"));
+        let place = host.split(|sign: char| !sign.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let no_host = place.is_empty() && !host.starts_with('[') || place.len() == host.trim_end_matches(['`', ')', ':']).len() && place.eq_ignore_ascii_case("host");
+        let nobodys = no_host || is_reserved_host(&host) || place.eq_ignore_ascii_case("host") && host.contains(':');
         let same = nobodys && user.as_bytes() == password.as_bytes();
         let capitals = shown.chars().all(|sign| sign.is_ascii_uppercase() || matches!(sign, '_' | '-'));
         if !is_stand_in(&shown) && !(nobodys && is_example_password(&shown)) && !same && !capitals {
@@ -204,7 +207,7 @@ mod tests {
             ("CREATE USER 'a'@'%' IDENTIFIED BY 'Xy7\"kk'", "sql-password", "Xy7\"kk"),
             ("ALTER USER a IDENTIFIED WITH mysql_native_password BY 'Xy7!kk'", "sql-password", "Xy7!kk"),
             ("CREATE USER a IDENTIFIED BY Xy7kk22;", "sql-password", "Xy7kk22"),
-            ("SET PASSWORD FOR 'a'@'h' = 'Xy7!kk'", "sql-password", "Xy7!kk"),
+            ("x = 'y';\nSET PASSWORD FOR 'a'@'h' = 'Xy7!kk'", "sql-password", "Xy7!kk"),
             ("CREATE LOGIN a WITH PASSWORD = N'Xy7!kk'", "sql-password", "Xy7!kk"),
             ("EXECUTE format('ALTER ROLE %I PASSWORD %L', 'a', 'Xy7!kk')", "sql-password", "Xy7!kk"),
             ("postgres://app:Xy7kk@db.interne:5432/x", "url-password", "Xy7kk"),
@@ -239,6 +242,7 @@ mod tests {
             "CHECK (password = '')",
             "postgres://user:password@db.example.org/x",
             "mysql://USER:PASSWORD@HOST/DB",
+            "`scheme://user:password@`, and `scheme://user:password@host`",
             "postgresql://postgres:postgres@localhost/x",
             "https://example.org/a:b",
             "CREATE ROLE a PASSWORD '{{ password }}'",

@@ -13,7 +13,8 @@ pub(super) fn is_key_like(value: &str) -> bool {
         && letters
         && (digits || signs || value.len() >= 12 && value.ends_with('='))
         && !value.contains(['(', ')'])
-        && !value.starts_with(['$', '@', ':', '?', '%', '{', '[', '<'])
+        && !value.starts_with(['$', '@', ':', '?', '%', '{', '[', '<', '&', '*'])
+        && !(value.contains('[') && value.ends_with(']'))
         && !of_row.iter().any(|start| small.starts_with(start))
         && !small.bytes().all(|byte| !byte.is_ascii_alphabetic() || byte == b'x')
         && !is_identifier(value)

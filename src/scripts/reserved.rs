@@ -110,7 +110,10 @@ pub(crate) fn is_stand_in(value: &str) -> bool {
     let value = value.trim();
     let masks = |c: char| matches!(c, '*' | 'x' | 'X' | '.' | '-' | '_' | '•' | '#');
     let is_hash = value.starts_with('$') && value.get(1..).is_some_and(|rest| rest.contains('$'));
+    let named = value.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let is_field = named.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
     value.is_empty()
+        || is_field
         || value.chars().all(masks)
         || !is_hash && STARTS.iter().any(|start| value.starts_with(start))
         || ["{{", "${", "%(", "…", "..."].iter().any(|mark| value.contains(mark))

@@ -34,8 +34,15 @@ const KEYS: [&str; 7] = ["key", "rekey", "hexkey", "hexrekey", "textkey", "textr
 /// The class of `SET`, `PRAGMA`, and what sets in the way of `SET`. `tokens` begin behind `SET` or `PRAGMA`.
 pub(super) fn class_of(dialect: Dialect, tokens: &[&str]) -> Class {
     let mut class = Class::Schema;
-    for assignment in tokens.split(|token| *token == ",") {
-        class = class.max(of_assignment(dialect, assignment));
+    let mut from = 0;
+    // A comma parts assignments, or values of one: `SET search_path TO app, public`.
+    for at in (0..=tokens.len()).filter(|at| tokens.get(*at).is_none_or(|token| *token == ",")) {
+        let next = tokens.get(at + 1..).unwrap_or_default();
+        let assigns = next.iter().take_while(|token| **token != ",").any(|token| matches!(*token, "=" | ":=" | ":"));
+        if at == tokens.len() || assigns {
+            class = class.max(of_assignment(dialect, tokens.get(from..at).unwrap_or_default()));
+            from = at + 1;
+        }
     }
     class
 }
@@ -94,7 +101,7 @@ fn of_assignment(dialect: Dialect, tokens: &[&str]) -> Class {
     }
     let kept = |token: &&&str| {
         let name = token.trim_start_matches('@');
-        let sign = matches!(**token, "=" | ":=" | ":" | "@" | ";" | "*/" | ".");
+        let sign = name.is_empty() || matches!(**token, "=" | ":=" | ":" | ";" | "*/" | ".");
         sign || is_one_of(name, &["NULL", "DEFAULT", "SESSION", "GLOBAL"]) || is_known(name) || name.starts_with("OLD_")
     };
     // `SET @OLD_SQL_MODE = @@SQL_MODE`, as dumps begin and end.
