@@ -112,7 +112,8 @@ pub enum ScanError {
 /// Scans all sources in their order, folders by the names in them, each file once. No symbolic link inside of a folder
 /// is followed. What cannot be read is told, and does not end the scan.
 pub fn scan(sources: Vec<Source>, dialect: Option<Dialect>, rules: &Rules) -> Result<Report, ScanError> {
-    let mut scan = Scan { dialect, rules, report: Report::default(), seen: HashSet::new(), root: PathBuf::new() };
+    let mut scan =
+        Scan { dialect, rules, report: Report::default(), seen: HashSet::new(), root: PathBuf::new() };
     for source in sources {
         match source {
             Source::Bytes(name, bytes) => scan.bytes(name, Vec::new(), &bytes, true),
@@ -162,7 +163,8 @@ impl Scan<'_> {
             self.skip(path, Reason::TooDeep);
             return Ok(());
         }
-        let entries = fs::read_dir(path).and_then(|entries| entries.take(FILES + 1).collect::<io::Result<Vec<_>>>());
+        let entries =
+            fs::read_dir(path).and_then(|entries| entries.take(FILES + 1).collect::<io::Result<Vec<_>>>());
         let Ok(mut entries) = entries else {
             self.skip(path, Reason::Unreadable);
             return Ok(());
@@ -244,7 +246,8 @@ impl Scan<'_> {
 /// The highest class of the statements; bytes that are no text cannot be understood.
 fn class_of(bytes: &[u8], dialect: Option<Dialect>) -> Class {
     let text = text_of(bytes);
-    let known = matches!(text, Cow::Borrowed(_)) || bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    let known =
+        matches!(text, Cow::Borrowed(_)) || bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
     let class = class_of_text(dialect, &text);
     if known { class } else { class.max(Class::Unknown) }
 }

@@ -65,7 +65,11 @@ fn pairs(text: &[u8], parts: &[Range<usize>], hits: &mut Vec<Hit>) {
 
 fn value_of(name: &[u8], value: &[u8]) -> Option<&'static str> {
     let last = name.rsplit(|byte| matches!(byte, b'.' | b',')).next().unwrap_or_default();
-    let last: Vec<u8> = last.iter().copied().filter(|byte| !matches!(byte, b'{' | b'}' | b'"' | b'$' | b'[' | b']')).collect();
+    let last: Vec<u8> = last
+        .iter()
+        .copied()
+        .filter(|byte| !matches!(byte, b'{' | b'}' | b'"' | b'$' | b'[' | b']'))
+        .collect();
     let inside = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
     Meaning::of(&last)?.rule(inside, true)
 }
@@ -79,12 +83,40 @@ fn unquoted(text: &[u8], value: Range<usize>) -> Range<usize> {
 /// Names of algorithms, forms and options, which ciphers take beside their keys.
 pub(super) fn is_algorithm(text: &str) -> bool {
     const KNOWN: [&str; 28] = [
-        "aes", "aes-cbc", "aes-ecb", "aes-128-cbc", "aes-256-cbc", "aes-128-ecb", "aes-256-ecb", "bf", "bf-cbc", "md5", "des",
-        "xdes", "sha1", "sha224", "sha256", "sha384", "sha512", "hex", "base64", "escape", "utf8", "utf-8", "latin1", "sha", "strict",
-        "replace", "ignore", "surrogateescape",
+        "aes",
+        "aes-cbc",
+        "aes-ecb",
+        "aes-128-cbc",
+        "aes-256-cbc",
+        "aes-128-ecb",
+        "aes-256-ecb",
+        "bf",
+        "bf-cbc",
+        "md5",
+        "des",
+        "xdes",
+        "sha1",
+        "sha224",
+        "sha256",
+        "sha384",
+        "sha512",
+        "hex",
+        "base64",
+        "escape",
+        "utf8",
+        "utf-8",
+        "latin1",
+        "sha",
+        "strict",
+        "replace",
+        "ignore",
+        "surrogateescape",
     ];
     let small = text.to_ascii_lowercase();
-    KNOWN.contains(&small.as_str()) || small.contains("-algo") || small.contains("/pad:") || small.starts_with("aes-")
+    KNOWN.contains(&small.as_str())
+        || small.contains("-algo")
+        || small.contains("/pad:")
+        || small.starts_with("aes-")
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::calls::is_algorithm;
+use super::expression::make_date;
 use super::finding::Hit;
-use super::keyed::make_date;
 use super::pattern::{Pattern, pattern};
 use super::people;
 use super::reader::{Reader, literals};
@@ -52,7 +52,8 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
 /// What stands between the fields of `COPY`.
 fn delimiter(options: &[u8]) -> u8 {
     let options = String::from_utf8_lossy(options).to_lowercase();
-    let named = options.find("delimiter").and_then(|at| options.get(at..)?.split('\'').nth(1)?.bytes().next());
+    let named =
+        options.find("delimiter").and_then(|at| options.get(at..)?.split('\'').nth(1)?.bytes().next());
     named.unwrap_or(if options.contains("csv") { b',' } else { b'\t' })
 }
 
@@ -75,7 +76,11 @@ fn insert(text: &[u8], start: usize, tables: &Tables, hits: &mut Vec<Hit>) -> us
     let mut reader = Reader { text, at: start };
     let table = reader.name();
     // Events of triggers, and `replace(…)`.
-    if table.is_empty() || ["ON", "OR", "TO", "INTO", "VIEW", "FUNCTION"].iter().any(|word| table.eq_ignore_ascii_case(word.as_bytes())) {
+    if table.is_empty()
+        || ["ON", "OR", "TO", "INTO", "VIEW", "FUNCTION"]
+            .iter()
+            .any(|word| table.eq_ignore_ascii_case(word.as_bytes()))
+    {
         return reader.at;
     }
     if reader.takes("PARTITION") {
@@ -89,7 +94,8 @@ fn insert(text: &[u8], start: usize, tables: &Tables, hits: &mut Vec<Hit>) -> us
     }
     // Without names of columns, those with which the table was created in the same text.
     let known = tables.meanings(table);
-    let mut rows = Rows { table, named: known.is_some(), meanings: known.unwrap_or_default(), names: Vec::new() };
+    let mut rows =
+        Rows { table, named: known.is_some(), meanings: known.unwrap_or_default(), names: Vec::new() };
     reader.skip();
     let opens = reader.at;
     if reader.peek() == Some(b'(') {
@@ -139,12 +145,14 @@ fn reach_values(reader: &mut Reader<'_>, rows: &Rows<'_>, hits: &mut Vec<Hit>) -
                 let mut row = reader.list();
                 // In a query, a name stands in double quotes.
                 let text = reader.text;
-                row.iter_mut().filter(|value| text.get(value.start) == Some(&b'"')).for_each(|value| value.end = value.start);
+                row.iter_mut()
+                    .filter(|value| text.get(value.start) == Some(&b'"'))
+                    .for_each(|value| value.end = value.start);
                 rows.judge(text, &row, hits);
                 return false;
             }
             word if word.eq_ignore_ascii_case(b"WITH") => common = true,
-            word if word.is_empty() => match reader.peek() {
+            [] => match reader.peek() {
                 Some(b'(') if common => {
                     reader.group();
                 }
@@ -217,22 +225,30 @@ fn is_typed(value: &[u8]) -> bool {
 
 /// The literals of an expression, or the expression itself where it has none.
 pub(super) fn value_of(text: &[u8], value: Range<usize>, meaning: Meaning, hits: &mut Vec<Hit>) {
-    if meaning == Meaning::Birth && text[value.clone()].get(..9).is_some_and(|name| name.eq_ignore_ascii_case(b"make_date")) {
-        hits.extend(make_date(&text[..value.end], value.start + 9).map(|range| Hit::new("birth-date", range, 2)));
+    if meaning == Meaning::Birth
+        && text[value.clone()].get(..9).is_some_and(|name| name.eq_ignore_ascii_case(b"make_date"))
+    {
+        hits.extend(
+            make_date(&text[..value.end], value.start + 9).map(|range| Hit::new("birth-date", range, 2)),
+        );
         return;
     }
     let literals = literals(text, value.clone());
     let is_date_format = literals.len() > 1 && meaning == Meaning::Birth;
     for literal in literals.iter().take(if is_date_format { 1 } else { 3 }) {
         let shown = String::from_utf8_lossy(&text[literal.clone()]);
-        if !is_algorithm(&shown) && let Some(rule) = meaning.rule(&text[literal.clone()], true) {
+        if !is_algorithm(&shown)
+            && let Some(rule) = meaning.rule(&text[literal.clone()], true)
+        {
             hits.push(Hit::new(rule, literal.clone(), 2));
         }
     }
     if literals.is_empty() {
         let trimmed = trimmed(text, value);
         let judged = meaning.rule(&text[trimmed.clone()], false);
-        let number = meaning == Meaning::Secret && trimmed.len() >= 3 && text[trimmed.clone()].iter().all(u8::is_ascii_digit);
+        let number = meaning == Meaning::Secret
+            && trimmed.len() >= 3
+            && text[trimmed.clone()].iter().all(u8::is_ascii_digit);
         if let Some(rule) = judged.or(number.then_some("secret-value")) {
             hits.push(Hit::new(rule, trimmed, 2));
         }

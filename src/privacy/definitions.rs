@@ -32,7 +32,9 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
                 Some(at..at + length)
             }
         };
-        let (Some(value), Some(meaning)) = (value, column(text, all.start()).and_then(Meaning::of)) else { continue };
+        let (Some(value), Some(meaning)) = (value, column(text, all.start()).and_then(Meaning::of)) else {
+            continue;
+        };
         let literal = !text[at].is_ascii_digit();
         if let Some(rule) = meaning.rule(&text[value.clone()], literal)
             && !is_nothing(&text[value.clone()])
@@ -64,7 +66,9 @@ fn column(text: &[u8], end: usize) -> Option<&[u8]> {
     let definition = &text[start..end];
     if let Some(name) = CHANGED.captures(definition).and_then(|found| found.get(1)) {
         let name = trim(name.as_bytes());
-        let is_word = ["table", "column", "constraint", "only", "domain"].iter().any(|word| name.eq_ignore_ascii_case(word.as_bytes()));
+        let is_word = ["table", "column", "constraint", "only", "domain"]
+            .iter()
+            .any(|word| name.eq_ignore_ascii_case(word.as_bytes()));
         if !is_word {
             return Some(name);
         }
@@ -100,9 +104,21 @@ mod tests {
     fn defaults_have_the_meaning_of_their_column() {
         for (text, rule, value) in [
             ("CREATE TABLE u (login text, password varchar(20) DEFAULT 'azerty')", "secret-value", "azerty"),
-            ("CREATE TABLE u (\n  -- a, b\n  \"api_key\" text NOT NULL DEFAULT 'k7Qz81mm'\n)", "secret-value", "k7Qz81mm"),
-            ("ALTER TABLE u ADD COLUMN password varchar(60) NOT NULL DEFAULT 'azerty'", "secret-value", "azerty"),
-            ("ALTER TABLE c ALTER COLUMN api_key SET DEFAULT 'soleil-levant'", "secret-value", "soleil-levant"),
+            (
+                "CREATE TABLE u (\n  -- a, b\n  \"api_key\" text NOT NULL DEFAULT 'k7Qz81mm'\n)",
+                "secret-value",
+                "k7Qz81mm",
+            ),
+            (
+                "ALTER TABLE u ADD COLUMN password varchar(60) NOT NULL DEFAULT 'azerty'",
+                "secret-value",
+                "azerty",
+            ),
+            (
+                "ALTER TABLE c ALTER COLUMN api_key SET DEFAULT 'soleil-levant'",
+                "secret-value",
+                "soleil-levant",
+            ),
             ("ALTER TABLE p ALTER ne_le SET DEFAULT 19840312", "birth-date", "19840312"),
             ("ALTER TABLE p ALTER ne_le SET DEFAULT '1984-03-12'", "birth-date", "1984-03-12"),
             ("CREATE FUNCTION f(p_password text DEFAULT 'azerty')", "secret-value", "azerty"),

@@ -2,36 +2,17 @@
 
 use std::ops::Range;
 
-use super::calls::is_algorithm;
+use super::expression::wrapped;
 use super::finding::Hit;
 use super::meaning::quoted;
-use super::pattern::{Pattern, before, pattern};
-use super::reader::{Reader, in_dollars, literals};
-pub(super) use super::typed::is_key_like;
-use super::typed::{is_identifier, is_plain_secret};
+use super::pattern::before;
+use super::reader::in_dollars;
 use crate::scripts::meaning::{Meaning, NAME};
 use crate::scripts::reserved::{is_example_password, is_stand_in};
+use crate::scripts::typed::{is_identifier, is_key_like, is_plain_secret};
 
 /// The longest value that is looked at.
 const VALUE: usize = 8_192;
-/// The longest expression around a value.
-const EXPRESSION: usize = 1_000;
-
-/// Sentences that give a secret: `mot de passe provisoire : …`, `the password is …`, `identifiants : admin / …`.
-static SPOKEN: Pattern = Pattern::new(|| {
-    pattern(concat!(
-        r"(?i-u)\b(?:mot\s+de\s+passe|mots\s+de\s+passe|mdp|passwords?|passwd|pwd|pw|passphrase|cl(?:\xc3\xa9|e)\s+api|api\s+key|",
-        r"secret|token|jeton|identifiants?|credentials|login)",
-        r"(?:\s+(?:[a-z\x80-\xff'\x22]{2,20})){0,2}?(?:\s*\([^()\n]{1,30}\))?",
-        r"(?:\s*[:=]\s*|\s+(?:est|is|was|sera|=)\s+)(?:[a-z0-9._-]{2,30}\s+/\s+)?(?:\xc2\xab[\s\xc2\xa0]*|[\x22'`]|\xe2\x80\x9c)?([^\s\x22'`,;\xc2]{5,64})"
-    ))
-});
-/// Functions that take a secret or a day and give it back in another form.
-const WRAPPERS: [&str; 34] = [
-    "md5", "sha", "sha1", "sha2", "sha224", "sha256", "sha384", "sha512", "password", "old_password", "concat", "coalesce",
-    "ifnull", "isnull", "nvl", "encode", "digest", "cast", "convert", "upper", "lower", "trim", "to_base64", "unhex", "hex",
-    "quote_literal", "date", "to_date", "str_to_date", "strftime", "julianday", "unixepoch", "hashbytes", "crypt",
-];
 
 pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
     for at in text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'=' | b':' | b'>')).map(|(at, _)| at)
@@ -54,19 +35,6 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
             hits.push(Hit::new(rule, range, 2));
         }
     }
-    for found in SPOKEN.captures_iter(text) {
-        let Some(value) = found.get(1) else { continue };
-        let shown = String::from_utf8_lossy(value.as_bytes());
-        let shown = shown.trim_end_matches(['.', ')', '»']);
-        if is_key_like(shown) && is_spoken(shown) && !is_stand_in(shown) {
-            hits.push(Hit::new("secret-value", value.start()..value.start() + shown.len(), 3));
-        }
-    }
-}
-
-/// Nothing that code or an address would be.
-fn is_spoken(value: &str) -> bool {
-    !value.contains(['(', '=', '/', '<', '>', '[', ']', '{', '}', '|', '\\']) && !value.contains("::")
 }
 
 /// Whether `<name>` ends here.
@@ -87,10 +55,23 @@ fn meaning_before(text: &[u8], sign: usize) -> Option<Meaning> {
 fn declared(text: &[u8], sign: usize) -> Option<Meaning> {
     let floor = sign.saturating_sub(120);
     let before = &text[floor..sign - 1];
-    let begins = before.iter().rposition(|byte| matches!(byte, b';' | b'\n' | b'(' | b','));
-    let line = begins.map_or(before, |at| &before[at + 1..]);
-    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let first = words.next().filter(|word| !word.eq_ignore_ascii_case(b"declare")).or_else(|| words.next())?;
+    let (mut depth, mut begins) = (0_usize, 0);
+    for (at, byte) in before.iter().enumerate().rev() {
+        match byte {
+            b')' => depth += 1,
+            b'(' if depth > 0 => depth -= 1,
+            b';' | b'\n' | b'(' | b',' if depth == 0 => {
+                begins = at + 1;
+                break;
+            }
+            _ => {}
+        }
+    }
+    let words = before[begins..].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let words: Vec<&[u8]> = words.collect();
+    let behind = words.iter().rposition(|word| word.eq_ignore_ascii_case(b"declare")).map_or(0, |at| at + 1);
+    let mut words = words.into_iter().skip(behind);
+    let first = words.next()?;
     (words.count() <= 4).then(|| Meaning::of(first))?
 }
 
@@ -153,7 +134,11 @@ fn values_behind(text: &[u8], sign: usize, meaning: Meaning) -> Vec<(&'static st
         Some(b'\'' | b'"') => return literal(text, sign, at, meaning).into_iter().collect(),
         Some(b'$') => {
             if let Some((range, _)) = in_dollars(text, at) {
-                return meaning.rule(&text[range.clone()], true).map(|rule| (rule, range)).into_iter().collect();
+                return meaning
+                    .rule(&text[range.clone()], true)
+                    .map(|rule| (rule, range))
+                    .into_iter()
+                    .collect();
             }
         }
         _ => {}
@@ -170,47 +155,6 @@ fn literal(text: &[u8], sign: usize, at: usize, meaning: Meaning) -> Option<(&'s
         return None;
     }
     meaning.rule(value, true).map(|rule| (rule, range))
-}
-
-/// The literals in `md5('…')`, `COALESCE(password, '…')`, `CASE … THEN '…' END`.
-fn wrapped(text: &[u8], at: usize, meaning: Meaning) -> Vec<(&'static str, Range<usize>)> {
-    let window = &text[..text.len().min(at + EXPRESSION)];
-    let mut reader = Reader { text: window, at };
-    let name = reader.word();
-    let values: Vec<Range<usize>> = if name.eq_ignore_ascii_case(b"case") {
-        let end = window[at..].windows(4).position(|word| word.eq_ignore_ascii_case(b" end")).map_or(at, |length| at + length);
-        let given = |value: &Range<usize>| {
-            let before = window[at..value.start.saturating_sub(1)].trim_ascii_end().to_ascii_lowercase();
-            before.ends_with(b"then") || before.ends_with(b"else")
-        };
-        literals(&window[..end], at..end).into_iter().filter(given).collect()
-    } else if name.eq_ignore_ascii_case(b"make_date") && meaning == Meaning::Birth {
-        return make_date(window, reader.at).map(|range| ("birth-date", range)).into_iter().collect();
-    } else if WRAPPERS.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) && reader.peek() == Some(b'(') {
-        let start = reader.at;
-        reader.group();
-        literals(window, start..reader.at)
-    } else {
-        return Vec::new();
-    };
-    let judged = values.into_iter().filter_map(|value| {
-        let inside = &window[value.clone()];
-        let algorithm = str::from_utf8(inside).is_ok_and(is_algorithm);
-        let rule = meaning.rule(inside, true).filter(|_| !algorithm)?;
-        Some((rule, value))
-    });
-    judged.take(8).collect()
-}
-
-/// `make_date(1984, 3, 12)`.
-pub(super) fn make_date(text: &[u8], opens: usize) -> Option<Range<usize>> {
-    let mut reader = Reader { text, at: opens };
-    (reader.peek() == Some(b'(')).then_some(())?;
-    let parts = reader.group();
-    let numbers = parts.iter().map(|part| str::from_utf8(text[part.clone()].trim_ascii()).ok()?.parse::<u16>().ok());
-    let [year, month, day] = numbers.collect::<Option<Vec<u16>>>()?[..] else { return None };
-    let birth = (1880..=2030).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
-    birth.then_some(opens + 1..reader.at - 1)
 }
 
 fn bare(text: &[u8], sign: usize, at: usize, meaning: Meaning) -> Option<(&'static str, Range<usize>)> {
@@ -235,7 +179,10 @@ fn bare(text: &[u8], sign: usize, at: usize, meaning: Meaning) -> Option<(&'stat
     };
     let tight = text[sign] == b'=' && at == sign + 1;
     // Behind a bare sign stands code more often than a secret; a number alone may be a code to enter.
-    let number = shown.len() >= 4 && shown.bytes().all(|byte| byte.is_ascii_digit()) && text[sign] == b'=' && !in_comment();
+    let number = shown.len() >= 4
+        && shown.bytes().all(|byte| byte.is_ascii_digit())
+        && text[sign] == b'='
+        && !in_comment();
     let likely = is_key_like(shown)
         || number
         || tight && in_comment() && is_plain_secret(shown)
@@ -271,7 +218,8 @@ fn bare_end(text: &[u8], start: usize, spaced: bool) -> usize {
 
 /// `name=`.
 fn is_option(text: &[u8]) -> bool {
-    let length = text.iter().position(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'.' | b'-'));
+    let length =
+        text.iter().position(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'.' | b'-'));
     length.is_some_and(|length| length > 0 && text[length] == b'=')
 }
 
@@ -316,14 +264,10 @@ mod tests {
             ("UPDATE t SET ne_le = make_date(1984, 3, 12)", "birth-date", "1984, 3, 12"),
             ("UPDATE t SET pin = 9932", "secret-value", "9932"),
             ("v_password constant text := 'k7Qz81mm';", "secret-value", "k7Qz81mm"),
+            ("DO $$ DECLARE v_pwd varchar(20) := 'k7Qz81mm';", "secret-value", "k7Qz81mm"),
             (r#"'{"cvv": "123"}'"#, "card-cvv", "123"),
             (r#"'{\"token\": \"k7Qz81mm\"}'"#, "secret-value", "k7Qz81mm"),
             ("-- mot de passe : Azerty123!", "secret-value", "Azerty123!"),
-            ("-- mot de passe admin : Azerty123!", "secret-value", "Azerty123!"),
-            ("-- pwd (prod): Azerty123!", "secret-value", "Azerty123!"),
-            ("-- le mot de passe provisoire est « Azerty123! »", "secret-value", "Azerty123!"),
-            ("-- the default password is Azerty123!.", "secret-value", "Azerty123!"),
-            ("-- identifiants : admin / Azerty123!", "secret-value", "Azerty123!"),
             ("-- PGPASSWORD=Azerty123 psql", "secret-value", "Azerty123"),
             ("-- mdp=soleilvert", "secret-value", "soleilvert"),
             ("'host=db user=a password=abcdef'", "connection-password", "abcdef"),

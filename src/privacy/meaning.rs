@@ -20,7 +20,10 @@ impl Meaning {
             Self::Ine => is_ine(&number, true).then_some("fr-ine"),
             Self::Iban => is_iban(&number).then_some("iban"),
             Self::Card => is_card(&number, true).then_some("payment-card"),
-            Self::Cvv => (matches!(text.len(), 3 | 4) && digits == text.len() && text.bytes().any(|byte| byte != b'0')).then_some("card-cvv"),
+            Self::Cvv => {
+                (matches!(text.len(), 3 | 4) && digits == text.len() && text.bytes().any(|byte| byte != b'0'))
+                    .then_some("card-cvv")
+            }
             Self::Birth => (is_date(text) && !is_unknown_day(text)).then_some("birth-date"),
             Self::Phone => is_phone(text).then_some("phone"),
             Self::Ip => is_person_address(text).then_some("ip-address"),
@@ -33,8 +36,14 @@ impl Meaning {
 
 fn is_mail(text: &str) -> bool {
     let Some((local, host)) = text.rsplit_once('@') else { return false };
-    let word = |text: &str| !text.is_empty() && !text.contains(char::is_whitespace) && text.chars().any(char::is_alphanumeric);
-    word(local) && word(host) && !is_reserved_host(host) && text.len() <= 254 && !text.contains(['%', '*', '(', '['])
+    let word = |text: &str| {
+        !text.is_empty() && !text.contains(char::is_whitespace) && text.chars().any(char::is_alphanumeric)
+    };
+    word(local)
+        && word(host)
+        && !is_reserved_host(host)
+        && text.len() <= 254
+        && !text.contains(['%', '*', '(', '['])
 }
 
 fn is_secret_value(text: &str) -> bool {
@@ -44,8 +53,8 @@ fn is_secret_value(text: &str) -> bool {
 }
 
 const MONTHS: [&str; 24] = [
-    "jan", "feb", "fev", "fév", "mar", "apr", "avr", "may", "mai", "jun", "juin", "jul", "juil", "aug", "aou", "aoû", "sep",
-    "oct", "nov", "dec", "déc", "mär", "mär", "maj",
+    "jan", "feb", "fev", "fév", "mar", "apr", "avr", "may", "mai", "jun", "juin", "jul", "juil", "aug",
+    "aou", "aoû", "sep", "oct", "nov", "dec", "déc", "mär", "mär", "maj",
 ];
 
 /// A day, in any of the usual ways of writing one, of a year in which somebody who lives may be born.
@@ -55,11 +64,16 @@ pub(super) fn is_date(text: &str) -> bool {
     let parts: Vec<&str> =
         text.split(['-', '/', '.', ' ', 't', ',', '\u{a0}']).filter(|part| !part.is_empty()).collect();
     // Words such as `août` hold the sign that parts a day from its time.
-    let by_words: Vec<&str> = text.split(['-', '/', '.', ' ', ',', '\u{a0}']).filter(|part| !part.is_empty()).collect();
+    let by_words: Vec<&str> =
+        text.split(['-', '/', '.', ' ', ',', '\u{a0}']).filter(|part| !part.is_empty()).collect();
     match (&parts[..], &by_words[..]) {
         ([solid], _) => is_solid_date(solid),
         (_, [week, day, month, year, ..]) if is_weekday(week) => is_spoken_date(day, month, year),
-        (_, [day, month, year, ..]) if is_spoken_date(day, month, year) || is_spoken_date(month, day, year) => true,
+        (_, [day, month, year, ..])
+            if is_spoken_date(day, month, year) || is_spoken_date(month, day, year) =>
+        {
+            true
+        }
         ([first, second, third, ..], _) => {
             is_below(second, 31)
                 && (is_year(first) && is_below(third, 31)
@@ -90,7 +104,8 @@ fn is_solid_date(text: &str) -> bool {
     let day = |day: &str, month: &str| is_below(day, 31) && is_below(month, 12);
     match text.len() {
         8 if digits => {
-            is_year(&text[..4]) && day(&text[6..], &text[4..6]) || is_year(&text[4..]) && day(&text[..2], &text[2..4])
+            is_year(&text[..4]) && day(&text[6..], &text[4..6])
+                || is_year(&text[4..]) && day(&text[..2], &text[2..4])
         }
         6 if digits => day(&text[..2], &text[2..4]) || day(&text[4..], &text[2..4]),
         _ => false,
@@ -100,8 +115,17 @@ fn is_solid_date(text: &str) -> bool {
 /// A day that stands for one that is not known, or that bounds those that are.
 pub(super) fn is_unknown_day(text: &str) -> bool {
     let small = text.get(..10).unwrap_or(text);
-    ["1900-01-01", "1970-01-01", "01/01/1900", "01/01/1970", "1900/01/01", "2100-01-01", "9999-12-31", "0001-01-01"]
-        .contains(&small)
+    [
+        "1900-01-01",
+        "1970-01-01",
+        "01/01/1900",
+        "01/01/1970",
+        "1900/01/01",
+        "2100-01-01",
+        "9999-12-31",
+        "0001-01-01",
+    ]
+    .contains(&small)
 }
 
 /// The year of a day, where it is written with four digits.
@@ -120,16 +144,23 @@ fn is_below(text: &str, limit: u8) -> bool {
 fn is_phone(text: &str) -> bool {
     let signs = |c: char| {
         c.is_ascii_digit()
-            || matches!(c, ' ' | '.' | '-' | '+' | '(' | ')' | '/' | '\u{a0}' | '\u{202f}' | '\u{2011}' | '\u{ff10}'..='\u{ff19}')
+            || matches!(
+                c,
+                ' ' | '.' | '-' | '+' | '(' | ')' | '/' | '\u{a0}' | '\u{202f}' | '\u{2011}' | '\u{ff10}'
+                    ..='\u{ff19}'
+            )
     };
     let digits = text.chars().filter(|sign| sign.is_numeric()).count();
-    let various = text.chars().filter(|sign| sign.is_numeric()).collect::<std::collections::BTreeSet<_>>().len() > 1;
+    let various =
+        text.chars().filter(|sign| sign.is_numeric()).collect::<std::collections::BTreeSet<_>>().len() > 1;
     (8..=15).contains(&digits) && text.chars().all(signs) && various && !text.contains("0123456789")
 }
 
 fn is_person_address(text: &str) -> bool {
     let address = text.split('/').next().unwrap_or_default();
-    address.parse::<std::net::IpAddr>().is_ok() && !is_reserved_address(address) && !is_public_service(address)
+    address.parse::<std::net::IpAddr>().is_ok()
+        && !is_reserved_address(address)
+        && !is_public_service(address)
 }
 
 /// The value in quotes that begins at `start`, in any of the ways in which quotes stand inside of quotes, and the
@@ -171,7 +202,21 @@ mod tests {
 
     #[test]
     fn dates_are_told_from_versions() {
-        for text in ["1984-03-12", "12/03/1984", "12.03.84", "3 mars 1990", "1er mai 1977", "19840312", "12031984", "120384", "June 7, 2001", "le 12 août 1984", "lundi 12 mars 1984", "12-MAR-1984", "1984-03-12T00:00:00"] {
+        for text in [
+            "1984-03-12",
+            "12/03/1984",
+            "12.03.84",
+            "3 mars 1990",
+            "1er mai 1977",
+            "19840312",
+            "12031984",
+            "120384",
+            "June 7, 2001",
+            "le 12 août 1984",
+            "lundi 12 mars 1984",
+            "12-MAR-1984",
+            "1984-03-12T00:00:00",
+        ] {
             assert!(is_date(text), "{text}");
         }
         for text in ["1.2.3456", "2024", "v1-2", "9999-12-31", "", "12/45/1984", "12345678"] {

@@ -9,9 +9,11 @@
 //! | `statements` | passwords by the statement or the address around them |
 //! | `numbers` | check digits: NIR, INE, IBAN, payment cards |
 //! | `personal` | numbers, addresses and dates of people in any text |
+//! | `phones` | telephone numbers |
 //! | `meaning` | whether a value fits what its column or key is for |
 //! | `keyed` | values behind a name: `token = '…'`, `"iban": "…"` |
-//! | `typed` | whether a word without quotes is a secret rather than code or documentation |
+//! | `expression` | values inside of an expression: `md5('…')`, `CASE … END` |
+//! | `spoken` | secrets in sentences |
 //! | `calls` | values among the arguments of functions |
 //! | `definitions` | defaults of columns and arguments |
 //! | `named` | values whose name stands elsewhere in their statement |
@@ -22,6 +24,7 @@
 //! | `tables` | names of columns of the tables that a text creates |
 //! | `reader` | reads lists of columns and values |
 //! | [`rules`] | rules and allowlists of one's own, in the format of gitleaks |
+//! | `rule_error` | why they cannot be used, without a word of them |
 //!
 //! Nothing here reads a file, prints, or keeps a value that it found. Time grows with the length of the text alone.
 
@@ -29,6 +32,7 @@ mod calls;
 mod columns;
 mod decoded;
 mod definitions;
+mod expression;
 pub mod finding;
 mod keyed;
 mod meaning;
@@ -37,14 +41,16 @@ mod numbers;
 mod pattern;
 mod people;
 mod personal;
+mod phones;
 mod reader;
+mod rule_error;
 pub mod rules;
 pub mod scanner;
+mod spoken;
 mod statements;
 mod tables;
 mod tabular;
 mod tokens;
-mod typed;
 mod views;
 
 pub use decoded::text_of;

@@ -10,7 +10,9 @@ use super::reader::{Reader, literals};
 use crate::scripts::meaning::Meaning;
 
 static ALIAS: Pattern = Pattern::new(|| {
-    pattern(r"(?i-u)(?:'|\b[0-9]{3,19})(?:\s*::\s*[a-z0-9_ ]{2,30})?\s+as\s+[\x22`\[]?([a-z_][a-z0-9_\x80-\xff]{1,63})")
+    pattern(
+        r"(?i-u)(?:'|\b[0-9]{3,19})(?:\s*::\s*[a-z0-9_ ]{2,30})?\s+as\s+[\x22`\[]?([a-z_][a-z0-9_\x80-\xff]{1,63})",
+    )
 });
 static CONDITION: Pattern = Pattern::new(|| {
     pattern(concat!(
@@ -29,7 +31,10 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
         let Some(meaning) = Meaning::of(name.as_bytes()) else { continue };
         let value = match text[all.start()] {
             b'\'' => before_quote(text, all.start()),
-            _ => Some(all.start()..all.start() + all.as_bytes().iter().take_while(|byte| byte.is_ascii_digit()).count()),
+            _ => Some(
+                all.start()
+                    ..all.start() + all.as_bytes().iter().take_while(|byte| byte.is_ascii_digit()).count(),
+            ),
         };
         if let Some(value) = value
             && let Some(rule) = meaning.rule(&text[value.clone()], true)
@@ -63,9 +68,10 @@ fn assigned(text: &[u8], end: usize, meaning: Meaning, hits: &mut Vec<Hit>) {
     let before = &text[floor..end];
     let before = before.iter().rposition(|byte| *byte == b';').map_or(before, |at| &before[at + 1..]);
     let start = end - before.len();
-    let Some(set) = before.windows(5).rposition(|window| {
-        window[..4].eq_ignore_ascii_case(b" set") && window[4].is_ascii_whitespace()
-    }) else {
+    let Some(set) = before
+        .windows(5)
+        .rposition(|window| window[..4].eq_ignore_ascii_case(b" set") && window[4].is_ascii_whitespace())
+    else {
         return;
     };
     for value in literals(&text[..end], start + set..end) {
@@ -115,7 +121,9 @@ fn rows(text: &[u8], opens: usize, first: usize, hits: &mut Vec<Hit>) -> usize {
 fn columns_before(text: &[u8], end: usize) -> Option<Vec<Range<usize>>> {
     let floor = end.saturating_sub(NEAR);
     let before = text[floor..end].trim_ascii_end();
-    let before = before.get(..before.len().checked_sub(2)?).filter(|_| before[before.len() - 2..].eq_ignore_ascii_case(b"as"))?;
+    let before = before
+        .get(..before.len().checked_sub(2)?)
+        .filter(|_| before[before.len() - 2..].eq_ignore_ascii_case(b"as"))?;
     let before = before.trim_ascii_end().strip_suffix(b")")?;
     let start = before.iter().rposition(|byte| *byte == b'(')? + 1;
     let mut parts = Vec::new();
@@ -142,10 +150,16 @@ mod tests {
         let secret = ("secret-value".to_owned(), "k7Qz81mm");
         let birth = ("birth-date".to_owned(), "1984-03-12");
         for (text, expected) in [
-            ("SELECT 'k7Qz81mm' AS password, '1984-03-12'::date AS \"ne_le\"", vec![secret.clone(), birth.clone()]),
+            (
+                "SELECT 'k7Qz81mm' AS password, '1984-03-12'::date AS \"ne_le\"",
+                vec![secret.clone(), birth.clone()],
+            ),
             ("SELECT 482 AS cvv", vec![("card-cvv".to_owned(), "482")]),
             ("UPDATE settings SET value = 'k7Qz81mm' WHERE name = 'smtp_password'", vec![secret.clone()]),
-            ("UPDATE settings SET value = 'k7Qz81mm' WHERE \"key\" = 'ldap.bind.password'", vec![secret.clone()]),
+            (
+                "UPDATE settings SET value = 'k7Qz81mm' WHERE \"key\" = 'ldap.bind.password'",
+                vec![secret.clone()],
+            ),
             ("WITH n(nom, ne_le) AS (VALUES ('Picard', '1984-03-12'::date))", vec![birth.clone()]),
             ("USING (VALUES ('Picard', DATE '1984-03-12')) AS s(nom, ne_le) ON", vec![birth.clone()]),
         ] {

@@ -180,8 +180,8 @@ pub(super) fn iban_length(country: &[u8]) -> Option<usize> {
 
 /// Countries whose account numbers have digits alone behind the country.
 const DIGITS: [&[u8; 2]; 24] = [
-    b"AE", b"AT", b"BA", b"BE", b"CZ", b"DE", b"DK", b"EE", b"ES", b"FI", b"FO", b"GL", b"HR", b"HU", b"IL", b"IS", b"LT",
-    b"ME", b"NO", b"PL", b"PT", b"RS", b"SE", b"SI",
+    b"AE", b"AT", b"BA", b"BE", b"CZ", b"DE", b"DK", b"EE", b"ES", b"FI", b"FO", b"GL", b"HR", b"HU", b"IL",
+    b"IS", b"LT", b"ME", b"NO", b"PL", b"PT", b"RS", b"SE", b"SI",
 ];
 
 /// A bank account whose check digits hold (ISO 7064, modulo 97).
@@ -204,11 +204,15 @@ pub(super) fn is_iban(number: &[u8]) -> bool {
 
 /// Digits that somebody counted or repeated: pairs that grow by one, one digit many times.
 pub(super) fn is_counted(number: &[u8]) -> bool {
-    let pairs: Vec<u8> = number.chunks_exact(2).map(|pair| pair[0].wrapping_mul(10).wrapping_add(pair[1])).collect();
+    let pairs: Vec<u8> =
+        number.chunks_exact(2).map(|pair| pair[0].wrapping_mul(10).wrapping_add(pair[1])).collect();
     let steps = pairs.len() > 3 && pairs.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == 1);
     let same = number.windows(6).any(|window| window.iter().all(|digit| *digit == window[0]));
     let few = pairs.len() > 3 && pairs.iter().collect::<std::collections::BTreeSet<_>>().len() <= 2;
-    steps || same || few || number.windows(10).any(|window| window == b"0123456789" || window == b"1234567890")
+    steps
+        || same
+        || few
+        || number.windows(10).any(|window| window == b"0123456789" || window == b"1234567890")
 }
 
 fn value(digits: &[u8]) -> Option<u64> {

@@ -7,27 +7,34 @@ use super::finding::Hit;
 use super::meaning::year_of;
 use super::reader::literals;
 use crate::scripts::meaning::{Meaning, words};
+use crate::scripts::word_list::WordList;
 
 /// A year after which a day beside a name tells of an event rather than of a birth.
 const BORN_BEFORE: u16 = 2021;
 
 /// Whether a table is one of people, by the last word of its name that says what it holds.
 pub(super) fn is_table(table: &[u8]) -> bool {
-    const PEOPLE: &str = " patient person personne user utilisateur usager eleve etudiant student pupil client customer employe \
+    const PEOPLE: WordList = WordList(
+        "patient person personne user utilisateur usager eleve etudiant student pupil client customer employe \
         employee salarie agent membre member contact adherent assure enfant child children beneficiaire people citoyen \
         citizen staff teacher professeur enseignant parent responsable medecin doctor collaborateur locataire habitant mineur \
         majeur candidat stagiaire apprenti benevole conjoint titulaire resident proprietaire demandeur allocataire famille \
-        personnel participant inscrit licencie joueur abonne ";
+        personnel participant inscrit licencie joueur abonne",
+    );
     const REST: [&str; 9] = ["tmp", "old", "new", "bak", "backup", "archive", "test", "copy", "import"];
     let last = table.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
     let folded = words(trim(last));
-    let parts: Vec<&str> =
-        folded.split(' ').filter(|word| !word.is_empty() && !REST.contains(word) && !word.bytes().all(|byte| byte.is_ascii_digit())).collect();
+    let parts: Vec<&str> = folded
+        .split(' ')
+        .filter(|word| {
+            !word.is_empty() && !REST.contains(word) && !word.bytes().all(|byte| byte.is_ascii_digit())
+        })
+        .collect();
     if matches!(parts[..], ["user", "agents" | "agent"]) {
         return false;
     }
     parts.last().is_some_and(|last| {
-        PEOPLE.split(' ').any(|word| !word.is_empty() && (word == *last || last.strip_suffix(['s', 'x']) == Some(word)))
+        PEOPLE.has(last) || last.strip_suffix(['s', 'x']).is_some_and(|one| PEOPLE.has(one))
     })
 }
 
@@ -91,9 +98,12 @@ pub(super) fn account(text: &[u8], names: &[Range<usize>], row: &[Range<usize>],
             })
         })
     };
-    let (Some(bank), Some(branch), Some(number), Some(key)) =
-        (place(&["banque"], &[]), place(&["guichet"], &[]), place(&["compte"], &["type"]), place(&["cle"], &[]))
-    else {
+    let (Some(bank), Some(branch), Some(number), Some(key)) = (
+        place(&["banque"], &[]),
+        place(&["guichet"], &[]),
+        place(&["compte"], &["type"]),
+        place(&["cle"], &[]),
+    ) else {
         return;
     };
     if is_account([&text[bank], &text[branch], &text[number.clone()], &text[key]]) {
@@ -129,7 +139,14 @@ mod tests {
 
     #[test]
     fn tables_of_people_are_told_by_their_last_word() {
-        for name in ["patients", "\"public\".\"Élèves\"", "responsable", "dossier_patient", "clients_2024", "`pupils`"] {
+        for name in [
+            "patients",
+            "\"public\".\"Élèves\"",
+            "responsable",
+            "dossier_patient",
+            "clients_2024",
+            "`pupils`",
+        ] {
             assert!(is_table(name.as_bytes()), "{name}");
         }
         for name in ["clients_types", "member_levels", "contact_reason", "user_agents", "releases", ""] {
@@ -141,6 +158,8 @@ mod tests {
     fn a_bank_account_is_known_by_its_key() {
         // The example that banks publish with the rule.
         assert!(is_account([b"20041", b"01005", b"0500013M026", b"06"]));
-        assert!(!is_account([b"20041", b"01005", b"0500013M026", b"07"]) && !is_account([b"", b"", b"", b""]));
+        assert!(
+            !is_account([b"20041", b"01005", b"0500013M026", b"07"]) && !is_account([b"", b"", b"", b""])
+        );
     }
 }

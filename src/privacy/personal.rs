@@ -4,18 +4,18 @@ use regex::bytes::Match;
 
 use super::finding::Hit;
 use super::meaning::{is_date, is_unknown_day, year_of};
-use super::numbers::{compact, iban_length, is_card, is_counted, is_iban, is_ine, is_nir};
+use super::numbers::{compact, iban_length, is_card, is_iban, is_ine, is_nir};
 use super::pattern::{Pattern, before, in_row, pattern, stands_alone};
+use super::phones;
 use crate::scripts::reserved::{is_internal_host, is_reserved_host};
+use crate::scripts::word_list::WordList;
 
 static NIR: Pattern = Pattern::new(|| {
-    pattern(
-        concat!(
-            r"(?i-u)\b[1-478](?:[ .-]|\xc2\xa0)?[0-9]{2}(?:[ .-]|\xc2\xa0)?[0-9]{2}(?:[ .-]|\xc2\xa0)?[0-9][0-9ab]",
-            r"(?:[ .-]|\xc2\xa0)?[0-9]{3}(?:[ .-]|\xc2\xa0)?[0-9]{3}",
-            r"(?:(?:[ .-]{0,3}|\xc2\xa0|\s{0,2}[/|(]\s{0,2}|[\s,]{1,2}cl(?:e|\xc3\xa9)[\s:]{1,3})[0-9]{2})?\b"
-        ),
-    )
+    pattern(concat!(
+        r"(?i-u)\b[1-478](?:[ .-]|\xc2\xa0)?[0-9]{2}(?:[ .-]|\xc2\xa0)?[0-9]{2}(?:[ .-]|\xc2\xa0)?[0-9][0-9ab]",
+        r"(?:[ .-]|\xc2\xa0)?[0-9]{3}(?:[ .-]|\xc2\xa0)?[0-9]{3}",
+        r"(?:(?:[ .-]{0,3}|\xc2\xa0|\s{0,2}[/|(]\s{0,2}|[\s,]{1,2}cl(?:e|\xc3\xa9)[\s:]{1,3})[0-9]{2})?\b"
+    ))
 });
 static CARD: Pattern = Pattern::new(|| {
     pattern(
@@ -23,19 +23,8 @@ static CARD: Pattern = Pattern::new(|| {
     )
 });
 static INE: Pattern = Pattern::new(|| pattern(r"(?-u)\b[0-9]{9}[0-9A-Za-z][A-Za-z]\b"));
-static IBAN: Pattern = Pattern::new(|| pattern(r"(?-u)\b(?:IBAN)?([A-Za-z]{2}[0-9]{2})[ .-]{0,2}[A-Za-z0-9]{2}"));
-static FRENCH_PHONE: Pattern = Pattern::new(|| {
-    pattern(concat!(
-        r"(?-u)\b(?:0033[ .-]?(?:\(0\))?[ .-]?[1-9]|0[1-9])",
-        r"(?:(?:[ ./-]|\xc2\xa0|\xe2\x80\xaf|\xe2\x80\x91)?[0-9]){8}\b"
-    ))
-});
-static WORLD_PHONE: Pattern = Pattern::new(|| {
-    pattern(concat!(
-        r"(?-u)(?:\+[1-9][0-9]{0,2}|\+\([1-9][0-9]{0,2}\)|\b00[1-9][0-9])",
-        r"(?:(?:[ ./-]|\xc2\xa0|\xe2\x80\xaf|\xe2\x80\x91){0,2}\(?[0-9]{1,4}\)?){2,7}"
-    ))
-});
+static IBAN: Pattern =
+    Pattern::new(|| pattern(r"(?-u)\b(?:IBAN)?([A-Za-z]{2}[0-9]{2})[ .-]{0,2}[A-Za-z0-9]{2}"));
 static MAIL: Pattern = Pattern::new(|| {
     pattern(
         r"(?-u)[A-Za-z0-9\x80-\xff][A-Za-z0-9._%+\x80-\xff-]{0,63}@(?:[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]{0,62})\.){1,8}[A-Za-z]{2,24}",
@@ -70,15 +59,15 @@ static NAMED_DAY: Pattern = Pattern::new(|| {
     ))
 });
 /// `cvv 123`, without a sign between the two.
-static CVV: Pattern = Pattern::new(|| pattern(r"(?i-u)\b(?:cvv2?|cvc2?|crypto|cryptogramme)\s+([0-9]{3,4})\b"));
+static CVV: Pattern =
+    Pattern::new(|| pattern(r"(?i-u)\b(?:cvv2?|cvc2?|crypto|cryptogramme)\s+([0-9]{3,4})\b"));
 
 pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
     each(&NIR, text, |found| nir(text, found), "fr-nir", hits);
     each(&CARD, text, |found| card(text, found), "payment-card", hits);
     each(&INE, text, |found| ine(text, found), "fr-ine", hits);
     ibans(text, hits);
-    each(&FRENCH_PHONE, text, |found| french_phone(text, found), "phone", hits);
-    world_phones(text, hits);
+    phones::find(text, hits);
     each(&MAIL, text, |found| mail(text, found), "email", hits);
     each(&SPELT_MAIL, text, |found| !is_reserved(found.as_bytes()), "email", hits);
     groups(&NAMED_DAY, text, |_, day| is_early(day), "birth-date", hits);
@@ -117,7 +106,7 @@ fn groups(
     }
 }
 
-fn mentions(text: &[u8], start: usize, words: &[&str]) -> bool {
+pub(super) fn mentions(text: &[u8], start: usize, words: &[&str]) -> bool {
     let before = before(text, start);
     words.iter().any(|word| before.contains(word))
 }
@@ -158,15 +147,29 @@ fn is_bound(text: &[u8], start: usize) -> bool {
     let before = before.trim_end_matches([' ', '(', '-']);
     before.ends_with(['<', '>', '#'])
         || ["<=", ">=", "<>", "!="].iter().any(|sign| before.ends_with(sign))
-        || before
-            .rsplit(|c: char| !c.is_alphanumeric() && c != '_')
-            .next()
-            .is_some_and(|word| matches!(word, "default" | "start" | "with" | "minvalue" | "maxvalue" | "restart" | "between" | "and" | "ticket" | "pr" | "id" | "epoch" | "auto_increment"))
+        || before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().is_some_and(|word| {
+            matches!(
+                word,
+                "default"
+                    | "start"
+                    | "with"
+                    | "minvalue"
+                    | "maxvalue"
+                    | "restart"
+                    | "between"
+                    | "and"
+                    | "ticket"
+                    | "pr"
+                    | "id"
+                    | "epoch"
+                    | "auto_increment"
+            )
+        })
         || before.ends_with("auto_increment=")
 }
 
 /// Between quotes of its own, or alone in a field.
-fn quoted_alone(text: &[u8], found: &Match<'_>) -> bool {
+pub(super) fn quoted_alone(text: &[u8], found: &Match<'_>) -> bool {
     let before = found.start().checked_sub(1).map(|at| text[at]);
     matches!(
         (before, text.get(found.end())),
@@ -208,91 +211,12 @@ fn ibans(text: &[u8], hits: &mut Vec<Hit>) {
             }
             at += 1;
         }
-        let alone = stands_alone(text, begins.start(), at) || begins.start() != found.get(0).map_or(0, |all| all.start());
+        let alone = stands_alone(text, begins.start(), at)
+            || begins.start() != found.get(0).map_or(0, |all| all.start());
         if alone && is_iban(&number) {
             hits.push(Hit::new("iban", begins.start()..at, 1));
         }
     }
-}
-
-const PHONE_WORDS: [&str; 19] = [
-    "tel", "tél", "phone", "mobile", "portable", "fax", "appel", "call", "contact", "joindre", "gsm",
-    "standard", "numéro", "numero", "sms", "bureau", "domicile", "t. ", "whatsapp",
-];
-
-/// Ten digits in a row are a telephone number in their own quotes, of a mobile, or where the text speaks of one.
-fn french_phone(text: &[u8], found: Match<'_>) -> bool {
-    let number = compact(found.as_bytes());
-    let solid = found.as_bytes().iter().all(u8::is_ascii_digit);
-    let (start, end) = (found.start(), found.end());
-    let known = || quoted_alone(text, &found) || mentions(text, start, &PHONE_WORDS);
-    let mobile = matches!(&number[..2], b"06" | b"07" | b"00");
-    let grouping = grouping(found.as_bytes());
-    let usual = grouping == Grouping::Pairs || grouping == Grouping::Other && (mobile && known());
-    stands_alone(text, start, end)
-        && !(grouping == Grouping::Pairs && in_row(text, start, end, 2))
-        && !is_counted(&number)
-        && !number[1..].iter().all(|byte| *byte == number[1])
-        && if solid { mobile || known() } else { usual || number.starts_with(b"0033") }
-}
-
-/// How the digits of a number are parted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Grouping {
-    /// In pairs, by one sign.
-    Pairs,
-    /// In few groups, or by signs of two kinds.
-    Other,
-    /// In more groups than anybody writes, as dates and versions have them.
-    Many,
-}
-
-fn grouping(number: &[u8]) -> Grouping {
-    let shown = String::from_utf8_lossy(number);
-    let signs: Vec<char> = shown.chars().filter(|sign| !sign.is_ascii_digit()).collect();
-    let groups: Vec<usize> = shown.split(|sign: char| !sign.is_ascii_digit()).map(str::len).collect();
-    let same = signs.windows(2).all(|pair| pair[0] == pair[1]);
-    match groups[..] {
-        _ if same && groups.iter().all(|length| *length == 2) => Grouping::Pairs,
-        _ if groups.len() <= 5 && groups.iter().all(|length| *length >= 2) && !signs.contains(&'/') => Grouping::Other,
-        _ => Grouping::Many,
-    }
-}
-
-fn world_phones(text: &[u8], hits: &mut Vec<Hit>) {
-    for found in WORLD_PHONE.find_iter(text) {
-        let mut end = found.end();
-        let count = |sign: u8| text[found.start()..end].iter().filter(|byte| **byte == sign).count();
-        // A parenthesis that encloses the number is not part of it.
-        if text[end - 1] == b')' && count(b'(') < count(b')') {
-            end -= 1;
-        }
-        if world_phone(text, found.start()..end) {
-            hits.push(Hit::new("phone", found.start()..end, 1));
-        }
-    }
-}
-
-fn world_phone(text: &[u8], range: std::ops::Range<usize>) -> bool {
-    let number = compact(&text[range.clone()]);
-    let before = range.start.checked_sub(1).map(|at| text[at]);
-    let joined = before
-        .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b')' | b'+' | b'.' | b'/'));
-    let after = text.get(range.end).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-    let solid = text[range.clone()].iter().skip(1).all(u8::is_ascii_digit);
-    let zeros = number.starts_with(b"00");
-    // Behind a plus sign, nine digits in a row count something; behind zeros, only the text around tells.
-    let known = || {
-        let quoted = matches!((before, text.get(range.end)), (Some(b'\''), Some(b'\'')) | (Some(b'"'), Some(b'"')));
-        quoted || mentions(text, range.start, &PHONE_WORDS)
-    };
-    let length = if zeros { 12..=15 } else { 9..=15 };
-    length.contains(&number.len())
-        && !joined
-        && !after
-        && !is_counted(&number)
-        && (!zeros || known())
-        && (!solid || number.len() > 9 || known())
 }
 
 fn is_reserved(address: &[u8]) -> bool {
@@ -310,10 +234,9 @@ fn mail(text: &[u8], found: Match<'_>) -> bool {
     let Ok(address) = str::from_utf8(found.as_bytes()) else { return false };
     let Some((local, host)) = address.rsplit_once('@') else { return false };
     let end = host.rsplit('.').next().unwrap_or_default();
-    let file = matches!(
-        end,
-        "png" | "jpg" | "jpeg" | "gif" | "svg" | "webp" | "js" | "css" | "service" | "sql"
-    ) || is_internal_host(host);
+    let file =
+        matches!(end, "png" | "jpg" | "jpeg" | "gif" | "svg" | "webp" | "js" | "css" | "service" | "sql")
+            || is_internal_host(host);
     // The rest of `scheme://user:password@host`, and of `git@host:path`.
     let in_address = before(text, found.start())
         .rsplit([' ', '\'', '"', '\t', '='])
@@ -325,67 +248,17 @@ fn mail(text: &[u8], found: Match<'_>) -> bool {
 
 /// Accounts that many machines have name nobody.
 fn home(text: &[u8], start: usize, name: &[u8]) -> bool {
-    const GENERIC: &[&str] = &[
-        "user",
-        "username",
-        "users",
-        "you",
-        "me",
-        "app",
-        "www",
-        "web",
-        "node",
-        "ubuntu",
-        "debian",
-        "runner",
-        "postgres",
-        "mysql",
-        "git",
-        "public",
-        "shared",
-        "default",
-        "example",
-        "name",
-        "deploy",
-        "vagrant",
-        "admin",
-        "circleci",
-        "root",
-        "ec2-user",
-        "utilisateur",
-        "page",
-        "index",
-        "pi",
-        "vscode",
-        "jovyan",
-        "gitlab-runner",
-        "site",
-        "administrator",
-        "administrateur",
-        "coder",
-        "codespace",
-        "gitpod",
-        "jenkins",
-        "travis",
-        "runneradmin",
-        "appuser",
-        "nonroot",
-        "linuxbrew",
-        "oracle",
-        "centos",
-        "fedora",
-        "hadoop",
-        "airflow",
-        "products",
-        "all",
-        "dev",
-        "test",
-        "mssql",
-    ];
+    const GENERIC: WordList = WordList(
+        "user username users you me app www web node ubuntu debian runner postgres mysql git public \
+        shared default example name deploy vagrant admin circleci root ec2-user utilisateur page \
+        index pi vscode jovyan gitlab-runner site administrator administrateur coder codespace \
+        gitpod jenkins travis runneradmin appuser nonroot linuxbrew oracle centos fedora hadoop \
+        airflow products all dev test mssql",
+    );
     let joined = start > 0
         && (text[start - 1].is_ascii_alphanumeric() || matches!(text[start - 1], b'_' | b'.' | b'-'));
     let name = String::from_utf8_lossy(name).to_lowercase();
-    !joined && !GENERIC.contains(&name.trim_end_matches(['.', '-']))
+    !joined && !GENERIC.has(name.trim_end_matches(['.', '-']))
 }
 
 fn birth(date: &[u8]) -> bool {

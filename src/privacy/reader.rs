@@ -117,7 +117,8 @@ const DOLLARS: usize = 8_192;
 /// What stands in dollar quotes that begin here, and the place behind them.
 pub(super) fn in_dollars(text: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
     let rest = text.get(start..text.len().min(start + DOLLARS))?;
-    let tag = 2 + rest.get(1..)?.iter().take(64).position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')?;
+    let tag =
+        2 + rest.get(1..)?.iter().take(64).position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')?;
     let mark = rest.get(..tag).filter(|mark| mark.ends_with(b"$") && !mark[1].is_ascii_digit())?;
     let length = rest.get(tag..)?.windows(tag).position(|window| window == mark)?;
     Some((start + tag..start + tag + length, start + tag + length + tag))

@@ -2,14 +2,19 @@
 
 use super::finding::{Finding, Hit, located};
 use super::rules::Rules;
-use super::{calls, columns, decoded, definitions, keyed, named, personal, statements, tabular, tokens, views};
+use super::{
+    calls, columns, decoded, definitions, keyed, named, personal, spoken, statements, tabular, tokens, views,
+};
 
+/// Looks through a text and adds what it finds.
+type Detector = fn(&[u8], &mut Vec<Hit>);
 /// All that are asked. What one of them finds in a place does not depend on the others.
-const DETECTORS: [fn(&[u8], &mut Vec<Hit>); 10] = [
+const DETECTORS: [Detector; 11] = [
     tokens::find,
     statements::find,
     personal::find,
     keyed::find,
+    spoken::find,
     calls::find,
     definitions::find,
     named::find,

@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use super::finding::Hit;
-use super::keyed::is_key_like;
 use super::meaning::quoted;
 use super::pattern::{Pattern, pattern};
 use super::reader::{Reader, in_dollars, literals};
 use crate::scripts::meaning::Meaning;
 use crate::scripts::reserved::{is_example_password, is_reserved_host, is_stand_in};
+use crate::scripts::typed::is_key_like;
 
 /// The longest value that is looked at.
 const VALUE: usize = 400;
@@ -28,7 +28,9 @@ static HEADS: [Pattern; 5] = [
         )
     }),
     Pattern::new(|| {
-        pattern(r"(?im-u)(?:^|[;'\x22]|/\*![0-9]*)\s*set\s+password\s+(?:for\s+[^;=\n]{1,200})?=\s*(?:password\s*\(\s*)?")
+        pattern(
+            r"(?im-u)(?:^|[;'\x22]|/\*![0-9]*)\s*set\s+password\s+(?:for\s+[^;=\n]{1,200})?=\s*(?:password\s*\(\s*)?",
+        )
     }),
     Pattern::new(|| pattern(r"(?i-u)\battach\b[^;\n]{1,200}?\bkey\s+")),
 ];
@@ -45,24 +47,34 @@ static BARE: [(&str, Pattern); 5] = [
     ("sql-password", Pattern::new(|| pattern(r"(?i-u)\bidentified\s+by\s+([a-z0-9_$#!.-]{4,64})\s*(?:;|$)"))),
     (
         "password-hash",
-        Pattern::new(|| pattern(r"(?i-u)\bidentified\s+(?:with|via)\s+\S{1,64}\s+(?:as|using)\s+0x([0-9a-f]{32,400})")),
-    ),
-    (
-        "sql-password",
         Pattern::new(|| {
-            pattern(r"(?i-u)\b(?:mysql(?:dump|admin)?\s[^\n]{0,80}?\s-p|sshpass\s+-p\s*)['\x22]?([^\s'\x22]{4,64})")
+            pattern(r"(?i-u)\bidentified\s+(?:with|via)\s+\S{1,64}\s+(?:as|using)\s+0x([0-9a-f]{32,400})")
         }),
     ),
     (
         "sql-password",
-        Pattern::new(|| pattern(r"(?i-u)\bcurl\s[^\n]{0,120}?(?:-u|--user)\s+['\x22]?[^\s:'\x22]{1,64}:([^\s'\x22]{4,64})")),
+        Pattern::new(|| {
+            pattern(
+                r"(?i-u)\b(?:mysql(?:dump|admin)?\s[^\n]{0,80}?\s-p|sshpass\s+-p\s*)['\x22]?([^\s'\x22]{4,64})",
+            )
+        }),
+    ),
+    (
+        "sql-password",
+        Pattern::new(|| {
+            pattern(
+                r"(?i-u)\bcurl\s[^\n]{0,120}?(?:-u|--user)\s+['\x22]?[^\s:'\x22]{1,64}:([^\s'\x22]{4,64})",
+            )
+        }),
     ),
 ];
 static AUTHORIZATION: Pattern =
     Pattern::new(|| pattern(r"(?i-u)\b(?:bearer|(basic))\s+([A-Za-z0-9+/_.~-]{16,}=*)"));
 /// A name, and a value behind a word: `SET SESSION my.password TO '…'`, `\set api_key '…'`.
 static NAMED: Pattern = Pattern::new(|| {
-    pattern(r"(?im-u)(?:\bset\s+(?:session\s+|local\s+)?([a-z0-9_.\x22]{1,80})\s+to\s+|^\s*\\set\s+([a-z0-9_]{1,64})\s+)")
+    pattern(
+        r"(?im-u)(?:\bset\s+(?:session\s+|local\s+)?([a-z0-9_.\x22]{1,80})\s+to\s+|^\s*\\set\s+([a-z0-9_]{1,64})\s+)",
+    )
 });
 static FORMAT: Pattern = Pattern::new(|| pattern(r"(?i-u)\bformat\s*\("));
 
@@ -71,7 +83,9 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
     for head in &HEADS {
         for found in head.find_iter(text) {
             let begins = found.as_bytes()[0].is_ascii_alphabetic();
-            let named = begins && found.start() > 0 && matches!(text[found.start() - 1], b'\'' | b'"' | b'`' | b'.' | b'$' | b'@');
+            let named = begins
+                && found.start() > 0
+                && matches!(text[found.start() - 1], b'\'' | b'"' | b'`' | b'.' | b'$' | b'@');
             if named {
                 continue;
             }
@@ -103,16 +117,22 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
 
 fn addresses(text: &[u8], hits: &mut Vec<Hit>) {
     for found in ADDRESS.captures_iter(text) {
-        let (Some(user), Some(password), Some(host)) = (found.get(1), found.get(2), found.get(3)) else { continue };
+        let (Some(user), Some(password), Some(host)) = (found.get(1), found.get(2), found.get(3)) else {
+            continue;
+        };
         let shown = String::from_utf8_lossy(password.as_bytes());
         let host = String::from_utf8_lossy(host.as_bytes());
         // Documentation writes `user:password@example.org`; a password that is none of these words is one anywhere.
         let place = host.split(|sign: char| !sign.is_ascii_alphanumeric()).next().unwrap_or_default();
-        let no_host = place.is_empty() && !host.starts_with('[') || place.len() == host.trim_end_matches(['`', ')', ':']).len() && place.eq_ignore_ascii_case("host");
-        let nobodys = no_host || is_reserved_host(&host) || place.eq_ignore_ascii_case("host") && host.contains(':');
+        let no_host = place.is_empty() && !host.starts_with('[')
+            || place.len() == host.trim_end_matches(['`', ')', ':']).len()
+                && place.eq_ignore_ascii_case("host");
+        let nobodys =
+            no_host || is_reserved_host(&host) || place.eq_ignore_ascii_case("host") && host.contains(':');
         let same = nobodys && user.as_bytes() == password.as_bytes();
         let capitals = shown.chars().all(|sign| sign.is_ascii_uppercase() || matches!(sign, '_' | '-'));
-        if !is_stand_in(&shown) && !(nobodys && is_example_password(&shown)) && !same && !capitals {
+        let example = same || capitals || nobodys && is_example_password(&shown);
+        if !example && !is_stand_in(&shown) {
             hits.push(Hit::new("url-password", password.range(), 0));
         }
     }
@@ -168,8 +188,12 @@ fn formats(text: &[u8], hits: &mut Vec<Hit>) {
         let window = &text[..text.len().min(found.end() + ARGUMENTS)];
         let mut reader = Reader { text: window, at: found.end() - 1 };
         let parts = reader.group();
-        let Some(form) = parts.first().map(|part| window[part.clone()].to_ascii_lowercase()) else { continue };
-        let Some(place) = form.windows(10).position(|window| window == b"password %" || window == b"password '") else {
+        let Some(form) = parts.first().map(|part| window[part.clone()].to_ascii_lowercase()) else {
+            continue;
+        };
+        let Some(place) =
+            form.windows(10).position(|window| window == b"password %" || window == b"password '")
+        else {
             continue;
         };
         let before = form[..place].iter().filter(|byte| **byte == b'%').count();
@@ -183,7 +207,8 @@ fn formats(text: &[u8], hits: &mut Vec<Hit>) {
 /// Letters and digits that change more often than in words with a number behind them.
 fn is_mixed(text: &[u8]) -> bool {
     let changes = text.windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit()).count();
-    let cases = text.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
+    let cases =
+        text.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
     let shown = String::from_utf8_lossy(text);
     changes + cases >= 3 && (is_key_like(&shown) || text.ends_with(b"=") || cases > 1)
 }

@@ -10,7 +10,9 @@ const NAMES: usize = 2;
 pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
     let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
     let header = text[..end].trim_ascii_end();
-    let Some(delimiter) = [b',', b';', b'\t'].into_iter().find(|sign| is_header(header, *sign)) else { return };
+    let Some(delimiter) = [b',', b';', b'\t'].into_iter().find(|sign| is_header(header, *sign)) else {
+        return;
+    };
     let mut at = 0;
     let names: Vec<_> = header
         .split(|byte| *byte == delimiter)
@@ -28,7 +30,9 @@ fn is_header(line: &[u8], delimiter: u8) -> bool {
     let is_name = |name: &&[u8]| {
         !name.is_empty()
             && name.len() <= 40
-            && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_- ".contains(byte) || !byte.is_ascii())
+            && name
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_- ".contains(byte) || !byte.is_ascii())
     };
     names.len() >= NAMES && names.iter().all(is_name) && names.iter().any(|name| Meaning::of(name).is_some())
 }

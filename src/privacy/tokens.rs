@@ -53,51 +53,83 @@ static TOKENS: [(&str, Pattern); 75] = [
     (
         "cloud-token",
         Pattern::new(|| {
-            pattern(r"(?-u)https://(?:(?:canary|ptb)\.)?discord(?:app)?\.com/api/webhooks/[0-9]{15,20}/[A-Za-z0-9_-]{30,}")
+            pattern(
+                r"(?-u)https://(?:(?:canary|ptb)\.)?discord(?:app)?\.com/api/webhooks/[0-9]{15,20}/[A-Za-z0-9_-]{30,}",
+            )
         }),
     ),
-    ("cloud-token", Pattern::new(|| pattern(r"(?-u)\b[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}"))),
+    (
+        "cloud-token",
+        Pattern::new(|| pattern(r"(?-u)\b[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}")),
+    ),
     (
         "cloud-token",
         Pattern::new(|| {
-            pattern(r"(?-u)\boutlook\.office(?:365)?\.com/webhook/[0-9a-f-]{36}@?[^\s'\x22]*/IncomingWebhook/[0-9a-zA-Z]{10,}/[^\s'\x22]+")
+            pattern(
+                r"(?-u)\boutlook\.office(?:365)?\.com/webhook/[0-9a-f-]{36}@?[^\s'\x22]*/IncomingWebhook/[0-9a-zA-Z]{10,}/[^\s'\x22]+",
+            )
         }),
     ),
     (
         "cloud-token",
-        Pattern::new(|| pattern(r"(?-u)\.webhook\.office\.com/webhookb2/[^\s'\x22]*/IncomingWebhook/[^\s'\x22]{20,}")),
+        Pattern::new(|| {
+            pattern(r"(?-u)\.webhook\.office\.com/webhookb2/[^\s'\x22]*/IncomingWebhook/[^\s'\x22]{20,}")
+        }),
     ),
     ("cloud-token", Pattern::new(|| pattern(r"(?-u)\bPMAK-[0-9a-f]{24}-[0-9a-f]{34}"))),
     (
         "cloud-token",
-        Pattern::new(|| pattern(r"(?-u)\bhttps://[0-9a-f]{32}(?::[0-9a-f]{32})?@[a-z0-9.-]*sentry\.(?:io|[a-z0-9.-]+)/[0-9]+")),
+        Pattern::new(|| {
+            pattern(
+                r"(?-u)\bhttps://[0-9a-f]{32}(?::[0-9a-f]{32})?@[a-z0-9.-]*sentry\.(?:io|[a-z0-9.-]+)/[0-9]+",
+            )
+        }),
     ),
     (
         "cloud-token",
-        Pattern::new(|| pattern(r"(?-u)\bhttps://[0-9a-f]{32}@o[0-9]{3,8}\.ingest(?:\.[a-z]{2})?\.[a-z0-9.-]+/[0-9]+")),
+        Pattern::new(|| {
+            pattern(r"(?-u)\bhttps://[0-9a-f]{32}@o[0-9]{3,8}\.ingest(?:\.[a-z]{2})?\.[a-z0-9.-]+/[0-9]+")
+        }),
     ),
     ("cloud-token", Pattern::new(|| pattern(r"(?-u)\bgl(?:sa|c)_[A-Za-z0-9]{32}_[0-9a-fA-F]{8}"))),
     ("cloud-token", Pattern::new(|| pattern(r"(?-u)\bsecret_[A-Za-z0-9]{40,50}\b"))),
     ("cloud-token", Pattern::new(|| pattern(r"(?-u)\bntn_[A-Za-z0-9]{40,50}\b"))),
     ("cloud-token", Pattern::new(|| pattern(r"(?-u)\bfig[dorh]_[A-Za-z0-9_-]{36,}"))),
-    ("cloud-token", Pattern::new(|| pattern(r"(?-u)\bpat-(?:eu1|na1|na2)-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"))),
+    (
+        "cloud-token",
+        Pattern::new(|| {
+            pattern(r"(?-u)\bpat-(?:eu1|na1|na2)-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+        }),
+    ),
     ("cloud-token", Pattern::new(|| pattern(r"(?-u)\bsgp_[0-9a-f_]{40,}"))),
     ("cloud-token", Pattern::new(|| pattern(r"(?-u)\bATBB[A-Za-z0-9_=-]{24,}"))),
     ("cloud-token", Pattern::new(|| pattern(r"(?-u)\bATCTT3[A-Za-z0-9_=-]{20,}"))),
     ("cloud-token", Pattern::new(|| pattern(r"(?-u)\bgta_[0-9a-f]{40}\b"))),
     ("cloud-token", Pattern::new(|| pattern(r"(?-u)\b[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{50,}"))),
-    ("cloud-token", Pattern::new(|| pattern(r"(?-u)\bHRKU-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"))),
+    (
+        "cloud-token",
+        Pattern::new(|| pattern(r"(?-u)\bHRKU-[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")),
+    ),
     ("cloud-token", Pattern::new(|| pattern(r"(?-u)\bsbp_[0-9a-f]{40}\b"))),
     ("cloud-token", Pattern::new(|| pattern(r"(?-u)\bre_[A-Za-z0-9]{8}_[A-Za-z0-9]{20,}"))),
     ("cloud-token", Pattern::new(|| pattern(r"(?-u)\bph[cx]_[A-Za-z0-9]{32,}"))),
     (
         "cloud-token",
         Pattern::new(|| {
-            pattern(r"(?-u)\b(?:pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_=.-]{30,}|dp\.(?:pt|st|ct|sa)\.[A-Za-z0-9.]{40,}|rdme_[a-z0-9]{70}|EAA[A-Z][A-Za-z0-9]{40,})")
+            pattern(
+                r"(?-u)\b(?:pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_=.-]{30,}|dp\.(?:pt|st|ct|sa)\.[A-Za-z0-9.]{40,}|rdme_[a-z0-9]{70}|EAA[A-Z][A-Za-z0-9]{40,})",
+            )
         }),
     ),
     ("jwt", Pattern::new(|| pattern(r"(?-u)\beyJ[A-Za-z0-9_-]{6,}\.eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"))),
-    ("private-key", Pattern::new(|| pattern(r"(?-u)(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)(?:\\+[nr]|\s|<br>)*[A-Za-z0-9+/=]{8,}"))),
+    (
+        "private-key",
+        Pattern::new(|| {
+            pattern(
+                r"(?-u)(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)(?:\\+[nr]|\s|<br>)*[A-Za-z0-9+/=]{8,}",
+            )
+        }),
+    ),
     ("private-key", Pattern::new(|| pattern(r"(?-u)\bAGE-SECRET-KEY-1[A-Z0-9]{20,}"))),
     ("private-key", Pattern::new(|| pattern(r"(?-u)\bPuTTY-User-Key-File-[0-9]:"))),
     ("password-hash", Pattern::new(|| pattern(r"(?-u)\$2[abxy]?\$[0-9]{2}\$[./A-Za-z0-9]{40,60}"))),
@@ -170,7 +202,11 @@ mod tests {
             (format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{run}"), "private-key"),
             (format!("$2b$12${run}{run}")[..60].to_owned(), "password-hash"),
             ("'md5d41d8cd98f00b204e9800998ecf8427e'".to_owned(), "password-hash"),
-            (format!("PMAK-{0}-{0}01234567", "0a1b2c3d4e5f6a7b8c9d0e1f").replace("-0a1b2c3d4e5f6a7b8c9d0e1f01234567", "-0a1b2c3d4e5f6a7b8c9d0e1f0123456789"), "cloud-token"),
+            (
+                format!("PMAK-{0}-{0}01234567", "0a1b2c3d4e5f6a7b8c9d0e1f")
+                    .replace("-0a1b2c3d4e5f6a7b8c9d0e1f01234567", "-0a1b2c3d4e5f6a7b8c9d0e1f0123456789"),
+                "cloud-token",
+            ),
             (format!("sbp_{}", "0a1b2c3d4e".repeat(4)), "cloud-token"),
             (format!("glsa_{}_1a2b3c4d", &run[..32]), "cloud-token"),
         ] {

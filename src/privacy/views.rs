@@ -94,7 +94,8 @@ impl View {
 
     /// The word around an escape, with all escapes in it; the place behind it.
     fn unescape(&mut self, text: &[u8], escape: Range<usize>) -> usize {
-        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"._+%-\\#;&@".contains(byte) || !byte.is_ascii();
+        let is_word =
+            |byte: &u8| byte.is_ascii_alphanumeric() || b"._+%-\\#;&@".contains(byte) || !byte.is_ascii();
         let floor = escape.start.saturating_sub(WORD);
         let before = &text[floor..escape.start];
         let start = before.iter().rposition(|byte| !is_word(byte)).map_or(floor, |at| floor + at + 1);
@@ -154,7 +155,10 @@ impl View {
 /// The place behind blanks and some signs.
 fn behind(text: &[u8], start: usize, signs: &[u8]) -> usize {
     let rest = text.get(start..).unwrap_or_default();
-    let length = rest.iter().take(WORD).position(|byte| !byte.is_ascii_whitespace() && !signs.contains(&byte.to_ascii_lowercase()));
+    let length = rest
+        .iter()
+        .take(WORD)
+        .position(|byte| !byte.is_ascii_whitespace() && !signs.contains(&byte.to_ascii_lowercase()));
     start + length.unwrap_or(0)
 }
 
@@ -210,7 +214,8 @@ fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
 /// A text that somebody could read, and no chance of the bits.
 fn readable(bytes: Vec<u8>) -> Option<Vec<u8>> {
     let shown = str::from_utf8(&bytes).ok()?;
-    (!shown.is_empty() && shown.chars().all(|sign| !sign.is_control() || sign.is_whitespace())).then_some(bytes)
+    (!shown.is_empty() && shown.chars().all(|sign| !sign.is_control() || sign.is_whitespace()))
+        .then_some(bytes)
 }
 
 #[cfg(test)]
@@ -220,7 +225,9 @@ mod tests {
     fn found(text: &str) -> Vec<(String, String)> {
         let mut hits = Vec::new();
         find(text.as_bytes(), &mut hits);
-        let shown = |hit: Hit| (hit.rule.into_owned(), String::from_utf8_lossy(&text.as_bytes()[hit.range]).into_owned());
+        let shown = |hit: Hit| {
+            (hit.rule.into_owned(), String::from_utf8_lossy(&text.as_bytes()[hit.range]).into_owned())
+        };
         hits.into_iter().map(shown).collect()
     }
 

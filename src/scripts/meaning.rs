@@ -1,5 +1,7 @@
 //! What a column or a key is for, by its name, in French and English. It says nothing about values.
 
+use super::word_list::WordList;
+
 /// What a name promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
@@ -61,9 +63,7 @@ fn of_number(words: &[&str]) -> Option<Meaning> {
     {
         return (!has(words, &["commune", "code", "naf", "cle"])).then_some(Meaning::Nir);
     }
-    if has(words, &["ine", "numine"])
-        || has_pair(words, &["identifiant", "numero"], &["etudiant", "eleve"])
-    {
+    if has(words, &["ine", "numine"]) || has_pair(words, &["identifiant", "numero"], &["etudiant", "eleve"]) {
         return Some(Meaning::Ine);
     }
     if has(words, &["iban", "rib"]) && !has(words, &["cle"])
@@ -84,29 +84,29 @@ fn of_number(words: &[&str]) -> Option<Meaning> {
 }
 
 fn is_birth(words: &[&str]) -> bool {
-    const PLACE: &[&str] = &[
-        "lieu", "place", "ville", "city", "pays", "country", "commune", "nom", "name", "dept", "departement",
-        "type", "format", "id", "required", "verified", "code", "is", "min", "max",
-    ];
-    let born = has(
-        words,
-        &[
-            "naissance", "naiss", "birth", "birthdate", "birthday", "dob", "ddn", "datenaissance", "born", "bday",
-            "dnaiss", "datenaiss", "anniversaire",
-        ],
-    ) || has_pair(words, &["ne", "nee"], &["le"])
+    const PLACE: WordList = WordList(
+        "lieu place ville city pays country commune nom name dept departement type format id required \
+        verified code is min max",
+    );
+    const BORN: WordList = WordList(
+        "naissance naiss birth birthdate birthday dob ddn datenaissance born bday dnaiss datenaiss anniversaire",
+    );
+    let born = BORN.has_any(words)
+        || has_pair(words, &["ne", "nee"], &["le"])
         || has_pair(words, &["date"], &["nais"])
         || matches!(words, ["dnais" | "neele" | "nele" | "bdate"]);
-    born && !has(words, PLACE)
+    born && !PLACE.has_any(words)
 }
 
 fn of_person(words: &[&str]) -> Option<Meaning> {
-    const PHONE: &[&str] = &[
-        "tel", "telephone", "phone", "mobile", "portable", "gsm", "fax", "numtel", "cell", "cellphone",
-        "phonenumber", "telephonique", "whatsapp", "msisdn",
-    ];
+    const NAMES: WordList =
+        WordList("nom prenom firstname lastname surname fullname forename login username owner");
+    const PHONE: WordList = WordList(
+        "tel telephone phone mobile portable gsm fax numtel cell cellphone phonenumber telephonique \
+        whatsapp msisdn",
+    );
     let last = words.last().copied().unwrap_or_default();
-    if has(words, PHONE) {
+    if PHONE.has_any(words) {
         return Some(Meaning::Phone);
     }
     if matches!(last, "email" | "mail" | "mel" | "courriel" | "emails" | "mails")
@@ -118,47 +118,42 @@ fn of_person(words: &[&str]) -> Option<Meaning> {
     if has(words, &["ip"]) || has_pair(words, &["adresse", "remote"], &["address", "ip", "addr"]) {
         return Some(Meaning::Ip);
     }
-    const NAMES: &[&str] = &[
-        "nom", "prenom", "firstname", "lastname", "surname", "fullname", "forename", "login", "username", "owner",
-    ];
-    let named = has(words, NAMES)
-        || has_pair(words, &["first", "last", "full", "family", "given"], &["name"]);
+    let named =
+        NAMES.has_any(words) || has_pair(words, &["first", "last", "full", "family", "given"], &["name"]);
     named.then_some(Meaning::Name)
 }
 
 /// Names that tell something about a secret or a number, and do not hold it.
 fn is_about(last: &str) -> bool {
-    const ABOUT: &[&str] = &[
-        "type", "format", "algo", "algorithm", "algorithme", "count", "nombre", "length", "longueur", "hint",
-        "policy", "expires", "expiry", "expiration", "expire", "at", "on", "le", "id", "ids", "url", "uri", "name",
-        "enabled", "required", "status", "statut", "version", "ttl", "attempts", "table", "column", "label",
-        "libelle", "description", "verified", "verifie", "confirmed", "valide", "country", "pays", "lang",
-        "pattern", "regex", "min", "max", "brand", "marque", "scope", "scopes", "usage", "kind", "method", "prefix",
-        "rotation", "size", "taille", "days", "jours", "idx", "check", "key_id", "index", "unique", "fk", "pk",
-        "seq", "lifetime", "duration", "changed", "reset", "resets", "history", "needed", "set", "mode", "form",
-        "page", "field", "placeholder", "endpoint", "issuer", "audience", "domain", "host", "port",
-    ];
-    ABOUT.contains(&last)
+    const ABOUT: WordList = WordList(
+        "type format algo algorithm algorithme count nombre length longueur hint policy expires expiry \
+        expiration expire at on le id ids url uri name enabled required status statut version ttl \
+        attempts table column label libelle description verified verifie confirmed valide country pays \
+        lang pattern regex min max brand marque scope scopes usage kind method prefix rotation size \
+        taille days jours idx check key_id index unique fk pk seq lifetime duration changed reset resets \
+        history needed set mode form page field placeholder endpoint issuer audience domain host port",
+    );
+    ABOUT.has(last)
 }
 
 fn is_secret(words: &[&str]) -> bool {
-    const HASHED: &[&str] = &[
-        "hash", "hashed", "digest", "encrypted", "enc", "clair", "sha256", "sha1", "sha512", "md5", "bcrypt",
-        "plain", "value", "valeur", "base",
-    ];
-    const SECRET: &[&str] = &[
-        "password", "passwd", "pwd", "pass", "passwort", "mdp", "motdepasse", "passphrase", "secret", "token",
-        "jeton", "apikey", "authtoken", "accesstoken", "clientsecret", "secretkey", "privatekey", "credential",
-        "credentials", "userpassword", "pgpassword", "passcode", "pin", "salt", "sel", "pw",
-    ];
+    const HASHED: WordList = WordList(
+        "hash hashed digest encrypted enc clair sha256 sha1 sha512 md5 bcrypt plain value valeur base",
+    );
+    const SECRET: WordList = WordList(
+        "password passwd pwd pass passwort mdp motdepasse passphrase secret token jeton apikey authtoken \
+        accesstoken clientsecret secretkey privatekey credential credentials userpassword pgpassword \
+        passcode pin salt sel pw",
+    );
     // `mot_de_passe_ftp`: the first words say it, whatever the last one tells of its use.
     let spoken = words.windows(3).any(|three| matches!(three, ["mot", "de", "passe"]))
         || has_pair(words, &["mot"], &["passe"]);
-    let verbs = ["reset", "forgot", "change", "update", "reinitialiser", "oublie", "has", "is", "send", "force"];
+    let verbs =
+        ["reset", "forgot", "change", "update", "reinitialiser", "oublie", "has", "is", "send", "force"];
     if matches!(words.first(), Some(first) if verbs.contains(first)) && !words.contains(&"token") {
         return false;
     }
-    let Some(end) = words.iter().rposition(|word| !HASHED.contains(word)) else { return false };
+    let Some(end) = words.iter().rposition(|word| !HASHED.has(word)) else { return false };
     let last = words[end];
     let before = end.checked_sub(1).map_or("", |at| words[at]);
     let two_before = end.checked_sub(2).map_or("", |at| words[at]);
@@ -169,19 +164,19 @@ fn is_secret(words: &[&str]) -> bool {
         _ => true,
     };
     spoken
-        || SECRET.contains(&last) && exact
+        || SECRET.has(last) && exact
         || matches!((before, last), ("pin", "code") | ("code", "pin"))
         || is_key(two_before, before, last)
 }
 
 fn is_key(two_before: &str, before: &str, last: &str) -> bool {
-    const KEYS: &[&str] = &[
-        "api", "secret", "private", "access", "auth", "encryption", "signing", "master", "account", "hmac",
-        "application", "app", "consumer", "webhook", "service", "license", "signature", "jwt", "session",
-    ];
-    const FRENCH: &[&str] = &["api", "privee", "prive", "secrete", "chiffrement"];
-    matches!(last, "key" | "keys") && KEYS.contains(&before)
-        || matches!(before, "cle" | "cles" | "clef" | "clefs") && FRENCH.contains(&last)
+    const KEYS: WordList = WordList(
+        "api secret private access auth encryption signing master account hmac application app consumer \
+        webhook service license signature jwt session",
+    );
+    const FRENCH: WordList = WordList("api privee prive secrete chiffrement");
+    matches!(last, "key" | "keys") && KEYS.has(before)
+        || matches!(before, "cle" | "cles" | "clef" | "clefs") && FRENCH.has(last)
         || matches!(two_before, "cle" | "clef") && before == "de" && last == "chiffrement"
         || (before, last) == ("authorization", "header")
 }

@@ -9,6 +9,8 @@
 //! | [`mod@class`] | what a statement gives away: schema, something unknown, or data |
 //! | `meaning` | what a column or a key is for, by its name |
 //! | `reserved` | examples that are nobody's, and words that stand for a value |
+//! | `typed` | whether a word without quotes is a secret rather than code or documentation |
+//! | `word_list` | a list of words as it stands in the source |
 //! | [`mod@refusal`] | what greffe will not run, found before anything runs |
 //! | `sqlite`, `postgresql`, `mysql` | how each of them cuts SQL into tokens and statements |
 //! | [`mod@difference`] | compares a script on disk with its archived copy |
@@ -28,6 +30,8 @@ mod sqlite;
 pub mod sqlx;
 pub mod statement;
 mod text;
+pub(crate) mod typed;
+pub(crate) mod word_list;
 
 use std::cmp::Ordering;
 use std::fmt;

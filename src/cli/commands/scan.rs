@@ -127,8 +127,11 @@ fn read_rules(path: &std::path::Path) -> Result<Rules, CliError> {
     let file = std::fs::File::open(path).map_err(failed)?;
     let length = file.take(RULES_LIMIT + 1).read_to_string(&mut text).map_err(failed)?;
     if length as u64 > RULES_LIMIT {
-        return Err(CliError::usage(format!("the rules `{}` have more than {RULES_LIMIT} bytes", path.display()))
-            .hint("leave out what is not asked for"));
+        return Err(CliError::usage(format!(
+            "the rules `{}` have more than {RULES_LIMIT} bytes",
+            path.display()
+        ))
+        .hint("leave out what is not asked for"));
     }
     Rules::parse(&text).map_err(|error: RuleError| {
         CliError::usage(format!("the rules `{}` cannot be used: {error}", path.display()))

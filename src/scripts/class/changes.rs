@@ -17,7 +17,9 @@ impl Changes {
     /// Takes the next token; whether rows are written here.
     pub(super) fn take(&mut self, token: &str, before: &[&str; 4], next: &str) -> bool {
         let last = before[3];
-        let verb = |words: &[&str]| is_one_of(token, words) && !is_one_of(last, &OF_EVENT) && last != "." && last != "=";
+        let verb = |words: &[&str]| {
+            is_one_of(token, words) && !is_one_of(last, &OF_EVENT) && last != "." && last != "="
+        };
         match token {
             ";" => *self = Self::default(),
             _ if verb(&["UPDATE"]) => self.update = true,
@@ -35,14 +37,29 @@ impl Changes {
 }
 
 fn is_inserted(before: &[&str; 4]) -> bool {
-    const VERBS: [&str; 7] = ["INSERT", "REPLACE", "MERGE", "IGNORE", "LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY"];
+    const VERBS: [&str; 7] =
+        ["INSERT", "REPLACE", "MERGE", "IGNORE", "LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY"];
     is_one_of(before[3], &VERBS) || is_one_of(before[1], &["INSERT"])
 }
 
 /// Whether a table may stand behind the verb, as MySQL allows it without `INTO`.
 fn is_table(next: &str) -> bool {
     const OTHERS: [&str; 14] = [
-        "ON", "OR", "TO", "AND", "WITH", "INTO", "AS", "PARTITION", "VIEW", "FUNCTION", "PROCEDURE", "TRIGGER", "IS", "IN",
+        "ON",
+        "OR",
+        "TO",
+        "AND",
+        "WITH",
+        "INTO",
+        "AS",
+        "PARTITION",
+        "VIEW",
+        "FUNCTION",
+        "PROCEDURE",
+        "TRIGGER",
+        "IS",
+        "IN",
     ];
-    next.starts_with(|sign: char| sign.is_alphabetic() || matches!(sign, '"' | '`' | '[' | '_')) && !is_one_of(next, &OTHERS)
+    next.starts_with(|sign: char| sign.is_alphabetic() || matches!(sign, '"' | '`' | '[' | '_'))
+        && !is_one_of(next, &OTHERS)
 }

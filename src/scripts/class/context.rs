@@ -13,9 +13,23 @@ const PARTS: [&str; 11] =
     ["AND", "OR", "WHERE", "CHECK", "CONSTRAINT", "REFERENCES", "COMMENT", "WHEN", "ON", "NULL", "CHARACTER"];
 /// Functions that take a key or a passphrase.
 const CIPHERS: [&str; 17] = [
-    "CRYPT", "HMAC", "ENCRYPT", "DECRYPT", "ENCRYPT_IV", "DECRYPT_IV", "PGP_SYM_ENCRYPT", "PGP_SYM_DECRYPT",
-    "PGP_SYM_ENCRYPT_BYTEA", "PGP_SYM_DECRYPT_BYTEA", "PGP_PUB_DECRYPT", "PGP_PUB_DECRYPT_BYTEA", "AES_ENCRYPT",
-    "AES_DECRYPT", "DES_ENCRYPT", "DES_DECRYPT", "DBLINK_CONNECT",
+    "CRYPT",
+    "HMAC",
+    "ENCRYPT",
+    "DECRYPT",
+    "ENCRYPT_IV",
+    "DECRYPT_IV",
+    "PGP_SYM_ENCRYPT",
+    "PGP_SYM_DECRYPT",
+    "PGP_SYM_ENCRYPT_BYTEA",
+    "PGP_SYM_DECRYPT_BYTEA",
+    "PGP_PUB_DECRYPT",
+    "PGP_PUB_DECRYPT_BYTEA",
+    "AES_ENCRYPT",
+    "AES_DECRYPT",
+    "DES_ENCRYPT",
+    "DES_DECRYPT",
+    "DBLINK_CONNECT",
 ];
 
 /// A value and how sure it is that the name before it is its own.

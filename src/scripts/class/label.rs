@@ -1,9 +1,8 @@
 //! Whether a literal is a plain label, such as a state in a `CHECK`, or prose that tells what a column is for.
 
 use super::people::has_name;
-use crate::scripts::reserved::{
-    is_example_password, is_reserved_address, is_reserved_host, is_stand_in, tells_of_secret,
-};
+use crate::scripts::reserved::{is_example_password, is_reserved_address, is_reserved_host, is_stand_in};
+use crate::scripts::typed::tells_form;
 
 /// The longest label, in bytes.
 const LABEL: usize = 80;
@@ -29,24 +28,72 @@ pub(super) fn is_prose(text: &str) -> bool {
 /// A text that functions take and that chooses no row: nothing, a unit of time, a format, a sign between words.
 pub(super) fn is_format(text: &str) -> bool {
     const KNOWN: [&str; 52] = [
-        "year", "quarter", "month", "week", "day", "hour", "minute", "second", "milliseconds", "microseconds", "epoch",
-        "dow", "isodow", "doy", "isoyear", "decade", "century", "start of month", "start of day", "start of year",
-        "now", "utc", "localtime", "unixepoch", "auto", "hex", "base64", "escape", "simple", "english", "french",
-        "german", "sha256", "sha1", "sha512", "md5", "bf", "insert", "update", "delete", "truncate", "{}", "[]", "t",
-        "f", "true", "false", "plpgsql", "sql", "utf8", "object", "array",
+        "year",
+        "quarter",
+        "month",
+        "week",
+        "day",
+        "hour",
+        "minute",
+        "second",
+        "milliseconds",
+        "microseconds",
+        "epoch",
+        "dow",
+        "isodow",
+        "doy",
+        "isoyear",
+        "decade",
+        "century",
+        "start of month",
+        "start of day",
+        "start of year",
+        "now",
+        "utc",
+        "localtime",
+        "unixepoch",
+        "auto",
+        "hex",
+        "base64",
+        "escape",
+        "simple",
+        "english",
+        "french",
+        "german",
+        "sha256",
+        "sha1",
+        "sha512",
+        "md5",
+        "bf",
+        "insert",
+        "update",
+        "delete",
+        "truncate",
+        "{}",
+        "[]",
+        "t",
+        "f",
+        "true",
+        "false",
+        "plpgsql",
+        "sql",
+        "utf8",
+        "object",
+        "array",
     ];
     let text = text.trim();
     let picture = |word: &str| {
         const PARTS: [&str; 24] = [
-            "YYYY", "YYY", "YY", "MM", "MON", "MONTH", "DD", "DDD", "DY", "DAY", "HH24", "HH12", "HH", "MI", "SS", "MS",
-            "US", "TZ", "IYYY", "IW", "Q", "FM", "D", "T",
+            "YYYY", "YYY", "YY", "MM", "MON", "MONTH", "DD", "DDD", "DY", "DAY", "HH24", "HH12", "HH", "MI",
+            "SS", "MS", "US", "TZ", "IYYY", "IW", "Q", "FM", "D", "T",
         ];
         PARTS.iter().any(|part| word.eq_ignore_ascii_case(part))
     };
     KNOWN.iter().any(|known| text.eq_ignore_ascii_case(known))
         || !text.chars().any(char::is_alphanumeric)
         || text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).all(picture)
-        || text.contains('%') && text.split('%').skip(1).all(|part| part.chars().filter(|c| c.is_alphanumeric()).count() == 1)
+        || text.contains('%')
+            && text.split('%').skip(1).all(|part| part.chars().filter(|c| c.is_alphanumeric()).count() == 1)
 }
 
 fn is_harmless(text: &str) -> bool {
@@ -80,7 +127,9 @@ fn has_long_number(text: &str) -> bool {
                 number.push(if digit.is_ascii_digit() { digit } else { '1' });
                 gap = 0;
             }
-            ' ' | '.' | '-' | '/' | '_' | '(' | ')' | '+' | '\u{a0}' | '\u{202f}' | '\u{2011}' if gap < 2 => gap += 1,
+            ' ' | '.' | '-' | '/' | '_' | '(' | ')' | '+' | '\u{a0}' | '\u{202f}' | '\u{2011}' if gap < 2 => {
+                gap += 1
+            }
             _ if is_telling(&number) => return true,
             _ => number.clear(),
         }
@@ -104,11 +153,15 @@ pub(super) fn is_round(number: &str) -> bool {
 fn behind_day(signs: &[char], at: usize) -> Option<usize> {
     let fits = |at: usize, form: &str| {
         form.chars().enumerate().all(|(place, wanted)| {
-            signs.get(at + place).is_some_and(|sign| if wanted == '0' { sign.is_ascii_digit() } else { *sign == wanted })
+            signs
+                .get(at + place)
+                .is_some_and(|sign| if wanted == '0' { sign.is_ascii_digit() } else { *sign == wanted })
         })
     };
-    let begins = at.checked_sub(1).and_then(|before| signs.get(before)).is_none_or(|sign| !sign.is_alphanumeric());
-    let ends = |end: usize| signs.get(end).is_none_or(|sign| !sign.is_ascii_digit() && *sign != '-').then_some(end);
+    let begins =
+        at.checked_sub(1).and_then(|before| signs.get(before)).is_none_or(|sign| !sign.is_alphanumeric());
+    let ends =
+        |end: usize| signs.get(end).is_none_or(|sign| !sign.is_ascii_digit() && *sign != '-').then_some(end);
     if !begins {
         return None;
     }
@@ -116,14 +169,20 @@ fn behind_day(signs: &[char], at: usize) -> Option<usize> {
         let day = at + 10;
         let of_day = [" 00:00:00", "T00:00:00", " 00:00", "T00:00"].into_iter().find(|form| fits(day, form));
         let mut end = day + of_day.map_or(0, str::len);
-        while of_day.is_some() && signs.get(end).is_some_and(|sign| sign.is_ascii_digit() || matches!(sign, '.' | '+' | ':')) {
+        while of_day.is_some()
+            && signs.get(end).is_some_and(|sign| sign.is_ascii_digit() || matches!(sign, '.' | '+' | ':'))
+        {
             end += 1;
         }
         return ends(end);
     }
     let years = fits(at, "2000-2000") || fits(at, "2000/2000");
     let century = |at: usize| signs.get(at) == Some(&'2') || signs.get(at) == Some(&'1');
-    (years || (fits(at, "0000-0000") || fits(at, "0000/0000")) && century(at) && century(at + 5) && signs[at + 1] == signs[at + 6])
+    (years
+        || (fits(at, "0000-0000") || fits(at, "0000/0000"))
+            && century(at)
+            && century(at + 5)
+            && signs[at + 1] == signs[at + 6])
         .then_some(at + 9)
         .and_then(ends)
 }
@@ -144,8 +203,11 @@ fn has_address(text: &str) -> bool {
         let before = text[..at].chars().next_back();
         let behind = text[at + 1..].trim_start_matches('@');
         let after = behind.chars().next();
-        let word = |sign: Option<char>, others: &str| sign.is_some_and(|c| c.is_alphanumeric() || others.contains(c));
-        let host: String = behind.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_')).collect();
+        let word = |sign: Option<char>, others: &str| {
+            sign.is_some_and(|c| c.is_alphanumeric() || others.contains(c))
+        };
+        let host: String =
+            behind.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_')).collect();
         let file = ["png", "jpg", "jpeg", "svg", "gif", "webp"].iter().any(|end| host.ends_with(end));
         let both = word(before, "_.-~+'") && word(after, "_");
         (both || host.contains('.') && word(after, "")) && !is_reserved_host(&host) && !file
@@ -165,20 +227,39 @@ pub(super) fn holds_secret(text: &str) -> bool {
 /// Whether a secret is announced, and whether by a sign that stands at its name.
 fn announced(text: &str) -> Option<bool> {
     const WORDS: [&str; 15] = [
-        "password", "passwd", "pwd", "pass", "mdp", "mot de passe", "mot_de_passe", "secret", "token", "api_key", "apikey",
-        "api-key", "accountkey", "passphrase", "private_key",
+        "password",
+        "passwd",
+        "pwd",
+        "pass",
+        "mdp",
+        "mot de passe",
+        "mot_de_passe",
+        "secret",
+        "token",
+        "api_key",
+        "apikey",
+        "api-key",
+        "accountkey",
+        "passphrase",
+        "private_key",
     ];
+    const NEAR: usize = 80;
     let small = text.to_lowercase();
     let mut prose = None;
     for (at, sign) in small.char_indices().filter(|(_, sign)| matches!(sign, '=' | ':')) {
-        let name = small[..at].trim_end();
-        let tight = name.len() == at && sign == '=' || name.ends_with(['"', '\'']);
+        let before = small.get(small.floor_char_boundary(at.saturating_sub(NEAR))..at).unwrap_or_default();
+        let name = before.trim_end();
+        let tight = name.len() == before.len() && sign == '=' || name.ends_with(['"', '\'']);
         let name = name.trim_end_matches(['"', '\'', '\\', ']']);
+        let behind = small.get(at + 1..small.floor_char_boundary(at + NEAR)).unwrap_or_default();
         let known = WORDS.iter().any(|word| name.ends_with(word))
-            || name.rsplit(' ').nth(1).is_some_and(|word| matches!(word, "mdp" | "password" | "passe" | "pwd"));
-        let value = small[at + 1..].trim_start().trim_start_matches(['"', '\'', '\\']);
+            || name
+                .rsplit(' ')
+                .nth(1)
+                .is_some_and(|word| matches!(word, "mdp" | "password" | "passe" | "pwd"));
+        let value = behind.trim_start().trim_start_matches(['"', '\'', '\\']);
         let value = value.split([' ', ';', ',', '&', '"', '\'', '}']).next().unwrap_or_default();
-        if known && !is_stand_in(value) && !is_example_password(value) && !tells_of_secret(value) {
+        if known && !is_stand_in(value) && !is_example_password(value) && !tells_form(value) {
             if tight {
                 return Some(true);
             }

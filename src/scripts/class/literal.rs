@@ -45,7 +45,9 @@ impl<'a> Literal<'a> {
 /// Letters or digits behind a backslash that give another sign, and long texts in bits or base 16.
 fn is_escaped(letters: &str, inside: &str, dialect: Dialect) -> bool {
     let by_number = |text: &str| {
-        text.split('\\').skip(1).any(|part| part.starts_with(|c: char| matches!(c, 'x' | 'u' | 'U' | '+') || c.is_ascii_digit()))
+        text.split('\\')
+            .skip(1)
+            .any(|part| part.starts_with(|c: char| matches!(c, 'x' | 'u' | 'U' | '+') || c.is_ascii_digit()))
     };
     match letters {
         "x" | "X" => inside.len() >= 8,
@@ -53,7 +55,9 @@ fn is_escaped(letters: &str, inside: &str, dialect: Dialect) -> bool {
         "e" | "E" => by_number(inside),
         _ if letters.ends_with('&') => inside.contains('\\'),
         _ => {
-            let bytes = inside.strip_prefix("\\x").is_some_and(|hex| hex.len() >= 8 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+            let bytes = inside
+                .strip_prefix("\\x")
+                .is_some_and(|hex| hex.len() >= 8 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
             bytes && dialect != Dialect::Mysql
         }
     }

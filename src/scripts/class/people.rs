@@ -1,5 +1,7 @@
 //! Whether two words of a text may be a person's name.
 
+use crate::scripts::word_list::WordList;
+
 /// A title and a capitalised word, or two words of which one is capitalised and the other too, or all capitals,
 /// unless one of them is a word that labels are made of.
 pub(super) fn has_name(text: &str) -> bool {
@@ -35,7 +37,8 @@ fn is_capitalised(word: &str) -> bool {
 
 /// Words that labels, titles and SQL are made of, and that nobody is called.
 fn is_common(word: &str) -> bool {
-    const WORDS: &str = " in on of at to by for from with and or not no new old is are the this these that all any each if when \
+    const WORDS: WordList = WordList(
+        "in on of at to by for from with and or not no new old is are the this these that all any each if when \
         while where which who used stores holds contains whether number total last first next current default only open \
         closed done started progress pending active inactive unknown other none yes true false null key primary foreign \
         unique index table column view check type date time zone value values update insert delete select create drop alter \
@@ -53,9 +56,10 @@ fn is_common(word: &str) -> bool {
         credit card carte bank visa mastercard paypal google github microsoft apple facebook amazon windows linux android \
         version level group role admin manager team project task issue request response error message event log file path \
         start end begin min max count sum average price amount quantity cours attente terminé annulé validé refusé payé \
-        cash check shipping billing delivery home work office mobile standard premium gold silver basic free trial ";
+        cash check shipping billing delivery home work office mobile standard premium gold silver basic free trial",
+    );
     let word = word.to_lowercase();
-    WORDS.split(' ').any(|known| known == word)
+    WORDS.has(&word)
 }
 
 #[cfg(test)]

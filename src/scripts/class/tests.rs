@@ -287,7 +287,10 @@ fn what_dumps_and_real_schemas_hold_is_a_schema() {
     assert_all(
         Class::Schema,
         Dialect::Sqlite,
-        &["PRAGMA foreign_keys = ON", "CREATE VIRTUAL TABLE f USING fts5(a, content='doc', tokenize='porter ascii')"],
+        &[
+            "PRAGMA foreign_keys = ON",
+            "CREATE VIRTUAL TABLE f USING fts5(a, content='doc', tokenize='porter ascii')",
+        ],
     );
 }
 

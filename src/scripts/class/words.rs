@@ -111,8 +111,18 @@ impl Look<'_> {
             }
         } else if self.dialect == Dialect::Sqlite && is_one_of(last, &["DEFAULT"]) && self.next[0] != "(" {
             let known = [
-                "NULL", "TRUE", "FALSE", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "VALUES", "AS", "CHARSET",
-                "CHARACTER", "COLLATE", "NOT",
+                "NULL",
+                "TRUE",
+                "FALSE",
+                "CURRENT_TIMESTAMP",
+                "CURRENT_DATE",
+                "CURRENT_TIME",
+                "VALUES",
+                "AS",
+                "CHARSET",
+                "CHARACTER",
+                "COLLATE",
+                "NOT",
             ];
             let bare = token.starts_with(|c: char| c.is_alphabetic());
             found.people += usize::from(bare && !is_one_of(token, &known) && self.next[0] != ".");
@@ -156,13 +166,15 @@ impl Look<'_> {
     /// Counts a literal as what it is.
     fn count(&self, inside: &str, hidden: bool, found: &mut Found) {
         found.literals += 1;
-        let told = hidden || self.context.owner().or_else(|| self.alias()).is_some_and(|owner| tells(owner, inside));
+        let told =
+            hidden || self.context.owner().or_else(|| self.alias()).is_some_and(|owner| tells(owner, inside));
         if told {
             return;
         }
         let (label, prose) = (is_label(inside), is_prose(inside));
         let last = self.before[3];
-        let commented = is_one_of(last, &["COMMENT"]) || last == "=" && is_one_of(self.before[2], &["COMMENT"]);
+        let commented =
+            is_one_of(last, &["COMMENT"]) || last == "=" && is_one_of(self.before[2], &["COMMENT"]);
         found.labels += usize::from(label || commented && prose);
         found.prose += usize::from(label || prose);
         found.formats += usize::from(is_format(inside));
@@ -173,16 +185,22 @@ impl Look<'_> {
             Some(rest) => rest.chars().filter(char::is_ascii_hexdigit).collect(),
             // What stands behind the point is no number of anybody.
             None if self.before[3] == "." => return,
-            None => token.split('.').next().unwrap_or_default().chars().filter(char::is_ascii_digit).collect(),
+            None => {
+                token.split('.').next().unwrap_or_default().chars().filter(char::is_ascii_digit).collect()
+            }
         };
-        let of_somebody = self.context.owner().is_some_and(|owner| is_number_of(owner.meaning) && digits.len() > 2);
-        let grouped = token.contains('_') && token.split('_').skip(1).any(|group| group.len() != 3) && digits.len() >= 6;
+        let of_somebody =
+            self.context.owner().is_some_and(|owner| is_number_of(owner.meaning) && digits.len() > 2);
+        let grouped = token.contains('_')
+            && token.split('_').skip(1).any(|group| group.len() != 3)
+            && digits.len() >= 6;
         let called = self.alias().is_some_and(|owner| is_number_of(owner.meaning) && digits.len() > 2);
         if of_somebody || grouped || called {
             found.long_numbers += 1;
-        } else if !is_size(&digits) && !(self.is_bound() && !OF_SOMEBODY.contains(&digits.len())) {
+        } else if !is_size(&digits) && (OF_SOMEBODY.contains(&digits.len()) || !self.is_bound()) {
             let day = digits.len() == 8 && (digits.starts_with("19") || digits.starts_with("20"));
-            found.long_numbers += usize::from(digits.len() >= LONG_NUMBER || day && self.context.owner().is_some());
+            found.long_numbers +=
+                usize::from(digits.len() >= LONG_NUMBER || day && self.context.owner().is_some());
             found.numbers += usize::from(digits.len() >= LONG_IN_QUERY);
         }
     }
@@ -197,10 +215,13 @@ impl Look<'_> {
     /// Behind words that bound a sequence, a partition or a range.
     fn is_bound(&self) -> bool {
         let last = self.before[3];
-        const WORDS: [&str; 8] = ["START", "INCREMENT", "MINVALUE", "MAXVALUE", "CACHE", "LIMIT", "BETWEEN", "RESTART"];
-        const BEFORE: [&str; 8] = ["START", "INCREMENT", "AUTO_INCREMENT", "THAN", "FROM", "TO", "RESTART", "USER_VERSION"];
+        const WORDS: [&str; 8] =
+            ["START", "INCREMENT", "MINVALUE", "MAXVALUE", "CACHE", "LIMIT", "BETWEEN", "RESTART"];
+        const BEFORE: [&str; 8] =
+            ["START", "INCREMENT", "AUTO_INCREMENT", "THAN", "FROM", "TO", "RESTART", "USER_VERSION"];
         is_one_of(last, &WORDS)
-            || (matches!(last, "=" | "(") || is_one_of(last, &["WITH", "BY"])) && is_one_of(self.before[2], &BEFORE)
+            || (matches!(last, "=" | "(") || is_one_of(last, &["WITH", "BY"]))
+                && is_one_of(self.before[2], &BEFORE)
             || is_one_of(last, &["AND"]) && is_one_of(self.before[1], &["BETWEEN"])
     }
 
@@ -214,9 +235,11 @@ impl Look<'_> {
             || option(&last.to_ascii_lowercase())
             || is_one_of(last, &["KEY"]) && is_one_of(self.before[1], &["AS"])
             || last == "(" && before.to_ascii_uppercase().ends_with("PASSWORD");
-        let owned = self.context.owner().or_else(|| self.alias()).is_some_and(|owner| {
-            owner.given && owner.meaning == Meaning::Secret && tells(owner, inside)
-        });
+        let owned = self
+            .context
+            .owner()
+            .or_else(|| self.alias())
+            .is_some_and(|owner| owner.given && owner.meaning == Meaning::Secret && tells(owner, inside));
         announced && !inside.is_empty()
             || owned
             || self.context.in_cipher() && !is_algorithm(inside) && !inside.is_empty()
@@ -228,13 +251,30 @@ impl Look<'_> {
 /// Whether a literal is more than a stand-in for a value of that meaning.
 fn tells(owner: Owner, inside: &str) -> bool {
     const NOTHING: [&str; 14] = [
-        "n/a", "na", "-", "0", "1", "default", "test", "inconnu", "anonyme", "anonymous", "guest", "sans nom", "aucun", "unknown",
+        "n/a",
+        "na",
+        "-",
+        "0",
+        "1",
+        "default",
+        "test",
+        "inconnu",
+        "anonyme",
+        "anonymous",
+        "guest",
+        "sans nom",
+        "aucun",
+        "unknown",
     ];
     let text = inside.trim().trim_matches(['{', '}', '"']);
     let digits = text.chars().filter(|sign| sign.is_numeric()).count();
     let zeros = text.chars().all(|sign| !sign.is_alphanumeric() || sign == '0');
     let pattern = text.contains(['%', '^', '$', '\\', '[']) && !text.starts_with("$2");
-    if text.is_empty() || is_stand_in(text) || zeros || NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+    if text.is_empty()
+        || is_stand_in(text)
+        || zeros
+        || NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word))
+    {
         return false;
     }
     match owner.meaning {
@@ -257,13 +297,17 @@ fn is_number_of(meaning: Meaning) -> bool {
 fn is_size(digits: &str) -> bool {
     is_round(digits)
         || digits.parse::<u128>().is_ok_and(|number| {
-            number.is_power_of_two() || (number + 1).is_power_of_two() || number % 3_600 == 0 && digits.len() < 9
+            number.is_power_of_two()
+                || (number + 1).is_power_of_two()
+                || number % 3_600 == 0 && digits.len() < 9
         })
 }
 
 /// A name in quotes that is one, not a text or an address.
 fn is_plain_name(name: &str) -> bool {
-    !name.contains('@') && !name.contains("://") && (!name.contains(char::is_whitespace) || is_label(name) && !names_secret(name))
+    !name.contains('@')
+        && !name.contains("://")
+        && (!name.contains(char::is_whitespace) || is_label(name) && !names_secret(name))
 }
 
 fn is_text(token: &str) -> bool {
@@ -272,10 +316,25 @@ fn is_text(token: &str) -> bool {
 
 fn is_algorithm(text: &str) -> bool {
     const KNOWN: [&str; 15] = [
-        "aes", "aes-cbc", "aes-ecb", "aes-cbc/pad:pkcs", "bf", "md5", "des", "xdes", "sha1", "sha224", "sha256", "sha384",
-        "sha512", "hex", "base64",
+        "aes",
+        "aes-cbc",
+        "aes-ecb",
+        "aes-cbc/pad:pkcs",
+        "bf",
+        "md5",
+        "des",
+        "xdes",
+        "sha1",
+        "sha224",
+        "sha256",
+        "sha384",
+        "sha512",
+        "hex",
+        "base64",
     ];
-    KNOWN.iter().any(|known| text.eq_ignore_ascii_case(known)) || text.contains("cipher-algo") || text.contains("compress-algo")
+    KNOWN.iter().any(|known| text.eq_ignore_ascii_case(known))
+        || text.contains("cipher-algo")
+        || text.contains("compress-algo")
 }
 
 /// `scheme://user:password@host`, where neither is one of documentation.
@@ -284,7 +343,8 @@ fn is_address_with_password(inside: &str) -> bool {
         let place = rest.split('/').next().unwrap_or_default();
         place.rsplit_once('@').is_some_and(|(account, host)| {
             account.split_once(':').is_some_and(|(_, password)| {
-                !password.is_empty() && !(is_reserved_host(host) && is_example_password(password))
+                let example = is_reserved_host(host) && is_example_password(password);
+                !example && !password.is_empty()
             })
         })
     })

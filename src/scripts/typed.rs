@@ -1,9 +1,10 @@
 //! Whether a word without quotes is a secret that somebody typed, rather than code or documentation.
 
-use crate::scripts::reserved::tells_of_secret;
+use super::reserved::tells_of_secret;
+use super::word_list::WordList;
 
 /// Letters and digits or signs together, and no code.
-pub(super) fn is_key_like(value: &str) -> bool {
+pub(crate) fn is_key_like(value: &str) -> bool {
     let small = value.to_ascii_lowercase();
     let of_row = ["new.", "old.", "excluded.", "argon2", "http:", "https:"];
     let digits = value.bytes().any(|byte| byte.is_ascii_digit());
@@ -23,12 +24,12 @@ pub(super) fn is_key_like(value: &str) -> bool {
 }
 
 /// A word of letters alone, which only stands for a secret where nothing else can be meant.
-pub(super) fn is_plain_secret(value: &str) -> bool {
+pub(crate) fn is_plain_secret(value: &str) -> bool {
     value.len() >= 5 && value.bytes().all(|byte| byte.is_ascii_alphanumeric()) && !tells_of_secret(value)
 }
 
 /// `p_password2`, `user_token_1`: a name of code.
-pub(super) fn is_identifier(value: &str) -> bool {
+pub(crate) fn is_identifier(value: &str) -> bool {
     let words = value.trim_start_matches('_').split('_');
     value.contains('_')
         && (words.clone().count() > 1 || value.starts_with('_'))
@@ -56,11 +57,19 @@ fn is_documentation(value: &str) -> bool {
     value.is_empty() || parts.all(|part| is_word(part) || is_number(part) || is_algorithm(part))
 }
 
+/// The same, where only words count that are known to tell of secrets: behind `mot de passe :`, any other may be one.
+pub(crate) fn tells_form(value: &str) -> bool {
+    value
+        .split(['-', '_', '/', '+', '.', ':'])
+        .all(|part| tells_of_secret(part) || is_number(part) || is_algorithm(part))
+}
+
 /// Letters of one kind, or as a name has them.
 fn is_word(part: &str) -> bool {
     let rest = part.get(1..).unwrap_or_default();
     let letters = part.chars().all(char::is_alphabetic);
-    letters && (rest.chars().all(char::is_lowercase) || part.chars().all(char::is_uppercase) && part.len() <= 8)
+    letters
+        && (rest.chars().all(char::is_lowercase) || part.chars().all(char::is_uppercase) && part.len() <= 8)
 }
 
 fn is_number(part: &str) -> bool {
@@ -69,14 +78,18 @@ fn is_number(part: &str) -> bool {
 
 /// A known word and a number: `SHA256`, `base64url`, `v4`; or the number of a paper: `RFC6750`.
 fn is_algorithm(part: &str) -> bool {
-    const KNOWN: &str = " sha md bcrypt argon uuid uuidv varchar nvarchar char base baseurl hex utf aes rsa hmac int bigint pbkdf \
+    const KNOWN: WordList = WordList(
+        "sha md bcrypt argon uuid uuidv varchar nvarchar char base baseurl hex utf aes rsa hmac int bigint pbkdf \
         scrypt ed p jsonb bytea v oauth rs hs es ps mysql postgresql pg sql rfc iso fips pkcs x tls ssl fernet ascii totp otp \
-        chacha poly blowfish nist c b k m g bytes bits chars ";
-    let letters: String = part.chars().filter(|c| !c.is_ascii_digit()).map(|c| c.to_ascii_lowercase()).collect();
+        chacha poly blowfish nist c b k m g bytes bits chars",
+    );
+    let letters: String =
+        part.chars().filter(|c| !c.is_ascii_digit()).map(|c| c.to_ascii_lowercase()).collect();
     let digits = part.len() - letters.len();
     let begins = part.starts_with(|c: char| c.is_ascii_alphabetic());
-    let of_paper = begins && letters.len() <= 5 && part.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
-    digits <= 4 && (KNOWN.split(' ').any(|word| !word.is_empty() && word == letters) || of_paper && digits <= 4 && letters.len() >= 2)
+    let of_paper =
+        begins && letters.len() <= 5 && part.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    digits <= 4 && (KNOWN.has(&letters) || of_paper && digits <= 4 && letters.len() >= 2)
 }
 
 #[cfg(test)]
@@ -85,7 +98,9 @@ mod tests {
 
     #[test]
     fn what_is_typed_is_told_from_words() {
-        for text in ["Azerty-1789!15", "k7Qz81mm22", "Soleil2024", "Tr0ub4dor&3", "nuage_Violet77", "abc123def"] {
+        for text in
+            ["Azerty-1789!15", "k7Qz81mm22", "Soleil2024", "Tr0ub4dor&3", "nuage_Violet77", "abc123def"]
+        {
             assert!(is_key_like(text), "{text}");
         }
         for text in [
