@@ -25,6 +25,12 @@ pub(super) fn is_prose(text: &str) -> bool {
     text.len() <= PROSE && is_harmless(text)
 }
 
+/// What stands between two tokens: whether it is a comment with a number, an address or a secret in it.
+pub(super) fn is_telling_comment(between: &str) -> bool {
+    // White space alone, mostly.
+    !between.trim().is_empty() && (has_long_number(between) || has_address(between) || names_secret(between))
+}
+
 /// A text that functions take and that chooses no row: nothing, a unit of time, a format, a sign between words.
 pub(super) fn is_format(text: &str) -> bool {
     const KNOWN: [&str; 52] = [

@@ -189,6 +189,8 @@ fn data_in_the_form_of_a_schema_is_none() {
                 "ALTER TABLE c ADD CHECK (nom <> 'PICARD LUCIE')",
                 "ALTER TABLE c ADD CHECK (login <> 'lpicard')",
                 "ALTER TABLE c ADD COLUMN d text DEFAULT 'aline@étang.fr'",
+                "CREATE TABLE t (a int, -- mot de passe : tilleul\n b int)",
+                "CREATE TABLE t (a int, /* voir 06 45 23 81 07 */ b int)",
                 "CREATE VIEW v AS SELECT 482 AS cvv",
                 "CREATE VIEW v AS SELECT 64523810 AS a",
                 "CREATE VIEW v AS SELECT 'picard' AS nom",

@@ -2,7 +2,7 @@
 
 use super::changes::Changes;
 use super::context::{Context, Owner};
-use super::label::{holds_secret, is_format, is_label, is_prose, is_round, names_secret};
+use super::label::{holds_secret, is_format, is_label, is_prose, is_round, is_telling_comment, names_secret};
 use super::literal::{Literal, quoted_name};
 use super::settings::is_shared_account;
 use crate::scripts::Dialect;
@@ -75,9 +75,12 @@ fn look_into(dialect: Dialect, text: &str, depth: usize, found: &mut Found) {
     let token_at = |at: usize| ranges.get(at).and_then(|range| text.get(range.clone())).unwrap_or_default();
     let mut look = Look { dialect, depth, before: [""; 4], next: [""; 2], context: Context::default() };
     let mut changes = Changes::default();
-    let mut open = 0_i64;
+    let (mut open, mut end) = (0_i64, 0);
     for at in 0..ranges.len() {
         let token = token_at(at);
+        let ahead = ranges.get(at).map_or(end, |range| range.start);
+        found.people += usize::from(text.get(end..ahead).is_some_and(is_telling_comment));
+        end = ranges.get(at).map_or(end, |range| range.end);
         look.next = [token_at(at + 1), token_at(at + 2)];
         match token.as_bytes().first() {
             Some(b'(') => open += 1,
