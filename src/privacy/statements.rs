@@ -76,6 +76,9 @@ static NAMED: Pattern = Pattern::new(|| {
         r"(?im-u)(?:\bset\s+(?:session\s+|local\s+)?([a-z0-9_.\x22]{1,80})\s+to\s+|^\s*\\set\s+([a-z0-9_]{1,64})\s+)",
     )
 });
+/// An option and its value, as foreign servers and tables have them: `OPTIONS (api_key '…')`.
+static OPTION: Pattern =
+    Pattern::new(|| pattern(r"(?i-u)[(,]\s*(?:(?:set|add)\s+)?([a-z][a-z0-9_]{2,40})\s+'"));
 static FORMAT: Pattern = Pattern::new(|| pattern(r"(?i-u)\bformat\s*\("));
 
 pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
@@ -112,6 +115,7 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
         }
     }
     named(text, hits);
+    options(text, hits);
     formats(text, hits);
 }
 
@@ -181,6 +185,17 @@ fn named(text: &[u8], hits: &mut Vec<Hit>) {
     }
 }
 
+fn options(text: &[u8], hits: &mut Vec<Hit>) {
+    for found in OPTION.captures_iter(text) {
+        let (Some(all), Some(name)) = (found.get(0), found.get(1)) else { continue };
+        if Meaning::of(name.as_bytes()) == Some(Meaning::Secret)
+            && let Some((range, _)) = value_at(text, all.end() - 1, true)
+        {
+            password(text, range, hits);
+        }
+    }
+}
+
 /// `format('… PASSWORD %L', '…')`: the argument that the password is put in from.
 fn formats(text: &[u8], hits: &mut Vec<Hit>) {
     const ARGUMENTS: usize = 2_000;
@@ -244,6 +259,7 @@ mod tests {
             ("ATTACH 'a.db' AS b KEY 'Xy7!kk'", "sql-password", "Xy7!kk"),
             ("SET SESSION my.password TO 'Xy7!kk'", "secret-value", "Xy7!kk"),
             ("\\set api_key 'Xy7!kk'", "secret-value", "Xy7!kk"),
+            ("OPTIONS (host 'h', api_key 'Xy7!kk')", "sql-password", "Xy7!kk"),
             ("-- sshpass -p Xy7kk22 ssh a", "sql-password", "Xy7kk22"),
         ] {
             assert_eq!(rules(text), [(rule.to_owned(), value)], "{text}");

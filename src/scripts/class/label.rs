@@ -215,7 +215,12 @@ fn has_address(text: &str) -> bool {
         let host: String =
             behind.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_')).collect();
         let file = ["png", "jpg", "jpeg", "svg", "gif", "webp"].iter().any(|end| host.ends_with(end));
-        let both = word(before, "_.-~+'") && word(after, "_");
+        // In a pattern of `LIKE`, an underscore stands for any sign.
+        let both = if text.contains('%') {
+            word(before, ".-+") && word(after, "")
+        } else {
+            word(before, "_.-~+'") && word(after, "_")
+        };
         (both || host.contains('.') && word(after, "")) && !is_reserved_host(&host) && !file
     })
 }
@@ -312,6 +317,7 @@ mod tests {
             "3600000000000",
             "@daily",
             "%@%",
+            "%_@__%.__%",
             "#000000",
         ] {
             assert!(is_label(text), "{text}");

@@ -99,7 +99,11 @@ fn look_into(dialect: Dialect, text: &str, depth: usize, found: &mut Found) {
 impl Look<'_> {
     fn take(&self, token: &str, found: &mut Found) {
         let last = self.before[3];
-        if let Some(literal) = Literal::of(self.dialect, token, last) {
+        // `AS "name"` is no text in MySQL either.
+        let named = token.starts_with('"') && is_one_of(last, &["AS"]);
+        if let Some(literal) =
+            Literal::of(self.dialect, token, last).filter(|literal| !named || !literal.ends)
+        {
             return self.literal(&literal, found);
         }
         if token.starts_with(|c: char| c.is_ascii_digit()) {
