@@ -273,6 +273,7 @@ fn what_dumps_and_real_schemas_hold_is_a_schema() {
             "CREATE SEQUENCE s START WITH 1000000000 MAXVALUE 9223372036854775807",
             "CREATE VIEW v AS SELECT date_trunc('month', a) AS a, to_char(b, 'YYYY-MM-DD') AS b FROM t",
             "CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN NEW.a = now(); RETURN NEW; END $$ LANGUAGE plpgsql",
+            "CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN NEW.token = encode(gen_random_bytes(16), 'hex'); RETURN NEW; END $$ LANGUAGE plpgsql",
             "CREATE TABLE t (full_name text GENERATED ALWAYS AS (a || ' ' || b) STORED)",
         ],
     );

@@ -285,6 +285,7 @@ fn tells(owner: Owner, inside: &str) -> bool {
         return false;
     }
     match owner.meaning {
+        Meaning::Secret if is_algorithm(text) => false,
         Meaning::Secret | Meaning::Name => !pattern && text.chars().any(char::is_alphanumeric),
         Meaning::Birth => digits >= 4 && !(text.ends_with("-01-01") || text.ends_with("-12-31")),
         Meaning::Phone => digits > 4 && !pattern,
