@@ -32,7 +32,7 @@ pub struct Scan {
     /// Further rules and allowlists, in the format of gitleaks
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
-    /// What the scripts are written in; without it, classes hold for all three
+    /// What the scripts are written in; without it, whatever of the three knows most of the statements
     #[arg(long, value_name = "DIALECT")]
     dialect: Option<Written>,
 }
