@@ -229,7 +229,12 @@ impl Scan<'_> {
         let start = shown.len().saturating_sub(judged.len());
         let (mut masked, mut found) = (shown.get(..start).unwrap_or_default().to_owned(), Vec::new());
         let mut at = 0;
-        for (range, finding) in scan_name(&judged) {
+        // `a@b.fr.sql` is an address and an extension; `a@b.fr` has none.
+        let extension = path.extension().map_or(0, |extension| extension.len() + 1);
+        let stem = judged.get(..judged.len().saturating_sub(extension)).unwrap_or_default();
+        let of_stem = scan_name(stem);
+        let found_in_name = if of_stem.is_empty() { scan_name(&judged) } else { of_stem };
+        for (range, finding) in found_in_name {
             if finding.rule == "home-directory" {
                 continue;
             }
