@@ -2,14 +2,20 @@
 
 use std::ops::Range;
 
+use super::calls::is_algorithm;
+use super::expression::make_date;
 use super::finding::Hit;
-use super::meaning::{Meaning, quoted};
 use super::pattern::{Pattern, pattern};
-use super::reader::Reader;
+use super::people;
+use super::reader::{Reader, literals};
 use super::tables::Tables;
+use super::tabular::rows;
+use crate::scripts::meaning::Meaning;
 
 static INSERT: Pattern = Pattern::new(|| {
-    pattern(r"(?i-u)\b(?:insert|replace)\s+(?:or\s+[a-z]+\s+|ignore\s+|low_priority\s+|delayed\s+)?into\s+")
+    pattern(
+        r"(?i-u)\b(?:insert|replace)\s+(?:or\s+[a-z]+\s+|ignore\s+|low_priority\s+|delayed\s+|high_priority\s+){0,2}(?:into\s+)?",
+    )
 });
 static COPY: Pattern = Pattern::new(|| {
     pattern(
@@ -39,217 +45,214 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
                 .collect(),
             None => tables.meanings(table.as_bytes()).unwrap_or_default(),
         };
-        from = copy(text, all.end(), &meanings, options.as_bytes(), hits);
+        from = rows(text, all.end(), delimiter(options.as_bytes()), &meanings, b"\\.", hits);
     }
+}
+
+/// What stands between the fields of `COPY`.
+fn delimiter(options: &[u8]) -> u8 {
+    let options = String::from_utf8_lossy(options).to_lowercase();
+    let named =
+        options.find("delimiter").and_then(|at| options.get(at..)?.split('\'').nth(1)?.bytes().next());
+    named.unwrap_or(if options.contains("csv") { b',' } else { b'\t' })
+}
+
+/// What the columns of a list are for.
+pub(super) fn meanings_of(text: &[u8], columns: &[Range<usize>]) -> Vec<Option<Meaning>> {
+    columns.iter().take(COLUMNS).map(|range| Meaning::of(trim(&text[range.clone()]))).collect()
+}
+
+/// What is known of the rows of a statement.
+struct Rows<'a> {
+    table: &'a [u8],
+    meanings: Vec<Option<Meaning>>,
+    names: Vec<Range<usize>>,
+    /// Whether columns are named, here or where the table is created.
+    named: bool,
 }
 
 /// Reads one statement behind its `INTO`; the place behind what was read.
 fn insert(text: &[u8], start: usize, tables: &Tables, hits: &mut Vec<Hit>) -> usize {
     let mut reader = Reader { text, at: start };
     let table = reader.name();
+    // Events of triggers, and `replace(…)`.
+    if table.is_empty()
+        || ["ON", "OR", "TO", "INTO", "VIEW", "FUNCTION"]
+            .iter()
+            .any(|word| table.eq_ignore_ascii_case(word.as_bytes()))
+    {
+        return reader.at;
+    }
+    if reader.takes("PARTITION") {
+        reader.skip();
+        if reader.peek() == Some(b'(') {
+            reader.group();
+        }
+    }
+    if reader.takes("AS") {
+        reader.name();
+    }
     // Without names of columns, those with which the table was created in the same text.
     let known = tables.meanings(table);
-    let mut named = known.is_some();
-    let mut meanings = known.unwrap_or_default();
+    let mut rows =
+        Rows { table, named: known.is_some(), meanings: known.unwrap_or_default(), names: Vec::new() };
     reader.skip();
+    let opens = reader.at;
     if reader.peek() == Some(b'(') {
-        let columns = reader.group();
-        meanings =
-            columns.iter().take(COLUMNS).map(|range| Meaning::of(trim(&text[range.clone()]))).collect();
-        named = true;
-    }
-    let people = is_about_people(table);
-    loop {
-        match reader.word() {
-            word if word.eq_ignore_ascii_case(b"VALUES") || word.eq_ignore_ascii_case(b"VALUE") => break,
-            word if word.eq_ignore_ascii_case(b"SELECT") => {
-                let row = reader.list();
-                judge(text, &row, &meanings, named, people, hits);
-                return reader.at;
-            }
-            // `OVERRIDING SYSTEM VALUE`, `OUTPUT inserted.id`.
-            word if word.is_empty() || reader.at - start > 20_000 => return reader.at,
-            _ => {}
+        reader.at += 1;
+        let query = reader.takes("SELECT") || reader.takes("WITH");
+        reader.at = opens;
+        if !query {
+            rows.names = reader.group();
+            rows.meanings = meanings_of(text, &rows.names);
+            rows.named = true;
         }
+    }
+    if !reach_values(&mut reader, &rows, hits) {
+        return reader.at;
     }
     loop {
         reader.skip();
         match reader.peek() {
             Some(b'(') => {
                 let row = reader.group();
-                judge(text, &row, &meanings, named, people, hits);
+                rows.judge(text, &row, hits);
             }
             Some(b',') => reader.at += 1,
+            // `VALUES ROW(…), ROW(…)`.
+            Some(b'r' | b'R') if reader.takes("ROW") => {}
             _ => return reader.at,
         }
     }
 }
 
-fn judge(
-    text: &[u8],
-    row: &[Range<usize>],
-    meanings: &[Option<Meaning>],
-    named: bool,
-    people: bool,
-    hits: &mut Vec<Hit>,
-) {
-    named_secrets(text, row, hits);
-    if !named {
-        if people {
-            beside_names(text, row, hits);
-        }
-        return;
-    }
-    for (value, meaning) in row.iter().zip(meanings) {
-        if let Some(meaning) = meaning {
-            value_of(text, value.clone(), *meaning, hits);
+/// Reads up to the rows behind `VALUES`; a query has one row, which is judged. Whether rows follow.
+fn reach_values(reader: &mut Reader<'_>, rows: &Rows<'_>, hits: &mut Vec<Hit>) -> bool {
+    const AHEAD: usize = 20_000;
+    reader.skip();
+    let (start, mut common) = (reader.at, false);
+    loop {
+        match reader.word() {
+            word if word.eq_ignore_ascii_case(b"VALUES") => return true,
+            // `OVERRIDING SYSTEM VALUE VALUES`, and MySQL's `VALUE (…)`.
+            word if word.eq_ignore_ascii_case(b"VALUE") => {
+                reader.skip();
+                if reader.peek() == Some(b'(') {
+                    return true;
+                }
+            }
+            word if word.eq_ignore_ascii_case(b"SELECT") => {
+                let mut row = reader.list();
+                // In a query, a name stands in double quotes.
+                let text = reader.text;
+                row.iter_mut()
+                    .filter(|value| text.get(value.start) == Some(&b'"'))
+                    .for_each(|value| value.end = value.start);
+                rows.judge(text, &row, hits);
+                return false;
+            }
+            word if word.eq_ignore_ascii_case(b"WITH") => common = true,
+            [] => match reader.peek() {
+                Some(b'(') if common => {
+                    reader.group();
+                }
+                Some(b',') if common => reader.at += 1,
+                Some(b'(') if reader.at == start => reader.at += 1,
+                _ => return false,
+            },
+            // `OUTPUT inserted.id`.
+            _ if reader.at - start > AHEAD => return false,
+            _ => {}
         }
     }
 }
 
-/// A row that holds a name and its value: `('smtp_password', '…')`.
-fn named_secrets(text: &[u8], row: &[Range<usize>], hits: &mut Vec<Hit>) {
+impl Rows<'_> {
+    fn judge(&self, text: &[u8], row: &[Range<usize>], hits: &mut Vec<Hit>) {
+        let values: Vec<Range<usize>> = row
+            .iter()
+            .map(|value| match &literals(text, value.clone())[..] {
+                [literal] => literal.clone(),
+                _ => value.start..value.start,
+            })
+            .collect();
+        pairs(text, &values, hits);
+        if !self.named {
+            if people::is_table(self.table) {
+                people::beside_names(text, row, hits);
+            }
+            return;
+        }
+        for (value, meaning) in row.iter().zip(&self.meanings) {
+            if let Some(meaning) = meaning {
+                value_of(text, value.clone(), *meaning, hits);
+            }
+        }
+        people::named_day(text, &self.names, &self.meanings, row, hits);
+        people::account(text, &self.names, row, hits);
+    }
+}
+
+/// Fields of a row that hold a name and its value: `('smtp_password', '…')`.
+pub(super) fn pairs(text: &[u8], row: &[Range<usize>], hits: &mut Vec<Hit>) {
     for pair in row.windows(2) {
-        let (names, values) = (literals(text, pair[0].clone()), literals(text, pair[1].clone()));
-        let ([name], [value]) = (&names[..], &values[..]) else { continue };
-        let is_mixed = text[value.clone()].iter().any(|byte| !byte.is_ascii_alphabetic() && *byte != b'_');
-        if is_mixed
-            && Meaning::of(&text[name.clone()]) == Some(Meaning::Secret)
-            && let Some(rule) = Meaning::Secret.rule(&text[value.clone()], true)
-        {
-            hits.push(Hit::new(rule, value.clone(), 2));
+        let (name, value) = (&text[pair[0].clone()], &text[pair[1].clone()]);
+        let is_name = name.len() > 2
+            && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(byte))
+            && !name[0].is_ascii_digit();
+        if !is_name || value.is_empty() {
+            continue;
+        }
+        let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+        let Some(meaning) = Meaning::of(last) else { continue };
+        let likely = match meaning {
+            Meaning::Secret => is_typed(value),
+            Meaning::Birth => value.iter().filter(|byte| byte.is_ascii_digit()).count() >= 6,
+            _ => true,
+        };
+        if likely && let Some(rule) = meaning.rule(value, true) {
+            hits.push(Hit::new(rule, pair[1].clone(), 2));
         }
     }
+}
+
+/// A secret rather than a label beside its name: without blanks, and not of letters alone.
+fn is_typed(value: &[u8]) -> bool {
+    let shown = String::from_utf8_lossy(value);
+    let plain = |sign: char| sign.is_alphabetic() || matches!(sign, '_' | '-' | '/' | ':' | '!' | '?' | '.');
+    !shown.contains(char::is_whitespace) && !shown.starts_with('/') && !shown.chars().all(plain)
 }
 
 /// The literals of an expression, or the expression itself where it has none.
-fn value_of(text: &[u8], value: Range<usize>, meaning: Meaning, hits: &mut Vec<Hit>) {
+pub(super) fn value_of(text: &[u8], value: Range<usize>, meaning: Meaning, hits: &mut Vec<Hit>) {
+    if meaning == Meaning::Birth
+        && text[value.clone()].get(..9).is_some_and(|name| name.eq_ignore_ascii_case(b"make_date"))
+    {
+        hits.extend(
+            make_date(&text[..value.end], value.start + 9).map(|range| Hit::new("birth-date", range, 2)),
+        );
+        return;
+    }
     let literals = literals(text, value.clone());
     let is_date_format = literals.len() > 1 && meaning == Meaning::Birth;
     for literal in literals.iter().take(if is_date_format { 1 } else { 3 }) {
-        if let Some(rule) = meaning.rule(&text[literal.clone()], true) {
+        let shown = String::from_utf8_lossy(&text[literal.clone()]);
+        if !is_algorithm(&shown)
+            && let Some(rule) = meaning.rule(&text[literal.clone()], true)
+        {
             hits.push(Hit::new(rule, literal.clone(), 2));
         }
     }
     if literals.is_empty() {
         let trimmed = trimmed(text, value);
-        if let Some(rule) = meaning.rule(&text[trimmed.clone()], false) {
+        let judged = meaning.rule(&text[trimmed.clone()], false);
+        let number = meaning == Meaning::Secret
+            && trimmed.len() >= 3
+            && text[trimmed.clone()].iter().all(u8::is_ascii_digit);
+        if let Some(rule) = judged.or(number.then_some("secret-value")) {
             hits.push(Hit::new(rule, trimmed, 2));
         }
     }
-}
-
-/// Without names of columns: a day beside a text that is written as a name, in a table of people.
-fn beside_names(text: &[u8], row: &[Range<usize>], hits: &mut Vec<Hit>) {
-    let values: Vec<Range<usize>> = row.iter().flat_map(|value| literals(text, value.clone())).collect();
-    let is_name = |value: &Range<usize>| {
-        let shown = String::from_utf8_lossy(&text[value.clone()]).into_owned();
-        shown.len() > 2
-            && shown.chars().next().is_some_and(char::is_uppercase)
-            && shown.chars().all(|c| c.is_alphabetic() || matches!(c, ' ' | '-' | '\''))
-    };
-    if values.iter().any(is_name) {
-        for value in values {
-            if let Some(rule) = Meaning::Birth.rule(&text[value.clone()], true) {
-                hits.push(Hit::new(rule, value, 2));
-            }
-        }
-    }
-}
-
-fn is_about_people(table: &[u8]) -> bool {
-    const PEOPLE: &[&str] = &[
-        "patient",
-        "person",
-        "user",
-        "utilisateur",
-        "usager",
-        "eleve",
-        "élève",
-        "etudiant",
-        "étudiant",
-        "student",
-        "client",
-        "customer",
-        "employe",
-        "salarie",
-        "agent",
-        "membre",
-        "member",
-        "contact",
-        "adherent",
-        "adhérent",
-        "assure",
-        "enfant",
-        "child",
-        "beneficiaire",
-        "people",
-        "citoyen",
-        "citizen",
-        "staff",
-        "teacher",
-        "personne",
-    ];
-    let table = String::from_utf8_lossy(table).to_lowercase();
-    PEOPLE.iter().any(|word| table.contains(word))
-}
-
-/// Lines behind `COPY … FROM STDIN;` up to `\.`.
-fn copy(
-    text: &[u8],
-    start: usize,
-    meanings: &[Option<Meaning>],
-    options: &[u8],
-    hits: &mut Vec<Hit>,
-) -> usize {
-    let options = String::from_utf8_lossy(options).to_lowercase();
-    let delimiter = match options
-        .find("delimiter")
-        .and_then(|at| options.get(at..)?.split('\'').nth(1)?.bytes().next())
-    {
-        Some(sign) => sign,
-        None if options.contains("csv") => b',',
-        None => b'\t',
-    };
-    let mut at = start;
-    while at < text.len() {
-        let end = text[at..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |length| at + length);
-        let line = &text[at..end];
-        if line.starts_with(b"\\.") {
-            return end;
-        }
-        let mut field = at;
-        for (value, meaning) in line.split(|byte| *byte == delimiter).zip(meanings) {
-            let range = trimmed(text, field..field + value.len());
-            if let Some(meaning) = meaning
-                && let Some(rule) = meaning.rule(&text[range.clone()], true)
-                && !text[range.clone()].starts_with(b"\\N")
-            {
-                hits.push(Hit::new(rule, range, 2));
-            }
-            field += value.len() + 1;
-        }
-        at = end + 1;
-    }
-    text.len()
-}
-
-/// What stands between the quotes of an expression.
-fn literals(text: &[u8], value: Range<usize>) -> Vec<Range<usize>> {
-    let (mut found, mut at) = (Vec::new(), value.start);
-    while at < value.end {
-        if matches!(text[at], b'\'' | b'"')
-            && let Some((range, behind)) = quoted(text, at, usize::MAX)
-        {
-            found.push(range);
-            at = behind;
-        } else if matches!(text[at], b'\'' | b'"') {
-            break;
-        } else {
-            at += 1;
-        }
-    }
-    found
 }
 
 pub(super) fn trim(name: &[u8]) -> &[u8] {
@@ -260,7 +263,7 @@ pub(super) fn trim(name: &[u8]) -> &[u8] {
     &name[start..end]
 }
 
-fn trimmed(text: &[u8], range: Range<usize>) -> Range<usize> {
+pub(super) fn trimmed(text: &[u8], range: Range<usize>) -> Range<usize> {
     let inside = trim(&text[range.clone()]);
     let start = range.start
         + text[range].windows(inside.len().max(1)).position(|window| window == inside).unwrap_or(0);

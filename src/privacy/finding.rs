@@ -110,7 +110,9 @@ pub(super) fn located(text: &[u8], hits: Vec<Hit>) -> Vec<Finding> {
     hits.into_iter()
         .map(|hit| {
             while at < hit.range.start {
-                if text[at] == b'\n' {
+                // A line ends at a line feed, or at a carriage return without one.
+                let ends = text[at] == b'\n' || text[at] == b'\r' && text.get(at + 1) != Some(&b'\n');
+                if ends {
                     line += 1;
                     line_start = at + 1;
                     (column, counted) = (1, line_start);
@@ -121,7 +123,7 @@ pub(super) fn located(text: &[u8], hits: Vec<Hit>) -> Vec<Finding> {
             counted = at;
             // A value of many lines is told by its first one.
             let value = &text[hit.range.clone()];
-            let first = value.iter().position(|byte| *byte == b'\n').unwrap_or(value.len());
+            let first = value.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(value.len());
             let length = characters(&value[..first]).max(1);
             Finding { rule: hit.rule, severity: hit.severity, line, column, length }
         })

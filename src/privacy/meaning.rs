@@ -1,116 +1,12 @@
-//! What a column or a key is for, by its name, in French and English; and whether a value fits it.
+//! Whether a value fits what its column or key is for.
 
 use std::ops::Range;
 
 use super::numbers::{compact, is_card, is_iban, is_ine, is_nir};
-use super::reserved::{is_reserved_address, is_stand_in};
-
-/// What a name promises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
-    Nir,
-    Ine,
-    Iban,
-    Card,
-    Cvv,
-    Birth,
-    Phone,
-    Ip,
-    Secret,
-    /// A person's name: tells nothing alone.
-    Name,
-}
-
-/// The longest name that is looked at, in bytes.
-pub(super) const NAME: usize = 64;
+use crate::scripts::meaning::Meaning;
+use crate::scripts::reserved::{is_public_service, is_reserved_address, is_reserved_host, is_stand_in};
 
 impl Meaning {
-    /// By the words of a name: `dateNaissance`, `date_naissance` and `DATE-NAISSANCE` are one.
-    pub(super) fn of(name: &[u8]) -> Option<Self> {
-        if name.is_empty() || name.len() > NAME {
-            return None;
-        }
-        let folded = words(name);
-        let words: Vec<&str> = folded.split(' ').filter(|word| !word.is_empty()).collect();
-        let last = *words.last()?;
-        let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(word));
-        let pair = |first: &[&str], second: &[&str]| {
-            words.windows(2).any(|pair| first.contains(&pair[0]) && second.contains(&pair[1]))
-        };
-        if is_about(last) {
-            return None;
-        }
-        if is_secret(&words) {
-            return Some(Self::Secret);
-        }
-        if has(&["nir", "secu", "nss", "niss", "ssn", "numsecu", "insee"])
-            || pair(&["securite", "social"], &["sociale", "security"])
-        {
-            return (!has(&["commune", "code", "naf"])).then_some(Self::Nir);
-        }
-        if has(&["ine", "numine"]) || pair(&["identifiant", "numero"], &["etudiant", "eleve"]) {
-            return Some(Self::Ine);
-        }
-        if has(&["iban", "rib"]) || pair(&["bank", "compte"], &["account", "bancaire"]) {
-            return Some(Self::Iban);
-        }
-        if has(&["cvv", "cvc", "cvv2", "cvc2", "csc", "cryptogramme"])
-            || pair(&["security", "verification"], &["code"])
-            || pair(&["code"], &["securite", "verification"])
-        {
-            return Some(Self::Cvv);
-        }
-        if has(&["pan", "ccnum", "cardnumber", "creditcard", "cb"])
-            || has(&["card", "carte", "cc"])
-                && (words.len() == 1
-                    || has(&["number", "num", "numero", "no", "bancaire", "credit", "bleue", "nb"]))
-        {
-            return Some(Self::Card);
-        }
-        if has(&[
-            "naissance",
-            "naiss",
-            "birth",
-            "birthdate",
-            "birthday",
-            "dob",
-            "ddn",
-            "datenaissance",
-            "born",
-        ]) {
-            return (!has(&[
-                "lieu", "place", "ville", "city", "pays", "country", "commune", "nom", "name", "dept",
-            ]))
-            .then_some(Self::Birth);
-        }
-        if has(&[
-            "tel",
-            "telephone",
-            "phone",
-            "mobile",
-            "portable",
-            "gsm",
-            "fax",
-            "numtel",
-            "cell",
-            "cellphone",
-            "phonenumber",
-            "telephonique",
-            "whatsapp",
-            "msisdn",
-        ]) {
-            return Some(Self::Phone);
-        }
-        if last == "ip" || pair(&["ip", "adresse", "remote"], &["address", "adresse", "ip", "addr"]) {
-            return Some(Self::Ip);
-        }
-        has(&["nom", "prenom", "firstname", "lastname", "surname", "fullname", "forename"])
-            .then_some(Self::Name)
-            .or_else(|| {
-                (pair(&["first", "last", "full", "family", "given"], &["name"])).then_some(Self::Name)
-            })
-    }
-
     /// The rule that a value in such a place breaks. `quoted`: it was a literal.
     pub(super) fn rule(self, value: &[u8], quoted: bool) -> Option<&'static str> {
         let text = str::from_utf8(value).ok()?.trim();
@@ -124,129 +20,30 @@ impl Meaning {
             Self::Ine => is_ine(&number, true).then_some("fr-ine"),
             Self::Iban => is_iban(&number).then_some("iban"),
             Self::Card => is_card(&number, true).then_some("payment-card"),
-            Self::Cvv => (matches!(text.len(), 3 | 4) && digits == text.len()).then_some("card-cvv"),
-            Self::Birth => is_date(text).then_some("birth-date"),
-            Self::Phone => is_phone(text, digits).then_some("phone"),
+            Self::Cvv => {
+                (matches!(text.len(), 3 | 4) && digits == text.len() && text.bytes().any(|byte| byte != b'0'))
+                    .then_some("card-cvv")
+            }
+            Self::Birth => (is_date(text) && !is_unknown_day(text)).then_some("birth-date"),
+            Self::Phone => is_phone(text).then_some("phone"),
             Self::Ip => is_person_address(text).then_some("ip-address"),
+            Self::Mail => is_mail(text).then_some("email"),
             Self::Secret => (quoted && is_secret_value(text)).then_some("secret-value"),
             Self::Name => None,
         }
     }
 }
 
-/// Names that tell something about a secret or a number, and do not hold it.
-fn is_about(last: &str) -> bool {
-    const ABOUT: &[&str] = &[
-        "type",
-        "format",
-        "algo",
-        "algorithm",
-        "algorithme",
-        "count",
-        "nombre",
-        "length",
-        "longueur",
-        "hint",
-        "policy",
-        "expires",
-        "expiry",
-        "expiration",
-        "expire",
-        "at",
-        "on",
-        "le",
-        "id",
-        "ids",
-        "url",
-        "uri",
-        "name",
-        "enabled",
-        "required",
-        "status",
-        "statut",
-        "version",
-        "ttl",
-        "attempts",
-        "table",
-        "column",
-        "label",
-        "libelle",
-        "description",
-        "verified",
-        "verifie",
-        "confirmed",
-        "valide",
-        "country",
-        "pays",
-        "lang",
-        "pattern",
-        "regex",
-        "min",
-        "max",
-        "brand",
-        "marque",
-        "scope",
-        "scopes",
-        "usage",
-        "kind",
-        "method",
-        "prefix",
-        "rotation",
-    ];
-    ABOUT.contains(&last)
-}
-
-fn is_secret(words: &[&str]) -> bool {
-    let end = words
-        .iter()
-        .rposition(|word| !matches!(*word, "hash" | "hashed" | "digest" | "encrypted" | "enc" | "clair"));
-    let Some(end) = end else { return false };
-    let last = words[end];
-    let before = end.checked_sub(1).map_or("", |at| words[at]);
-    let two_before = end.checked_sub(2).map_or("", |at| words[at]);
-    matches!(
-        last,
-        "password"
-            | "passwd"
-            | "pwd"
-            | "pass"
-            | "passwort"
-            | "mdp"
-            | "motdepasse"
-            | "passphrase"
-            | "secret"
-            | "token"
-            | "jeton"
-            | "apikey"
-            | "authtoken"
-            | "accesstoken"
-            | "clientsecret"
-            | "secretkey"
-            | "privatekey"
-            | "credential"
-            | "credentials"
-            | "userpassword"
-            | "passe"
-    ) && (last != "passe" || before == "de" && two_before == "mot" || before == "mot")
-        || matches!(
-            (before, last),
-            (
-                "api"
-                    | "secret"
-                    | "private"
-                    | "access"
-                    | "auth"
-                    | "encryption"
-                    | "signing"
-                    | "master"
-                    | "account"
-                    | "hmac",
-                "key"
-            ) | ("cle", "api" | "privee" | "secrete" | "chiffrement")
-                | ("cles", "api")
-                | ("authorization", "header")
-                | ("webhook", "key")
-        )
+fn is_mail(text: &str) -> bool {
+    let Some((local, host)) = text.rsplit_once('@') else { return false };
+    let word = |text: &str| {
+        !text.is_empty() && !text.contains(char::is_whitespace) && text.chars().any(char::is_alphanumeric)
+    };
+    word(local)
+        && word(host)
+        && !is_reserved_host(host)
+        && text.len() <= 254
+        && !text.contains(['%', '*', '(', '['])
 }
 
 fn is_secret_value(text: &str) -> bool {
@@ -255,23 +52,85 @@ fn is_secret_value(text: &str) -> bool {
         && text.chars().any(char::is_alphanumeric)
 }
 
+const MONTHS: [&str; 24] = [
+    "jan", "feb", "fev", "fév", "mar", "apr", "avr", "may", "mai", "jun", "juin", "jul", "juil", "aug",
+    "aou", "aoû", "sep", "oct", "nov", "dec", "déc", "mär", "mär", "maj",
+];
+
 /// A day, in any of the usual ways of writing one, of a year in which somebody who lives may be born.
 pub(super) fn is_date(text: &str) -> bool {
+    let small = text.to_lowercase();
+    let text = small.strip_prefix("le ").unwrap_or(&small);
     let parts: Vec<&str> =
-        text.split(['-', '/', '.', ' ', 'T']).filter(|part| !part.is_empty()).take(3).collect();
-    let [first, second, third] = parts[..] else {
-        return text.len() == 8
-            && text.bytes().all(|byte| byte.is_ascii_digit())
-            && is_year(&text[..4])
-            && is_below(&text[4..6], 12)
-            && is_below(&text[6..], 31);
-    };
-    let middle =
-        is_below(second, 31) || second.chars().all(char::is_alphabetic) && second.chars().count() > 2;
-    middle
-        && (is_year(first) && is_below(third, 31)
-            || is_below(first.trim_end_matches("er"), 31)
-                && (is_year(third) || third.len() == 2 && third.parse::<u8>().is_ok()))
+        text.split(['-', '/', '.', ' ', 't', ',', '\u{a0}']).filter(|part| !part.is_empty()).collect();
+    // Words such as `août` hold the sign that parts a day from its time.
+    let by_words: Vec<&str> =
+        text.split(['-', '/', '.', ' ', ',', '\u{a0}']).filter(|part| !part.is_empty()).collect();
+    match (&parts[..], &by_words[..]) {
+        ([solid], _) => is_solid_date(solid),
+        (_, [week, day, month, year, ..]) if is_weekday(week) => is_spoken_date(day, month, year),
+        (_, [day, month, year, ..])
+            if is_spoken_date(day, month, year) || is_spoken_date(month, day, year) =>
+        {
+            true
+        }
+        ([first, second, third, ..], _) => {
+            is_below(second, 31)
+                && (is_year(first) && is_below(third, 31)
+                    || is_below(first, 31)
+                        && (is_year(third) || third.len() == 2 && third.parse::<u8>().is_ok()))
+        }
+        _ => false,
+    }
+}
+
+/// `12`, `mars`, `1984`.
+fn is_spoken_date(day: &str, month: &str, year: &str) -> bool {
+    let day = day.trim_end_matches(|c: char| c.is_alphabetic());
+    let known = MONTHS.iter().any(|known| month.starts_with(known)) && month.chars().all(char::is_alphabetic);
+    let year = year.split(['t', 'T']).next().unwrap_or(year);
+    known && is_below(day, 31) && (is_year(year) || year.len() == 2 && year.parse::<u8>().is_ok())
+}
+
+fn is_weekday(text: &str) -> bool {
+    ["lun", "mar", "mer", "jeu", "ven", "sam", "dim", "mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+        .iter()
+        .any(|day| text.starts_with(day) && text.chars().all(char::is_alphabetic))
+}
+
+/// `19840312`, `12031984`, `120384`.
+fn is_solid_date(text: &str) -> bool {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let day = |day: &str, month: &str| is_below(day, 31) && is_below(month, 12);
+    match text.len() {
+        8 if digits => {
+            is_year(&text[..4]) && day(&text[6..], &text[4..6])
+                || is_year(&text[4..]) && day(&text[..2], &text[2..4])
+        }
+        6 if digits => day(&text[..2], &text[2..4]) || day(&text[4..], &text[2..4]),
+        _ => false,
+    }
+}
+
+/// A day that stands for one that is not known, or that bounds those that are.
+pub(super) fn is_unknown_day(text: &str) -> bool {
+    let small = text.get(..10).unwrap_or(text);
+    [
+        "1900-01-01",
+        "1970-01-01",
+        "01/01/1900",
+        "01/01/1970",
+        "1900/01/01",
+        "2100-01-01",
+        "9999-12-31",
+        "0001-01-01",
+    ]
+    .contains(&small)
+}
+
+/// The year of a day, where it is written with four digits.
+pub(super) fn year_of(text: &str) -> Option<u16> {
+    text.split(|c: char| !c.is_ascii_digit()).find(|part| is_year(part))?.parse().ok()
 }
 
 fn is_year(text: &str) -> bool {
@@ -282,41 +141,26 @@ fn is_below(text: &str, limit: u8) -> bool {
     text.len() <= 2 && text.parse::<u8>().is_ok_and(|value| (1..=limit).contains(&value))
 }
 
-fn is_phone(text: &str, digits: usize) -> bool {
+fn is_phone(text: &str) -> bool {
     let signs = |c: char| {
-        c.is_ascii_digit() || matches!(c, ' ' | '.' | '-' | '+' | '(' | ')' | '/' | '\u{a0}' | '\u{202f}')
+        c.is_ascii_digit()
+            || matches!(
+                c,
+                ' ' | '.' | '-' | '+' | '(' | ')' | '/' | '\u{a0}' | '\u{202f}' | '\u{2011}' | '\u{ff10}'
+                    ..='\u{ff19}'
+            )
     };
+    let digits = text.chars().filter(|sign| sign.is_numeric()).count();
     let various =
-        text.bytes().filter(u8::is_ascii_digit).collect::<std::collections::BTreeSet<_>>().len() > 1;
-    (8..=15).contains(&digits) && text.chars().all(signs) && various
+        text.chars().filter(|sign| sign.is_numeric()).collect::<std::collections::BTreeSet<_>>().len() > 1;
+    (8..=15).contains(&digits) && text.chars().all(signs) && various && !text.contains("0123456789")
 }
 
 fn is_person_address(text: &str) -> bool {
     let address = text.split('/').next().unwrap_or_default();
-    address.parse::<std::net::IpAddr>().is_ok() && !is_reserved_address(address)
-}
-
-/// The words of a name in small letters without accents, parted by spaces.
-fn words(name: &[u8]) -> String {
-    let mut words = String::with_capacity(name.len() + 8);
-    let mut small = false;
-    for character in String::from_utf8_lossy(name).chars() {
-        if character.is_uppercase() && small {
-            words.push(' ');
-        }
-        small = character.is_lowercase() || character.is_ascii_digit();
-        match character.to_lowercase().next().unwrap_or(character) {
-            'é' | 'è' | 'ê' | 'ë' => words.push('e'),
-            'à' | 'â' => words.push('a'),
-            'ô' => words.push('o'),
-            'ç' => words.push('c'),
-            'î' | 'ï' => words.push('i'),
-            'ù' | 'û' => words.push('u'),
-            letter if letter.is_alphanumeric() => words.push(letter),
-            _ => words.push(' '),
-        }
-    }
-    words
+    address.parse::<std::net::IpAddr>().is_ok()
+        && !is_reserved_address(address)
+        && !is_public_service(address)
 }
 
 /// The value in quotes that begins at `start`, in any of the ways in which quotes stand inside of quotes, and the
@@ -357,35 +201,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_mean_the_same_in_all_spellings() {
-        for (name, meaning) in [
-            ("num_secu", Meaning::Nir),
-            ("numéro_sécurité_sociale", Meaning::Nir),
-            ("dateNaissance", Meaning::Birth),
-            ("DATE_OF_BIRTH", Meaning::Birth),
-            ("tel_portable", Meaning::Phone),
-            ("mot_de_passe", Meaning::Secret),
-            ("password_hash", Meaning::Secret),
-            ("apiKey", Meaning::Secret),
-            ("cvv", Meaning::Cvv),
-            ("card_number", Meaning::Card),
-            ("prénom", Meaning::Name),
-        ] {
-            assert_eq!(Meaning::of(name.as_bytes()), Some(meaning), "{name}");
-        }
-        for name in
-            ["token_type", "password_changed_at", "lieu_naissance", "code_insee", "passage", "card_id", ""]
-        {
-            assert_eq!(Meaning::of(name.as_bytes()), None, "{name}");
-        }
-    }
-
-    #[test]
     fn dates_are_told_from_versions() {
-        for text in ["1984-03-12", "12/03/1984", "12.03.84", "3 mars 1990", "1er mai 1977", "19840312"] {
+        for text in [
+            "1984-03-12",
+            "12/03/1984",
+            "12.03.84",
+            "3 mars 1990",
+            "1er mai 1977",
+            "19840312",
+            "12031984",
+            "120384",
+            "June 7, 2001",
+            "le 12 août 1984",
+            "lundi 12 mars 1984",
+            "12-MAR-1984",
+            "1984-03-12T00:00:00",
+        ] {
             assert!(is_date(text), "{text}");
         }
-        for text in ["1.2.3456", "2024", "v1-2", "9999-12-31", "", "12/45/1984"] {
+        for text in ["1.2.3456", "2024", "v1-2", "9999-12-31", "", "12/45/1984", "12345678"] {
             assert!(!is_date(text), "{text}");
         }
     }

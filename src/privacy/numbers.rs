@@ -178,9 +178,19 @@ pub(super) fn iban_length(country: &[u8]) -> Option<usize> {
     IBANS.iter().find(|(known, _)| known.eq_ignore_ascii_case(country)).map(|(_, length)| *length)
 }
 
+/// Countries whose account numbers have digits alone behind the country.
+const DIGITS: [&[u8; 2]; 24] = [
+    b"AE", b"AT", b"BA", b"BE", b"CZ", b"DE", b"DK", b"EE", b"ES", b"FI", b"FO", b"GL", b"HR", b"HU", b"IL",
+    b"IS", b"LT", b"ME", b"NO", b"PL", b"PT", b"RS", b"SE", b"SI",
+];
+
 /// A bank account whose check digits hold (ISO 7064, modulo 97).
 pub(super) fn is_iban(number: &[u8]) -> bool {
     if number.len() < 15 || iban_length(&number[..2]) != Some(number.len()) {
+        return false;
+    }
+    let only_digits = DIGITS.iter().any(|country| number.starts_with(*country));
+    if only_digits && !number[2..].iter().all(u8::is_ascii_digit) {
         return false;
     }
     let moved = number[4..].iter().chain(&number[..4]);
@@ -190,6 +200,19 @@ pub(super) fn is_iban(number: &[u8]) -> bool {
         _ => rest,
     });
     rest == 1
+}
+
+/// Digits that somebody counted or repeated: pairs that grow by one, one digit many times.
+pub(super) fn is_counted(number: &[u8]) -> bool {
+    let pairs: Vec<u8> =
+        number.chunks_exact(2).map(|pair| pair[0].wrapping_mul(10).wrapping_add(pair[1])).collect();
+    let steps = pairs.len() > 3 && pairs.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == 1);
+    let same = number.windows(6).any(|window| window.iter().all(|digit| *digit == window[0]));
+    let few = pairs.len() > 3 && pairs.iter().collect::<std::collections::BTreeSet<_>>().len() <= 2;
+    steps
+        || same
+        || few
+        || number.windows(10).any(|window| window == b"0123456789" || window == b"1234567890")
 }
 
 fn value(digits: &[u8]) -> Option<u64> {
@@ -248,6 +271,8 @@ mod tests {
         for number in ["FR1420041010050500013M02606", "DE89370400440532013000", "GB82WEST12345698765432"] {
             assert!(is_iban(number.as_bytes()), "{number}");
         }
+        // The length and check digits of a Belgian account, with letters, which those have not.
+        assert!(!is_iban(b"BE8883E177D20185"));
         for number in
             ["FR1420041010050500013M02607", "DE8937040044053201300", "ZZ82WEST12345698765432", "FR14"]
         {

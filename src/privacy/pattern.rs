@@ -31,6 +31,18 @@ pub(super) fn stands_alone(text: &[u8], start: usize, end: usize) -> bool {
     starts && ends
 }
 
+/// Whether a group of so many digits stands beside a grouped number, as in tables of numbers.
+pub(super) fn in_row(text: &[u8], start: usize, end: usize, width: usize) -> bool {
+    let digit = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_digit);
+    let blank =
+        |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(|byte| matches!(byte, b' ' | b'\t'));
+    let before = |by: usize| start.checked_sub(by);
+    let ahead = blank(before(1)) && (2..width + 2).all(|by| digit(before(by))) && !digit(before(width + 2));
+    let behind =
+        blank(Some(end)) && (1..=width).all(|by| digit(Some(end + by))) && !digit(Some(end + width + 1));
+    ahead || behind
+}
+
 /// What stands before a place in its line, at most 60 bytes, in small letters.
 pub(super) fn before(text: &[u8], start: usize) -> String {
     let from = start.saturating_sub(60);

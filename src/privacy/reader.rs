@@ -35,8 +35,16 @@ impl<'a> Reader<'a> {
     pub(super) fn name(&mut self) -> &'a [u8] {
         self.skip();
         let start = self.at;
-        while self.peek().is_some_and(|byte| !byte.is_ascii_whitespace() && !matches!(byte, b'(' | b';')) {
-            self.at += 1;
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'"' | b'`' => match quoted(self.text, self.at, 200) {
+                    Some((_, behind)) => self.at = behind,
+                    None => self.at += 1,
+                },
+                b'(' | b')' | b';' | b',' => break,
+                _ if byte.is_ascii_whitespace() => break,
+                _ => self.at += 1,
+            }
         }
         &self.text[start..self.at]
     }
@@ -49,6 +57,16 @@ impl<'a> Reader<'a> {
             self.at += 1;
         }
         &self.text[start..self.at]
+    }
+
+    /// Whether the next word is this one; only then it is read.
+    pub(super) fn takes(&mut self, word: &str) -> bool {
+        let at = self.at;
+        let found = self.word().eq_ignore_ascii_case(word.as_bytes());
+        if !found {
+            self.at = at;
+        }
+        found
     }
 
     /// The parts of a list in parentheses, of which the first stands here.
@@ -72,6 +90,7 @@ impl<'a> Reader<'a> {
                     Some((_, behind)) => self.at = behind,
                     None => self.at = self.text.len(),
                 },
+                b'$' => self.at = in_dollars(self.text, self.at).map_or(self.at + 1, |(_, behind)| behind),
                 b'(' | b'[' | b'{' => (depth, self.at) = (depth + 1, self.at + 1),
                 b')' | b';' if depth == 0 => break,
                 b')' | b']' | b'}' => (depth, self.at) = (depth.saturating_sub(1), self.at + 1),
@@ -82,6 +101,7 @@ impl<'a> Reader<'a> {
                     start = self.at;
                 }
                 b'-' if self.text[self.at..].starts_with(b"--") => self.skip(),
+                b'/' if self.text[self.at..].starts_with(b"/*") => self.skip(),
                 b'F' | b'f' if depth == 0 && is_from(self.text, self.at) => break,
                 _ => self.at += 1,
             }
@@ -89,6 +109,42 @@ impl<'a> Reader<'a> {
         parts.push(start.min(self.at)..self.at);
         parts
     }
+}
+
+/// The longest text in dollar quotes that is looked at where a value may stand.
+const DOLLARS: usize = 8_192;
+
+/// What stands in dollar quotes that begin here, and the place behind them.
+pub(super) fn in_dollars(text: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
+    let rest = text.get(start..text.len().min(start + DOLLARS))?;
+    let tag =
+        2 + rest.get(1..)?.iter().take(64).position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')?;
+    let mark = rest.get(..tag).filter(|mark| mark.ends_with(b"$") && !mark[1].is_ascii_digit())?;
+    let length = rest.get(tag..)?.windows(tag).position(|window| window == mark)?;
+    Some((start + tag..start + tag + length, start + tag + length + tag))
+}
+
+/// What stands between the quotes of an expression.
+pub(super) fn literals(text: &[u8], value: Range<usize>) -> Vec<Range<usize>> {
+    let (mut found, mut at) = (Vec::new(), value.start);
+    while at < value.end {
+        let literal = match text[at] {
+            b'\'' | b'"' => match quoted(text, at, usize::MAX) {
+                Some(literal) => Some(literal),
+                None => break,
+            },
+            b'$' => in_dollars(text, at),
+            _ => None,
+        };
+        match literal {
+            Some((range, behind)) => {
+                found.push(range);
+                at = behind;
+            }
+            None => at += 1,
+        }
+    }
+    found
 }
 
 fn is_from(text: &[u8], at: usize) -> bool {

@@ -8,9 +8,10 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 use serde::Deserialize;
 
 use super::finding::{Hit, Rule, Severity};
+pub use super::rule_error::{Problem, RuleError};
 
 /// Rules of one file.
-const LIMIT: usize = 2_000;
+pub(super) const LIMIT: usize = 2_000;
 /// Hits of one rule in one text.
 const HITS: usize = 100_000;
 
@@ -19,28 +20,6 @@ const HITS: usize = 100_000;
 pub struct Rules {
     rules: Vec<OwnRule>,
     allowed: Vec<Allowed>,
-}
-
-/// Why rules cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum RuleError {
-    /// No TOML, or a key that is not supported; the text names it.
-    #[error("{}", .0.to_string().trim_end())]
-    Format(#[from] toml::de::Error),
-    /// A pattern that cannot be used.
-    #[error("a pattern of `{rule}` cannot be used: {source}")]
-    Pattern { rule: String, source: regex::Error },
-    /// A rule that looks for nothing.
-    #[error("rule `{rule}` has neither `regex` nor `path`")]
-    Empty { rule: String },
-    /// A group that the pattern has not.
-    #[error("rule `{rule}` has no group {group}")]
-    Group { rule: String, group: usize },
-    /// A word that is not known.
-    #[error("`{key}` of `{rule}` cannot be `{value}`")]
-    Value { rule: String, key: &'static str, value: String },
-    #[error("there are more than {LIMIT} rules")]
-    TooMany,
 }
 
 #[derive(Deserialize)]
@@ -120,7 +99,7 @@ enum Target {
 impl Rules {
     /// Reads a file of rules.
     pub fn parse(text: &str) -> Result<Self, RuleError> {
-        let form: FileForm = toml::from_str(text)?;
+        let form: FileForm = toml::from_str(text).map_err(|error| RuleError::of_form(text, &error))?;
         if form.rules.len() > LIMIT {
             return Err(RuleError::TooMany);
         }
@@ -212,9 +191,8 @@ impl Allowed {
             None | Some("secret") => Target::Secret,
             Some("match") => Target::Match,
             Some("line") => Target::Line,
-            Some(other) => {
-                let (rule, value) = (rule.to_owned(), other.to_owned());
-                return Err(RuleError::Value { rule, key: "regexTarget", value });
+            Some(_) => {
+                return Err(RuleError::Value { rule: rule.to_owned(), key: "regexTarget" });
             }
         };
         let all = |patterns: Vec<String>| {
@@ -244,7 +222,17 @@ impl Allowed {
 /// As Go reads it: classes such as `\d` are ASCII. Patterns that name other signs are read with them.
 fn compiled(rule: &str, pattern: &str) -> Result<Regex, RuleError> {
     let make = |unicode| RegexBuilder::new(pattern).unicode(unicode).build();
-    make(false).or_else(|_| make(true)).map_err(|source| RuleError::Pattern { rule: rule.to_owned(), source })
+    make(false).or_else(|_| make(true)).map_err(|error| {
+        // The last line says what is wrong; those before it show the pattern.
+        let told = error.to_string();
+        let problem = match &error {
+            regex::Error::Syntax(_) => {
+                told.lines().next_back().unwrap_or_default().trim_start_matches("error: ")
+            }
+            _ => "it is too large",
+        };
+        RuleError::Pattern { rule: rule.to_owned(), problem: problem.to_owned() }
+    })
 }
 
 /// The line, at most 4 KB of it on either side.
@@ -338,9 +326,14 @@ paths = ['''^vendor/''']
             ("[[rules]]\nid = 'a'\nregex = 'b'\nsecretGroup = 2\n", "group 2"),
             ("[allowlist]\nregexTarget = 'file'\n", "regexTarget"),
             ("[[rules", "TOML"),
+            ("[[rules]]\nid = 'a'\nregex = unseen-1\n", "line 3"),
+            ("[[rules]]\nid = 'a'\nregex = 'b'\nkeywords = 'unseen-1'\n", "line 4"),
+            ("[[rules]]\nid = 'a'\nregex = 'unseen-1(?=b)'\n", "look-around"),
+            ("[allowlist]\nregexTarget = 'unseen-1'\n", "regexTarget"),
         ] {
             let told = Rules::parse(text).unwrap_err().to_string();
             assert!(told.contains(named), "{told}");
+            assert!(!told.contains("unseen"), "{told}");
         }
     }
 }

@@ -2,9 +2,28 @@
 
 use super::finding::{Finding, Hit, located};
 use super::rules::Rules;
-use super::{columns, keyed, personal, statements, tokens};
+use super::{
+    calls, columns, decoded, definitions, keyed, named, personal, spoken, statements, tabular, tokens, views,
+};
 
-/// What stands in `text`, by its place. Any bytes may be given.
+/// Looks through a text and adds what it finds.
+type Detector = fn(&[u8], &mut Vec<Hit>);
+/// All that are asked. What one of them finds in a place does not depend on the others.
+const DETECTORS: [Detector; 11] = [
+    tokens::find,
+    statements::find,
+    personal::find,
+    keyed::find,
+    spoken::find,
+    calls::find,
+    definitions::find,
+    named::find,
+    columns::find,
+    tabular::find,
+    views::find,
+];
+
+/// What stands in `text`, by its place. Any bytes may be given, see [`decoded::text_of`].
 #[must_use]
 pub fn scan(text: &[u8]) -> Vec<Finding> {
     scan_with(text, "", &Rules::default())
@@ -13,14 +32,25 @@ pub fn scan(text: &[u8]) -> Vec<Finding> {
 /// The same with further rules; `path` is what they call the file.
 #[must_use]
 pub fn scan_with(text: &[u8], path: &str, rules: &Rules) -> Vec<Finding> {
+    let text = decoded::text_of(text);
+    let text = text.as_bytes();
     let mut hits = Vec::new();
-    tokens::find(text, &mut hits);
-    statements::find(text, &mut hits);
-    personal::find(text, &mut hits);
-    keyed::find(text, &mut hits);
-    columns::find(text, &mut hits);
+    for find in DETECTORS {
+        find(text, &mut hits);
+    }
     rules.find(text, path, &mut hits);
     located(text, without_overlaps(hits))
+}
+
+/// What a name of a file or folder gives away: a token, or somebody. The ranges are in bytes.
+#[must_use]
+pub fn scan_name(name: &str) -> Vec<(std::ops::Range<usize>, Finding)> {
+    let mut hits = Vec::new();
+    tokens::find(name.as_bytes(), &mut hits);
+    personal::find(name.as_bytes(), &mut hits);
+    let hits = without_overlaps(hits);
+    let ranges: Vec<_> = hits.iter().map(|hit| hit.range.clone()).collect();
+    ranges.into_iter().zip(located(name.as_bytes(), hits)).collect()
 }
 
 /// Of hits that overlap, the one whose detector knows most; sorted by place.

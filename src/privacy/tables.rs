@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::columns::trim;
-use super::meaning::Meaning;
 use super::pattern::{Pattern, pattern};
 use super::reader::Reader;
+use crate::scripts::meaning::Meaning;
 
 static CREATE: Pattern =
     Pattern::new(|| pattern(r"(?i-u)\bcreate\s+(?:[a-z]+\s+){0,2}table\s+(?:if\s+not\s+exists\s+)?"));

@@ -7,10 +7,20 @@
 //! |---|---|
 //! | `kinds` | the class that a kind of statement begins with |
 //! | `words` | the tokens of a statement, also of a body in it, in a form that all dialects share |
+//! | `context` | whose value stands at a place: that of a column, an option, the other side of a comparison |
+//! | `changes` | where rows are written, also behind a forgotten semicolon |
+//! | `settings` | settings that say nothing of people |
+//! | `literal` | what stands between the quotes of a literal or a name |
 //! | `label` | whether a literal is a plain label, or prose |
+//! | `people` | whether two words may be a person's name |
 
+mod changes;
+mod context;
 mod kinds;
 mod label;
+mod literal;
+mod people;
+mod settings;
 mod words;
 
 use std::fmt;
@@ -20,7 +30,7 @@ use serde::Serialize;
 
 use self::kinds::{Base, base};
 use self::words::{Found, look};
-use super::statement::statements;
+use super::statement::{OTHER, is_one_of, statements, tokens};
 use super::{Dialect, Statement};
 
 /// How much of people and secrets a statement may hold. Later is more.
@@ -57,6 +67,8 @@ pub struct Classified {
     pub class: Class,
 }
 
+/// Tokens of a statement that sets something that are looked at.
+const SETTING: usize = 10_000;
 /// The kind of lines that follow a `COPY … FROM STDIN`.
 const COPY_DATA: &str = "COPY DATA";
 
@@ -77,11 +89,78 @@ pub fn classify(dialect: Dialect, sql: &str) -> Vec<Classified> {
     classified
 }
 
+/// The highest class of the statements of a script. Without a dialect it is read in all three, and those count that
+/// know most of its statements.
+#[must_use]
+pub fn class_of_text(dialect: Option<Dialect>, sql: &str) -> Class {
+    let highest = |classified: &[Classified]| {
+        classified.iter().map(|statement| statement.class).max().unwrap_or(Class::Schema)
+    };
+    if let Some(dialect) = dialect {
+        return highest(&classify(dialect, sql));
+    }
+    let read = [Dialect::Sqlite, Dialect::Postgresql, Dialect::Mysql].map(|dialect| {
+        let classified = classify(dialect, sql);
+        let unknown = classified.iter().filter(|statement| statement.kind.ends_with(OTHER)).count();
+        (unknown + usize::from(is_misquoted(dialect, sql)), highest(&classified))
+    });
+    let fewest = read.iter().map(|(unknown, _)| *unknown).min().unwrap_or_default();
+    let known = read.iter().filter(|(unknown, _)| *unknown == fewest);
+    known.map(|(_, class)| *class).max().unwrap_or(Class::Unknown)
+}
+
+/// Whether names stand in quotes that the dialect does not take for those of a name.
+fn is_misquoted(dialect: Dialect, sql: &str) -> bool {
+    const BEFORE: [&str; 10] =
+        ["TABLE", "ON", "INDEX", "COLUMN", "EXISTS", "REFERENCES", "INTO", "CONSTRAINT", "JOIN", "TYPE"];
+    let ranges = tokens(dialect, sql);
+    let mut last = "";
+    ranges.into_iter().filter_map(|range| sql.get(range)).any(|token| {
+        let before = std::mem::replace(&mut last, token);
+        match dialect {
+            Dialect::Mysql => token.starts_with('"') && is_one_of(before, &BEFORE),
+            Dialect::Postgresql => token.starts_with('`') && is_one_of(before, &BEFORE),
+            Dialect::Sqlite => false,
+        }
+    })
+}
+
 fn judge(dialect: Dialect, sql: &str, statement: Statement) -> Classified {
     let text = sql.get(statement.range.clone()).unwrap_or_default();
     let found = look(dialect, text);
-    let class = class_of(&statement.kind, &found);
+    let class = class_of(&statement.kind, &found).max(class_of_settings(dialect, &statement.kind, text));
+    let class = if statement.kind == "SELECT" && !found.credentials && sets_a_known_setting(dialect, text) {
+        Class::Schema
+    } else {
+        class
+    };
     Classified { range: statement.range, kind: statement.kind, class }
+}
+
+/// What `SET`, `PRAGMA`, `ALTER DATABASE … SET` and modules of SQLite give away by what they set.
+fn class_of_settings(dialect: Dialect, kind: &str, text: &str) -> Class {
+    let word = match kind {
+        "SET" | "PRAGMA" => kind,
+        "ALTER DATABASE" => "SET",
+        "CREATE VIRTUAL TABLE" => "USING",
+        _ => return Class::Schema,
+    };
+    let tokens = words_of(dialect, text);
+    let behind = tokens.iter().position(|token| token.eq_ignore_ascii_case(word));
+    let rest = behind.and_then(|at| tokens.get(at + 1..)).unwrap_or_default();
+    match kind {
+        "CREATE VIRTUAL TABLE" => settings::class_of_module(rest),
+        _ => settings::class_of(dialect, rest),
+    }
+}
+
+fn sets_a_known_setting(dialect: Dialect, text: &str) -> bool {
+    let tokens = words_of(dialect, text);
+    settings::is_set_config(dialect, tokens.get(1..).unwrap_or_default())
+}
+
+fn words_of(dialect: Dialect, text: &str) -> Vec<&str> {
+    tokens(dialect, text).into_iter().take(SETTING).filter_map(|range| text.get(range)).collect()
 }
 
 /// Data and credentials that stand anywhere outweigh the kind.
@@ -90,23 +169,22 @@ fn class_of(kind: &str, found: &Found) -> Class {
     if found.credentials || base == Base::Data || (found.changes_rows && base != Base::Code) {
         return Class::Data;
     }
-    if base == Base::Code {
-        return if found.changes_rows && found.literals > 0 { Class::Data } else { Class::Unknown };
+    if base == Base::Code && found.changes_rows && found.literals > 0 {
+        return Class::Data;
     }
-    let long_numbers = found.long_numbers > 0 && !kind.ends_with("SEQUENCE");
-    if found.incomplete || found.templated || long_numbers {
-        return Class::Unknown;
-    }
-    let literals = match base {
-        Base::Schema => found.literals - found.labels,
-        Base::Prose => found.literals - found.prose,
-        Base::Plain | Base::Query => found.literals,
-        Base::Unknown | Base::Code | Base::Data => return Class::Unknown,
+    let unclear = found.incomplete || found.templated || found.people > 0 || found.long_numbers > 0;
+    let (plain, numbers) = match base {
+        _ if unclear => return Class::Unknown,
+        Base::Code if found.changes_rows => return Class::Unknown,
+        Base::Schema | Base::Setting => (found.labels, 0),
+        Base::Prose => (found.prose, 0),
+        Base::Plain => (0, 0),
+        Base::Code | Base::Query => (found.formats, found.numbers),
+        Base::Unknown | Base::Data => return Class::Unknown,
     };
-    match (literals, found.queries && found.literals > 0) {
-        (0, false) => Class::Schema,
-        _ => Class::Unknown,
-    }
+    // A query in a definition chooses rows by its literals.
+    let chosen = found.queries && found.literals > found.formats && base != Base::Setting;
+    if found.literals > plain || numbers > 0 || chosen { Class::Unknown } else { Class::Schema }
 }
 
 /// Lines of data behind each `COPY … FROM STDIN;`, up to the line `\.` and with it.

@@ -7,6 +7,10 @@
 //! | [`mod@dialect`] | which SQL a script is written in |
 //! | [`statement`] | splits a script into statements and names their kind |
 //! | [`mod@class`] | what a statement gives away: schema, something unknown, or data |
+//! | `meaning` | what a column or a key is for, by its name |
+//! | `reserved` | examples that are nobody's, and words that stand for a value |
+//! | `typed` | whether a word without quotes is a secret rather than code or documentation |
+//! | `word_list` | a list of words as it stands in the source |
 //! | [`mod@refusal`] | what greffe will not run, found before anything runs |
 //! | `sqlite`, `postgresql`, `mysql` | how each of them cuts SQL into tokens and statements |
 //! | [`mod@difference`] | compares a script on disk with its archived copy |
@@ -17,13 +21,17 @@ pub mod class;
 pub mod dialect;
 pub mod difference;
 pub mod header;
+pub(crate) mod meaning;
 mod mysql;
 mod postgresql;
 pub mod refusal;
+pub(crate) mod reserved;
 mod sqlite;
 pub mod sqlx;
 pub mod statement;
 mod text;
+pub(crate) mod typed;
+pub(crate) mod word_list;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -33,7 +41,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use self::sqlx::{FolderError, SCRIPT_LIMIT, migration_name, read_folder};
-pub use class::{Class, Classified, classify};
+pub use class::{Class, Classified, class_of_text, classify};
 pub use dialect::Dialect;
 pub use difference::{Difference, difference, explained_difference};
 pub use header::{Header, Waiver};

@@ -126,3 +126,98 @@ fn rules_of_ones_own_are_asked_and_links_are_not_followed() {
     assert!(text.starts_with("notes/a.txt:1:5: secret dossier"), "{text}");
     assert!(text.contains("notes/out: not read: symbolic link"), "{text}");
 }
+
+#[test]
+fn what_could_not_be_read_is_told_and_ends_with_3() {
+    let folder = folder();
+    let mut deep = folder.path().join("deep");
+    for _ in 0..70 {
+        deep.push("d");
+    }
+    fs::create_dir_all(&deep).unwrap();
+    fs::write(folder.path().join("deep/t.sql"), "CREATE TABLE t (a INT);\n").unwrap();
+    let (code, text) = run(folder.path(), &["scan", "deep"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains(": not read: too deep\n"), "{text}");
+    let (code, text) = run(folder.path(), &["scan", "deep", "--sarif"]);
+    let told: Value = serde_json::from_str(&text).unwrap();
+    let invocation = &told["runs"][0]["invocations"][0];
+    assert_eq!((code, &invocation["executionSuccessful"]), (3, &false.into()));
+    assert_eq!(invocation["toolExecutionNotifications"][0]["level"], "error");
+    // What was found weighs more.
+    let (code, text) = run(folder.path(), &["scan", "deep", "migrations"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("not read: too deep"), "{text}");
+}
+
+/// A pipe would be waited for without end.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_opened() {
+    let folder = folder();
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("s")).unwrap();
+    let (code, text) = run(folder.path(), &["scan", "s", "migrations/1_tables.sql"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.starts_with("s: not read: neither file nor folder\n"), "{text}");
+    let (code, _) = run(folder.path(), &["scan", "migrations", "--rules", "s"]);
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn a_name_that_gives_somebody_away_is_found_and_masked() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("notes")).unwrap();
+    fs::write(folder.path().join(format!("notes/V3__{MAIL}.sql")), "CREATE TABLE t (a INT);\n").unwrap();
+    let masked = "*".repeat("V3__".len() + MAIL.len());
+    for path in [folder.path().join("notes"), "notes".into()] {
+        let (code, text) = run(folder.path(), &["scan", path.to_str().unwrap()]);
+        assert_eq!(code, 1, "{text}");
+        assert!(text.contains(&format!("notes/{masked}.sql:1:1: personal email")), "{text}");
+    }
+}
+
+#[test]
+fn a_file_counts_once_and_has_a_class_where_it_is_a_script() {
+    let folder = folder();
+    fs::write(folder.path().join("migrations/tool.sh"), "echo done\n").unwrap();
+    let (_, text) = run(
+        folder.path(),
+        &["scan", "migrations", "migrations/2_role.sql", "./migrations", "--dialect", "sqlite", "--json"],
+    );
+    let told: Value = serde_json::from_str(&text).unwrap();
+    let files = told["files"].as_array().unwrap();
+    assert_eq!((files.len(), &told["findings"]), (3, &2.into()));
+    assert_eq!(files[2]["class"], Value::Null, "{text}");
+}
+
+#[test]
+fn other_encodings_are_read() {
+    let folder = folder();
+    let script = format!("-- purpose: é\r\nINSERT INTO t (mail) VALUES ('{MAIL}');\r\n");
+    let little: Vec<u8> = script.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let latin: Vec<u8> = script.chars().map(|sign| u8::try_from(u32::from(sign)).unwrap()).collect();
+    for bytes in
+        [[b"\xff\xfe", &little[..]].concat(), little, latin, [b"\xef\xbb\xbf", script.as_bytes()].concat()]
+    {
+        fs::write(folder.path().join("migrations/2_role.sql"), bytes).unwrap();
+        let (code, text) = run(folder.path(), &["scan", "migrations/2_role.sql"]);
+        assert_eq!(code, 1);
+        assert!(text.starts_with("migrations/2_role.sql:2:31: personal email (29 characters)\n"), "{text}");
+        assert!(text.ends_with("0 S0, 0 S1, 1 S2\n"), "{text}");
+    }
+}
+
+#[test]
+fn rules_are_read_whole_or_not_at_all_and_never_told() {
+    let folder = folder();
+    let rule = "[[rules]]\nid = 'a'\nregex = 'b'\n";
+    for text in [
+        format!("{rule}# {}\n", "x".repeat(5 * 1024 * 1024)),
+        format!("{rule}description = {SECRET}\n"),
+        "[[rules]]\nid = 'a'\nregex = 'unseen(?=x)'\n".to_owned(),
+    ] {
+        fs::write(folder.path().join("rules.toml"), text).unwrap();
+        let (code, _) = run(folder.path(), &["scan", "--rules", "rules.toml"]);
+        assert_eq!(code, 2);
+    }
+}

@@ -7,11 +7,13 @@ pub(super) enum Base {
     Schema,
     /// Describes a schema with a text for people.
     Prose,
-    /// Steers a transaction or a session; any literal is unknown.
+    /// Steers a transaction; any literal is unknown.
     Plain,
+    /// Sets something by its name, see [`super::settings`].
+    Setting,
     /// Holds a query; any literal is unknown.
     Query,
-    /// Holds a body: code, and data where it changes rows by literals.
+    /// Holds a body: code, and data where it changes rows by literals; schema without any text that means something.
     Code,
     /// Cannot be judged by its form.
     Unknown,
@@ -23,17 +25,16 @@ pub(super) enum Base {
 pub(super) fn base(kind: &str) -> Base {
     match kind {
         "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "REPLACE" | "VALUES" | "COPY" | "LOAD DATA"
-        | "LOAD XML" => Base::Data,
+        | "LOAD XML" | "RENAME USER" | "REASSIGN OWNED" => Base::Data,
         "COMMENT" => Base::Prose,
+        "SET" | "PRAGMA" => Base::Setting,
         "BEGIN"
         | "COMMIT"
         | "ROLLBACK"
         | "ROLLBACK TO"
         | "SAVEPOINT"
         | "RELEASE"
-        | "SET"
         | "RESET"
-        | "PRAGMA"
         | "TRUNCATE"
         | "ANALYZE"
         | "VACUUM"
@@ -60,8 +61,9 @@ fn of_object(verb: &str, object: &str) -> Base {
         return Base::Unknown;
     }
     match object {
-        // Also their removal names who has an account.
-        "ROLE" | "USER" | "USER MAPPING" | "SUBSCRIPTION" | "SERVER" => Base::Data,
+        // Also their removal names who has an account; options of foreign tables hold what opens them.
+        "ROLE" | "USER" | "GROUP" | "USER MAPPING" | "SUBSCRIPTION" | "SERVER" | "OWNED" => Base::Data,
+        "FOREIGN TABLE" if verb != "DROP" => Base::Data,
         "FUNCTION" | "PROCEDURE" | "ROUTINE" | "TRIGGER" | "EVENT" | "RULE" | "PACKAGE" if verb != "DROP" => {
             Base::Code
         }

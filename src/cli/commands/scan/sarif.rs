@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ops::scan::Report;
+use crate::ops::scan::{Report, Skipped};
 use crate::privacy::{Finding, Rule, Rules, Severity, built_in};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -25,6 +25,10 @@ pub fn sarif(report: &Report, own: &Rules) -> String {
                 "rules": rules.iter().map(descriptor).collect::<Vec<_>>(),
             } },
             "columnKind": "unicodeCodePoints",
+            "invocations": [{
+                "executionSuccessful": report.gaps() == 0,
+                "toolExecutionNotifications": report.skipped.iter().map(notification).collect::<Vec<_>>(),
+            }],
             "results": results,
         }],
     });
@@ -37,6 +41,15 @@ fn descriptor(rule: &Rule) -> Value {
         "shortDescription": { "text": rule.description },
         "defaultConfiguration": { "level": "error" },
         "properties": { "severity": rule.severity },
+    })
+}
+
+/// What was left out, so that nobody takes it for clean.
+fn notification(skipped: &Skipped) -> Value {
+    json!({
+        "level": if skipped.reason.is_gap() { "error" } else { "note" },
+        "message": { "text": format!("not read: {}", skipped.reason) },
+        "locations": [{ "physicalLocation": { "artifactLocation": { "uri": uri(&skipped.file) } } }],
     })
 }
 

@@ -1,0 +1,27 @@
+# statements and texts as MySQL writes them
+REPLACE LOW_PRIORITY comptes (id, mdp) VALUES (1, 'Fougere22');
+INSERT IGNORE comptes (id, mdp) VALUES (2, 'Fougere22');
+INSERT INTO `comptes 2024` PARTITION (p1) (`id`, `mdp`) VALUES ROW(3, 'Fougere22'), ROW(4, 'Saule-77');
+UPDATE comptes SET mdp = SHA2(CONCAT(sel, 'Fougere22'), 512);
+UPDATE comptes SET mdp = IFNULL(mdp, MD5("Fougere22"));
+ALTER USER 'paie'@'%' IDENTIFIED BY 'Saule-77' REPLACE 'Fougere22';
+CREATE USER lecture IDENTIFIED BY Saule772;
+CREATE USER 'lecture'@'%' IDENTIFIED WITH mysql_native_password AS 0x4D1F0C88A2E36B57C9D004F1B82E6A7730C5D9EE;
+SET PASSWORD FOR 'paie'@'localhost' = 'Saule-77';
+CREATE TABLE lien (a int) ENGINE=FEDERATED CONNECTION='mysql://paie:Saule77@srv3.interne/app/lien';
+SELECT AES_DECRYPT(x, 'Fougere22'), DES_ENCRYPT(y, 'Saule-77');
+INSERT INTO cfg (nom, doc) VALUES ('sms', '{"consumer_key": "Zk20PwQ8vLt4", "applicationSecret":"Zk20PwQ8vLt5"}');
+SET @sql = CONCAT('UPDATE t SET x = 1 WHERE mail = ''', 'paul.verneuil@lycee-arago.fr', '''');
+INSERT INTO agenda (mel) VALUES (CONCAT('paul.verneuil', '@', 'lycee-arago.fr'));
+INSERT INTO blobs VALUES (X'7061756c2e7665726e6575696c406c796365652d617261676f2e6672');
+INSERT INTO blobs VALUES (FROM_BASE64('Y29udGFjdD1wYXVsLnZlcm5ldWlsQGx5Y2VlLWFyYWdvLmZy'));
+INSERT INTO liens VALUES ('https://suivi.lycee-arago.fr/?m=paul.verneuil%40lycee-arago.fr');
+INSERT INTO agenda (portable, fixe) VALUES ('0645 238 107', '04/78/23/81/07');
+INSERT INTO agenda (note) VALUES ('joindre au +44 (0)20 7946 8213), sinon 06-45 23 81 07');
+INSERT INTO agenda (note) VALUES ('domicile 0472238107');
+INSERT INTO agenda (no_ss, ip_client) VALUES ('1720613055210', '81.56.203.14');
+INSERT INTO agenda (note) VALUES ('NIR 1 72 06 13 055 210 / 30');
+INSERT INTO achats (note) VALUES ('carte 4974 3312 0088 4172 cvc 604');
+INSERT INTO achats (note) VALUES ('FR33.3000.2005.5000.0015.7841.Z25');
+INSERT INTO mineurs VALUES (1, 'Verneuil', 'Zoé', '14/07/2009');
+INSERT INTO dossier_patient VALUES (1, 'Verneuil', '12 août 1974', '2024-01-10 09:30:00');
