@@ -13,6 +13,7 @@ mod error;
 mod event;
 pub mod export;
 pub mod fetch;
+mod gate;
 pub mod grant;
 pub mod import;
 pub mod init;

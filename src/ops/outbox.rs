@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::chain::{Entry, OpenChain};
 use super::event::of_row;
+use super::gate::require_clean;
 use super::plan::Problem;
 use super::sealing::Sealing;
 use super::session::require_same_chain;
@@ -73,7 +74,7 @@ impl Writer<'_> {
 /// Archives all finished rows that are not archived yet.
 ///
 /// # Errors
-/// When archive and history do not belong together, and those of database and archive.
+/// When archive and history do not belong together, [`OpsError::Unpublishable`], and those of database and archive.
 pub async fn archive_outstanding<T: Target>(
     target: &mut T,
     chain: &mut OpenChain,
@@ -105,12 +106,12 @@ pub async fn archive_outstanding<T: Target>(
                     let (draft, files) = of_row(unarchived, latest.get(&version).copied())?;
                     let (draft, files) = writer.sealing.seal(chain.reader.root(), draft, files).await?;
                     let seq = chain.appender.size();
-                    (
-                        seq,
-                        chain
-                            .appender
-                            .append(draft, files, &[writer.key], &mut |block| blocks.push(block))?,
-                    )
+                    let before = blocks.len();
+                    let mut keep = |block| blocks.push(block);
+                    let manifest = chain.appender.append(draft, files, &[writer.key], &mut keep)?;
+                    // Its row stays as it is, so that it can be archived once what stands in the way is mended.
+                    require_clean(&blocks[before..])?;
+                    (seq, manifest)
                 }
             };
             latest.insert(version.clone(), manifest);

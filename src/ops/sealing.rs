@@ -6,6 +6,7 @@ use crate::chain::NewFile;
 use crate::codec::sealed::{SealedFile, seal};
 use crate::codec::unixfs::build_file;
 use crate::model::{Cid, Details, Event, FileName, MigrationName, Role};
+use crate::privacy::publish::found_in;
 use crate::privacy::{Judged, Publish};
 use crate::scripts::Dialect;
 use crate::vault::{Batch, NewKey, Vault};
@@ -90,15 +91,12 @@ impl Sealing {
         mut event: Event,
         files: Vec<NewFile>,
     ) -> Result<(Event, Vec<NewFile>), OpsError> {
-        let mut sealed = Vec::with_capacity(files.len());
-        let mut published = Vec::new();
-        for file in files {
-            let judged = Judged::of(self.dialect, file.name.as_str(), &file.bytes);
-            match self.publish.seals(&judged) {
-                true => sealed.push(file),
-                false => published.push(file),
-            }
-        }
+        let seals =
+            |file: &NewFile| self.publish.seals(&Judged::of(self.dialect, file.name.as_str(), &file.bytes));
+        // A way down in clear would tell the name of the script that is sealed.
+        let up_is_sealed = files.iter().any(|file| file.role == Role::Up && seals(file));
+        let (sealed, mut published): (Vec<NewFile>, Vec<NewFile>) =
+            files.into_iter().partition(|file| up_is_sealed || seals(file));
         self.withhold(&mut event, &sealed);
         if sealed.is_empty() {
             return Ok((event, published));
@@ -122,7 +120,12 @@ impl Sealing {
             Details::Repair { migration, .. } => migration.as_mut(),
             _ => None,
         };
-        let Some(MigrationName { name, purpose, impact, .. }) = migration else { return };
+        let Some(MigrationName { name, purpose, impact, depends_on, sectors, .. }) = migration else {
+            return;
+        };
+        for list in [depends_on, sectors] {
+            list.retain(|word| found_in(word).is_none());
+        }
         for text in [name, purpose, impact] {
             if text.as_ref().is_some_and(|text| publish.withholds(text)) {
                 *text = None;

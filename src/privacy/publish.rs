@@ -91,8 +91,9 @@ impl Publish {
     }
 }
 
-/// What is found in a name or another short text. Words in a name stand apart by any sign.
-fn found_in(text: &str) -> Option<String> {
+/// The rule that finds something in a name or another short text. Words in a name stand apart by any sign.
+#[must_use]
+pub fn found_in(text: &str) -> Option<String> {
     let apart = text.replace(['_', '-', '.', '/'], " ");
     let found = scan(text.as_bytes()).into_iter().chain(scan(apart.as_bytes())).next()?;
     Some(found.rule.into_owned())

@@ -8,6 +8,7 @@ mod damage;
 mod engines;
 mod exchange;
 mod faults;
+mod gate;
 mod guards;
 mod hostile;
 mod hostile_replay;
