@@ -143,6 +143,9 @@ pub struct SettingsArguments {
     /// Which scripts are archived in clear: `sealed`, `schema` or `all`
     #[arg(long, global = true, value_name = "WHAT", hide_short_help = true)]
     publish: Option<String>,
+    /// Reference of the impact assessment, for public replicas
+    #[arg(long, global = true, value_name = "REF", hide_short_help = true)]
+    dpia: Option<String>,
     /// URL of the vault, or `env:NAME` or `file:PATH` where it is
     #[arg(long, global = true, value_name = "URL", allow_hyphen_values = true, hide_short_help = true)]
     vault: Option<Secret>,
@@ -197,6 +200,7 @@ impl SettingsArguments {
             node_key: self.node_key.clone(),
             swarm_key: self.swarm_key.clone(),
             publish: self.publish.clone(),
+            dpia: self.dpia.clone(),
             vault_url: self.vault.clone(),
             vault_key: self.vault_key.clone(),
             vault_passphrase: self.vault_passphrase.clone(),
@@ -259,7 +263,9 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
     if !archives {
         return run_alone(context, command);
     }
-    let destinations = Destinations::open(context)?;
+    // What is erased has to be erased, whatever may be published.
+    let erases = matches!(command, Command::Erase(_) | Command::Retention(_));
+    let destinations = if erases { Destinations::assessed(context)? } else { Destinations::open(context)? };
     if runs_scripts {
         destinations.require_answers()?;
     }
