@@ -14,6 +14,7 @@ mod event;
 pub mod export;
 pub mod fetch;
 mod gate;
+pub mod gdpr;
 pub mod grant;
 pub mod import;
 pub mod init;

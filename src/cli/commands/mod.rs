@@ -6,6 +6,7 @@ mod compact;
 mod completions;
 mod erase;
 mod export;
+mod gdpr;
 mod grant;
 mod head;
 mod import;
@@ -246,6 +247,7 @@ pub enum Command {
     Retention(retention::Retention),
     Grant(grant::Grant),
     Open(open::Open),
+    Gdpr(gdpr::Gdpr),
     Key(key::Key),
     Completions(completions::Completions),
     Man(man::Man),
@@ -305,6 +307,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Retention(command) => retention::run(context, &command),
         Command::Grant(command) => grant::run(context, &command),
         Command::Open(command) => open::run(context, &command),
+        Command::Gdpr(command) => gdpr::run(context, &command),
         Command::Vault(command) => vault::run(context, &command),
         Command::Key(command) => key::run(context, &command),
         Command::Completions(command) => completions::run(&command),
