@@ -2,7 +2,9 @@
 
 mod anywhere;
 mod apply;
+mod articles;
 mod audit;
+mod canary;
 mod concurrency;
 mod damage;
 mod engines;
