@@ -81,7 +81,7 @@ impl Sealing {
     }
 
     /// The event and its files as they may be published. Their keys are kept by [`Sealing::keep`], which comes before
-    /// anything is stored.
+    /// anything is stored. `hides`: what came before of the same migration was sealed, so this is too, whatever is published by now.
     ///
     /// # Errors
     /// [`OpsError::Vault`].
@@ -90,14 +90,18 @@ impl Sealing {
         chain: Cid,
         mut event: Event,
         files: Vec<NewFile>,
+        hides: bool,
     ) -> Result<(Event, Vec<NewFile>), OpsError> {
-        let seals =
-            |file: &NewFile| self.publish.seals(&Judged::of(self.dialect, file.name.as_str(), &file.bytes));
+        let judge = |file: &NewFile| Judged::of(self.dialect, file.name.as_str(), &file.bytes);
+        let seals = |file: &NewFile| self.publish == Publish::Sealed || self.publish.seals(&judge(file));
+        let marked: Vec<(bool, NewFile)> = files.into_iter().map(|file| (seals(&file), file)).collect();
         // A way down in clear would tell the name of the script that is sealed.
-        let up_is_sealed = files.iter().any(|file| file.role == Role::Up && seals(file));
-        let (sealed, mut published): (Vec<NewFile>, Vec<NewFile>) =
-            files.into_iter().partition(|file| up_is_sealed || seals(file));
-        self.withhold(&mut event, &sealed);
+        let all = hides || marked.iter().any(|(seals, file)| *seals && file.role == Role::Up);
+        let (mut sealed, mut published) = (Vec::with_capacity(marked.len()), Vec::new());
+        for (seals, file) in marked {
+            if all || seals { &mut sealed } else { &mut published }.push(file);
+        }
+        self.withhold(&mut event, all);
         if sealed.is_empty() {
             return Ok((event, published));
         }
@@ -112,8 +116,7 @@ impl Sealing {
     }
 
     /// Takes out of an event what people wrote and must not be published.
-    fn withhold(&self, event: &mut Event, sealed: &[NewFile]) {
-        let script_is_sealed = sealed.iter().any(|file| file.role == Role::Up);
+    fn withhold(&self, event: &mut Event, script_is_sealed: bool) {
         let publish = if script_is_sealed { Publish::Sealed } else { self.publish };
         let migration = match &mut event.details {
             Details::Migration(details) => Some(&mut details.migration),

@@ -12,10 +12,14 @@ fn an_event_with_a_finding_is_not_archived_until_it_is_mended() {
         let mut project = Project::applied().publishing(publish);
         project.secrets.push(MAIL.to_owned());
         let head = project.head();
-        project.sql(&format!(
-            "CREATE TRIGGER meddling AFTER INSERT ON greffe_history BEGIN UPDATE greffe_history SET record = \
-             json_set(record, '$.target.name', '{MAIL}') WHERE position = NEW.position; END"
-        ));
+        let meddle = |name: &str, when: &str| {
+            project.sql(&format!(
+                "CREATE TRIGGER {name} AFTER {when} ON greffe_history WHEN NEW.seq IS NULL BEGIN UPDATE greffe_history \
+                 SET record = json_set(record, '$.target.name', '{MAIL}') WHERE position = NEW.position; END"
+            ))
+        };
+        meddle("meddling_first", "INSERT");
+        meddle("meddling_again", "UPDATE");
         project.script("4_more.up.sql", "CREATE TABLE more (id INTEGER);");
         let run = project.ends(1, ["apply"]);
         run.says(&[
@@ -31,7 +35,7 @@ fn an_event_with_a_finding_is_not_archived_until_it_is_mended() {
         assert!(!archive.windows(MAIL.len()).any(|window| window == MAIL.as_bytes()));
         project.ends(1, ["apply"]).says(&["is not archived"]);
         project.sql(
-            "DROP TRIGGER meddling; UPDATE greffe_history SET record = json_set(record, '$.target.name', 'demo') \
+            "DROP TRIGGER meddling_first; DROP TRIGGER meddling_again; UPDATE greffe_history SET record = json_set(record, '$.target.name', 'demo') \
              WHERE seq IS NULL",
         );
         project.ok(["apply"]).prints(&["recovered", "applied 4 as entry 4"]);
@@ -76,7 +80,7 @@ fn a_public_replica_wants_an_impact_assessment() {
     refused(&["apply"]);
     refused(&["rollback", "--steps", "1"]);
     refused(&["replicate"]);
-    refused(&["repair", "1", "--not-applied"]);
+    refused(&["repair", "1", "--rolled-back"]);
     refused(&["publish"]);
     project.ok(["apply", "--dry-run"]);
     // An erasure is done all the same, and nothing of it goes where nothing may.
@@ -98,4 +102,24 @@ fn a_public_replica_wants_an_impact_assessment() {
     pinned.ends(2, ["apply"]).says(&["replica service is public"]);
     settings(&pinned, "public = false\n");
     pinned.ends(4, ["apply"]);
+}
+
+/// Other settings later publish nothing that was sealed; nor does a rollback tell a name that was withheld.
+#[test]
+fn what_was_sealed_stays_so() {
+    let project = Project::with(&THREE).publishing("sealed");
+    project.ok(["apply", "--to", "2"]);
+    let project = project.copy().publishing("schema");
+    project.ok(["rollback", "--steps", "1"]);
+    project.ok(["apply", "--to", "2"]);
+    project.ok(["repair", "2", "--rolled-back"]);
+    assert_eq!(project.log().len(), 6);
+    for seq in ["2", "3", "4", "5"] {
+        let entry = project.json(&["show", seq]);
+        let files = entry["files"].as_array().unwrap();
+        assert!(files.iter().all(|file| file["sealed"] == true), "{entry:#}");
+        assert!(entry["event"]["migration"]["name"].is_null(), "{entry:#}");
+    }
+    let archive = project.read("archive/demo.car");
+    assert!(!archive.windows(5).any(|window| window == b"books"));
 }

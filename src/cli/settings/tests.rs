@@ -126,6 +126,7 @@ fn every_variable_and_every_flag_is_read() {
     let by_flags = Case::of("").flags(flags).load().unwrap();
     let by_variables = Case::of("")
         .set("GREFFE_NAME", "b")
+        .set("GREFFE_DPIA", "D-1")
         .set("GREFFE_CHAIN", &cid)
         .set("GREFFE_MIGRATIONS", "m")
         .set("GREFFE_DATABASE_URL", "postgres://ann@host/db")
