@@ -51,7 +51,7 @@ pub fn init(directory: &Path, name: &ChainName, actor: &Actor, key: &PrivateKey)
     let mut appender = Appender::new();
     let chain =
         appender.append(genesis(actor, now()), vec![file], &[key], &mut |block| blocks.push(block))?;
-    require_clean(&blocks)?;
+    require_clean(&chain, &blocks)?;
     let head = appender.finish(key, &mut |block| blocks.push(block))?;
     Archive::create(directory, name, chain, &blocks, head)?;
     Ok(Begun { name: name.clone(), chain, head, keyid: key.public().id() })

@@ -122,7 +122,7 @@ pub async fn archive_outstanding<T: Target>(
                     let mut keep = |block| blocks.push(block);
                     let manifest = chain.appender.append(draft, files, &[writer.key], &mut keep)?;
                     // Its row stays as it is, so that it can be archived once what stands in the way is mended.
-                    require_clean(&blocks[before..])?;
+                    require_clean(&manifest, &blocks[before..])?;
                     hidden.insert(manifest, hides);
                     (seq, manifest)
                 }

@@ -65,7 +65,7 @@ impl Pen {
         let mut blocks: Vec<Block> = Vec::new();
         let cid =
             self.chain.appender.append(event, Vec::new(), &[&self.key], &mut |block| blocks.push(block))?;
-        require_clean(&blocks)?;
+        require_clean(&cid, &blocks)?;
         let head = self.chain.store(blocks, &self.key)?;
         Ok((manifest.seq + 1, cid, head))
     }
