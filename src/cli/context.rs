@@ -19,6 +19,7 @@ use crate::crypto::{KeyTextError, PrivateKey, parse_private_key};
 use crate::database::{Access, Database, DatabaseError, Options, Scratch};
 use crate::model::{Actor, Engine};
 use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpenOwner, OpsError, Project, VaultPlace};
+use crate::privacy::publish::found_in;
 use crate::store::remote::{AnyReplica, NamedReplica, Origins, Patience};
 use crate::vault::{AgeOwner, OwnerError};
 
@@ -106,6 +107,7 @@ pub fn project(settings: &Settings) -> Result<Project, CliError> {
         return Err(CliError::usage(format!("{url}: greffe speaks to no such database"))
             .hint("write it like `sqlite:app.db`, `postgres://user@host/name` or `mysql://user@host/name`"));
     };
+    require_plain(settings)?;
     Ok(Project {
         name: settings.name()?.clone(),
         chain: settings.chain,
@@ -120,6 +122,20 @@ pub fn project(settings: &Settings) -> Result<Project, CliError> {
         vault: vault_place(settings)?,
         owner: owner(settings),
     })
+}
+
+/// Refuses settings that every event repeats when they say something of a person or hold a secret, before anything runs
+/// that could not be archived then.
+fn require_plain(settings: &Settings) -> Result<(), CliError> {
+    let name = settings.database_name.as_deref().unwrap_or_default();
+    for (key, text) in [("database.name", name), ("actor.role", &settings.actor_role)] {
+        if let Some(rule) = found_in(text) {
+            return Err(CliError::usage(format!("`{key}` holds what is never published: {rule}")).hint(
+                format!("write another `{key}`, a word without a name or number; every event repeats it"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Where the vault is.

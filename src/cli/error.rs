@@ -94,6 +94,7 @@ impl From<OpsError> for CliError {
             | OpsError::UnnamedChain { .. }
             | OpsError::OtherChain { .. }
             | OpsError::SealedDiffers { .. }
+            | OpsError::Unpublishable { .. }
             | OpsError::HistoryDiffers { .. }
             | OpsError::HistoryBehind { .. }
             | OpsError::ArchiveBehind { .. }
@@ -216,6 +217,9 @@ fn hint(error: &OpsError) -> Option<String> {
         }
         OpsError::MakesRoles { .. } => "with `--on URL` name a role of PostgreSQL 16 or newer that may, and that runs \
                                         no other replay meanwhile: `CREATE ROLE replay LOGIN CREATEDB CREATEROLE`"
+            .to_owned(),
+        OpsError::Unpublishable { .. } => "mend what it comes from: `publish = \"sealed\"` below `[privacy]` for scripts, else the \
+                                           setting or argument; what ran stays in the history, and the next run archives it"
             .to_owned(),
         OpsError::Vault(error) => return vault_hint(error),
         OpsError::Basis { member: "basis" } => {

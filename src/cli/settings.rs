@@ -94,6 +94,8 @@ pub struct Settings {
     pub swarm_key: Option<SecretSource>,
     /// `privacy.publish`: which scripts are archived in clear.
     pub publish: Publish,
+    /// `privacy.dpia`: the reference of the impact assessment.
+    pub dpia: Option<String>,
     /// `vault.url`: where the keys of sealed files are.
     pub vault_url: DatabaseSource,
     /// `vault.key`: where the owner's identity is.
@@ -150,6 +152,7 @@ pub struct Overrides {
     /// As [`Overrides::key_source`].
     pub swarm_key: Option<Secret>,
     pub publish: Option<String>,
+    pub dpia: Option<String>,
     /// As [`Overrides::database_url`].
     pub vault_url: Option<Secret>,
     /// As [`Overrides::key_source`].
@@ -197,6 +200,7 @@ impl Overrides {
             Id::NodeKey => secret(&self.node_key),
             Id::NodeSwarmKey => secret(&self.swarm_key),
             Id::PrivacyPublish => text(&self.publish),
+            Id::Dpia => text(&self.dpia),
             Id::VaultUrl => secret(&self.vault_url),
             Id::VaultKey => secret(&self.vault_key),
             Id::VaultPassphrase => secret(&self.vault_passphrase),
@@ -265,6 +269,7 @@ impl Settings {
             swarm_key: None,
             publish: Publish::Sealed,
             publish_is_said: false,
+            dpia: None,
             vault_url: DatabaseSource::sqlite(&folder.join("greffe.vault.db")),
             vault_key: SecretSource::File(folder.join("greffe.vault.key")),
             vault_passphrase: None,

@@ -9,7 +9,7 @@ use crate::codec::dag_cbor::DagCborError;
 use crate::codec::dsse::EnvelopeError;
 use crate::codec::statement::StatementError;
 use crate::database::{DatabaseError, Failure};
-use crate::model::{Cid, Engine, FileName, NameError, Timestamp};
+use crate::model::{Cid, Engine, EventId, EventKind, FileName, NameError, Timestamp};
 use crate::scripts::FolderError;
 use crate::store::{ArchiveError, ReadError, WriteError};
 use crate::vault::VaultError;
@@ -114,6 +114,16 @@ pub enum OpsError {
     UnnamedChain { directory: PathBuf, shown: Cid },
     #[error("{} is the archive of the chain {found}, not of {expected}", path.display())]
     NameTaken { path: PathBuf, found: Cid, expected: Cid },
+    #[error(
+        "the `{event}` event {id} is not archived: its `{member}` holds what is never published ({rule})"
+    )]
+    Unpublishable {
+        event: EventKind,
+        id: EventId,
+        /// Where in the statement, or which file.
+        member: String,
+        rule: String,
+    },
     #[error(transparent)]
     Vault(#[from] VaultError),
     #[error("sealed file {name} ({cid}) is not what was sealed: {detail}")]

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::event::genesis;
+use super::gate::require_clean;
 use super::{OpsError, now};
 use crate::chain::{Appender, NewFile};
 use crate::codec::trust::encode_trust;
@@ -42,7 +43,7 @@ pub fn sole_key(name: ChainName, key: &PrivateKey, label: &str) -> TrustDocument
 /// Creates the archive of a new chain in `directory`.
 ///
 /// # Errors
-/// When there is such an archive already, or it cannot be written.
+/// [`OpsError::Unpublishable`]; when there is such an archive already, or it cannot be written.
 pub fn init(directory: &Path, name: &ChainName, actor: &Actor, key: &PrivateKey) -> Result<Begun, OpsError> {
     let trust = encode_trust(&sole_key(name.clone(), key, "operator"));
     let file = NewFile { name: "trust.json".parse()?, role: Role::Trust, bytes: trust, sealed: false };
@@ -50,6 +51,7 @@ pub fn init(directory: &Path, name: &ChainName, actor: &Actor, key: &PrivateKey)
     let mut appender = Appender::new();
     let chain =
         appender.append(genesis(actor, now()), vec![file], &[key], &mut |block| blocks.push(block))?;
+    require_clean(&chain, &blocks)?;
     let head = appender.finish(key, &mut |block| blocks.push(block))?;
     Archive::create(directory, name, chain, &blocks, head)?;
     Ok(Begun { name: name.clone(), chain, head, keyid: key.public().id() })

@@ -13,6 +13,8 @@ mod error;
 mod event;
 pub mod export;
 pub mod fetch;
+mod gate;
+pub mod gdpr;
 pub mod grant;
 pub mod import;
 pub mod init;

@@ -9,13 +9,14 @@ use serde::Serialize;
 
 use super::chain::{Entry, OpenChain};
 use super::event::of_row;
+use super::gate::require_clean;
 use super::plan::Problem;
 use super::sealing::Sealing;
 use super::session::require_same_chain;
 use super::{ChainReader, OpsError, Progress, Project};
 use crate::crypto::PrivateKey;
 use crate::database::{DatabaseError, History, HistoryRow, Place, ScriptFile, Target, Unarchived};
-use crate::model::{Cid, EventId, EventKind, FileDigests};
+use crate::model::{Cid, Event, EventId, EventKind, FileDigests};
 use crate::store::ArchiveError;
 
 /// Rows that are held in memory at once.
@@ -73,7 +74,7 @@ impl Writer<'_> {
 /// Archives all finished rows that are not archived yet.
 ///
 /// # Errors
-/// When archive and history do not belong together, and those of database and archive.
+/// When archive and history do not belong together, [`OpsError::Unpublishable`], and those of database and archive.
 pub async fn archive_outstanding<T: Target>(
     target: &mut T,
     chain: &mut OpenChain,
@@ -88,6 +89,8 @@ pub async fn archive_outstanding<T: Target>(
             latest.insert(row.version.clone(), cid);
         }
     }
+    // Events of this run that tell no name, by their manifests.
+    let mut hidden: HashMap<Cid, bool> = HashMap::new();
     let mut archived = Vec::new();
     let mut after = 0;
     loop {
@@ -102,15 +105,26 @@ pub async fn archive_outstanding<T: Target>(
             let (seq, manifest) = match known.remove(&id) {
                 Some(place) => place,
                 None => {
-                    let (draft, files) = of_row(unarchived, latest.get(&version).copied())?;
-                    let (draft, files) = writer.sealing.seal(chain.reader.root(), draft, files).await?;
+                    let newest = latest.get(&version).copied();
+                    let hides = match newest {
+                        Some(cid) => match hidden.get(&cid) {
+                            Some(hides) => *hides,
+                            None => tells_no_name(&chain.reader.entry(&cid)?.statement.event),
+                        },
+                        None => false,
+                    };
+                    let (draft, files) = of_row(unarchived, newest)?;
+                    let root = chain.reader.root();
+                    let (draft, files) = writer.sealing.seal(root, draft, files, hides).await?;
+                    let hides = tells_no_name(&draft);
                     let seq = chain.appender.size();
-                    (
-                        seq,
-                        chain
-                            .appender
-                            .append(draft, files, &[writer.key], &mut |block| blocks.push(block))?,
-                    )
+                    let before = blocks.len();
+                    let mut keep = |block| blocks.push(block);
+                    let manifest = chain.appender.append(draft, files, &[writer.key], &mut keep)?;
+                    // Its row stays as it is, so that it can be archived once what stands in the way is mended.
+                    require_clean(&manifest, &blocks[before..])?;
+                    hidden.insert(manifest, hides);
+                    (seq, manifest)
                 }
             };
             latest.insert(version.clone(), manifest);
@@ -125,6 +139,11 @@ pub async fn archive_outstanding<T: Target>(
         }
         target.mark_archived(&places).await?;
     }
+}
+
+/// Whether the script of an event's migration is sealed: its name is then, too.
+fn tells_no_name(event: &Event) -> bool {
+    event.migration().is_some_and(|migration| migration.name.is_none())
 }
 
 /// Whether the history of a database has a row for each event of this kind.

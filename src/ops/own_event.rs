@@ -2,6 +2,7 @@
 
 use super::chain::OpenChain;
 use super::event::executor;
+use super::gate::require_clean;
 use super::{OpenKey, OpsError, Project, now};
 use crate::chain::Block;
 use crate::crypto::PrivateKey;
@@ -56,7 +57,7 @@ impl Pen {
     /// Appends an event; gives its number, its manifest and the new head. Times do not run backwards.
     ///
     /// # Errors
-    /// Those of the archive; nothing was appended then.
+    /// [`OpsError::Unpublishable`] and those of the archive; nothing was appended then.
     pub fn append(&mut self, kind: EventKind, details: Details) -> Result<(u64, Cid, Cid), OpsError> {
         let (newest, manifest) = self.chain.reader.newest()?;
         let newest = self.chain.reader.entry(&newest)?.statement.event.finished_at;
@@ -64,6 +65,7 @@ impl Pen {
         let mut blocks: Vec<Block> = Vec::new();
         let cid =
             self.chain.appender.append(event, Vec::new(), &[&self.key], &mut |block| blocks.push(block))?;
+        require_clean(&cid, &blocks)?;
         let head = self.chain.store(blocks, &self.key)?;
         Ok((manifest.seq + 1, cid, head))
     }

@@ -10,7 +10,7 @@ use super::event::schema_found;
 use super::outbox::{Archived, explained, lost_events};
 use super::repair::unknown;
 use super::session::Session;
-use super::told::{ArchivedScript, Told};
+use super::told::{ArchivedScript, Recorded, Told};
 use super::{ChainReader, OpenKey, OpsError, Progress, Project};
 use crate::codec::sealed::ContentKeys;
 use crate::crypto::Digest;
@@ -171,7 +171,13 @@ impl<'a> Restored<'a> {
         let known = self.known.get(version).map(|cid| self.session.chain.reader.entry(cid)).transpose()?;
         let newest = known.as_ref().or(lost.last().copied());
         let name = newest.and_then(|entry| entry.statement.event.migration().cloned());
-        Ok(name.unwrap_or_else(|| unknown(version)))
+        let mut name = name.unwrap_or_else(|| unknown(version));
+        if name.name.is_none() {
+            // The history keeps the name of a sealed script, where it can be opened.
+            let named = |entry: &&Recorded| entry.version == version && entry.name.is_some();
+            name.name = self.told.entries.iter().rev().find(named).and_then(|entry| entry.name.clone());
+        }
+        Ok(name)
     }
 
     /// The scripts with which the history has a version as applied, from the archive.

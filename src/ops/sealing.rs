@@ -6,6 +6,7 @@ use crate::chain::NewFile;
 use crate::codec::sealed::{SealedFile, seal};
 use crate::codec::unixfs::build_file;
 use crate::model::{Cid, Details, Event, FileName, MigrationName, Role};
+use crate::privacy::publish::found_in;
 use crate::privacy::{Judged, Publish};
 use crate::scripts::Dialect;
 use crate::vault::{Batch, NewKey, Vault};
@@ -80,7 +81,7 @@ impl Sealing {
     }
 
     /// The event and its files as they may be published. Their keys are kept by [`Sealing::keep`], which comes before
-    /// anything is stored.
+    /// anything is stored. `hides`: what came before of the same migration was sealed, so this is too, whatever is published by now.
     ///
     /// # Errors
     /// [`OpsError::Vault`].
@@ -89,17 +90,18 @@ impl Sealing {
         chain: Cid,
         mut event: Event,
         files: Vec<NewFile>,
+        hides: bool,
     ) -> Result<(Event, Vec<NewFile>), OpsError> {
-        let mut sealed = Vec::with_capacity(files.len());
-        let mut published = Vec::new();
-        for file in files {
-            let judged = Judged::of(self.dialect, file.name.as_str(), &file.bytes);
-            match self.publish.seals(&judged) {
-                true => sealed.push(file),
-                false => published.push(file),
-            }
+        let judge = |file: &NewFile| Judged::of(self.dialect, file.name.as_str(), &file.bytes);
+        let seals = |file: &NewFile| self.publish == Publish::Sealed || self.publish.seals(&judge(file));
+        let marked: Vec<(bool, NewFile)> = files.into_iter().map(|file| (seals(&file), file)).collect();
+        // A way down in clear would tell the name of the script that is sealed.
+        let all = hides || marked.iter().any(|(seals, file)| *seals && file.role == Role::Up);
+        let (mut sealed, mut published) = (Vec::with_capacity(marked.len()), Vec::new());
+        for (seals, file) in marked {
+            if all || seals { &mut sealed } else { &mut published }.push(file);
         }
-        self.withhold(&mut event, &sealed);
+        self.withhold(&mut event, all);
         if sealed.is_empty() {
             return Ok((event, published));
         }
@@ -114,15 +116,19 @@ impl Sealing {
     }
 
     /// Takes out of an event what people wrote and must not be published.
-    fn withhold(&self, event: &mut Event, sealed: &[NewFile]) {
-        let script_is_sealed = sealed.iter().any(|file| file.role == Role::Up);
+    fn withhold(&self, event: &mut Event, script_is_sealed: bool) {
         let publish = if script_is_sealed { Publish::Sealed } else { self.publish };
         let migration = match &mut event.details {
             Details::Migration(details) => Some(&mut details.migration),
             Details::Repair { migration, .. } => migration.as_mut(),
             _ => None,
         };
-        let Some(MigrationName { name, purpose, impact, .. }) = migration else { return };
+        let Some(MigrationName { name, purpose, impact, depends_on, sectors, .. }) = migration else {
+            return;
+        };
+        for list in [depends_on, sectors] {
+            list.retain(|word| found_in(word).is_none());
+        }
         for text in [name, purpose, impact] {
             if text.as_ref().is_some_and(|text| publish.withholds(text)) {
                 *text = None;

@@ -91,9 +91,10 @@ impl Publish {
     }
 }
 
-/// What is found in a name or another short text. Words in a name stand apart by any sign, and what it ends with belongs
+/// The rule that finds something in a name or another short text. Words in a name stand apart by any sign, and what it ends with belongs
 /// to no address.
-fn found_in(text: &str) -> Option<String> {
+#[must_use]
+pub fn found_in(text: &str) -> Option<String> {
     let stem = [".up.sql", ".down.sql", ".sql"].iter().find_map(|suffix| text.strip_suffix(suffix));
     let stem = stem.unwrap_or(text);
     let forms =

@@ -8,4 +8,5 @@ mod memory;
 mod own_archive;
 mod privacy;
 mod properties;
+mod two_keys;
 mod vectors;

@@ -2,13 +2,16 @@
 
 mod anywhere;
 mod apply;
+mod articles;
 mod audit;
+mod canary;
 mod concurrency;
 mod copies;
 mod damage;
 mod engines;
 mod exchange;
 mod faults;
+mod gate;
 mod guards;
 mod hostile;
 mod hostile_replay;

@@ -15,7 +15,7 @@ use crate::servers::{Act, Cluster, Kubo, LIMIT, Login, Proxy, poll};
 
 /// A replica in the settings, with further lines.
 fn replica(name: &str, url: &str, more: &str) -> String {
-    format!("\n[[replica]]\nname = \"{name}\"\nurl = \"{url}\"\n{more}\n")
+    format!("\n[[replica]]\nname = \"{name}\"\nurl = \"{url}\"\npublic = false\n{more}\n")
 }
 
 fn cluster_url(cluster: &Cluster) -> String {

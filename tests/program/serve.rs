@@ -75,7 +75,7 @@ impl Served {
         Answer::parse(&self.send(request.as_bytes()), method == "HEAD")
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &[])
     }
 
@@ -104,10 +104,10 @@ impl Drop for Served {
 }
 
 #[derive(Debug)]
-struct Answer {
+pub struct Answer {
     status: u16,
     headers: HashMap<String, String>,
-    body: Vec<u8>,
+    pub body: Vec<u8>,
     /// Whether the body ended as it was announced.
     whole: bool,
 }

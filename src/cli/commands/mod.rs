@@ -6,6 +6,7 @@ mod compact;
 mod completions;
 mod erase;
 mod export;
+mod gdpr;
 mod grant;
 mod head;
 mod import;
@@ -143,6 +144,9 @@ pub struct SettingsArguments {
     /// Which scripts are archived in clear: `sealed`, `schema` or `all`
     #[arg(long, global = true, value_name = "WHAT", hide_short_help = true)]
     publish: Option<String>,
+    /// Reference of the impact assessment, for public replicas
+    #[arg(long, global = true, value_name = "REF", hide_short_help = true)]
+    dpia: Option<String>,
     /// URL of the vault, or `env:NAME` or `file:PATH` where it is
     #[arg(long, global = true, value_name = "URL", allow_hyphen_values = true, hide_short_help = true)]
     vault: Option<Secret>,
@@ -197,6 +201,7 @@ impl SettingsArguments {
             node_key: self.node_key.clone(),
             swarm_key: self.swarm_key.clone(),
             publish: self.publish.clone(),
+            dpia: self.dpia.clone(),
             vault_url: self.vault.clone(),
             vault_key: self.vault_key.clone(),
             vault_passphrase: self.vault_passphrase.clone(),
@@ -242,6 +247,7 @@ pub enum Command {
     Retention(retention::Retention),
     Grant(grant::Grant),
     Open(open::Open),
+    Gdpr(gdpr::Gdpr),
     Key(key::Key),
     Completions(completions::Completions),
     Man(man::Man),
@@ -259,7 +265,9 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
     if !archives {
         return run_alone(context, command);
     }
-    let destinations = Destinations::open(context)?;
+    // What is erased has to be erased, whatever may be published.
+    let erases = matches!(command, Command::Erase(_) | Command::Retention(_));
+    let destinations = if erases { Destinations::assessed(context)? } else { Destinations::open(context)? };
     if runs_scripts {
         destinations.require_answers()?;
     }
@@ -299,6 +307,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Retention(command) => retention::run(context, &command),
         Command::Grant(command) => grant::run(context, &command),
         Command::Open(command) => open::run(context, &command),
+        Command::Gdpr(command) => gdpr::run(context, &command),
         Command::Vault(command) => vault::run(context, &command),
         Command::Key(command) => key::run(context, &command),
         Command::Completions(command) => completions::run(&command),

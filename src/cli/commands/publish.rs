@@ -4,6 +4,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use super::replicate::require_assessment;
 use crate::cli::context::{Context, block_on, open_publish_key, replicas};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply};
@@ -58,6 +59,7 @@ fn parse_lifetime(text: &str) -> Result<Duration, String> {
 
 pub fn run(context: &Context, arguments: &Publish) -> CommandResult {
     let settings = context.settings()?;
+    require_assessment(&settings)?;
     let patience = Patience { request: Duration::from_secs(10), total: settings.replication_deadline };
     let routers = arguments.router.iter().map(|url| router(url, patience)).collect::<Result<Vec<_>, _>>()?;
     let replicas = replicas(&settings)?;

@@ -8,10 +8,11 @@ use crate::cli::context::{Context, block_on, replicas};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::places::require_as_many;
-use crate::cli::settings::Settings;
+use crate::cli::settings::{ReplicaSettings, Settings};
 use crate::cli::{CommandResult, Exit};
 use crate::ops::ChainReader;
 use crate::ops::replicate::{ReplicaState, Replicated, answering, replicate};
+use crate::privacy::Publish;
 use crate::store::remote::{NamedReplica, Remedy};
 
 /// Bring the archive's head to every replica that does not have it
@@ -31,6 +32,7 @@ struct Shown {
 
 pub fn run(context: &Context, _: &Replicate) -> CommandResult {
     let settings = context.settings()?;
+    require_assessment(&settings)?;
     let replicas = some_replicas(&settings)?;
     let reader = context.reader()?;
     let replicated = deliver(context, &settings, &reader, &replicas)?;
@@ -38,6 +40,25 @@ pub fn run(context: &Context, _: &Replicate) -> CommandResult {
     let ahead = replicated.replicas.iter().any(|replica| replica.ahead);
     let exit = if ahead { Exit::Findings } else { owed(&settings, &replicated.replicas) };
     Ok(Reply::new(Shown { command: "replicate", replicated }, show).with_exit(exit))
+}
+
+/// Public replicas that files in clear would go to, without an impact assessment.
+fn unassessed(settings: &Settings) -> impl Iterator<Item = &ReplicaSettings> {
+    let is_sought = settings.publish != Publish::Sealed && settings.dpia.is_none();
+    settings.replicas.iter().filter(move |replica| is_sought && replica.public)
+}
+
+/// Refuses to bring more than sealed files to a public replica as long as nobody has assessed what that means for people.
+pub fn require_assessment(settings: &Settings) -> Result<(), CliError> {
+    let Some(replica) = unassessed(settings).next() else { return Ok(()) };
+    let text = format!(
+        "replica {} is public, files are published in clear (`publish = \"{}\"`), and no impact assessment is named",
+        replica.name, settings.publish
+    );
+    Err(CliError::usage(text).hint(
+        "begin one with `greffe gdpr dpia` and set its reference, `dpia = \"REF\"` below `[privacy]`; or set \
+         `publish = \"sealed\"`, or `public = false` where nobody else can fetch from it",
+    ))
 }
 
 /// The replicas of the settings, which there have to be.
@@ -110,8 +131,19 @@ impl Destinations {
     /// Reads the settings of replicas, so that what cannot work is refused before anything runs.
     pub fn open(context: &Context) -> Result<Self, CliError> {
         let settings = context.settings()?;
+        require_assessment(&settings)?;
         let replicas = replicas(&settings)?;
         require_as_many(&settings)?;
+        Ok(Self { settings, replicas })
+    }
+
+    /// The same without the public replicas that nothing may go to.
+    pub fn assessed(context: &Context) -> Result<Self, CliError> {
+        let settings = context.settings()?;
+        let unassessed = unassessed(&settings).any(|_| true);
+        let is_public = |name: &str| settings.replicas.iter().any(|one| one.name == name && one.public);
+        let mut replicas = replicas(&settings)?;
+        replicas.retain(|replica| !unassessed || !is_public(&replica.name));
         Ok(Self { settings, replicas })
     }
 

@@ -28,6 +28,7 @@ pub enum Id {
     NodeKey,
     NodeSwarmKey,
     PrivacyPublish,
+    Dpia,
     SubjectMap,
     Erasures,
     ErasureKey,
@@ -216,7 +217,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 32] = [
+pub static KEYS: [Key; 33] = [
     key(
         Id::Name,
         ["", "name"],
@@ -448,6 +449,17 @@ pub static KEYS: [Key; 32] = [
             "GREFFE_PUBLISH",
             "--publish",
             "Which scripts are archived in clear: none (`sealed`), those that are schema only (`schema`), or `all`.",
+        ],
+    ),
+    key(
+        Id::Dpia,
+        ["privacy", "dpia"],
+        Kind::Label,
+        none("\"DPIA-2026-01\""),
+        [
+            "GREFFE_DPIA",
+            "--dpia",
+            "The reference of the impact assessment (RGPD art. 35), without which nothing but sealed files goes to a public replica.",
         ],
     ),
     key(

@@ -174,6 +174,7 @@ impl<'a> Loader<'a> {
                 self.settings.publish = given.parse(kind)?;
                 self.settings.publish_is_said = true;
             }
+            Id::Dpia => self.settings.dpia = Some(given.label(kind)?),
             Id::VaultUrl => self.settings.vault_url = self.database_source(given, base)?,
             Id::VaultKey => self.settings.vault_key = self.secret_source(given, base)?,
             Id::VaultPassphrase => self.settings.vault_passphrase = Some(self.secret_source(given, base)?),

@@ -25,6 +25,8 @@ pub struct ReplicaSettings {
     pub timeout: Duration,
     /// Where a pinning service finds the blocks; `None`: at the other replicas that are nodes.
     pub origins: Option<Vec<Origin>>,
+    /// Whether others than the archive's owners can fetch from it.
+    pub public: bool,
 }
 
 impl ReplicaSettings {
@@ -48,6 +50,7 @@ pub enum FieldId {
     Timeout,
     Insecure,
     Origins,
+    Public,
 }
 
 /// One key of `[[replica]]`.
@@ -61,7 +64,7 @@ pub struct Field {
 }
 
 /// Every key of `[[replica]]`.
-pub static FIELDS: [Field; 6] = [
+pub static FIELDS: [Field; 7] = [
     Field {
         id: FieldId::Name,
         name: "name",
@@ -103,6 +106,13 @@ pub static FIELDS: [Field; 6] = [
         kind: Kind::Origins,
         default: "the addresses of the `kubo:` replicas",
         meaning: "Where a `pinning:` service finds the blocks; for that kind alone.",
+    },
+    Field {
+        id: FieldId::Public,
+        name: "public",
+        kind: Kind::Boolean,
+        default: "`true` for `pinning:`, else `false`",
+        meaning: "Whether others than the archive's owners can fetch from it.",
     },
 ];
 
@@ -190,6 +200,9 @@ fn resolve_one(written: &Written, base: &Path, collected: &mut Collected<'_>) ->
         if sound { Ok(Some(origins)) } else { Err(Reason::Invalid { kind: Kind::Origins, value: None }) }
     });
     let origins = collected.keep(origins);
+    let pins = url.as_ref().is_some_and(|url| matches!(url, ReplicaUrl::Pinning(_)));
+    let public = written.read(FieldId::Public, Ok(pins), |given| given.boolean(Kind::Boolean));
+    let public = collected.keep(public);
     let (authorization, timeout) = (collected.keep(authorization), collected.keep(timeout));
     if let Some(Some(SecretSource::Variable(name))) = &authorization {
         collected.named.push(name.clone());
@@ -200,5 +213,6 @@ fn resolve_one(written: &Written, base: &Path, collected: &mut Collected<'_>) ->
         authorization: authorization?,
         timeout: timeout?,
         origins: origins?,
+        public: public?,
     })
 }

@@ -112,6 +112,7 @@ fn every_variable_and_every_flag_is_read() {
         publish_key: secret("file:i"),
         node_key: secret("file:n"),
         swarm_key: secret("file:s"),
+        dpia: Some("D-1".into()),
         publish: text("schema"),
         vault_url: secret("postgres://dpo@host/vault"),
         vault_key: secret("file:o"),
@@ -125,6 +126,7 @@ fn every_variable_and_every_flag_is_read() {
     let by_flags = Case::of("").flags(flags).load().unwrap();
     let by_variables = Case::of("")
         .set("GREFFE_NAME", "b")
+        .set("GREFFE_DPIA", "D-1")
         .set("GREFFE_CHAIN", &cid)
         .set("GREFFE_MIGRATIONS", "m")
         .set("GREFFE_DATABASE_URL", "postgres://ann@host/db")
