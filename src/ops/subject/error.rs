@@ -56,5 +56,11 @@ pub enum SubjectError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
-    Ops(#[from] OpsError),
+    Ops(Box<OpsError>),
+}
+
+impl From<OpsError> for SubjectError {
+    fn from(error: OpsError) -> Self {
+        Self::Ops(Box::new(error))
+    }
 }

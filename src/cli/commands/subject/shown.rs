@@ -276,7 +276,7 @@ pub fn error(error: SubjectError) -> CliError {
         SubjectError::Receipt(_) => (Exit::Findings, Some("name the signer's key with `--public BASE64`")),
     };
     match error {
-        SubjectError::Ops(error) => error.into(),
+        SubjectError::Ops(error) => (*error).into(),
         SubjectError::Database(error) => crate::ops::OpsError::from(error).into(),
         error => {
             let mut shown = CliError::new(exit, error.to_string());
