@@ -225,7 +225,8 @@ fn a_secret_that_comes_back_is_shown_nowhere() {
     ] {
         let mut project = Project::with(&THREE);
         project.secrets.extend(["geheim-4711", "Z3JlZmZlOmdlaGVpbS00NzEx"].map(str::to_owned));
-        settings(&project, &replica("echo", &format!("{kind}:http://{address}")));
+        let echo = replica("echo", &format!("{kind}:http://{address}"));
+        settings(&project, &format!("{echo}public = false\n"));
         settings(&project, "authorization = \"env:NODE\"\n");
         project.variables.push(("NODE".to_owned(), secret.to_owned()));
         let run = project.ends(4, ["apply", "--replication-deadline", "2s"]);
