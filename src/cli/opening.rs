@@ -1,5 +1,9 @@
 //! The keys of sealed files, for commands that show or run what is in them.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
 use super::context::{Context, block_on, key, owner, project, vault_place};
 use super::error::CliError;
 use super::settings::Settings;
@@ -8,8 +12,8 @@ use crate::codec::sealed::ContentKeys;
 use crate::model::{Access, AccessKind, Cid};
 use crate::ops::OpsError;
 use crate::ops::access::record_access;
-use crate::ops::sealed::open_keyring;
-use crate::vault::{Keyring, VaultError};
+use crate::ops::sealed::{keyring_at_hand, open_keyring};
+use crate::vault::Keyring;
 
 /// The keys of a chain; it is an error when there are none here.
 pub fn opening(context: &Context, chain: &Cid) -> Result<Keyring, CliError> {
@@ -47,9 +51,20 @@ pub fn record(
 /// The keys of a chain, where a vault and its owner's key are at hand.
 pub fn keys_at_hand(settings: &Settings, chain: &Cid) -> Result<Option<Box<dyn ContentKeys>>, CliError> {
     let place = vault_place(settings)?;
-    match block_on(open_keyring(&place, &owner(settings), chain))? {
-        Ok(keyring) => Ok(Some(Box::new(keyring))),
-        Err(OpsError::Key(_) | OpsError::Vault(VaultError::Missing(_) | VaultError::Owner(_))) => Ok(None),
-        Err(error) => Err(error.into()),
+    let keyring = block_on(keyring_at_hand(&place, &owner(settings), chain))??;
+    Ok(keyring.map(|keyring| Box::new(keyring) as Box<dyn ContentKeys>))
+}
+
+/// Reads a file of at most `limit` bytes that somebody else made.
+pub fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(limit as u64 + 1).read_to_end(&mut bytes));
+    let failed = |source| OpsError::File { path: path.to_owned(), done: "read", source };
+    match read.map_err(failed)? {
+        size if size > limit => {
+            Err(CliError::usage(format!("{} has more than {limit} bytes", path.display()))
+                .hint("give another file"))
+        }
+        _ => Ok(bytes),
     }
 }

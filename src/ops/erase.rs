@@ -124,7 +124,11 @@ pub async fn erase(
     }
     let free: Vec<&KeyRow> = rows.iter().filter(|row| is_held(row).is_none()).collect();
     let cids: Vec<String> = free.iter().map(|row| row.cid.clone()).collect();
-    if free.iter().any(|row| row.destroyed_at.is_none()) {
+    let all = told.of(&cids);
+    let untold: Vec<(Cid, Cid)> =
+        all.iter().filter(|(_, file)| !told.erased.contains(file)).copied().collect();
+    // A run that was cut short may have left what it destroyed in the vault's own files.
+    if !untold.is_empty() || free.iter().any(|row| row.destroyed_at.is_none()) {
         vault.destroy(&root, &cids, at).await?;
     }
     if held.is_empty() {
@@ -138,9 +142,6 @@ pub async fn erase(
     };
     let effective_at = effective(&mut vault, kept, at).await?;
     vault.close().await;
-    let all = told.of(&cids);
-    let untold: Vec<(Cid, Cid)> =
-        all.iter().filter(|(_, file)| !told.erased.contains(file)).copied().collect();
     let places = match untold.is_empty() {
         true => Vec::new(),
         false => ask(replicas, &untold).await,

@@ -18,7 +18,7 @@ use crate::vault::owner::{self, OwnerKey};
 /// The form of a grant.
 const FORM: &str = "greffe/grant/1";
 /// The largest grant that is read, in bytes.
-const LIMIT: usize = 64 << 20;
+pub const GRANT_LIMIT: usize = 64 << 20;
 
 /// What is granted, to whom, and why.
 #[derive(Clone, Debug)]
@@ -172,7 +172,7 @@ fn keys_of(
 /// [`OpsError::Grant`] for a file that is none, is for somebody else, or has ended.
 pub fn open_grant(bytes: &[u8], identity: &dyn OwnerKey) -> Result<Grant, OpsError> {
     let refuse = |reason| OpsError::Grant { reason };
-    if bytes.len() > LIMIT {
+    if bytes.len() > GRANT_LIMIT {
         return Err(refuse("it is larger than is read"));
     }
     let json = identity.unwrap(bytes).map_err(|_| refuse("it is for somebody else, or no age file"))?;

@@ -99,6 +99,22 @@ pub async fn open_keyring(place: &VaultPlace, owner: &OpenOwner, chain: &Cid) ->
     Ok(keyring?)
 }
 
+/// The same for who can do without: `None` where there is no vault or no key of its owner.
+///
+/// # Errors
+/// [`OpsError::Vault`] when there is a vault and it cannot be read.
+pub async fn keyring_at_hand(
+    place: &VaultPlace,
+    owner: &OpenOwner,
+    chain: &Cid,
+) -> Result<Option<Keyring>, OpsError> {
+    match open_keyring(place, owner, chain).await {
+        Ok(keyring) => Ok(Some(keyring)),
+        Err(OpsError::Key(_) | OpsError::Vault(VaultError::Missing(_) | VaultError::Owner(_))) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl Project {
     /// The keys of a chain, where there is a vault and its owner's key is at hand.
     ///
@@ -108,17 +124,11 @@ impl Project {
         open_keyring(&self.vault, &self.owner, chain).await
     }
 
-    /// The same for who can do without: `None` where there is no vault or no key of its owner.
+    /// The same for who can do without.
     ///
     /// # Errors
-    /// [`OpsError::Vault`] when there is a vault and it cannot be read.
+    /// As [`keyring_at_hand`].
     pub async fn keyring_at_hand(&self, chain: &Cid) -> Result<Option<Keyring>, OpsError> {
-        match self.keyring(chain).await {
-            Ok(keyring) => Ok(Some(keyring)),
-            Err(OpsError::Key(_) | OpsError::Vault(VaultError::Missing(_) | VaultError::Owner(_))) => {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
+        keyring_at_hand(&self.vault, &self.owner, chain).await
     }
 }

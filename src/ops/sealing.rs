@@ -55,8 +55,7 @@ impl Sealing {
         Self { publish, dialect, place, open: None, keys: Vec::new() }
     }
 
-    /// Opens the vault where these files need it, or `chain` seals everything; so that nothing runs which could not
-    /// be archived.
+    /// Opens the vault where one of these files is to be sealed, so that nothing runs which could not be archived.
     ///
     /// # Errors
     /// [`OpsError::Vault`].
@@ -65,10 +64,14 @@ impl Sealing {
         chain: Cid,
         mut files: impl Iterator<Item = (&'a str, &'a [u8])>,
     ) -> Result<(), OpsError> {
-        if files.any(|(name, bytes)| self.publish.seals(&Judged::of(self.dialect, name, bytes))) {
+        if files.any(|(name, bytes)| self.seals(name, bytes)) {
             self.require(chain).await?;
         }
         Ok(())
+    }
+
+    fn seals(&self, name: &str, bytes: &[u8]) -> bool {
+        self.publish == Publish::Sealed || self.publish.seals(&Judged::of(self.dialect, name, bytes))
     }
 
     async fn require(&mut self, chain: Cid) -> Result<(), OpsError> {
@@ -81,7 +84,8 @@ impl Sealing {
     }
 
     /// The event and its files as they may be published. Their keys are kept by [`Sealing::keep`], which comes before
-    /// anything is stored. `hides`: what came before of the same migration was sealed, so this is too, whatever is published by now.
+    /// anything is stored. `hides`: what came before of the same migration was sealed, so this is too, whatever is
+    /// published by now.
     ///
     /// # Errors
     /// [`OpsError::Vault`].
@@ -92,8 +96,7 @@ impl Sealing {
         files: Vec<NewFile>,
         hides: bool,
     ) -> Result<(Event, Vec<NewFile>), OpsError> {
-        let judge = |file: &NewFile| Judged::of(self.dialect, file.name.as_str(), &file.bytes);
-        let seals = |file: &NewFile| self.publish == Publish::Sealed || self.publish.seals(&judge(file));
+        let seals = |file: &NewFile| self.seals(file.name.as_str(), &file.bytes);
         let marked: Vec<(bool, NewFile)> = files.into_iter().map(|file| (seals(&file), file)).collect();
         // A way down in clear would tell the name of the script that is sealed.
         let all = hides || marked.iter().any(|(seals, file)| *seals && file.role == Role::Up);

@@ -272,12 +272,11 @@ pub(super) fn trimmed(text: &[u8], range: Range<usize>) -> Range<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::finding::found_by;
     use super::*;
 
     fn found(text: &str) -> Vec<(String, &str)> {
-        let mut hits = Vec::new();
-        find(text.as_bytes(), &mut hits);
-        hits.into_iter().map(|hit| (hit.rule.into_owned(), &text[hit.range])).collect()
+        found_by(find, text)
     }
 
     #[test]

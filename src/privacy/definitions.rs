@@ -92,12 +92,11 @@ fn is_nothing(value: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::finding::found_by;
     use super::*;
 
     fn found(text: &str) -> Vec<(String, &str)> {
-        let mut hits = Vec::new();
-        find(text.as_bytes(), &mut hits);
-        hits.into_iter().map(|hit| (hit.rule.into_owned(), &text[hit.range])).collect()
+        found_by(find, text)
     }
 
     #[test]

@@ -103,6 +103,14 @@ fn severity(rule: &str) -> Severity {
     if PERSONAL.iter().any(|(id, _)| *id == rule) { Severity::Personal } else { Severity::Secret }
 }
 
+/// What a detector finds, by rule and text.
+#[cfg(test)]
+pub(super) fn found_by(find: impl Fn(&[u8], &mut Vec<Hit>), text: &str) -> Vec<(String, &str)> {
+    let mut hits = Vec::new();
+    find(text.as_bytes(), &mut hits);
+    hits.into_iter().map(|hit| (hit.rule.into_owned(), &text[hit.range])).collect()
+}
+
 /// Turns hits, sorted by their place, into findings; the text is walked once.
 pub(super) fn located(text: &[u8], hits: Vec<Hit>) -> Vec<Finding> {
     let (mut line, mut line_start, mut at) = (1, 0, 0);

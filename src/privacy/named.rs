@@ -137,12 +137,11 @@ fn columns_before(text: &[u8], end: usize) -> Option<Vec<Range<usize>>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::finding::found_by;
     use super::*;
 
     fn found(text: &str) -> Vec<(String, &str)> {
-        let mut hits = Vec::new();
-        find(text.as_bytes(), &mut hits);
-        hits.into_iter().map(|hit| (hit.rule.into_owned(), &text[hit.range])).collect()
+        found_by(find, text)
     }
 
     #[test]

@@ -131,9 +131,10 @@ fn is_about(last: &str) -> bool {
         attempts table column label libelle description verified verifie confirmed valide country pays \
         lang pattern regex min max brand marque scope scopes usage kind method prefix rotation size \
         taille days jours idx check key_id index unique fk pk seq lifetime duration changed reset resets \
-        history needed set mode form page field placeholder endpoint issuer audience domain host port",
+        history needed set mode form page field endpoint issuer audience domain host port",
     );
-    ABOUT.has(last)
+    // What a field of a form shows while it is empty is no value.
+    ABOUT.has(last) || last.starts_with("placehold")
 }
 
 fn is_secret(words: &[&str]) -> bool {

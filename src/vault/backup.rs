@@ -8,7 +8,7 @@ use super::{OwnerKey, Vault, VaultError, on, owner};
 use crate::model::{Pseudonym, Timestamp};
 
 /// The largest backup that is read, in bytes.
-const LIMIT: usize = 1 << 30;
+pub const BACKUP_LIMIT: usize = 1 << 30;
 /// The form of a backup.
 const FORM: u32 = 1;
 
@@ -161,7 +161,7 @@ impl Vault {
         owner: &dyn OwnerKey,
         oldest: Timestamp,
     ) -> Result<u64, VaultError> {
-        if backup.len() > LIMIT {
+        if backup.len() > BACKUP_LIMIT {
             return Err(VaultError::Backup("it is larger than is read"));
         }
         let json = owner.unwrap(backup)?;

@@ -78,27 +78,9 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Database`].
     pub async fn destroy(&mut self, chain: &Cid, cids: &[String], now: Timestamp) -> Result<(), VaultError> {
-        let chain = chain.to_string();
-        let written: Result<(), sqlx::Error> = on!(self, connection => {
-            async {
-                let mut transaction = connection.begin().await?;
-                for cid in cids {
-                    sqlx::query(
-                        "UPDATE vault_content_key SET wrapped = NULL, destroyed_at = $1 \
-                         WHERE chain = $2 AND cid = $3 AND wrapped IS NOT NULL",
-                    )
-                    .bind(now.as_microseconds())
-                    .bind(&chain)
-                    .bind(cid)
-                    .execute(&mut *transaction)
-                    .await?;
-                }
-                transaction.commit().await
-            }
-            .await
-        });
-        written.map_err(|error| self.failed("written", &error))?;
-        self.wipe().await
+        const KEY: &str = "UPDATE vault_content_key SET wrapped = NULL, destroyed_at = $1 \
+                           WHERE chain = $2 AND cid = $3 AND wrapped IS NOT NULL";
+        self.destroy_all(chain, cids.iter().map(|cid| (KEY, cid.as_str())), now).await
     }
 
     /// Destroys the key of a month, and with it all that was sealed then.
@@ -111,21 +93,32 @@ impl Vault {
         period: &str,
         now: Timestamp,
     ) -> Result<(), VaultError> {
+        const MONTH: [&str; 2] = [
+            "UPDATE vault_period SET identity = NULL, destroyed_at = $1 \
+             WHERE chain = $2 AND period = $3 AND identity IS NOT NULL",
+            "UPDATE vault_content_key SET wrapped = NULL, destroyed_at = $1 \
+             WHERE wrapped IS NOT NULL AND batch IN \
+             (SELECT batch FROM vault_batch WHERE chain = $2 AND period = $3)",
+        ];
+        self.destroy_all(chain, MONTH.into_iter().map(|sql| (sql, period)), now).await
+    }
+
+    /// Runs statements with the time, the chain and a text each, all or none.
+    async fn destroy_all(
+        &mut self,
+        chain: &Cid,
+        statements: impl Iterator<Item = (&'static str, &str)>,
+        now: Timestamp,
+    ) -> Result<(), VaultError> {
         let chain = chain.to_string();
         let written: Result<(), sqlx::Error> = on!(self, connection => {
             async {
                 let mut transaction = connection.begin().await?;
-                for sql in [
-                    "UPDATE vault_period SET identity = NULL, destroyed_at = $1 \
-                     WHERE chain = $2 AND period = $3 AND identity IS NOT NULL",
-                    "UPDATE vault_content_key SET wrapped = NULL, destroyed_at = $1 \
-                     WHERE wrapped IS NOT NULL AND batch IN \
-                     (SELECT batch FROM vault_batch WHERE chain = $2 AND period = $3)",
-                ] {
+                for (sql, of) in statements {
                     sqlx::query(sql)
                         .bind(now.as_microseconds())
                         .bind(&chain)
-                        .bind(period)
+                        .bind(of)
                         .execute(&mut *transaction)
                         .await?;
                 }
@@ -153,7 +146,7 @@ impl Vault {
     }
 
     /// Rewrites what held keys that are gone.
-    async fn wipe(&mut self) -> Result<(), VaultError> {
+    pub(super) async fn wipe(&mut self) -> Result<(), VaultError> {
         let wiped = match &mut self.connection {
             Connection::Sqlite(connection) => sqlx::query("VACUUM").execute(connection).await.map(drop),
             Connection::Postgres(connection) => {

@@ -35,9 +35,10 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+pub use backup::BACKUP_LIMIT;
 pub use erasure::{Hold, KeyRow, Selection};
 pub use keyring::Keyring;
-pub use owner::{AgeOwner, OwnerError, OwnerKey};
+pub use owner::{AgeOwner, FILE_LIMIT as IDENTITY_LIMIT, OwnerError, OwnerKey};
 pub use person::Person;
 pub use sealing::{Batch, NewKey, period_of};
 

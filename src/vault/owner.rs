@@ -5,7 +5,7 @@ use age::x25519::{Identity, Recipient};
 use zeroize::Zeroizing;
 
 /// Bytes that an identity file may have.
-const FILE_LIMIT: usize = 64 << 10;
+pub const FILE_LIMIT: usize = 64 << 10;
 /// The most work that a passphrase may ask for: scrypt with 2^22 blocks takes some seconds and 4 GiB.
 const WORK_LIMIT: u8 = 20;
 

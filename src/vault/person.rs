@@ -79,6 +79,8 @@ impl Vault {
             .await
             .map(|done| done.rows_affected())
         });
-        Ok(written.map_err(|error| self.failed("written", &error))? > 0)
+        let known = written.map_err(|error| self.failed("written", &error))? > 0;
+        self.wipe().await?;
+        Ok(known)
     }
 }

@@ -8,16 +8,16 @@ use super::verify::{source, threads};
 use crate::chain::{Report, SealedState};
 use crate::cli::context::{Context, open_owner, verify_options};
 use crate::cli::error::CliError;
-use crate::cli::opening::record_opening;
+use crate::cli::opening::{read_file, record_opening};
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
 use crate::model::Cid;
 use crate::ops::OpsError;
-use crate::ops::grant::{Grant, open_grant};
+use crate::ops::grant::{GRANT_LIMIT, Grant, open_grant};
 use crate::ops::replay::may_run;
 use crate::ops::sealed::SealedPlace;
-use crate::vault::AgeOwner;
+use crate::vault::{AgeOwner, IDENTITY_LIMIT};
 
 /// Read sealed files with a grant, and check them against what the log commits to
 ///
@@ -116,21 +116,17 @@ fn tampered(report: &Report) -> bool {
 }
 
 fn read_grant(settings: &Settings, arguments: &Open) -> Result<Grant, CliError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source: io::Error| CliError::from(OpsError::File { path, done: "read", source })
-    };
     let identity = match &arguments.identity {
         None => open_owner(settings).map_err(OpsError::from)?,
         Some(path) => {
-            let text = zeroize::Zeroizing::new(std::fs::read(path).map_err(failed(path))?);
+            let text = zeroize::Zeroizing::new(read_file(path, IDENTITY_LIMIT)?);
             let passphrase = settings.vault_passphrase()?;
             let passphrase = passphrase.as_ref().map(|secret| secret.expose());
             AgeOwner::parse(&text, passphrase)
                 .map_err(|error| OpsError::from(crate::vault::VaultError::from(error)))?
         }
     };
-    let bytes = std::fs::read(&arguments.grant).map_err(failed(&arguments.grant))?;
+    let bytes = read_file(&arguments.grant, GRANT_LIMIT)?;
     Ok(open_grant(&bytes, &identity)?)
 }
 

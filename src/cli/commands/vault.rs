@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::context::{Context, block_on, open_owner, passphrase, project, vault_place};
 use crate::cli::error::CliError;
-use crate::cli::opening::record;
+use crate::cli::opening::{read_file, record};
 use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::{SecretSource, Settings};
 use crate::cli::{CommandResult, Exit};
@@ -15,7 +15,7 @@ use crate::model::{Pseudonym, Timestamp};
 use crate::ops::erase::erase_again;
 use crate::ops::{ChainReader, OpsError, Project, now};
 use crate::store::create_file;
-use crate::vault::{AgeOwner, Hold, OwnerKey as _, Person, Vault as Open, VaultError};
+use crate::vault::{AgeOwner, BACKUP_LIMIT, Hold, OwnerKey as _, Person, Vault as Open, VaultError};
 
 /// Make and show the vault, which holds the keys of sealed files
 ///
@@ -172,7 +172,7 @@ async fn act(
             format!("wrote {}: {} bytes", out.display(), bytes.len())
         }
         Action::Import { backup } => {
-            let bytes = std::fs::read(backup).map_err(file(backup, "read"))?;
+            let bytes = read_file(backup, BACKUP_LIMIT)?;
             let owner = open_owner(settings).map_err(OpsError::from)?;
             let days = i64::from(settings.vault_backup_retention.in_days());
             let oldest = now().as_microseconds().saturating_sub(days * 86_400_000_000);
