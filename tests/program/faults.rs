@@ -80,7 +80,8 @@ impl Scenario {
         if thread == Thread::Database {
             strace.arg("-f");
             strace.arg("-P").arg(project.folder());
-            for path in ["app.db", "app.db-journal", "app.db-greffe-lock"] {
+            let vault = ["greffe.vault.db", "greffe.vault.db-journal"];
+            for path in ["app.db", "app.db-journal", "app.db-greffe-lock"].into_iter().chain(vault) {
                 strace.arg("-P").arg(project.path(path));
             }
         }
@@ -222,6 +223,59 @@ fn apply_can_be_cut_short_anywhere() {
         assert_eq!(project.sql("SELECT count(*) FROM authors"), "2", "{case:?}");
     };
     Scenario { name: "apply", start: Project::with(&THREE), arguments: &["apply"], check }.run_all();
+}
+
+/// In which state each sealed file of the archive is, by their numbers.
+fn sealed_states(project: &Project, case: &Case) -> Value {
+    let run = project.run(["verify", &project.head(), "--open", "--json"]);
+    assert_eq!(run.code, 0, "{case:?}: {run:#?}");
+    run.object()["sealedStates"].clone()
+}
+
+#[test]
+fn a_sealed_run_can_be_cut_short_anywhere() {
+    tool("sqlite3");
+    let check = |project: &Project, case: &Case| {
+        completes(project, case, &["apply"], &["genesis", "apply 1", "apply 2", "apply 3"], "authors,books");
+        let states = sealed_states(project, case);
+        let failed = project.story().iter().filter(|line| line.starts_with("fail")).count();
+        let open = states["open"].as_u64().unwrap();
+        assert!(open == 6 || failed > 0 && open > 6, "{case:?}: {states:#}");
+        assert_eq!(states.as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>(), open, "{case:?}");
+    };
+    let start = Project::with(&THREE).publishing("sealed");
+    Scenario { name: "apply, sealed", start, arguments: &["apply"], check }.run_all();
+}
+
+#[test]
+fn an_erasure_can_be_cut_short_anywhere() {
+    tool("sqlite3");
+    const ERASE: [&str; 7] = ["erase", "--event", "2", "--basis", "art17.1.a", "--request", "R-1"];
+    let start = Project::with(&THREE).publishing("sealed");
+    start.ok(["apply"]);
+    let check = |project: &Project, case: &Case| {
+        let keys = project.path("keys");
+        let keys: Vec<Vec<u8>> = std::fs::read_to_string(keys)
+            .unwrap()
+            .lines()
+            .map(|key| data_encoding::HEXUPPER.decode(key.as_bytes()).unwrap())
+            .collect();
+        let run = project.run(ERASE);
+        assert_eq!(run.code, 0, "{case:?}: {run:#?}");
+        let story = ["genesis", "apply 1", "apply 2", "apply 3", "erase"];
+        assert_eq!(project.story(), story, "{case:?}");
+        let states = sealed_states(project, case);
+        assert_eq!((states["open"].as_u64(), states["erased"].as_u64()), (Some(4), Some(2)), "{case:?}: {states:#}");
+        let vault = project.read("greffe.vault.db");
+        let holds = |key: &Vec<u8>| vault.windows(key.len()).any(|window| window == key);
+        assert!(keys.len() == 2 && !keys.iter().any(holds), "{case:?}");
+        assert!(!project.path("greffe.vault.db-journal").exists(), "{case:?}");
+    };
+    let event = start.json(&["show", "2"])["event"]["id"].as_str().unwrap().to_owned();
+    let query = format!("SELECT hex(wrapped) FROM vault_content_key WHERE event = '{event}'");
+    let keys = start.sql_of(&start.path("greffe.vault.db"), &query);
+    start.write("keys", keys);
+    Scenario { name: "erase", start, arguments: &ERASE, check }.run_all();
 }
 
 #[test]

@@ -3,7 +3,7 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use similar::TextDiff;
+use similar::algorithms::{Capture, Replace, myers};
 
 use super::replay::replay_and_look;
 use super::verify::threads;
@@ -232,11 +232,17 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
 /// Object by object, what was there with `-` and what is there with `+`.
 pub fn write_differences(differences: &[SchemaDifference], out: &mut dyn Write) -> io::Result<()> {
     for SchemaDifference { object, before, after } in differences {
-        let (before, after) = (before.as_deref().unwrap_or_default(), after.as_deref().unwrap_or_default());
         writeln!(out, "{} {}", object.kind, Clean(&object.name))?;
-        for change in TextDiff::from_lines(before, after).iter_all_changes() {
-            writeln!(out, "  {} {}", change.tag(), Clean(change.value().trim_end_matches('\n')))?;
+        let (before, after) = (lines(before.as_deref()), lines(after.as_deref()));
+        let mut changes = Replace::new(Capture::new());
+        let Ok(()) = myers::diff(&mut changes, &before, 0..before.len(), &after, 0..after.len());
+        for change in changes.into_inner().ops().iter().flat_map(|piece| piece.iter_changes(&before, &after)) {
+            writeln!(out, "  {} {}", change.tag(), Clean(change.value()))?;
         }
     }
     Ok(())
+}
+
+fn lines(text: Option<&str>) -> Vec<&str> {
+    text.unwrap_or_default().split_terminator('\n').collect()
 }
