@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -249,13 +249,16 @@ impl Vault {
                 migrator.run(connection).await
             }
         };
-        ran.map_err(|error| match error {
-            sqlx::migrate::MigrateError::Execute(error) => self.failed("brought up to date", &error),
-            _ => VaultError::Database {
-                place: self.place.clone(),
-                done: "brought up to date",
-                cause: "its tables are not those that this version knows".to_owned(),
-            },
+        ran.map_err(|error| {
+            let cause = match error {
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                    return self.failed("brought up to date", &error);
+                }
+                MigrateError::VersionMissing(_) => "a later version of greffe made its tables",
+                _ => "its tables are not those that this version knows",
+            };
+            let (place, done) = (self.place.clone(), "brought up to date");
+            VaultError::Database { place, done, cause: cause.to_owned() }
         })
     }
 
