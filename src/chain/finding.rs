@@ -80,6 +80,8 @@ pub enum Fault {
     Sealing { name: FileName, detail: &'static str },
     #[error("{name} is sealed, and the vault has its key no more though nothing says that it was erased")]
     SealedLost { name: FileName },
+    #[error("{name} is sealed, and the vault has its key but cannot read it: the vault is damaged")]
+    SealedKeyDamaged { name: FileName },
     #[error("{name} is not what was sealed: {detail}")]
     SealedTampered { name: FileName, detail: String },
     #[error("version {version} is applied again while it is applied")]
@@ -147,9 +149,10 @@ impl Fault {
     #[must_use]
     pub fn kind(&self) -> FindingKind {
         match self {
-            Self::BlockMissing | Self::TileMissing { .. } | Self::SealedLost { .. } => {
-                FindingKind::Completeness
-            }
+            Self::BlockMissing
+            | Self::TileMissing { .. }
+            | Self::SealedLost { .. }
+            | Self::SealedKeyDamaged { .. } => FindingKind::Completeness,
             Self::BadSignature { .. }
             | Self::Threshold { .. }
             | Self::NoTrust

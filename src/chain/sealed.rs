@@ -16,7 +16,7 @@ use crate::model::{Cid, EventId, FileName};
 pub enum SealedState {
     /// It opened and is what its log commits to.
     Open,
-    /// There is no key for it here.
+    /// There is no key for it here, or none that can be read.
     Sealed,
     /// There is no key for it any more, and an `erase` event says so.
     Erased,
@@ -147,16 +147,20 @@ impl Report {
             let looks = matches!(file.state, SealedState::Sealed | SealedState::Erased);
             let (true, Some(event)) = (looks, file.event) else { continue };
             let Some(bytes) = read(&file.cid)? else { continue };
-            let fault = match judge(file, event, &bytes, keys) {
-                Ok(state) => {
-                    file.state = state;
-                    (state == SealedState::Lost).then(|| Fault::SealedLost { name: file.name.clone() })
+            let name = || file.name.clone();
+            let (state, fault) = match judge(file, event, &bytes, keys) {
+                Judgement::State(SealedState::Lost) => {
+                    (SealedState::Lost, Some(Fault::SealedLost { name: name() }))
                 }
-                Err(detail) => {
-                    file.state = SealedState::Tampered;
-                    Some(Fault::SealedTampered { name: file.name.clone(), detail })
+                Judgement::State(state) => (state, None),
+                Judgement::Tampered(detail) => {
+                    (SealedState::Tampered, Some(Fault::SealedTampered { name: name(), detail }))
+                }
+                Judgement::KeyDamaged => {
+                    (SealedState::Sealed, Some(Fault::SealedKeyDamaged { name: name() }))
                 }
             };
+            file.state = state;
             if file.state == SealedState::Open {
                 opened.insert(file.manifest);
             }
@@ -171,21 +175,32 @@ impl Report {
     }
 }
 
-fn judge(
-    file: &SealedFile,
-    event: EventId,
-    bytes: &[u8],
-    keys: &dyn ContentKeys,
-) -> Result<SealedState, String> {
-    let kid = key_id(bytes).map_err(|error| error.to_string())?;
+/// What came of opening a file.
+enum Judgement {
+    State(SealedState),
+    Tampered(String),
+    /// There is a key for it that cannot be read.
+    KeyDamaged,
+}
+
+fn judge(file: &SealedFile, event: EventId, bytes: &[u8], keys: &dyn ContentKeys) -> Judgement {
+    let kid = match key_id(bytes) {
+        Ok(kid) => kid,
+        Err(error) => return Judgement::Tampered(error.to_string()),
+    };
     let key = match keys.find(&kid) {
         Found::Key(key) => key,
         // A key that is still there opens it, whatever an event says; one that is gone does not.
-        Found::Gone if file.state == SealedState::Erased => return Ok(SealedState::Erased),
-        Found::Gone => return Ok(SealedState::Lost),
-        Found::NotHere => return Ok(file.state),
+        Found::Gone | Found::Damaged if file.state == SealedState::Erased => {
+            return Judgement::State(SealedState::Erased);
+        }
+        Found::Gone => return Judgement::State(SealedState::Lost),
+        Found::NotHere => return Judgement::State(file.state),
+        Found::Damaged => return Judgement::KeyDamaged,
     };
     let commitment = file.commitment.as_deref().unwrap_or_default();
-    open(bytes, &key, event, &file.name, commitment).map_err(|error| error.to_string())?;
-    Ok(SealedState::Open)
+    match open(bytes, &key, event, &file.name, commitment) {
+        Ok(_) => Judgement::State(SealedState::Open),
+        Err(error) => Judgement::Tampered(error.to_string()),
+    }
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use zeroize::Zeroizing;
 
 use super::error::CliError;
+use super::modes::{look_at_source, look_at_vault};
 use super::places::require_apart;
+use super::progress::Progress;
 use super::settings::{
     Anchor as SettingsAnchor, DatabaseSource, DatabaseUrl, Environment, Overrides, ReplicaSettings, Secret,
     Settings,
@@ -61,42 +62,7 @@ impl Context {
 
     /// Reports long work on standard error, where that is a terminal.
     pub fn progress(&self) -> Progress {
-        let shown = !self.quiet && std::io::stderr().is_terminal();
-        Progress {
-            bar: shown.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())),
-            what: String::new(),
-        }
-    }
-}
-
-/// A progress bar, or none.
-pub struct Progress {
-    bar: Option<ProgressBar>,
-    what: String,
-}
-
-impl Progress {
-    /// `done` of `total` steps of `what`.
-    pub fn show(&mut self, what: &str, done: u64, total: Option<u64>) {
-        let Some(bar) = &self.bar else { return };
-        if self.what != what {
-            self.what = what.to_owned();
-            let template = "{msg} [{bar:30}] {pos}/{len} {eta}";
-            bar.set_style(
-                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-            );
-            bar.set_message(what.to_owned());
-        }
-        bar.set_length(total.unwrap_or(done));
-        bar.set_position(done);
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        Progress::new(!self.quiet && std::io::stderr().is_terminal())
     }
 }
 
@@ -141,6 +107,7 @@ fn require_plain(settings: &Settings) -> Result<(), CliError> {
 /// Where the vault is.
 pub fn vault_place(settings: &Settings) -> Result<VaultPlace, CliError> {
     let url = settings.vault_url()?;
+    look_at_vault(url.expose());
     Ok(VaultPlace { url: Zeroizing::new(url.expose().to_owned()), shown: url.to_string() })
 }
 
@@ -153,6 +120,7 @@ pub fn owner(settings: &Settings) -> OpenOwner {
 /// The vault owner's key.
 pub fn open_owner(settings: &Settings) -> Result<AgeOwner, KeyUnavailable> {
     let unavailable = |message: String, hint: &str| KeyUnavailable { message, hint: hint.to_owned() };
+    look_at_source("identity of the vault's owner", Some(&settings.vault_key));
     let text = settings.vault_key_text().map_err(|error| {
         let hint =
             "name the vault owner's identity with `--vault-key SOURCE`, or set GREFFE_VAULT_KEY to its text";
@@ -287,6 +255,7 @@ pub fn key(settings: &Settings) -> OpenKey {
 /// The signing key.
 pub fn open_key(settings: &Settings) -> Result<PrivateKey, KeyUnavailable> {
     let unavailable = |message: String, hint: &str| KeyUnavailable { message, hint: hint.to_owned() };
+    look_at_source("signing key", settings.key_source.as_ref());
     let text = settings.key_text().map_err(|error| {
         unavailable(
             error.to_string(),

@@ -117,7 +117,11 @@ impl From<OpsError> for CliError {
             | OpsError::NothingSealed
             | OpsError::Grant { .. }
             | OpsError::Vault(
-                VaultError::Missing(_) | VaultError::Exists(_) | VaultError::Url | VaultError::Owner(_),
+                VaultError::Missing(_)
+                | VaultError::Exists(_)
+                | VaultError::HoldExists(_)
+                | VaultError::Url
+                | VaultError::Owner(_),
             )
             | OpsError::Key(_) => Exit::Usage,
             _ => Exit::Unfinished,
@@ -258,12 +262,24 @@ fn vault_hint(error: &VaultError) -> Option<String> {
         VaultError::Exists(_) => "use it as it is, or name another with `--vault URL`".to_owned(),
         VaultError::Url => "write it like `sqlite:greffe.vault.db` or `postgres://user@host/name`".to_owned(),
         VaultError::Owner(_) => "name the identity of the vault's owner with `--vault-key SOURCE`".to_owned(),
-        VaultError::Damaged(_) => "restore it from its newest backup".to_owned(),
+        VaultError::Damaged(_) => {
+            "run `greffe vault import FILE` with its newest backup; a file that is no vault any more is moved away first, and \
+             one made with `greffe vault init`"
+                .to_owned()
+        }
+        VaultError::HoldExists(hold) => {
+            format!("choose another name, or run `greffe vault release {hold}` first")
+        }
         VaultError::Destroyed(_) => "what is sealed now needs another month: look at this machine's clock".to_owned(),
         VaultError::Backup(_) => "give a file that `greffe vault export` wrote, and its owner's identity".to_owned(),
         VaultError::BackupTooOld => "give the newest backup; keep older ones no longer than `vault.backup-retention`".to_owned(),
         VaultError::Erased(_) => "choose a new pseudonym and write it as `actor.pseudonym`".to_owned(),
-        VaultError::Database { .. } => return None,
+        VaultError::BackupYetToCome(_) => {
+            "look at this machine's clock; if it is right, the file is not one that `greffe vault export` wrote".to_owned()
+        }
+        VaultError::Database { .. } => {
+            "look whether it can be reached, read and written, or name another with `--vault URL`".to_owned()
+        }
     })
 }
 

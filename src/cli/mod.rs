@@ -7,11 +7,13 @@ mod commands;
 mod context;
 mod error;
 mod memory;
+mod modes;
 mod opening;
 mod output;
 #[cfg(feature = "bitswap")]
 mod peers;
 mod places;
+mod progress;
 pub mod settings;
 mod sources;
 

@@ -68,6 +68,8 @@ pub enum Found {
     Gone,
     /// Whoever was asked has some keys, and not this one.
     NotHere,
+    /// Whoever was asked has it, and cannot read it.
+    Damaged,
 }
 
 /// Who has content keys: a vault, or what somebody was granted.

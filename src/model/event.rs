@@ -243,6 +243,9 @@ pub struct ErasureReach {
     pub effective_at: Timestamp,
     /// What each place that may hold a copy of a block came to.
     pub places: Vec<ErasurePlace>,
+    /// Pseudonyms of whom the vault forgot who they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgotten: Vec<Pseudonym>,
 }
 
 /// What became of the blocks at one place.

@@ -157,7 +157,7 @@ impl fmt::Debug for EventId {
 text_serde!(EventId);
 
 /// Stands for a person or a workload; who it is stands only in the vault (FORMAT §8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pseudonym([u8; 16]);
 
 impl Pseudonym {

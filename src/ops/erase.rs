@@ -161,8 +161,12 @@ pub async fn erase(
         person,
     };
     if !done.erased.is_empty() {
-        let reach =
-            ErasureReach { request: request.reference.clone(), effective_at, places: done.places.clone() };
+        let reach = ErasureReach {
+            request: request.reference.clone(),
+            effective_at,
+            places: done.places.clone(),
+            forgotten: forgotten(request, done.person),
+        };
         let details = Details::Erase {
             about: done.about.clone(),
             erased: done.erased.clone(),
@@ -173,6 +177,14 @@ pub async fn erase(
         (done.seq, done.head) = (Some(seq), head);
     }
     Ok(done)
+}
+
+/// Of whom it is no longer known who they are, so that no backup brings it back.
+fn forgotten(request: &Request, person: Option<bool>) -> Vec<Pseudonym> {
+    match &request.what {
+        Target::Actor(actor) if person.is_some() => vec![*actor],
+        _ => Vec::new(),
+    }
 }
 
 /// A basis is a code and a reference no name: both are published.
@@ -268,16 +280,4 @@ impl Told {
     fn of(&self, cids: &[String]) -> Vec<(Cid, Cid)> {
         cids.iter().filter_map(|cid| self.files.get(cid).copied()).collect()
     }
-}
-
-/// Destroys once more what the chain says to be erased: a backup may have brought it back. How many files.
-///
-/// # Errors
-/// Those of archive and vault.
-pub async fn erase_again(project: &Project, vault: &mut Vault) -> Result<usize, OpsError> {
-    let reader = ChainReader::open(&project.archive, &project.name)?;
-    let told = Told::read(&reader)?;
-    let cids: Vec<String> = told.erased.iter().map(ToString::to_string).collect();
-    vault.destroy(&reader.root(), &cids, now()).await?;
-    Ok(cids.len())
 }

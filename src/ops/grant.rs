@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::access::record_access;
 use super::chain::Entry;
+use super::sealed::KEY_DAMAGED;
 use super::{ChainReader, OpenKey, OpsError, Project, now};
 use crate::codec::sealed::{ContentKeys, Found, key_id};
 use crate::crypto::ContentKey;
 use crate::model::{Access, AccessKind, Cid, ContentKeyId, Role, Timestamp};
 use crate::privacy::scan;
+use crate::vault::VaultError;
 use crate::vault::owner::{self, OwnerKey};
 
 /// The form of a grant.
@@ -161,6 +163,7 @@ fn keys_of(
                 key: BASE64.encode(key.expose()),
             }),
             Found::Gone | Found::NotHere => *gone += 1,
+            Found::Damaged => return Err(VaultError::Damaged(KEY_DAMAGED).into()),
         }
     }
     Ok(found)

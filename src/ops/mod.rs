@@ -31,6 +31,7 @@ pub mod publish;
 pub mod repair;
 pub mod replay;
 pub mod replicate;
+pub mod restore_vault;
 pub mod restored;
 pub mod rollback;
 pub mod scan;

@@ -9,6 +9,9 @@ use crate::codec::sealed::{ContentKeys, Found, key_id, open};
 use crate::model::{Cid, EventId, FileEntry, FileName};
 use crate::vault::{Keyring, OwnerKey, VaultError};
 
+/// What is wrong with a vault whose key of a file cannot be unwrapped.
+pub const KEY_DAMAGED: &str = "a key in it cannot be read";
+
 /// Gives the owner's key of the vault when it is needed.
 #[derive(Clone)]
 pub struct OpenOwner(pub Arc<OpenOwnerFn>);
@@ -54,7 +57,7 @@ pub struct Plain {
 /// Reads a file of an entry; `None` where it is sealed and `keys` have none for it.
 ///
 /// # Errors
-/// Those of reading, and [`OpsError::SealedDiffers`].
+/// Those of reading, [`OpsError::SealedDiffers`], and [`OpsError::Vault`] for a key that cannot be read.
 pub fn read_plain(
     entry: &Entry,
     file: &FileEntry,
@@ -81,7 +84,11 @@ pub fn open_sealed(
     let bytes = read_file(cid, block)?;
     let differs = |detail: String| OpsError::SealedDiffers { name: place.name.clone(), cid: *cid, detail };
     let kid = key_id(&bytes).map_err(|error| differs(error.to_string()))?;
-    let Found::Key(key) = keys.find(&kid) else { return Ok(None) };
+    let key = match keys.find(&kid) {
+        Found::Key(key) => key,
+        Found::Gone | Found::NotHere => return Ok(None),
+        Found::Damaged => return Err(VaultError::Damaged(KEY_DAMAGED).into()),
+    };
     let opened = open(&bytes, &key, place.event, &place.name, &place.commitment);
     let opened = opened.map_err(|error| differs(error.to_string()))?;
     Ok(Some(Plain { name: opened.name, bytes: opened.data }))

@@ -1,89 +1,103 @@
-//! Backups of a vault: one file of age, for the vault's owner. A backup is of use only within its time: what was erased
-//! since must not come back with it.
+//! Backups of a vault: one file of age, for the vault's owner. It is encrypted and not signed: whoever knows the owner's
+//! public key can make such a file.
 
 use serde::{Deserialize, Serialize};
 use sqlx::Connection as _;
 
-use super::{OwnerKey, Vault, VaultError, on, owner};
+use super::{Connection, OwnerKey, Vault, VaultError, on, owner};
 use crate::model::{Pseudonym, Timestamp};
 
 /// The largest backup that is read, in bytes.
 pub const BACKUP_LIMIT: usize = 1 << 30;
 /// The form of a backup.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
+/// The form that knows neither of other backups nor of released holds.
+const FORM_WITHOUT_BACKUPS: u32 = 1;
 
 /// The rows of a vault.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Contents {
+pub(super) struct Contents {
     backup: u32,
     recipient: String,
-    made_at: i64,
-    periods: Vec<Period>,
-    batches: Vec<Batch>,
-    keys: Vec<Key>,
-    holds: Vec<Hold>,
-    persons: Vec<Person>,
+    pub made_at: i64,
+    pub periods: Vec<Period>,
+    pub batches: Vec<Batch>,
+    pub keys: Vec<Key>,
+    pub holds: Vec<Hold>,
+    pub persons: Vec<Person>,
+    /// The backups that the vault knew of, this one among them.
+    #[serde(default)]
+    pub backups: Vec<Made>,
 }
 
 #[derive(Serialize, Deserialize, sqlx::FromRow)]
 #[serde(deny_unknown_fields)]
-struct Period {
-    chain: String,
-    period: String,
-    recipient: String,
-    #[serde(with = "base64")]
-    identity: Option<Vec<u8>>,
-    destroyed_at: Option<i64>,
+pub(super) struct Made {
+    pub backup: String,
+    pub made_at: i64,
 }
 
 #[derive(Serialize, Deserialize, sqlx::FromRow)]
 #[serde(deny_unknown_fields)]
-struct Batch {
+pub(super) struct Period {
+    pub chain: String,
+    pub period: String,
+    pub recipient: String,
     #[serde(with = "base64")]
-    batch: Option<Vec<u8>>,
-    chain: String,
-    period: String,
-    #[serde(with = "base64")]
-    wrapped: Option<Vec<u8>>,
+    pub identity: Option<Vec<u8>>,
+    pub destroyed_at: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize, sqlx::FromRow)]
 #[serde(deny_unknown_fields)]
-struct Key {
+pub(super) struct Batch {
     #[serde(with = "base64")]
-    kid: Option<Vec<u8>>,
+    pub batch: Option<Vec<u8>>,
+    pub chain: String,
+    pub period: String,
     #[serde(with = "base64")]
-    batch: Option<Vec<u8>>,
-    chain: String,
-    event: String,
-    pseudonym: String,
-    role: String,
-    file: String,
-    cid: String,
-    sealed_at: i64,
-    #[serde(with = "base64")]
-    wrapped: Option<Vec<u8>>,
-    destroyed_at: Option<i64>,
+    pub wrapped: Option<Vec<u8>>,
 }
 
 #[derive(Serialize, Deserialize, sqlx::FromRow)]
 #[serde(deny_unknown_fields)]
-struct Hold {
-    hold: String,
-    chain: String,
-    event: Option<String>,
-    reason: String,
-    placed_at: i64,
+pub(super) struct Key {
+    #[serde(with = "base64")]
+    pub kid: Option<Vec<u8>>,
+    #[serde(with = "base64")]
+    pub batch: Option<Vec<u8>>,
+    pub chain: String,
+    pub event: String,
+    pub pseudonym: String,
+    pub role: String,
+    pub file: String,
+    pub cid: String,
+    pub sealed_at: i64,
+    #[serde(with = "base64")]
+    pub wrapped: Option<Vec<u8>>,
+    pub destroyed_at: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize, sqlx::FromRow)]
 #[serde(deny_unknown_fields)]
-struct Person {
-    pseudonym: String,
+pub(super) struct Hold {
+    pub hold: String,
+    pub chain: String,
+    pub event: Option<String>,
+    pub reason: String,
+    pub placed_at: i64,
+    #[serde(default)]
+    pub released_at: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize, sqlx::FromRow)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Person {
+    pub pseudonym: String,
     #[serde(with = "base64")]
-    wrapped: Option<Vec<u8>>,
-    destroyed_at: Option<i64>,
+    pub wrapped: Option<Vec<u8>>,
+    pub destroyed_at: Option<i64>,
 }
 
 /// Byte strings in JSON; null for one that is not there.
@@ -129,10 +143,14 @@ impl Vault {
 
     async fn contents(&mut self, now: Timestamp) -> Result<Contents, VaultError> {
         let (recipient, made_at) = (self.recipient().to_owned(), now.as_microseconds());
+        // One state of all tables, whatever others write meanwhile.
+        let begin = match self.connection {
+            Connection::Sqlite(_) => "BEGIN",
+            Connection::Postgres(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        };
         let read: Result<Contents, sqlx::Error> = on!(self, connection => {
             async {
-                // One state of all tables.
-                let mut transaction = connection.begin().await?;
+                let mut transaction = connection.begin_with(begin).await?;
                 let contents = Contents {
                     backup: FORM,
                     recipient,
@@ -142,6 +160,7 @@ impl Vault {
                     keys: sqlx::query_as("SELECT * FROM vault_content_key").fetch_all(&mut *transaction).await?,
                     holds: sqlx::query_as("SELECT * FROM vault_hold").fetch_all(&mut *transaction).await?,
                     persons: sqlx::query_as("SELECT * FROM vault_person").fetch_all(&mut *transaction).await?,
+                    backups: sqlx::query_as("SELECT * FROM vault_backup").fetch_all(&mut *transaction).await?,
                 };
                 transaction.commit().await?;
                 Ok(contents)
@@ -151,196 +170,20 @@ impl Vault {
         read.map_err(|error| self.failed("read", &error))
     }
 
-    /// Adds what a backup has and the vault has not; what was destroyed here stays destroyed. How many keys came.
-    ///
-    /// # Errors
-    /// [`VaultError::BackupTooOld`] for one that was made before `oldest`: keys that were erased since are in it.
-    pub async fn restore(
-        &mut self,
-        backup: &[u8],
-        owner: &dyn OwnerKey,
-        oldest: Timestamp,
-    ) -> Result<u64, VaultError> {
+    /// What a backup of this vault's owner holds.
+    pub(super) fn read_backup(&self, backup: &[u8], owner: &dyn OwnerKey) -> Result<Contents, VaultError> {
         if backup.len() > BACKUP_LIMIT {
             return Err(VaultError::Backup("it is larger than is read"));
         }
         let json = owner.unwrap(backup)?;
         let contents: Contents =
             serde_json::from_slice(&json).map_err(|_| VaultError::Backup("it is not what a vault writes"))?;
-        if contents.backup != FORM || contents.recipient != self.recipient() {
+        if contents.recipient != self.recipient() {
             return Err(VaultError::Backup("it is of another vault"));
         }
-        if contents.made_at < oldest.as_microseconds() {
-            return Err(VaultError::BackupTooOld);
+        match contents.backup {
+            FORM | FORM_WITHOUT_BACKUPS => Ok(contents),
+            _ => Err(VaultError::Backup("it is of a later version of greffe")),
         }
-        let written: Result<u64, sqlx::Error> = on!(self, connection => {
-            async {
-                let mut transaction = connection.begin().await?;
-                for row in &contents.periods {
-                    sqlx::query(
-                        "INSERT INTO vault_period (chain, period, recipient, identity, destroyed_at) \
-                         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-                    )
-                    .bind(&row.chain)
-                    .bind(&row.period)
-                    .bind(&row.recipient)
-                    .bind(&row.identity)
-                    .bind(row.destroyed_at)
-                    .execute(&mut *transaction)
-                    .await?;
-                }
-                for row in &contents.batches {
-                    sqlx::query(
-                        "INSERT INTO vault_batch (batch, chain, period, wrapped) VALUES ($1, $2, $3, $4) \
-                         ON CONFLICT DO NOTHING",
-                    )
-                    .bind(&row.batch)
-                    .bind(&row.chain)
-                    .bind(&row.period)
-                    .bind(&row.wrapped)
-                    .execute(&mut *transaction)
-                    .await?;
-                }
-                let mut came = 0;
-                for row in &contents.keys {
-                    came += sqlx::query(
-                        "INSERT INTO vault_content_key (kid, batch, chain, event, pseudonym, role, file, cid, \
-                         sealed_at, wrapped, destroyed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
-                         ON CONFLICT DO NOTHING",
-                    )
-                    .bind(&row.kid)
-                    .bind(&row.batch)
-                    .bind(&row.chain)
-                    .bind(&row.event)
-                    .bind(&row.pseudonym)
-                    .bind(&row.role)
-                    .bind(&row.file)
-                    .bind(&row.cid)
-                    .bind(row.sealed_at)
-                    .bind(&row.wrapped)
-                    .bind(row.destroyed_at)
-                    .execute(&mut *transaction)
-                    .await?
-                    .rows_affected();
-                }
-                for row in &contents.holds {
-                    sqlx::query(
-                        "INSERT INTO vault_hold (hold, chain, event, reason, placed_at) VALUES ($1, $2, $3, $4, $5) \
-                         ON CONFLICT DO NOTHING",
-                    )
-                    .bind(&row.hold)
-                    .bind(&row.chain)
-                    .bind(&row.event)
-                    .bind(&row.reason)
-                    .bind(row.placed_at)
-                    .execute(&mut *transaction)
-                    .await?;
-                }
-                for row in &contents.persons {
-                    sqlx::query(
-                        "INSERT INTO vault_person (pseudonym, wrapped, destroyed_at) VALUES ($1, $2, $3) \
-                         ON CONFLICT DO NOTHING",
-                    )
-                    .bind(&row.pseudonym)
-                    .bind(&row.wrapped)
-                    .bind(row.destroyed_at)
-                    .execute(&mut *transaction)
-                    .await?;
-                }
-                transaction.commit().await?;
-                Ok(came)
-            }
-            .await
-        });
-        written.map_err(|error| self.failed("written", &error))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::*;
-    use super::{Pseudonym, Timestamp};
-    use crate::codec::sealed::{ContentKeys as _, Found};
-    use crate::crypto::ContentKey;
-    use crate::model::{Cid, Codec, ContentKeyId, EventId, Role};
-
-    fn at(days: i64) -> Timestamp {
-        Timestamp::from_microseconds(1_790_000_000_000_000 + days * 86_400_000_000).unwrap()
-    }
-
-    fn chain() -> Cid {
-        Cid::of(Codec::DagCbor, b"chain")
-    }
-
-    async fn vault(folder: &std::path::Path, name: &str, owner: &AgeOwner) -> Vault {
-        let url = format!("sqlite:{}", folder.join(name).display());
-        Vault::create(&url, name, &owner.recipient(), at(0)).await.unwrap()
-    }
-
-    async fn seal(vault: &mut Vault, batch: &Batch, name: &[u8]) -> (ContentKeyId, Cid) {
-        let (kid, cid) = (ContentKeyId::generate(), Cid::of(Codec::Raw, name));
-        let key = NewKey {
-            kid,
-            key: ContentKey::generate(),
-            event: EventId::generate(at(0)),
-            pseudonym: Pseudonym::generate(),
-            role: Role::Up,
-            file: "0.sealed".to_owned(),
-            cid,
-            sealed_at: at(0),
-        };
-        vault.keep(batch, &[key]).await.unwrap();
-        (kid, cid)
-    }
-
-    fn run(test: impl Future<Output = ()>) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
-    }
-
-    #[test]
-    fn a_backup_brings_keys_back_but_none_that_was_destroyed() {
-        run(async {
-            let folder = tempfile::tempdir().unwrap();
-            let text = AgeOwner::generate().encode(None).unwrap();
-            let owner = || AgeOwner::parse(text.as_bytes(), None).unwrap();
-            let mut first = vault(folder.path(), "a.db", &owner()).await;
-            let batch = first.begin_batch(chain(), at(0)).await.unwrap();
-            let (kept, _) = seal(&mut first, &batch, b"one").await;
-            let (gone, cid) = seal(&mut first, &batch, b"two").await;
-            let backup = first.backup(at(1)).await.unwrap();
-            assert_eq!(first.last_backup().await.unwrap(), Some(at(1)));
-            first.destroy(&chain(), &[cid.to_string()], at(2)).await.unwrap();
-            assert_eq!(first.restore(&backup, &owner(), at(0)).await.unwrap(), 0);
-            let keys = first.keyring(&chain(), Box::new(owner())).await.unwrap();
-            assert!(matches!((keys.find(&kept), keys.find(&gone)), (Found::Key(_), Found::Gone)));
-            // Elsewhere, where nobody knows of the erasure, the backup must not be too old.
-            let mut other = vault(folder.path(), "b.db", &owner()).await;
-            assert!(matches!(other.restore(&backup, &owner(), at(2)).await, Err(VaultError::BackupTooOld)));
-            assert_eq!(other.restore(&backup, &owner(), at(1)).await.unwrap(), 2);
-            // Nobody else's backup is taken, nor for anybody else.
-            let stranger = AgeOwner::generate();
-            assert!(other.restore(&backup, &stranger, at(0)).await.is_err());
-            let mut third = vault(folder.path(), "c.db", &stranger).await;
-            assert!(third.restore(&backup, &owner(), at(0)).await.is_err());
-            assert!(third.restore(b"no age file", &stranger, at(0)).await.is_err());
-        });
-    }
-
-    #[test]
-    fn a_month_that_is_destroyed_opens_nothing_and_takes_nothing() {
-        run(async {
-            let folder = tempfile::tempdir().unwrap();
-            let text = AgeOwner::generate().encode(None).unwrap();
-            let owner = || AgeOwner::parse(text.as_bytes(), None).unwrap();
-            let mut vault = vault(folder.path(), "a.db", &owner()).await;
-            let batch = vault.begin_batch(chain(), at(0)).await.unwrap();
-            let (kid, _) = seal(&mut vault, &batch, b"one").await;
-            let months = vault.periods(&chain()).await.unwrap();
-            vault.destroy_period(&chain(), &months[0], at(400)).await.unwrap();
-            let keys = vault.keyring(&chain(), Box::new(owner())).await.unwrap();
-            assert!(matches!(keys.find(&kid), Found::Gone));
-            assert!(matches!(vault.begin_batch(chain(), at(0)).await, Err(VaultError::Destroyed(_))));
-            assert!(vault.begin_batch(chain(), at(400)).await.is_ok());
-        });
     }
 }

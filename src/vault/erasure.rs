@@ -164,15 +164,18 @@ impl Vault {
         wiped.map_err(|error| self.failed("wiped", &error))
     }
 
-    /// Forbids to erase one event or, without one, anything of a chain.
+    /// Forbids to erase one event or, without one, anything of a chain. The name of a hold that was released can be
+    /// taken again.
     ///
     /// # Errors
-    /// [`VaultError::Database`], also when there is a hold of this name.
+    /// [`VaultError::HoldExists`] when the chain has a hold of this name.
     pub async fn place_hold(&mut self, chain: &Cid, hold: &Hold) -> Result<(), VaultError> {
         let chain = chain.to_string();
         let written = on!(self, connection => {
             sqlx::query(
-                "INSERT INTO vault_hold (hold, chain, event, reason, placed_at) VALUES ($1, $2, $3, $4, $5)",
+                "INSERT INTO vault_hold (hold, chain, event, reason, placed_at) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (chain, hold) DO UPDATE SET event = excluded.event, reason = excluded.reason, \
+                 placed_at = excluded.placed_at, released_at = NULL WHERE vault_hold.released_at IS NOT NULL",
             )
             .bind(&hold.hold)
             .bind(&chain)
@@ -181,24 +184,35 @@ impl Vault {
             .bind(hold.placed_at.as_microseconds())
             .execute(connection)
             .await
-            .map(drop)
+            .map(|done| done.rows_affected())
         });
-        written.map_err(|error| self.failed("written", &error))
+        match written.map_err(|error| self.failed("written", &error))? {
+            0 => Err(VaultError::HoldExists(hold.hold.clone())),
+            _ => Ok(()),
+        }
     }
 
-    /// Takes a hold away; whether there was one.
+    /// Takes a hold away, so that a backup does not bring it back; whether there was one.
     ///
     /// # Errors
     /// [`VaultError::Database`].
-    pub async fn release_hold(&mut self, chain: &Cid, hold: &str) -> Result<bool, VaultError> {
+    pub async fn release_hold(
+        &mut self,
+        chain: &Cid,
+        hold: &str,
+        now: Timestamp,
+    ) -> Result<bool, VaultError> {
         let chain = chain.to_string();
         let written = on!(self, connection => {
-            sqlx::query("DELETE FROM vault_hold WHERE chain = $1 AND hold = $2")
-                .bind(&chain)
-                .bind(hold)
-                .execute(connection)
-                .await
-                .map(|done| done.rows_affected())
+            sqlx::query(
+                "UPDATE vault_hold SET released_at = $1 WHERE chain = $2 AND hold = $3 AND released_at IS NULL",
+            )
+            .bind(now.as_microseconds())
+            .bind(&chain)
+            .bind(hold)
+            .execute(connection)
+            .await
+            .map(|done| done.rows_affected())
         });
         Ok(written.map_err(|error| self.failed("written", &error))? > 0)
     }
@@ -211,10 +225,13 @@ impl Vault {
         let chain = chain.to_string();
         type Row = (String, Option<String>, String, i64);
         let rows: Result<Vec<Row>, _> = on!(self, connection => {
-            sqlx::query_as("SELECT hold, event, reason, placed_at FROM vault_hold WHERE chain = $1 ORDER BY hold")
-                .bind(&chain)
-                .fetch_all(connection)
-                .await
+            sqlx::query_as(
+                "SELECT hold, event, reason, placed_at FROM vault_hold \
+                 WHERE chain = $1 AND released_at IS NULL ORDER BY hold",
+            )
+            .bind(&chain)
+            .fetch_all(connection)
+            .await
         });
         let hold = |(hold, event, reason, placed_at): Row| {
             Ok(Hold { hold, event, reason, placed_at: time(placed_at)? })

@@ -13,8 +13,8 @@ type BatchId = Vec<u8>;
 /// The content keys of a chain, read once.
 pub struct Keyring {
     owner: Box<dyn OwnerKey>,
-    /// Identities of months that are not destroyed, each encrypted for the owner.
-    periods: HashMap<String, Vec<u8>>,
+    /// Identities of months, each encrypted for the owner; `None` for one that was destroyed.
+    periods: HashMap<String, Option<Vec<u8>>>,
     /// Month and wrapped key.
     batches: HashMap<BatchId, (String, Vec<u8>)>,
     /// Batch and wrapped key; `None` for one that was destroyed.
@@ -39,17 +39,15 @@ impl Vault {
             return Err(super::OwnerError::NotFor.into());
         }
         let chain = chain.to_string();
-        type Periods = Vec<(String, Vec<u8>)>;
+        type Periods = Vec<(String, Option<Vec<u8>>)>;
         type Batches = Vec<(Vec<u8>, String, Vec<u8>)>;
         type Keys = Vec<(Vec<u8>, Vec<u8>, Option<Vec<u8>>)>;
         let read: Result<(Periods, Batches, Keys), sqlx::Error> = on!(self, connection => {
             async {
-                let periods = sqlx::query_as(
-                    "SELECT period, identity FROM vault_period WHERE chain = $1 AND identity IS NOT NULL",
-                )
-                .bind(&chain)
-                .fetch_all(&mut *connection)
-                .await?;
+                let periods = sqlx::query_as("SELECT period, identity FROM vault_period WHERE chain = $1")
+                    .bind(&chain)
+                    .fetch_all(&mut *connection)
+                    .await?;
                 let batches = sqlx::query_as("SELECT batch, period, wrapped FROM vault_batch WHERE chain = $1")
                     .bind(&chain)
                     .fetch_all(&mut *connection)
@@ -78,10 +76,15 @@ impl Vault {
 }
 
 impl Keyring {
-    /// Whether it knows of no key at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+    /// Whether the vault ever had keys of the chain.
+    fn knows_chain(&self) -> bool {
+        !self.periods.is_empty() || !self.keys.is_empty()
+    }
+
+    /// Whether the month of a run was destroyed, and with it all keys of the run.
+    fn is_destroyed(&self, batch: &BatchId) -> bool {
+        let period = self.batches.get(batch).and_then(|(period, _)| self.periods.get(period));
+        period.is_some_and(Option::is_none)
     }
 
     fn batch_key(&self, batch: &BatchId) -> Option<ContentKey> {
@@ -91,7 +94,7 @@ impl Keyring {
         }
         let (period, wrapped) = self.batches.get(batch)?;
         let identity = opened.periods.entry(period.clone()).or_insert_with(|| {
-            let text = self.owner.unwrap(self.periods.get(period)?).ok()?;
+            let text = self.owner.unwrap(self.periods.get(period)?.as_ref()?).ok()?;
             AgeOwner::parse(&text, None).ok()
         });
         let key = identity.as_ref().and_then(|identity| identity.unwrap(wrapped).ok());
@@ -103,10 +106,13 @@ impl Keyring {
 
 impl ContentKeys for Keyring {
     fn find(&self, kid: &ContentKeyId) -> Found {
-        let key = self
-            .keys
-            .get(kid)
-            .and_then(|(batch, wrapped)| sealing::unwrap(&self.batch_key(batch)?, kid, wrapped.as_ref()?));
-        key.map_or(Found::Gone, Found::Key)
+        let Some((batch, wrapped)) = self.keys.get(kid) else {
+            return if self.knows_chain() { Found::Gone } else { Found::NotHere };
+        };
+        let Some(wrapped) = wrapped.as_ref().filter(|_| !self.is_destroyed(batch)) else {
+            return Found::Gone;
+        };
+        let key = self.batch_key(batch).and_then(|batch| sealing::unwrap(&batch, kid, wrapped));
+        key.map_or(Found::Damaged, Found::Key)
     }
 }

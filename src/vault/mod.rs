@@ -16,6 +16,7 @@
 //! | `erasure` | destroys keys, and keeps what forbids it |
 //! | `person` | who a pseudonym stands for |
 //! | `backup` | the whole vault in one file, for its owner |
+//! | `restore` | brings back what a backup has of a chain |
 //!
 //! The vault knows no archive, and nothing of it is ever published.
 
@@ -24,13 +25,14 @@ mod erasure;
 pub mod keyring;
 pub mod owner;
 mod person;
+mod restore;
 mod sealing;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -40,6 +42,7 @@ pub use erasure::{Hold, KeyRow, Selection};
 pub use keyring::Keyring;
 pub use owner::{AgeOwner, FILE_LIMIT as IDENTITY_LIMIT, OwnerError, OwnerKey};
 pub use person::Person;
+pub use restore::{Restored, Wanted};
 pub use sealing::{Batch, NewKey, period_of};
 
 use crate::model::{Pseudonym, Timestamp};
@@ -50,6 +53,8 @@ const OWN_MIGRATIONS: &str = "vault_migrations";
 const OWN_SCHEMA: &str = "greffe_vault";
 /// How long to wait for another program that writes.
 const BUSY: Duration = Duration::from_secs(30);
+/// How often a vault is brought up to date before that it cannot be is said: another program may be at it too.
+const ATTEMPTS: usize = 3;
 
 /// Why the vault does not do what was asked. No text of a database is kept, and no key is in any of these.
 #[derive(Debug, thiserror::Error)]
@@ -64,12 +69,16 @@ pub enum VaultError {
     Database { place: String, done: &'static str, cause: String },
     #[error("the vault is damaged: {0}")]
     Damaged(&'static str),
+    #[error("there is a hold {0} already")]
+    HoldExists(String),
     #[error("the keys of {0} were destroyed, so nothing can be sealed in it")]
     Destroyed(String),
     #[error("this is no backup of this vault: {0}")]
     Backup(&'static str),
     #[error("the backup is older than backups are kept: keys that were erased since may be in it")]
     BackupTooOld,
+    #[error("the backup says that it was made at {0}, which is yet to come")]
+    BackupYetToCome(Timestamp),
     #[error("who {0} stood for was erased; a new pseudonym is needed")]
     Erased(Pseudonym),
     #[error(transparent)]
@@ -107,7 +116,11 @@ impl Vault {
     /// [`VaultError::Missing`] when there is none.
     pub async fn open(url: &str, place: &str) -> Result<Self, VaultError> {
         let mut vault = Self::connect(url, place, false).await?;
-        vault.migrate().await?;
+        // A database of something else stays as it is, whoever only looks.
+        if !vault.is_one().await? {
+            return Err(VaultError::Missing(place.to_owned()));
+        }
+        vault.bring_up_to_date().await?;
         let found: Result<Option<(String,)>, _> = on!(vault, connection => {
             sqlx::query_as("SELECT recipient FROM vault WHERE one = 1").fetch_optional(connection).await
         });
@@ -123,7 +136,7 @@ impl Vault {
     pub async fn create(url: &str, place: &str, recipient: &str, now: Timestamp) -> Result<Self, VaultError> {
         owner::require_recipient(recipient)?;
         let mut vault = Self::connect(url, place, true).await?;
-        vault.migrate().await?;
+        vault.bring_up_to_date().await?;
         let made = on!(vault, connection => {
             sqlx::query("INSERT INTO vault (one, recipient, created_at) VALUES (1, $1, $2) ON CONFLICT DO NOTHING")
                 .bind(recipient)
@@ -164,14 +177,20 @@ impl Vault {
                     done: "made",
                     cause: error.to_string(),
                 })?;
+                if !file.is_file() {
+                    return Err(VaultError::Database {
+                        place: place.to_owned(),
+                        done: "made",
+                        cause: "something else is there than a file, or a link that leads nowhere".to_owned(),
+                    });
+                }
             }
             let options = options
                 .busy_timeout(BUSY)
                 .foreign_keys(true)
                 .synchronous(SqliteSynchronous::Full)
-                // What is deleted is overwritten, and no second file keeps it.
+                // What is deleted is overwritten.
                 .pragma("secure_delete", "ON")
-                .pragma("journal_mode", "DELETE")
                 .disable_statement_logging();
             Connection::Sqlite(options.connect().await.map_err(failed)?)
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
@@ -187,6 +206,37 @@ impl Vault {
         Ok(Self { connection, place: place.to_owned(), recipient: String::new() })
     }
 
+    /// Whether tables of a vault are there.
+    async fn is_one(&mut self) -> Result<bool, VaultError> {
+        const SQLITE: &str = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ($1, $2)";
+        const POSTGRES: &str = "SELECT count(*) FROM pg_catalog.pg_tables \
+                                WHERE schemaname = 'greffe_vault' AND tablename IN ($1, $2)";
+        let sql = match self.connection {
+            Connection::Sqlite(_) => SQLITE,
+            Connection::Postgres(_) => POSTGRES,
+        };
+        let found: Result<(i64,), _> = on!(self, connection => {
+            sqlx::query_as(sql).bind("vault").bind(OWN_MIGRATIONS).fetch_one(connection).await
+        });
+        Ok(found.map_err(|error| self.failed("read", &error))?.0 == 2)
+    }
+
+    async fn bring_up_to_date(&mut self) -> Result<(), VaultError> {
+        if let Connection::Sqlite(connection) = &mut self.connection {
+            // No second file keeps what is deleted.
+            let set = sqlx::query("PRAGMA journal_mode = DELETE").execute(connection).await;
+            set.map_err(|error| self.failed("opened", &error))?;
+        }
+        let mut ran = self.migrate().await;
+        for _ in 1..ATTEMPTS {
+            match ran {
+                Err(VaultError::Database { .. }) => ran = self.migrate().await,
+                done => return done,
+            }
+        }
+        ran
+    }
+
     async fn migrate(&mut self) -> Result<(), VaultError> {
         let ran = match &mut self.connection {
             Connection::Sqlite(connection) => {
@@ -199,13 +249,16 @@ impl Vault {
                 migrator.run(connection).await
             }
         };
-        ran.map_err(|error| VaultError::Database {
-            place: self.place.clone(),
-            done: "brought up to date",
-            cause: match error {
-                sqlx::migrate::MigrateError::Execute(error) => cause(&error),
-                _ => "its tables are not those that this version knows".to_owned(),
-            },
+        ran.map_err(|error| {
+            let cause = match error {
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                    return self.failed("brought up to date", &error);
+                }
+                MigrateError::VersionMissing(_) => "a later version of greffe made its tables",
+                _ => "its tables are not those that this version knows",
+            };
+            let (place, done) = (self.place.clone(), "brought up to date");
+            VaultError::Database { place, done, cause: cause.to_owned() }
         })
     }
 
@@ -231,16 +284,34 @@ fn own(mut migrator: Migrator) -> Migrator {
 /// A server's message may carry values, so its code is all that is told.
 fn cause(error: &sqlx::Error) -> String {
     match error {
+        _ if sqlite_code(error).is_some() => match sqlite_code(error) {
+            Some(5 | 6) => "another program has it for too long".to_owned(),
+            Some(8) => "its file, or the folder, can only be read".to_owned(),
+            Some(13) => "the disk is full".to_owned(),
+            Some(14) => "its file cannot be opened".to_owned(),
+            code => format!("SQLite answers {}", code.unwrap_or_default()),
+        },
         sqlx::Error::Database(database) => match database.code() {
-            Some(code) => format!("the database answers {code}"),
-            None => "the database refuses".to_owned(),
+            Some(code) => format!("the server answers {code}"),
+            None => "the server refuses".to_owned(),
         },
         sqlx::Error::Io(error) => error.to_string(),
         _ => "it does not answer as a vault does".to_owned(),
     }
 }
 
+/// The primary result code of SQLite.
+fn sqlite_code(error: &sqlx::Error) -> Option<u32> {
+    let error = error.as_database_error()?.try_downcast_ref::<sqlx::sqlite::SqliteError>()?;
+    Some(sqlx::error::DatabaseError::code(error)?.parse::<u32>().ok()? & 0xff)
+}
+
 fn database_error(place: &str, done: &'static str, error: &sqlx::Error) -> VaultError {
+    match sqlite_code(error) {
+        Some(11) => return VaultError::Damaged("SQLite finds its file malformed"),
+        Some(26) => return VaultError::Damaged("its file is no database of SQLite"),
+        _ => {}
+    }
     VaultError::Database { place: place.to_owned(), done, cause: cause(error) }
 }
 

@@ -45,3 +45,4 @@ mod settings;
 mod status;
 mod subject;
 mod tools;
+mod vault;

@@ -10,6 +10,7 @@ use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
 use crate::model::Pseudonym;
 use crate::ops::erase::{Erased, Kept, Request, Target, erase};
+use crate::ops::now;
 
 /// Erase sealed content: destroy its keys, and sign that it was done
 ///
@@ -80,7 +81,8 @@ fn show(done: &Done, out: &mut dyn Write) -> io::Result<()> {
     if let Some(person) = erased.person {
         writeln!(out, "{}", if person { "who it was is forgotten" } else { "who it was is not known here" })?;
     }
-    writeln!(out, "effective {}, when the last backup with a key is gone", erased.effective_at)?;
+    let waits = if erased.effective_at > now() { ", when the last backup with a key is gone" } else { "" };
+    writeln!(out, "effective {}{waits}", erased.effective_at)?;
     for place in &erased.places {
         let outcome = serde_json::to_value(place.outcome)?;
         writeln!(out, "{:<12} {}", outcome.as_str().unwrap_or_default(), place.place)?;

@@ -11,8 +11,8 @@ use crate::cli::opening::{read_file, record};
 use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::{SecretSource, Settings};
 use crate::cli::{CommandResult, Exit};
-use crate::model::{Pseudonym, Timestamp};
-use crate::ops::erase::erase_again;
+use crate::model::Pseudonym;
+use crate::ops::restore_vault::{Outcome, restore_vault};
 use crate::ops::{ChainReader, OpsError, Project, now};
 use crate::store::create_file;
 use crate::vault::{AgeOwner, BACKUP_LIMIT, Hold, OwnerKey as _, Person, Vault as Open, VaultError};
@@ -82,6 +82,9 @@ struct New {
     #[arg(long)]
     plain: bool,
 }
+
+/// The most that is noted of a person, in bytes.
+const WHO_LIMIT: u64 = 4096;
 
 /// A vault that a command made or found.
 #[derive(Serialize)]
@@ -174,14 +177,11 @@ async fn act(
         Action::Import { backup } => {
             let bytes = read_file(backup, BACKUP_LIMIT)?;
             let owner = open_owner(settings).map_err(OpsError::from)?;
-            let days = i64::from(settings.vault_backup_retention.in_days());
-            let oldest = now().as_microseconds().saturating_sub(days * 86_400_000_000);
-            let oldest = Timestamp::from_microseconds(oldest).unwrap_or_else(now);
-            let came = vault.restore(&bytes, &owner, oldest).await.map_err(failed)?;
-            let erased = erase_again(project, vault).await?;
-            format!("{came} key(s) came back; {erased} file(s) that were erased stay erased")
+            let kept = settings.vault_backup_retention.in_days();
+            told(&restore_vault(project, vault, &bytes, &owner, kept).await?, backup)
         }
         Action::Hold { name, entry, reason } => {
+            require_words(name, reason)?;
             let reader = ChainReader::open(&project.archive, &project.name)?;
             let event = |seq: &u64| {
                 let cid = reader.manifest_at(*seq)?;
@@ -193,7 +193,7 @@ async fn act(
             vault.place_hold(&reader.root(), &hold).await.map_err(failed)?;
             format!("held by {name}")
         }
-        Action::Release { name } => match vault.release_hold(&root()?, name).await.map_err(failed)? {
+        Action::Release { name } => match vault.release_hold(&root()?, name, now()).await.map_err(failed)? {
             true => format!("released {name}"),
             false => {
                 return Err(CliError::usage("there is no hold of that name").hint("look at its spelling"));
@@ -213,8 +213,14 @@ async fn act(
         }
         Action::Person { pseudonym, show: false } => {
             let mut who = String::new();
-            let read = std::io::Read::take(std::io::stdin(), 4096).read_to_string(&mut who);
+            let read = std::io::Read::take(std::io::stdin(), WHO_LIMIT + 1).read_to_string(&mut who);
             read.map_err(|error| CliError::new(Exit::Unfinished, format!("cannot read who it is: {error}")))?;
+            if who.len() as u64 > WHO_LIMIT {
+                return Err(CliError::usage(format!(
+                    "there are more than {WHO_LIMIT} bytes on standard input"
+                ))
+                .hint("write less: a name, and where more about this person is kept"));
+            }
             if who.trim().is_empty() {
                 return Err(CliError::usage("there is nothing on standard input")
                     .hint(format!("write `echo 'who it is' | greffe vault person {pseudonym}`")));
@@ -223,6 +229,44 @@ async fn act(
             format!("noted who {pseudonym} is")
         }
     })
+}
+
+/// What an import came to.
+fn told(outcome: &Outcome, backup: &Path) -> String {
+    let Outcome { restored, erased, forgotten } = outcome;
+    let mut said = vec![
+        format!("{} key(s) came back", restored.keys),
+        format!("{erased} file(s) that were erased stay erased"),
+    ];
+    if *forgotten > 0 {
+        said.push(format!("{forgotten} person(s) stay forgotten"));
+    }
+    if restored.unusable > 0 {
+        said.push(format!("{} key(s) of it cannot be read and were left", restored.unusable));
+    }
+    if restored.elsewhere > 0 {
+        let (elsewhere, backup) = (restored.elsewhere, backup.display());
+        said.push(format!(
+            "{elsewhere} key(s) of other chains were left: run `greffe vault import {backup}` in their projects"
+        ));
+    }
+    for hold in &restored.holds {
+        said.push(format!(
+            "the hold {hold} is there again: if it was released, run `greffe vault release {hold}`"
+        ));
+    }
+    said.join("; ")
+}
+
+/// Refuses a hold that says nothing, or steers a terminal.
+fn require_words(name: &str, reason: &str) -> Result<(), CliError> {
+    for (what, text) in [("a hold needs a name", name), ("a hold needs a reason", reason)] {
+        if text.trim().is_empty() || text.chars().any(char::is_control) {
+            return Err(CliError::usage(format!("{what}, of signs that can be seen"))
+                .hint("write it like `greffe vault hold case-9 --reason \"a lawsuit\"`"));
+        }
+    }
+    Ok(())
 }
 
 /// The vault of the settings, made with an identity for its owner where there is none yet.
