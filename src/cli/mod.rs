@@ -14,6 +14,7 @@ mod peers;
 mod places;
 pub mod settings;
 mod sources;
+mod wrapped;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -30,12 +31,29 @@ use settings::Environment;
 /// What the process ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    Done = 0,
-    Findings = 1,
-    Usage = 2,
-    Unfinished = 3,
+    Done,
+    Findings,
+    Usage,
+    Unfinished,
     /// Archived, and not yet with the replicas that have to have it.
-    Undelivered = 4,
+    Undelivered,
+    /// What another tool ended with, which greffe ran.
+    Tool(u8),
+}
+
+impl Exit {
+    /// The number that the process ends with.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Findings => 1,
+            Self::Usage => 2,
+            Self::Unfinished => 3,
+            Self::Undelivered => 4,
+            Self::Tool(code) => code,
+        }
+    }
 }
 
 /// What the process ends with when greffe itself is wrong.
@@ -51,7 +69,7 @@ pub fn run() -> ExitCode {
         std::process::exit(BUG);
     }));
     let exit = run_with(std::env::args_os(), Environment::of_process());
-    ExitCode::from(exit as u8)
+    ExitCode::from(exit.code())
 }
 
 /// Runs one command: its arguments, the program's name first, in an environment.

@@ -189,6 +189,7 @@ struct ReadEvent {
     effective_at: Option<serde_json::Value>,
     places: Option<serde_json::Value>,
     access: Option<serde_json::Value>,
+    tool: Option<serde_json::Value>,
 }
 
 /// Reads a statement from a verified payload.
@@ -313,6 +314,7 @@ fn decode_details(read: &mut ReadEvent) -> Result<Details, StatementError> {
                 promoted_from: read.promoted_from.take().ok_or(missing("promotedFrom"))?,
                 hooks: hooks.into_iter().map(|Object(hook)| hook).collect(),
                 direction: read.direction,
+                tool: own(read.tool.take()),
             }))
         }
     })
