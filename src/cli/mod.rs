@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 done or verified,
 //! 1 findings, 2 wrong usage or settings, 3 could not finish, 4 archived and not yet replicated, 70 a bug.
 
+mod ci;
 mod commands;
 mod context;
 mod error;

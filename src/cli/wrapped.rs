@@ -14,12 +14,18 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::settings::{KEY_VARIABLE, VAULT_KEY_VARIABLE};
 use crate::ops::record::ToolExit;
 
 /// What is kept of the beginning of an output, and of its end, in bytes.
 const PART: usize = 512 << 10;
 /// How long output is waited for after the program ended: what it left behind may hold the pipe for ever.
 const LEFT_BEHIND: Duration = Duration::from_secs(2);
+/// Variables of greffe that are nobody else's business.
+const SECRETS: [&str; 4] =
+    [KEY_VARIABLE, "GREFFE_KEY_PASSPHRASE", VAULT_KEY_VARIABLE, "GREFFE_VAULT_PASSPHRASE"];
+/// A longer answer is none: 64 MiB.
+const ANSWER_LIMIT: u64 = 64 << 20;
 /// How often it is looked whether the program ended.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -33,7 +39,11 @@ pub fn run(command: &[String], output: File) -> io::Result<ToolExit> {
     let asked = signals()?;
     let is_terminal = io::stdout().is_terminal() || io::stderr().is_terminal();
     let piped = || if is_terminal { Stdio::inherit() } else { Stdio::piped() };
-    let mut child = Command::new(program).args(arguments).stdout(piped()).stderr(piped()).spawn()?;
+    let mut wrapped = Command::new(program);
+    for secret in SECRETS {
+        wrapped.env_remove(secret);
+    }
+    let mut child = wrapped.args(arguments).stdout(piped()).stderr(piped()).spawn()?;
     let kept = Arc::new(Mutex::new(Kept { output, written: 0, tail: VecDeque::new(), left_out: 0 }));
     let (done, ended) = channel();
     let stdout = child.stdout.take().map(|pipe| copy(pipe, io::stdout(), &kept, done.clone()));
@@ -46,6 +56,31 @@ pub fn run(command: &[String], output: File) -> io::Result<ToolExit> {
     }
     kept.lock().unwrap_or_else(PoisonError::into_inner).finish()?;
     Ok(ToolExit { code: status.code(), signal: status.signal() })
+}
+
+/// What a command prints on standard output; `None` where it fails, or takes longer than `limit`.
+pub fn answer(command: &[String], limit: Duration) -> Option<Vec<u8>> {
+    let (program, arguments) = command.split_first()?;
+    let mut asked = Command::new(program);
+    for secret in SECRETS {
+        asked.env_remove(secret);
+    }
+    asked.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = asked.spawn().ok()?;
+    let mut pipe = child.stdout.take()?;
+    let (done, ended) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = pipe.by_ref().take(ANSWER_LIMIT + 1).read_to_end(&mut bytes);
+        let _ = done.send(read.ok().map(|_| bytes));
+    });
+    let bytes = ended.recv_timeout(limit).ok().flatten().filter(|bytes| bytes.len() as u64 <= ANSWER_LIMIT);
+    if bytes.is_none() {
+        // It may have ended by itself.
+        let _ = child.kill();
+    }
+    let status = child.wait().ok()?;
+    bytes.filter(|_| status.success())
 }
 
 /// A signal that arrived, for each that is passed on.

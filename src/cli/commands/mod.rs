@@ -2,6 +2,7 @@
 
 mod apply;
 mod audit;
+mod baseline;
 mod compact;
 mod completions;
 mod erase;
@@ -223,6 +224,7 @@ pub enum Command {
     Apply(apply::Apply),
     Rollback(rollback::Rollback),
     Record(record::Record),
+    Baseline(baseline::Baseline),
     Status(status::Status),
     Audit(audit::Audit),
     Log(log::Log),
@@ -261,7 +263,7 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
         Command::Apply(apply) => (!apply.dry_run(), !apply.dry_run()),
         Command::Rollback(_) => (true, true),
         // What another tool does is not held up.
-        Command::Record(_) => (true, false),
+        Command::Record(_) | Command::Baseline(_) => (true, false),
         Command::Audit(audit) => (audit.records(), false),
         Command::Repair(_) | Command::Erase(_) | Command::Retention(_) => (true, false),
         _ => (false, false),
@@ -289,6 +291,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Apply(command) => apply::run(context, &command),
         Command::Rollback(command) => rollback::run(context, &command),
         Command::Record(command) => record::run(context, &command),
+        Command::Baseline(command) => baseline::run(context, &command),
         Command::Status(command) => status::run(context, &command),
         Command::Audit(command) => audit::run(context, &command),
         Command::Log(command) => log::run(context, &command),

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -6,8 +7,8 @@ use crate::cli::context::{Context, block_on, key, look_at_database, project};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::settings::Settings;
-use crate::cli::{CommandResult, Exit, wrapped};
-use crate::database::Target as _;
+use crate::cli::{CommandResult, Exit, ci, wrapped};
+use crate::database::{Database, Target as _};
 use crate::model::EventId;
 use crate::ops::record::archive::{Finished, Recorded, archive};
 use crate::ops::record::events::Rendered;
@@ -33,6 +34,9 @@ pub struct Record {
     /// Archive runs that could not be archived before
     #[arg(long, conflicts_with = "command")]
     resume: bool,
+    /// Do not ask the tool which SQL it ran
+    #[arg(long)]
+    no_render: bool,
     /// End with 3 when the run could not be archived, though the command went well
     #[arg(long)]
     strict: bool,
@@ -41,16 +45,19 @@ pub struct Record {
     command: Vec<String>,
 }
 
+/// How long the tool may take to say which SQL it ran.
+const RENDERING: Duration = Duration::from_secs(120);
+
 /// What a run is looked at with.
-struct Source {
-    tool: &'static dyn Tool,
-    catalog: Catalog,
+pub struct Source {
+    pub tool: &'static dyn Tool,
+    pub catalog: Catalog,
     table: TableName,
 }
 
 pub fn run(context: &Context, arguments: &Record) -> CommandResult {
     let settings = context.settings()?;
-    let source = Source::of(&settings, arguments)?;
+    let source = Source::of(&settings, arguments.tool.as_deref(), arguments.table.clone())?;
     let recordings = Recordings::of(&settings.archive_directory, settings.name()?);
     if arguments.resume {
         return resume(context, &settings, &source, &recordings);
@@ -80,7 +87,7 @@ pub fn run(context: &Context, arguments: &Record) -> CommandResult {
         CliError::usage(format!("cannot start `{}`: {error}", Clean(program)))
             .hint("write the command as in a shell, after `--`: `greffe record -- flask db upgrade`")
     })?;
-    let archived = finish(context, &settings, &source, &recordings, &mut run, exit);
+    let archived = finish(context, &settings, &source, &recordings, &mut run, (exit, arguments));
     let failed = archived.is_err();
     if let Err(error) = archived {
         remark_failure("the run is not archived", &error);
@@ -97,17 +104,27 @@ pub fn run(context: &Context, arguments: &Record) -> CommandResult {
 }
 
 impl Source {
-    fn of(settings: &Settings, arguments: &Record) -> Result<Self, CliError> {
+    /// Reads the tool's folder; `table`, where its history has another name, perhaps behind a schema and a point.
+    pub fn of(settings: &Settings, tool: Option<&str>, table: Option<String>) -> Result<Self, CliError> {
         let folder = read_folder(&settings.migrations)?;
-        let tool = tool_of(arguments.tool.as_deref(), &folder)?;
+        let tool = tool_of(tool, &folder)?;
         let catalog = tool.catalog(&folder);
-        Ok(Self { tool, catalog, table: TableName { name: arguments.table.clone(), schema: None } })
+        let table = match table.as_ref().and_then(|table| table.split_once('.')) {
+            Some((schema, name)) => {
+                TableName { name: Some(name.to_owned()), schema: Some(schema.to_owned()) }
+            }
+            None => TableName { name: table, schema: None },
+        };
+        Ok(Self { tool, catalog, table })
     }
 
-    /// `None` where there is no database yet.
-    fn look(&self, settings: &Settings) -> Result<Option<Look>, CliError> {
+    /// A database that is not there yet has no history.
+    pub fn look(&self, settings: &Settings) -> Result<Option<Look>, CliError> {
         block_on(async {
-            let Some(mut database) = look_at_database(settings).await? else { return Ok(None) };
+            let Some(mut database) = look_at_database(settings).await? else {
+                let engine = Database::engine(settings.database_url()?.expose());
+                return Ok(engine.map(Look::nothing));
+            };
             let seen = look(self.tool, &self.catalog, &mut database, &self.table, settings.fingerprint).await;
             database.close().await;
             Ok(Some(seen?))
@@ -126,7 +143,7 @@ fn finish(
     source: &Source,
     recordings: &Recordings,
     run: &mut ToolRun,
-    exit: ToolExit,
+    (exit, arguments): (ToolExit, &Record),
 ) -> Result<(), CliError> {
     let finished_at = now();
     let after = source.look(settings);
@@ -139,7 +156,20 @@ fn finish(
     if let Some(error) = failed {
         return Err(error);
     }
-    put(context, settings, source, recordings, run)
+    let rendered =
+        if arguments.no_render { Rendered::new() } else { rendered(source, run, &arguments.command) };
+    put(context, settings, source, recordings, run, &rendered)
+}
+
+/// The SQL that the tool says it ran, where it has a way to say so.
+fn rendered(source: &Source, run: &ToolRun, command: &[String]) -> Rendered {
+    let after = run.end.as_ref().and_then(|end| end.after.as_ref());
+    let (Some(before), Some(after), false) = (&run.before, after, run.stamps) else { return Rendered::new() };
+    let Source { tool, catalog, .. } = source;
+    let asked = tool.rendering(command, catalog, &before.entries, &after.entries);
+    let answer = asked.and_then(|asked| wrapped::answer(&asked, RENDERING));
+    let Some(sql) = answer.and_then(|bytes| String::from_utf8(bytes).ok()) else { return Rendered::new() };
+    tool.rendered(&sql).into_iter().map(|(id, sql)| (id, sql.into_bytes())).collect()
 }
 
 fn put(
@@ -148,6 +178,7 @@ fn put(
     source: &Source,
     recordings: &Recordings,
     run: &ToolRun,
+    rendered: &Rendered,
 ) -> Result<(), CliError> {
     let project = project(settings)?;
     let (_, output) = recordings.read(run.id).map_err(|error| unwritten(&error))?;
@@ -155,9 +186,9 @@ fn put(
         run,
         catalog: &source.catalog,
         output: Some(&output),
-        rendered: &Rendered::new(),
-        failed: None,
-        ci: None,
+        rendered,
+        tool: source.tool,
+        ci: ci::of(&context.environment),
     };
     let recorded = block_on(archive(&project, finished, key(settings)))??;
     recordings.forget(run.id).map_err(|error| unwritten(&error))?;
@@ -178,7 +209,7 @@ fn resume(context: &Context, settings: &Settings, source: &Source, recordings: &
             let finished_at = run.end.as_ref().map_or_else(now, |end| end.finished_at);
             run.end = Some(RunEnd { finished_at, exit, after });
         }
-        put(context, settings, source, recordings, &run)?;
+        put(context, settings, source, recordings, &run, &Rendered::new())?;
     }
     Ok(Reply::silent(Exit::Done))
 }

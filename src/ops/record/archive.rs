@@ -1,6 +1,6 @@
 //! Appends the events of one run to the chain, once, however often it is tried.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::changes::{Change, Happened, changes};
 use super::events::{Draft, Known, Rendered, Shared, frame};
@@ -15,7 +15,7 @@ use crate::ops::sealing::Sealing;
 use crate::ops::session::require_same_chain;
 use crate::ops::told::Told;
 use crate::ops::{OpenKey, OpsError, Project};
-use crate::scripts::tools::{Catalog, Entry};
+use crate::scripts::tools::{Catalog, Entry, Tool};
 
 /// A run, and what is at hand to archive it.
 pub struct Finished<'a> {
@@ -24,8 +24,8 @@ pub struct Finished<'a> {
     /// What the tool printed.
     pub output: Option<&'a [u8]>,
     pub rendered: &'a Rendered,
-    /// The script at which the tool stopped, where it failed.
-    pub failed: Option<&'a str>,
+    /// What reads the output.
+    pub tool: &'a dyn Tool,
     /// Commit, job and pipeline.
     pub ci: Option<serde_json::Map<String, serde_json::Value>>,
 }
@@ -55,7 +55,7 @@ pub async fn archive(
     finished: Finished<'_>,
     open_key: OpenKey,
 ) -> Result<Recorded, RecordError> {
-    let Finished { run, catalog, output, rendered, failed, ci } = finished;
+    let Finished { run, catalog, output, rendered, tool, ci } = finished;
     let end = run.end.as_ref();
     let Some(last) = end.and_then(|end| end.after.as_ref()).or(run.before.as_ref()) else {
         return Ok(Recorded::default());
@@ -95,7 +95,10 @@ pub async fn archive(
     let known = if run.end.is_some() { Known::Seen { stamps: run.stamps } } else { Known::Found };
     let mut seen = changes(catalog, before, &last.entries);
     seen.retain(|change| is_new(change, &told));
-    seen.extend(failed.map(|id| Change { id: id.to_owned(), happened: Happened::Failed, entry: None }));
+    let is_told = seen.iter().any(|change| change.happened == Happened::Failed);
+    if !is_told && !run.stamps && end.is_some_and(|end| !end.exit.is_success()) {
+        seen.extend(failed(tool, catalog, output, last));
+    }
     drafts.extend(seen.iter().map(|change| shared.draft(change, known, rendered.get(&change.id))));
     if let Some(of_run) = drafts.get_mut(first..) {
         frame(of_run, run, end, output);
@@ -152,6 +155,17 @@ pub async fn adopt(
     frame(&mut drafts, &run, run.end.as_ref(), None);
     let (archived, head) = pen.append(drafts).await?;
     Ok(Recorded { archived, head: Some(head), unadopted: 0 })
+}
+
+/// The script at which a tool stopped: the one that it named last, else the first one that waits. `None` where all are
+/// applied and none is named: then it failed at something else.
+fn failed(tool: &dyn Tool, catalog: &Catalog, output: Option<&[u8]>, last: &Look) -> Option<Change> {
+    let applied: HashSet<&str> = last.entries.iter().map(|entry| entry.id.as_str()).collect();
+    let named = output.and_then(|output| tool.stopped_at(&String::from_utf8_lossy(output)));
+    let mut waiting =
+        catalog.scripts.iter().map(|script| &script.id).filter(|id| !applied.contains(id.as_str()));
+    let id = named.filter(|id| catalog.script(id).is_some()).or_else(|| waiting.next().cloned())?;
+    Some(Change { id, happened: Happened::Failed, entry: None })
 }
 
 /// Whether the chain does not yet tell what a change did: another run may have seen the same.

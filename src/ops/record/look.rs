@@ -21,6 +21,14 @@ pub struct Look {
     pub schema: Option<SchemaChange>,
 }
 
+impl Look {
+    /// What there is to see where there is no database yet.
+    #[must_use]
+    pub fn nothing(engine: Engine) -> Self {
+        Self { engine, version: "none".to_owned(), table: None, entries: Vec::new(), schema: None }
+    }
+}
+
 /// Which table it is, where the team said so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TableName {

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::python::{self, Value};
 use super::{Catalog, Entry, Fault, Folder, FolderFile, Graph, HistoryTable, Row, Tool, ToolScript};
-use crate::model::Direction;
 
 /// How many characters `version_num` takes where Alembic made the table.
 const IDENTIFIER_LIMIT: usize = 32;
@@ -77,26 +76,75 @@ impl Tool for Alembic {
         subcommand(command).is_some_and(|(_, word)| word == "stamp")
     }
 
+    fn stopped_at(&self, output: &str) -> Option<String> {
+        let begun = output.lines().filter_map(|line| announced(line.get(line.find("Running ")?..)?));
+        begun.last().map(str::to_owned)
+    }
+
     fn rendering(
         &self,
         command: &[String],
-        script: &ToolScript,
-        direction: Direction,
+        catalog: &Catalog,
+        before: &[Entry],
+        after: &[Entry],
     ) -> Option<Vec<String>> {
         let (place, _) = subcommand(command)?;
-        let parent = match script.stands_on.as_slice() {
-            [] => "base",
-            [parent] => parent,
-            // It would begin from one of them, and print what leads to the others too.
+        let (before, after) = (ids(before), ids(after));
+        let word = match (before.is_subset(&after), after.is_subset(&before)) {
+            (true, false) => "upgrade",
+            (false, true) => "downgrade",
+            // Both ways at once has no one command.
             _ => return None,
         };
-        let (word, range) = match direction {
-            Direction::Up => ("upgrade", format!("{parent}:{}", script.id)),
-            Direction::Down => ("downgrade", format!("{}:{parent}", script.id)),
-        };
+        let range = format!("{}:{}", sole_head(catalog, &before)?, sole_head(catalog, &after)?);
         let mut asked: Vec<String> = command.get(..place)?.to_vec();
         asked.extend([word.to_owned(), range, "--sql".to_owned()]);
         Some(asked)
+    }
+
+    fn rendered(&self, sql: &str) -> Vec<(String, String)> {
+        let mut found: Vec<(String, String)> = Vec::new();
+        for line in sql.lines() {
+            if let Some(id) = line.strip_prefix("-- ").and_then(announced) {
+                found.push((id.to_owned(), String::new()));
+            } else if let Some((_, text)) = found.last_mut() {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+        for (_, text) in &mut found {
+            *text = format!("{}\n", text.trim());
+        }
+        found
+    }
+}
+
+/// The revision that Alembic says to begin, as in `Running upgrade a -> b, what b does`. Of a merge it names several
+/// that come before, with commas between.
+fn announced(text: &str) -> Option<&str> {
+    let (up, range) = match text.strip_prefix("Running upgrade ") {
+        Some(range) => (true, range),
+        None => (false, text.strip_prefix("Running downgrade ")?),
+    };
+    let (from, to) = range.split_once(" -> ").or_else(|| Some((range.strip_suffix(" ->")?, "")))?;
+    // A way back is the revision's that it begins from.
+    let id = if up { to.split(", ").next()? } else { from };
+    Some(id.trim()).filter(|id| !id.is_empty() && !id.contains(' '))
+}
+
+fn ids(entries: &[Entry]) -> BTreeSet<&str> {
+    entries.iter().map(|entry| entry.id.as_str()).collect()
+}
+
+/// The only one of these revisions that no other of them stands on; `base` where there is none of them.
+fn sole_head<'a>(catalog: &'a Catalog, applied: &BTreeSet<&'a str>) -> Option<&'a str> {
+    let among = catalog.scripts.iter().filter(|script| applied.contains(script.id.as_str()));
+    let stood_on: BTreeSet<&str> = among.flat_map(|script| &script.stands_on).map(String::as_str).collect();
+    let mut heads = applied.iter().copied().filter(|id| !stood_on.contains(id));
+    match (heads.next(), heads.next()) {
+        (None, _) => Some("base"),
+        (Some(head), None) => Some(head),
+        _ => None,
     }
 }
 
@@ -263,21 +311,50 @@ mod tests {
     }
 
     #[test]
-    fn sql_is_asked_for_as_the_script_was_run() {
+    fn sql_is_asked_for_as_the_scripts_were_run() {
         let catalog = Alembic.catalog(&Folder::of(vec![
             revision("a", "None", ""),
             revision("b", "'a'", ""),
-            revision("c", "('a', 'b')", ""),
+            revision("c", "'a'", ""),
+            revision("d", "('b', 'c')", ""),
         ]));
         let command = ["flask", "--app", "shop", "db", "upgrade", "-x", "tenant=1"].map(str::to_owned);
-        let asked = |id: &str, direction| {
-            let script = catalog.script(id).unwrap();
-            Alembic.rendering(&command, script, direction).map(|words| words.join(" "))
+        let applied = |ids: &[&'static str]| ids.iter().map(|id| Entry::applied(*id)).collect::<Vec<_>>();
+        let asked = |before: &[&'static str], after: &[&'static str]| {
+            let (before, after) = (applied(before), applied(after));
+            Alembic.rendering(&command, &catalog, &before, &after).map(|words| words.join(" "))
         };
-        assert_eq!(asked("a", Direction::Up).unwrap(), "flask --app shop db upgrade base:a --sql");
-        assert_eq!(asked("b", Direction::Down).unwrap(), "flask --app shop db downgrade b:a --sql");
-        assert_eq!(asked("c", Direction::Up), None);
+        let all = ["a", "b", "c", "d"];
+        assert_eq!(asked(&[], &all).unwrap(), "flask --app shop db upgrade base:d --sql");
+        assert_eq!(asked(&["a", "b"], &["a"]).unwrap(), "flask --app shop db downgrade b:a --sql");
+        assert_eq!(asked(&["a", "b", "c"], &all), None);
+        assert_eq!(asked(&["a", "b"], &["a", "c"]), None);
+        assert_eq!(asked(&all, &all), None);
         assert!(Alembic.stamps(&["alembic", "stamp", "head"].map(str::to_owned)));
         assert!(!Alembic.stamps(&command));
+    }
+
+    #[test]
+    fn what_it_prints_tells_where_it_stopped() {
+        let output = "INFO  [alembic.runtime.migration] Running upgrade  -> a, what a does\n\
+                      INFO  [alembic.runtime.migration] Running upgrade a -> b, what, b -> does\nTraceback …\n";
+        assert_eq!(Alembic.stopped_at(output).as_deref(), Some("b"));
+        assert_eq!(
+            Alembic.stopped_at("INFO [x] Running downgrade c -> a, b, merges\n").as_deref(),
+            Some("c")
+        );
+        assert_eq!(Alembic.stopped_at("Running late\n"), None);
+    }
+
+    #[test]
+    fn offline_sql_is_cut_where_a_revision_begins() {
+        let sql = "BEGIN;\n\n-- Running upgrade  -> a\n\nCREATE TABLE t (id INTEGER);\n\n-- Running upgrade a -> b\n\n\
+                   -- a comment\nDROP TABLE t;\n\nCOMMIT;\n";
+        let expected =
+            [("a", "CREATE TABLE t (id INTEGER);\n"), ("b", "-- a comment\nDROP TABLE t;\n\nCOMMIT;\n")];
+        assert_eq!(Alembic.rendered(sql), expected.map(|(id, sql)| (id.to_owned(), sql.to_owned())));
+        let down = Alembic
+            .rendered("-- Running downgrade b -> a\nDROP TABLE t;\n-- Running downgrade a -> \nSELECT 1;\n");
+        assert_eq!(down.into_iter().map(|(id, _)| id).collect::<Vec<_>>(), ["b", "a"]);
     }
 }

@@ -22,8 +22,6 @@ pub use folder::{Folder, FolderFile};
 pub use graph::Graph;
 pub use history::{Entry, HistoryTable, Row, State};
 
-use crate::model::Direction;
-
 /// One migration tool.
 ///
 /// Contract:
@@ -49,10 +47,21 @@ pub trait Tool: Sync {
     /// Whether a command writes the history and runs no script.
     fn stamps(&self, command: &[String]) -> bool;
 
-    /// The command that prints the SQL of one script, as far as the tool has one: made from the command that ran it, so
-    /// that it is asked in the same surroundings.
-    fn rendering(&self, command: &[String], script: &ToolScript, direction: Direction)
-    -> Option<Vec<String>>;
+    /// The script at which a run that failed had come to, as far as what it printed tells.
+    fn stopped_at(&self, output: &str) -> Option<String>;
+
+    /// The command that prints the SQL of all that happened between two states of the history, as far as the tool has
+    /// one: made from the command that ran it, so that it is asked in the same surroundings.
+    fn rendering(
+        &self,
+        command: &[String],
+        catalog: &Catalog,
+        before: &[Entry],
+        after: &[Entry],
+    ) -> Option<Vec<String>>;
+
+    /// What such a command printed, by script.
+    fn rendered(&self, sql: &str) -> Vec<(String, String)>;
 }
 
 /// All tools, in the order in which a folder is offered to them.
