@@ -151,7 +151,7 @@ fn finish(
         Ok(after) => (after, None),
         Err(error) => (None, Some(error)),
     };
-    run.end = Some(RunEnd { finished_at, exit, after });
+    run.end = Some(RunEnd { finished_at, exit, after, late: false });
     note(recordings, run)?;
     if let Some(error) = failed {
         return Err(error);
@@ -207,7 +207,7 @@ fn resume(context: &Context, settings: &Settings, source: &Source, recordings: &
             let after = source.look(settings)?;
             let exit = run.end.as_ref().map_or(ToolExit { code: None, signal: None }, |end| end.exit);
             let finished_at = run.end.as_ref().map_or_else(now, |end| end.finished_at);
-            run.end = Some(RunEnd { finished_at, exit, after });
+            run.end = Some(RunEnd { finished_at, exit, after, late: true });
         }
         put(context, settings, source, recordings, &run, &Rendered::new())?;
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::changes::{Change, Happened, changes};
 use super::events::{Draft, Known, Rendered, Shared, frame};
 use super::look::Look;
-use super::{RecordError, ToolRun};
+use super::{RecordError, RunEnd, ToolExit, ToolRun};
 use crate::crypto::PrivateKey;
 use crate::model::{Cid, EventId, Executor, Run, Target, Timestamp};
 use crate::ops::chain::OpenChain;
@@ -92,11 +92,12 @@ pub async fn archive(
     let (missed, unadopted) = if adopted { (missed.collect(), 0) } else { (Vec::new(), before.len()) };
     drafts.extend(missed.iter().map(|change| shared.draft(change, Known::Found, None)));
     let first = drafts.len();
-    let known = if run.end.is_some() { Known::Seen { stamps: run.stamps } } else { Known::Found };
+    let witnessed = end.is_some_and(RunEnd::is_witnessed);
+    let known = if witnessed { Known::Seen { stamps: run.stamps } } else { Known::Found };
     let mut seen = changes(catalog, before, &last.entries);
     seen.retain(|change| is_new(change, &told));
     let is_told = seen.iter().any(|change| change.happened == Happened::Failed);
-    if !is_told && !run.stamps && end.is_some_and(|end| !end.exit.is_success()) {
+    if !is_told && !run.stamps && witnessed && end.is_some_and(|end| !end.exit.is_success()) {
         seen.extend(failed(tool, catalog, output, last));
     }
     drafts.extend(seen.iter().map(|change| shared.draft(change, known, rendered.get(&change.id))));
@@ -142,10 +143,11 @@ pub async fn adopt(
         stamps: false,
         started_at: at,
         before: None,
-        end: Some(super::RunEnd {
+        end: Some(RunEnd {
             finished_at: at,
-            exit: super::ToolExit { code: None, signal: None },
+            exit: ToolExit { code: None, signal: None },
             after: Some(look.clone()),
+            late: false,
         }),
     };
     let mut drafts: Vec<Draft> = changes(catalog, &[], &look.entries)

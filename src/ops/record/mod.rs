@@ -48,6 +48,17 @@ pub struct RunEnd {
     pub exit: ToolExit,
     /// Right after it ended; `None` where the database did not answer.
     pub after: Option<Look>,
+    /// Whether `after` was taken only when the run was archived later: others may have come between.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
+}
+
+impl RunEnd {
+    /// Whether this program saw the end of the run and what it left.
+    #[must_use]
+    pub fn is_witnessed(&self) -> bool {
+        !self.late && (self.exit.code.is_some() || self.exit.signal.is_some())
+    }
 }
 
 /// How the tool's process ended.

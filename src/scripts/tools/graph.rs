@@ -50,6 +50,11 @@ impl Graph {
         order
     }
 
+    /// What a script stands on.
+    pub fn parents(&self, id: &str) -> impl Iterator<Item = &str> {
+        self.parents.get(id).into_iter().flatten().map(String::as_str)
+    }
+
     /// Scripts that no other one succeeds.
     #[must_use]
     pub fn heads(&self) -> Vec<&str> {

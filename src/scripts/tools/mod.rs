@@ -8,13 +8,30 @@
 //! | [`folder`] | the files below a folder, read within bounds |
 //! | [`graph`] | scripts and what each of them stands on: order, heads, closure |
 //! | [`history`] | tables that tools keep, and what a row of one says |
+//! | `files` | scripts whose names begin with a version |
 //! | `python` | the values that a Python file gives its names, without running it |
 
 mod alembic;
+mod dbmate;
+mod diesel;
+mod django;
+mod files;
+mod flyway;
 pub mod folder;
+mod golang_migrate;
+mod goose;
 pub mod graph;
 pub mod history;
+mod knex;
+mod node_pg_migrate;
+mod prisma;
 mod python;
+mod rails;
+mod refinery;
+mod seaorm;
+mod sequelize;
+mod sqlx_cli;
+mod yoyo;
 
 use std::fmt;
 
@@ -45,27 +62,52 @@ pub trait Tool: Sync {
     fn entries(&self, catalog: &Catalog, rows: &[Row]) -> Vec<Entry>;
 
     /// Whether a command writes the history and runs no script.
-    fn stamps(&self, command: &[String]) -> bool;
+    fn stamps(&self, _command: &[String]) -> bool {
+        false
+    }
 
     /// The script at which a run that failed had come to, as far as what it printed tells.
-    fn stopped_at(&self, output: &str) -> Option<String>;
+    fn stopped_at(&self, _output: &str) -> Option<String> {
+        None
+    }
 
     /// The command that prints the SQL of all that happened between two states of the history, as far as the tool has
     /// one: made from the command that ran it, so that it is asked in the same surroundings.
     fn rendering(
         &self,
-        command: &[String],
-        catalog: &Catalog,
-        before: &[Entry],
-        after: &[Entry],
-    ) -> Option<Vec<String>>;
+        _command: &[String],
+        _catalog: &Catalog,
+        _before: &[Entry],
+        _after: &[Entry],
+    ) -> Option<Vec<String>> {
+        None
+    }
 
     /// What such a command printed, by script.
-    fn rendered(&self, sql: &str) -> Vec<(String, String)>;
+    fn rendered(&self, _sql: &str) -> Vec<(String, String)> {
+        Vec::new()
+    }
 }
 
 /// All tools, in the order in which a folder is offered to them.
-pub const TOOLS: [&dyn Tool; 1] = [&alembic::Alembic];
+pub const TOOLS: [&dyn Tool; 16] = [
+    &alembic::Alembic,
+    &django::Django,
+    &yoyo::Yoyo,
+    &dbmate::Dbmate,
+    &goose::Goose,
+    &flyway::Flyway,
+    &refinery::Refinery,
+    &diesel::Diesel,
+    &prisma::Prisma,
+    &golang_migrate::GolangMigrate,
+    &sqlx_cli::Sqlx,
+    &seaorm::SeaOrm,
+    &rails::Rails,
+    &knex::Knex,
+    &sequelize::Sequelize,
+    &node_pg_migrate::NodePgMigrate,
+];
 
 /// The tool that settings call `name`.
 #[must_use]
