@@ -63,7 +63,7 @@ impl CliError {
         if !self.problems.is_empty() {
             error["problems"] = serde_json::to_value(&self.problems).unwrap_or_default();
         }
-        serde_json::json!({ "error": error, "exit": self.exit as u8 })
+        serde_json::json!({ "error": error, "exit": self.exit.code() })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 done or verified,
 //! 1 findings, 2 wrong usage or settings, 3 could not finish, 4 archived and not yet replicated, 70 a bug.
 
+mod ci;
 mod commands;
 mod context;
 mod error;
@@ -16,6 +17,7 @@ mod places;
 mod progress;
 pub mod settings;
 mod sources;
+mod wrapped;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -32,12 +34,29 @@ use settings::Environment;
 /// What the process ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    Done = 0,
-    Findings = 1,
-    Usage = 2,
-    Unfinished = 3,
+    Done,
+    Findings,
+    Usage,
+    Unfinished,
     /// Archived, and not yet with the replicas that have to have it.
-    Undelivered = 4,
+    Undelivered,
+    /// What another tool ended with, which greffe ran.
+    Tool(u8),
+}
+
+impl Exit {
+    /// The number that the process ends with.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Findings => 1,
+            Self::Usage => 2,
+            Self::Unfinished => 3,
+            Self::Undelivered => 4,
+            Self::Tool(code) => code,
+        }
+    }
 }
 
 /// What the process ends with when greffe itself is wrong.
@@ -53,7 +72,7 @@ pub fn run() -> ExitCode {
         std::process::exit(BUG);
     }));
     let exit = run_with(std::env::args_os(), Environment::of_process());
-    ExitCode::from(exit as u8)
+    ExitCode::from(exit.code())
 }
 
 /// Runs one command: its arguments, the program's name first, in an environment.

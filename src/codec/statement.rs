@@ -190,6 +190,7 @@ struct ReadEvent {
     places: Option<serde_json::Value>,
     forgotten: Option<serde_json::Value>,
     access: Option<serde_json::Value>,
+    tool: Option<serde_json::Value>,
 }
 
 /// Reads a statement from a verified payload.
@@ -315,6 +316,7 @@ fn decode_details(read: &mut ReadEvent) -> Result<Details, StatementError> {
                 promoted_from: read.promoted_from.take().ok_or(missing("promotedFrom"))?,
                 hooks: hooks.into_iter().map(|Object(hook)| hook).collect(),
                 direction: read.direction,
+                tool: own(read.tool.take()),
             }))
         }
     })

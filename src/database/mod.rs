@@ -11,6 +11,7 @@ pub mod postgres;
 mod rows;
 mod schema;
 pub mod sqlite;
+mod tool_tables;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub use any::{Database, Scratch};
 pub use history::{Applied, DamagedRow, History, HistoryRow, Record, RowState};
 pub use schema::{Grants, ObjectName, Schema, SchemaDifference, digest_of_digests};
+pub use tool_tables::{ToolColumn, ToolTable};
 
 use crate::crypto::Digest;
 use crate::model::{Cid, Direction, Engine, EventId, EventKind, FileDigests, MigrationName, Timestamp};
@@ -207,6 +209,10 @@ pub enum DatabaseError {
     Schema(#[source] Failure),
     #[error("cannot read or change the person's rows")]
     People(#[source] Failure),
+    #[error("cannot read another tool's history")]
+    ToolHistory(#[source] Failure),
+    #[error("table {table} has more than {limit} rows, which no tool's history has")]
+    ManyRows { table: String, limit: usize },
     #[error("the script ended the transaction that it runs in")]
     TransactionEnded,
 }

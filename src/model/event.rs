@@ -231,6 +231,38 @@ pub struct MigrationDetails {
     /// `stamp` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
+    /// Where another tool ran it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<Box<ToolSays>>,
+}
+
+/// What another tool says of a migration, and what greffe saw of the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ToolSays {
+    /// When it was applied, in the words of the tool's table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// What the tool's table remembers of the script.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    /// The exit code of the tool's process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<i32>,
+    /// The signal that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// Files of the event that hold a secret, and so are nowhere in the archive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<WithheldFile>,
+}
+
+/// A file that is not archived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithheldFile {
+    pub role: super::Role,
+    /// The rule that found a secret in it.
+    pub rule: String,
 }
 
 /// How far an erasure reaches.

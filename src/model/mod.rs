@@ -20,7 +20,7 @@ pub use cid::{CID_LENGTH, Cid, CidError, Codec, link};
 pub use event::{
     Access, AccessKind, Actor, Details, Direction, Engine, ErasurePlace, ErasureReach, ErrorCode, Event,
     EventKind, Evidence, Executor, FileDigests, Hook, MigrationDetails, MigrationName, Outcome, PlaceOutcome,
-    Run, SchemaChange, StatementRun, Target,
+    Run, SchemaChange, StatementRun, Target, ToolSays, WithheldFile,
 };
 pub use head::{ENTRIES_WIDTH, Head};
 pub use ipns::{IpnsName, IpnsNameError, IpnsRecord, in_base};

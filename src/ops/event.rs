@@ -126,6 +126,7 @@ pub fn of_row(row: Unarchived, newest: Option<Cid>) -> Result<(Event, Vec<NewFil
             promoted_from: None,
             hooks: record.hooks,
             direction: None,
+            tool: None,
         })),
     };
     let event = Event {

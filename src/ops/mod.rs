@@ -28,6 +28,7 @@ mod outbox;
 mod own_event;
 mod plan;
 pub mod publish;
+pub mod record;
 pub mod repair;
 pub mod replay;
 pub mod replicate;

@@ -61,4 +61,4 @@ pub use decoded::text_of;
 pub use finding::{Finding, Rule, Severity, built_in};
 pub use publish::{Judged, Publish};
 pub use rules::{RuleError, Rules};
-pub use scanner::{scan, scan_name, scan_with};
+pub use scanner::{scan, scan_name, scan_with, without_secrets};

@@ -1,6 +1,6 @@
 //! Asks all detectors, and keeps one finding for a place.
 
-use super::finding::{Finding, Hit, located};
+use super::finding::{Finding, Hit, Severity, located};
 use super::rules::Rules;
 use super::{
     calls, columns, decoded, definitions, keyed, named, personal, spoken, statements, tabular, tokens, views,
@@ -34,12 +34,34 @@ pub fn scan(text: &[u8]) -> Vec<Finding> {
 pub fn scan_with(text: &[u8], path: &str, rules: &Rules) -> Vec<Finding> {
     let text = decoded::text_of(text);
     let text = text.as_bytes();
+    located(text, hits(text, path, rules))
+}
+
+/// The text with each secret in it replaced by the name of the rule that found it, and how many there were.
+#[must_use]
+pub fn without_secrets(text: &[u8]) -> (Vec<u8>, usize) {
+    let text = decoded::text_of(text);
+    let text = text.as_bytes();
+    let (mut plain, mut end, mut count) = (Vec::with_capacity(text.len()), 0, 0);
+    for hit in hits(text, "", &Rules::default()) {
+        if hit.severity == Severity::Secret {
+            plain.extend_from_slice(text.get(end..hit.range.start).unwrap_or_default());
+            plain.extend_from_slice(format!("[{} removed]", hit.rule).as_bytes());
+            end = hit.range.end;
+            count += 1;
+        }
+    }
+    plain.extend_from_slice(text.get(end..).unwrap_or_default());
+    (plain, count)
+}
+
+fn hits(text: &[u8], path: &str, rules: &Rules) -> Vec<Hit> {
     let mut hits = Vec::new();
     for find in DETECTORS {
         find(text, &mut hits);
     }
     rules.find(text, path, &mut hits);
-    located(text, without_overlaps(hits))
+    without_overlaps(hits)
 }
 
 /// What a name of a file or folder gives away: a token, or somebody. The ranges are in bytes.
@@ -79,7 +101,7 @@ fn without_overlaps(mut hits: Vec<Hit>) -> Vec<Hit> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::finding::{Severity, built_in};
+    use super::super::finding::built_in;
     use super::*;
 
     #[test]
@@ -96,6 +118,20 @@ mod tests {
         let found = scan(text);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].rule, "password-hash");
+    }
+
+    #[test]
+    fn secrets_are_cut_out_and_the_rest_stays() {
+        let text = b"connecting to postgres://app:Tr0ub4dor-3x@db/app\nwrote to m.dupont@mairie-lyon.fr\n";
+        let (plain, count) = without_secrets(text);
+        let plain = String::from_utf8(plain).unwrap();
+        assert_eq!(count, 1, "{plain}");
+        assert!(!plain.contains("Tr0ub4dor") && plain.contains(" removed]"), "{plain}");
+        assert!(
+            plain.starts_with("connecting to ") && plain.ends_with("m.dupont@mairie-lyon.fr\n"),
+            "{plain}"
+        );
+        assert_eq!(without_secrets(plain.as_bytes()).1, 0);
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! | `word_list` | a list of words as it stands in the source |
 //! | [`mod@refusal`] | what greffe will not run, found before anything runs |
 //! | `sqlite`, `postgresql`, `mysql` | how each of them cuts SQL into tokens and statements |
+//! | [`tools`] | folders and history tables of other migration tools |
 //! | [`mod@difference`] | compares a script on disk with its archived copy |
 //!
 //! Nothing here connects to a database or runs a script, and nothing here writes.
@@ -30,6 +31,7 @@ mod sqlite;
 pub mod sqlx;
 pub mod statement;
 mod text;
+pub mod tools;
 pub(crate) mod typed;
 pub(crate) mod word_list;
 

@@ -162,6 +162,7 @@ fn migration(n: u64, engine: EngineOf, scripts: &[String]) -> (Event, NewFile) {
         promoted_from: None,
         hooks: vec![],
         direction: None,
+        tool: None,
     }));
     let file = NewFile { name: name.parse().expect("a file name"), role: Role::Up, bytes, sealed: false };
     let mut event = event(EventKind::Apply, n, details);

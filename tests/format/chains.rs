@@ -172,6 +172,7 @@ impl Growing {
             promoted_from: None,
             hooks: Vec::new(),
             direction: (kind == EventKind::Stamp).then_some(Direction::Up),
+            tool: None,
         }))
     }
 

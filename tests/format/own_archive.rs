@@ -104,6 +104,7 @@ fn baseline(folder: &str, engine: Engine, migration: &Migration) -> (Event, Vec<
         promoted_from: None,
         hooks: Vec::new(),
         direction: None,
+        tool: None,
     }));
     let target = Target { name: "greffe's own schema".into(), engine, version: "any".into() };
     let purpose = format!("{folder}/{version}");

@@ -184,6 +184,8 @@ fn past(archived: &Archived) -> &'static str {
         EventKind::Fail => "failed",
         EventKind::Repair => "repaired",
         EventKind::Drift => "recorded the drift of",
+        EventKind::Baseline => "adopted",
+        EventKind::Stamp => "recorded the stamp of",
         _ => "archived",
     }
 }

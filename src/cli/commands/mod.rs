@@ -2,6 +2,7 @@
 
 mod apply;
 mod audit;
+mod baseline;
 mod compact;
 mod completions;
 mod erase;
@@ -20,6 +21,7 @@ mod node;
 mod open;
 mod publish;
 mod quickstart;
+mod record;
 mod repair;
 mod replay;
 mod replicas;
@@ -40,9 +42,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use self::replicate::Destinations;
-use super::CommandResult;
 use super::context::Context;
 use super::settings::{Overrides, Secret};
+use super::{CommandResult, Exit};
 
 /// A decentralized audit archive for database migrations.
 ///
@@ -221,6 +223,8 @@ pub enum Command {
     Init(init::Init),
     Apply(apply::Apply),
     Rollback(rollback::Rollback),
+    Record(record::Record),
+    Baseline(baseline::Baseline),
     Status(status::Status),
     Audit(audit::Audit),
     Log(log::Log),
@@ -258,6 +262,8 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
     let (archives, runs_scripts) = match &command {
         Command::Apply(apply) => (!apply.dry_run(), !apply.dry_run()),
         Command::Rollback(_) => (true, true),
+        // What another tool does is not held up.
+        Command::Record(_) | Command::Baseline(_) => (true, false),
         Command::Audit(audit) => (audit.records(), false),
         Command::Repair(_) | Command::Erase(_) | Command::Retention(_) => (true, false),
         _ => (false, false),
@@ -273,6 +279,8 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
     }
     let reply = run_alone(context, command)?;
     let exit = destinations.bring(context, reply.exit);
+    // The exit code of another tool is its own.
+    let exit = if matches!(reply.exit, Exit::Tool(_)) { reply.exit } else { exit };
     Ok(reply.with_exit(exit))
 }
 
@@ -282,6 +290,8 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Init(command) => init::run(context, &command),
         Command::Apply(command) => apply::run(context, &command),
         Command::Rollback(command) => rollback::run(context, &command),
+        Command::Record(command) => record::run(context, &command),
+        Command::Baseline(command) => baseline::run(context, &command),
         Command::Status(command) => status::run(context, &command),
         Command::Audit(command) => audit::run(context, &command),
         Command::Log(command) => log::run(context, &command),

@@ -129,7 +129,7 @@ impl Player {
             Arguments::try_parse_from(words).map_err(|error| CliError::usage(error.to_string()))?;
         let reply = execute(arguments, self.environment.clone(), self.json)?;
         if self.json {
-            let exit = reply.exit as u8;
+            let exit = reply.exit.code();
             self.steps.push(Step { line: format!("greffe {line}"), exit, result: reply.json() });
         } else {
             // A closed pipe is not an error.

@@ -66,7 +66,7 @@ impl Person {
 }
 
 /// What the adapters do, each in its own SQL.
-pub(super) trait Speak {
+pub(in crate::database) trait Speak {
     /// How it writes names, places of parameters and values as text.
     fn dialect(&self) -> Sql;
     /// All tables of the user.

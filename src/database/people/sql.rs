@@ -74,8 +74,13 @@ impl Sql {
 }
 
 impl Query {
-    fn push(&mut self, text: &str) {
+    pub fn push(&mut self, text: &str) {
         self.text.push_str(text);
+    }
+
+    /// Binds a text at the end.
+    pub fn bind_text(&mut self, sql: Sql, text: &str) {
+        self.bind(sql, Parameter::Text(text.to_owned()));
     }
 
     fn bind(&mut self, sql: Sql, parameter: Parameter) {

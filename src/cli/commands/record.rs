@@ -1,0 +1,279 @@
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::context::{Context, block_on, key, look_at_database, project};
+use crate::cli::error::CliError;
+use crate::cli::output::{Clean, Reply, remark};
+use crate::cli::settings::Settings;
+use crate::cli::{CommandResult, Exit, ci, wrapped};
+use crate::database::{Database, Target as _};
+use crate::model::EventId;
+use crate::ops::record::archive::{Finished, Recorded, archive};
+use crate::ops::record::events::Rendered;
+use crate::ops::record::look::{Look, TableName, look};
+use crate::ops::record::{RecordError, RunEnd, ToolExit, ToolRun, tool_of};
+use crate::ops::{OpsError, now};
+use crate::scripts::tools::{Catalog, Folder, Tool};
+use crate::store::Recordings;
+
+/// Run another migration tool, and archive what it did
+///
+/// The tool's history and the schema are looked at before and after the command; each migration that appeared or
+/// disappeared becomes a signed event with the exact bytes of its script. The command's output and its exit code are
+/// its own, whatever becomes of the archive: what could not be archived waits for `greffe record --resume`.
+#[derive(Args)]
+pub struct Record {
+    /// Which tool it is, where the folder does not tell
+    #[arg(long, value_name = "NAME")]
+    tool: Option<String>,
+    /// The tool's history table, where it has another name
+    #[arg(long, value_name = "TABLE")]
+    table: Option<String>,
+    /// Archive runs that could not be archived before
+    #[arg(long, conflicts_with = "command")]
+    resume: bool,
+    /// Do not ask the tool which SQL it ran
+    #[arg(long)]
+    no_render: bool,
+    /// End with 3 when the run could not be archived, though the command went well
+    #[arg(long)]
+    strict: bool,
+    /// The command, such as `flask db upgrade`
+    #[arg(last = true, value_name = "COMMAND", required_unless_present = "resume")]
+    command: Vec<String>,
+}
+
+/// How long the tool may take to say which SQL it ran.
+const RENDERING: Duration = Duration::from_secs(120);
+
+/// What a run is looked at with.
+pub struct Source {
+    pub tool: &'static dyn Tool,
+    pub catalog: Catalog,
+    table: TableName,
+}
+
+pub fn run(context: &Context, arguments: &Record) -> CommandResult {
+    let settings = context.settings()?;
+    let source = Source::of(&settings, arguments.tool.as_deref(), arguments.table.clone())?;
+    let recordings = Recordings::of(&settings.archive_directory, settings.name()?);
+    if arguments.resume {
+        return resume(context, &settings, &source, &recordings);
+    }
+    let mut run = ToolRun {
+        id: EventId::generate(now()),
+        tool: source.tool.name().to_owned(),
+        stamps: source.tool.stamps(&arguments.command),
+        started_at: now(),
+        before: None,
+        end: None,
+    };
+    match source.look(&settings) {
+        Ok(look) => run.before = look,
+        Err(error) => remark_failure("the database cannot be looked at before the run", &error),
+    }
+    let noted =
+        note(&recordings, &run).and_then(|()| recordings.output(run.id).map_err(|error| unwritten(&error)));
+    let exit = match noted {
+        Ok(output) => wrapped::run(&arguments.command, output),
+        Err(error) => return Err(error),
+    };
+    let exit = exit.map_err(|error| {
+        // Nothing ran, so there is nothing to tell of.
+        let _ = recordings.forget(run.id);
+        let program = arguments.command.first().map(String::as_str).unwrap_or_default();
+        CliError::usage(format!("cannot start `{}`: {error}", Clean(program)))
+            .hint("write the command as in a shell, after `--`: `greffe record -- flask db upgrade`")
+    })?;
+    let archived = finish(context, &settings, &source, &recordings, &mut run, (exit, arguments));
+    let failed = archived.is_err();
+    if let Err(error) = archived {
+        remark_failure("the run is not archived", &error);
+        remark("hint: mend that and run `greffe record --resume`; the command's own work is done");
+    }
+    let exit = match exit {
+        ToolExit { code: Some(code), .. } => u8::try_from(code & 0xff).unwrap_or(1),
+        ToolExit { signal, .. } => u8::try_from(128 + signal.unwrap_or_default()).unwrap_or(255),
+    };
+    Ok(Reply::silent(match exit {
+        0 if failed && arguments.strict => Exit::Unfinished,
+        code => Exit::Tool(code),
+    }))
+}
+
+impl Source {
+    /// Reads the tool's folder; `table`, where its history has another name, perhaps behind a schema and a point.
+    pub fn of(settings: &Settings, tool: Option<&str>, table: Option<String>) -> Result<Self, CliError> {
+        let folder = read_folder(&settings.migrations)?;
+        let tool = tool_of(tool, &folder)?;
+        let catalog = tool.catalog(&folder);
+        let table = match table.as_ref().and_then(|table| table.split_once('.')) {
+            Some((schema, name)) => {
+                TableName { name: Some(name.to_owned()), schema: Some(schema.to_owned()) }
+            }
+            None => TableName { name: table, schema: None },
+        };
+        Ok(Self { tool, catalog, table })
+    }
+
+    /// A database that is not there yet has no history.
+    pub fn look(&self, settings: &Settings) -> Result<Option<Look>, CliError> {
+        block_on(async {
+            let Some(mut database) = look_at_database(settings).await? else {
+                let engine = Database::engine(settings.database_url()?.expose());
+                return Ok(engine.map(Look::nothing));
+            };
+            let seen = look(self.tool, &self.catalog, &mut database, &self.table, settings.fingerprint).await;
+            database.close().await;
+            Ok(Some(seen?))
+        })?
+    }
+}
+
+fn read_folder(path: &Path) -> Result<Folder, CliError> {
+    Ok(Folder::read(path, |name| !name.ends_with(".pyc")).map_err(RecordError::from)?)
+}
+
+/// Looks once more, notes it, and archives the run.
+fn finish(
+    context: &Context,
+    settings: &Settings,
+    source: &Source,
+    recordings: &Recordings,
+    run: &mut ToolRun,
+    (exit, arguments): (ToolExit, &Record),
+) -> Result<(), CliError> {
+    let finished_at = now();
+    let after = source.look(settings);
+    let (after, failed) = match after {
+        Ok(after) => (after, None),
+        Err(error) => (None, Some(error)),
+    };
+    run.end = Some(RunEnd { finished_at, exit, after, late: false });
+    note(recordings, run)?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let rendered =
+        if arguments.no_render { Rendered::new() } else { rendered(source, run, &arguments.command) };
+    put(context, settings, source, recordings, run, &rendered)
+}
+
+/// The SQL that the tool says it ran, where it has a way to say so.
+fn rendered(source: &Source, run: &ToolRun, command: &[String]) -> Rendered {
+    let after = run.end.as_ref().and_then(|end| end.after.as_ref());
+    let (Some(before), Some(after), false) = (&run.before, after, run.stamps) else { return Rendered::new() };
+    let Source { tool, catalog, .. } = source;
+    let asked = tool.rendering(command, catalog, &before.entries, &after.entries);
+    let answer = asked.and_then(|asked| wrapped::answer(&asked, RENDERING));
+    let Some(sql) = answer.and_then(|bytes| String::from_utf8(bytes).ok()) else { return Rendered::new() };
+    tool.rendered(&sql).into_iter().map(|(id, sql)| (id, sql.into_bytes())).collect()
+}
+
+fn put(
+    context: &Context,
+    settings: &Settings,
+    source: &Source,
+    recordings: &Recordings,
+    run: &ToolRun,
+    rendered: &Rendered,
+) -> Result<(), CliError> {
+    let project = project(settings)?;
+    let (_, output) = recordings.read(run.id).map_err(|error| unwritten(&error))?;
+    let finished = Finished {
+        run,
+        catalog: &source.catalog,
+        output: Some(&output),
+        rendered,
+        tool: source.tool,
+        ci: ci::of(&context.environment),
+    };
+    let recorded = block_on(archive(&project, finished, key(settings)))??;
+    recordings.forget(run.id).map_err(|error| unwritten(&error))?;
+    tell(context, &recorded);
+    Ok(())
+}
+
+fn resume(context: &Context, settings: &Settings, source: &Source, recordings: &Recordings) -> CommandResult {
+    for id in recordings.all().map_err(|error| unwritten(&error))? {
+        let (note, _) = recordings.read(id).map_err(|error| unwritten(&error))?;
+        let mut run: ToolRun = serde_json::from_slice(&note).map_err(|_| {
+            CliError::new(Exit::Unfinished, format!("run {id} was not noted by this program"))
+                .hint("look at it, and move its folder away")
+        })?;
+        if run.end.as_ref().is_none_or(|end| end.after.is_none()) {
+            let after = source.look(settings)?;
+            let exit = run.end.as_ref().map_or(ToolExit { code: None, signal: None }, |end| end.exit);
+            let finished_at = run.end.as_ref().map_or_else(now, |end| end.finished_at);
+            run.end = Some(RunEnd { finished_at, exit, after, late: true });
+        }
+        put(context, settings, source, recordings, &run, &Rendered::new())?;
+    }
+    Ok(Reply::silent(Exit::Done))
+}
+
+fn note(recordings: &Recordings, run: &ToolRun) -> Result<(), CliError> {
+    let bytes = serde_json::to_vec_pretty(run).map_err(|error| unwritten(&error.into()))?;
+    recordings.note(run.id, &bytes).map_err(|error| unwritten(&error))
+}
+
+fn unwritten(error: &std::io::Error) -> CliError {
+    CliError::new(Exit::Unfinished, format!("cannot note the run beside the archive: {error}"))
+        .hint("make the archive's folder writable")
+}
+
+/// Says what was archived, on standard error: standard output is the tool's.
+fn tell(context: &Context, recorded: &Recorded) {
+    if context.quiet {
+        return;
+    }
+    for archived in &recorded.archived {
+        let mut line = Vec::new();
+        if super::apply::show_archived(archived, &mut line).is_ok() {
+            remark(String::from_utf8_lossy(&line).trim_end());
+        }
+    }
+    if recorded.unadopted > 0 {
+        remark(&format!(
+            "note: {} migration(s) were applied before and are not in the chain\nhint: run `greffe baseline`",
+            recorded.unadopted
+        ));
+    }
+    if let Some(head) = recorded.head {
+        remark(&format!("head {head}"));
+    }
+}
+
+fn remark_failure(what: &str, error: &CliError) {
+    remark(&format!("warning: {what}: {}", error.message));
+    for cause in &error.causes {
+        remark(&format!("  {cause}"));
+    }
+    if let Some(hint) = &error.hint {
+        remark(&format!("hint: {hint}"));
+    }
+}
+
+impl From<RecordError> for CliError {
+    fn from(error: RecordError) -> Self {
+        let hint = match error {
+            RecordError::Ops(error) => return error.into(),
+            RecordError::Database(error) => return OpsError::from(error).into(),
+            RecordError::UnknownTool(_) | RecordError::SeveralTools(_) => {
+                "name one with `--tool NAME`, such as `alembic`"
+            }
+            RecordError::NoTool => {
+                "name the folder with `--migrations PATH`, and the tool with `--tool NAME`"
+            }
+            RecordError::SeveralTables { .. } => "name the table with `--table TABLE`",
+            RecordError::OtherTable { .. } => {
+                "name the tool with `--tool NAME`, or its table with `--table TABLE`"
+            }
+            RecordError::Adopted { .. } => "run `greffe record` around the tool from here on",
+            RecordError::Folder(_) => "name the tool's folder with `--migrations PATH`",
+        };
+        Self::usage(error.to_string()).hint(hint)
+    }
+}

@@ -1,0 +1,216 @@
+//! Django: migrations in Python files, one graph over all apps of a project, and a table that may have a row twice.
+//!
+//! A migration is called `app.name`. Apps that lie elsewhere, such as Django's own, are known by their rows alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::python::{self, Value};
+use super::{Catalog, Entry, Fault, Folder, FolderFile, Graph, HistoryTable, Row, Tool, ToolScript};
+
+static TABLE: HistoryTable = HistoryTable {
+    name: "django_migrations",
+    columns: &["app", "name", "applied"],
+    only: false,
+    order: &["id"],
+};
+
+/// Django's `migrate`.
+pub struct Django;
+
+impl Tool for Django {
+    fn name(&self) -> &'static str {
+        "django"
+    }
+
+    fn table(&self) -> &'static HistoryTable {
+        &TABLE
+    }
+
+    fn owns(&self, folder: &Folder) -> bool {
+        folder.file("manage.py").is_some() && folder.files().any(|file| place(file).is_some())
+    }
+
+    fn catalog(&self, folder: &Folder) -> Catalog {
+        let mut catalog = Catalog::default();
+        let mut found: BTreeMap<String, Migration> = BTreeMap::new();
+        for file in folder.files() {
+            let Some((app, name)) = place(file) else { continue };
+            let Some(migration) = Migration::read(app, file, &mut catalog.faults) else { continue };
+            let id = format!("{app}.{name}");
+            if let Some(first) = found.get(&id) {
+                let (first, second) = (first.file.path.clone(), file.path.clone());
+                catalog.faults.push(Fault::Duplicate { id, first, second });
+            } else {
+                found.insert(id, migration);
+            }
+        }
+        let graph = graph(&found);
+        catalog.faults.extend(graph.faults());
+        let order: Vec<String> = graph.order().into_iter().map(str::to_owned).collect();
+        let left: BTreeSet<&String> = found.keys().filter(|id| !order.contains(id)).collect();
+        let left: Vec<String> = left.into_iter().cloned().collect();
+        for id in order.into_iter().chain(left) {
+            let stands_on = graph.parents(&id).map(str::to_owned).collect();
+            let Some(migration) = found.remove(&id) else { continue };
+            let name = id.split_once('.').map(|(_, name)| name.to_owned());
+            let (up, purpose, down, checksum) = (migration.file, None, None, None);
+            catalog.scripts.push(ToolScript { id, name, purpose, stands_on, up, down, checksum });
+        }
+        catalog
+    }
+
+    /// Two runs at once write a row each; the migration was applied twice, and is one entry.
+    fn entries(&self, _: &Catalog, rows: &[Row]) -> Vec<Entry> {
+        let mut entries: Vec<Entry> = Vec::with_capacity(rows.len());
+        let mut seen = BTreeSet::new();
+        for row in rows {
+            let [Some(app), Some(name), at] = row.as_slice() else { continue };
+            let id = format!("{app}.{name}");
+            if seen.insert(id.clone()) {
+                entries.push(Entry { at: at.clone(), ..Entry::applied(id) });
+            }
+        }
+        entries
+    }
+
+    fn stamps(&self, command: &[String]) -> bool {
+        command.iter().any(|word| word == "--fake")
+    }
+
+    fn stopped_at(&self, output: &str) -> Option<String> {
+        let begun = output.lines().filter_map(|line| line.trim_start().strip_prefix("Applying "));
+        begun.last()?.split_once("...").map(|(id, _)| id.to_owned())
+    }
+}
+
+/// App and name of a file in a folder `migrations` of an app.
+fn place(file: &FolderFile) -> Option<(&str, &str)> {
+    let (folder, name) = file.path.rsplit_once('/')?;
+    let app = folder.strip_suffix("/migrations")?.rsplit('/').next()?;
+    let name = name.strip_suffix(".py").filter(|name| !name.starts_with(['_', '~']))?;
+    Some((app, name))
+}
+
+struct Migration {
+    file: FolderFile,
+    app: String,
+    stands_on: Vec<String>,
+    stood_on_by: Vec<String>,
+}
+
+impl Migration {
+    /// `None` for a file without a class `Migration`.
+    fn read(app: &str, file: &FolderFile, faults: &mut Vec<Fault>) -> Option<Self> {
+        let module = python::read(&file.bytes);
+        if let Some(line) = module.broken {
+            faults.push(Fault::Syntax { file: file.path.clone(), language: "Python", line });
+        }
+        let names = module.classes.get("Migration")?;
+        let mut pairs = |what: &'static str| {
+            let Some(Value::List(items)) = names.get(what) else {
+                if names.contains_key(what) {
+                    faults.push(Fault::Unresolved { file: file.path.clone(), what });
+                }
+                return Vec::new();
+            };
+            // `migrations.swappable_dependency(…)` names a model that settings choose: the app is not known here.
+            items.iter().filter_map(pair).collect()
+        };
+        let (stands_on, stood_on_by) = (pairs("dependencies"), pairs("run_before"));
+        Some(Self { file: file.clone(), app: app.to_owned(), stands_on, stood_on_by })
+    }
+}
+
+fn pair(value: &Value) -> Option<String> {
+    match value {
+        Value::List(pair) => match pair.as_slice() {
+            [Value::Text(app), Value::Text(name)] => Some(format!("{app}.{name}")),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The graph of the migrations that are here; what stands on apps of elsewhere stands on nothing that is known.
+fn graph(found: &BTreeMap<String, Migration>) -> Graph {
+    let apps: BTreeSet<&str> = found.values().map(|migration| migration.app.as_str()).collect();
+    let here = |id: &String| id.split_once('.').is_some_and(|(app, _)| apps.contains(app));
+    let resolved = |id: &String| {
+        let (app, name) = id.split_once('.')?;
+        let mut own = found.keys().filter(|id| id.split_once('.').is_some_and(|(other, _)| other == app));
+        match name {
+            "__first__" => own.next().cloned(),
+            "__latest__" => own.next_back().cloned(),
+            _ => Some(id.clone()),
+        }
+    };
+    let mut parents: BTreeMap<&String, Vec<String>> = BTreeMap::new();
+    for (id, migration) in found {
+        let named = migration.stands_on.iter().filter(|parent| here(parent)).filter_map(resolved);
+        parents.entry(id).or_default().extend(named.filter(|parent| parent != id));
+        for child in &migration.stood_on_by {
+            if let Some((child, _)) = found.get_key_value(child) {
+                parents.entry(child).or_default().push(id.clone());
+            }
+        }
+    }
+    let mut graph = Graph::default();
+    for (id, parents) in parents {
+        graph.add(id, &parents, &[]);
+    }
+    graph
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, text: &str) -> FolderFile {
+        FolderFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() }
+    }
+
+    fn migration(path: &str, members: &str) -> FolderFile {
+        file(
+            path,
+            &format!(
+                "from django.db import migrations\n\nclass Migration(migrations.Migration):\n    {members}\n"
+            ),
+        )
+    }
+
+    #[test]
+    fn one_graph_goes_over_all_apps() {
+        let folder = Folder::of(vec![
+            file("manage.py", ""),
+            file("shop/migrations/__init__.py", ""),
+            migration(
+                "shop/migrations/0001_initial.py",
+                "dependencies = [('auth', '0012_x'), ('users', '__first__')]",
+            ),
+            migration("shop/migrations/0002_more.py", "dependencies = [('shop', '0001_initial')]"),
+            migration("apps/users/migrations/0001_initial.py", "initial = True"),
+            migration(
+                "apps/users/migrations/0002_b.py",
+                "dependencies = [('users', '0001_initial')]\n    run_before = [('shop', '0001_initial')]",
+            ),
+            file("shop/models.py", "class Migration: pass"),
+        ]);
+        assert!(Django.owns(&folder));
+        let catalog = Django.catalog(&folder);
+        let ids: Vec<&str> = catalog.scripts.iter().map(|script| script.id.as_str()).collect();
+        assert_eq!(ids, ["users.0001_initial", "users.0002_b", "shop.0001_initial", "shop.0002_more"]);
+        assert_eq!(catalog.faults, []);
+        let row = |app: &str, name: &str| vec![Some(app.to_owned()), Some(name.to_owned()), None];
+        let rows = [row("auth", "0012_x"), row("shop", "0001_initial"), row("shop", "0001_initial")];
+        let entries: Vec<String> =
+            Django.entries(&catalog, &rows).into_iter().map(|entry| entry.id).collect();
+        assert_eq!(entries, ["auth.0012_x", "shop.0001_initial"]);
+    }
+
+    #[test]
+    fn what_it_prints_tells_where_it_stopped() {
+        let output = "Running migrations:\n  Applying shop.0001_initial... OK\n  Applying shop.0002_more...Traceback …\n";
+        assert_eq!(Django.stopped_at(output).as_deref(), Some("shop.0002_more"));
+        assert!(Django.stamps(&["python", "manage.py", "migrate", "--fake"].map(str::to_owned)));
+    }
+}

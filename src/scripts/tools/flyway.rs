@@ -1,0 +1,230 @@
+//! Flyway: versioned, repeatable and undo scripts, and a table in which every run adds rows.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use crc::{CRC_32_ISO_HDLC, Crc};
+
+use super::{
+    Catalog, Checksum, Entry, Fault, Folder, FolderFile, HistoryTable, Row, State, Tool, ToolScript,
+};
+
+static TABLE: HistoryTable = HistoryTable {
+    name: "flyway_schema_history",
+    columns: &["version", "description", "type", "checksum", "installed_on", "success"],
+    only: false,
+    order: &["installed_rank"],
+};
+
+const CRC32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+
+/// Flyway.
+pub struct Flyway;
+
+impl Tool for Flyway {
+    fn name(&self) -> &'static str {
+        "flyway"
+    }
+
+    fn table(&self) -> &'static HistoryTable {
+        &TABLE
+    }
+
+    fn owns(&self, folder: &Folder) -> bool {
+        folder.files().any(|file| matches!(named(file), Some(Named { kind: 'V' | 'R', .. })))
+    }
+
+    fn catalog(&self, folder: &Folder) -> Catalog {
+        let mut catalog = Catalog::default();
+        let mut undo: BTreeMap<String, FolderFile> = BTreeMap::new();
+        let mut found: Vec<ToolScript> = Vec::new();
+        for file in folder.files() {
+            let Some(Named { kind, version, description }) = named(file) else { continue };
+            let id = match kind {
+                'U' => {
+                    undo.insert(normal(version), file.clone());
+                    continue;
+                }
+                'R' => repeatable(&description),
+                _ => normal(version),
+            };
+            if let Some(first) = found.iter().find(|script| script.id == id) {
+                let (first, second) = (first.up.path.clone(), file.path.clone());
+                catalog.faults.push(Fault::Duplicate { id, first, second });
+                continue;
+            }
+            let checksum = Some(Checksum { value: checksum(&file.bytes).to_string(), exact: false });
+            let (name, up) = (Some(description), file.clone());
+            found.push(ToolScript {
+                id,
+                name,
+                purpose: None,
+                stands_on: Vec::new(),
+                up,
+                down: None,
+                checksum,
+            });
+        }
+        for script in &mut found {
+            script.down = undo.remove(&script.id);
+        }
+        // Repeatable scripts come after all others, by their descriptions.
+        found.sort_by(|a, b| by_version(&a.id, &b.id));
+        catalog.scripts = found;
+        catalog
+    }
+
+    fn entries(&self, _: &Catalog, rows: &[Row]) -> Vec<Entry> {
+        let mut standing: BTreeMap<String, (usize, Entry)> = BTreeMap::new();
+        for (place, row) in rows.iter().enumerate() {
+            let [version, description, kind, checksum, at, success] = row.as_slice() else { continue };
+            let id = match (version, description) {
+                (Some(version), _) => normal(version),
+                (None, Some(description)) => repeatable(description),
+                (None, None) => continue,
+            };
+            let kind = kind.as_deref().unwrap_or_default();
+            if kind == "SCHEMA" {
+                continue;
+            }
+            let failed = matches!(success.as_deref(), Some("false" | "f" | "0"));
+            if (kind == "DELETE" || kind.starts_with("UNDO")) && !failed {
+                standing.remove(&id);
+                continue;
+            }
+            let state = if failed { State::Failed } else { State::Applied };
+            let entry = Entry { checksum: checksum.clone(), at: at.clone(), state, id: id.clone() };
+            standing.insert(id, (place, entry));
+        }
+        let mut entries: Vec<(usize, Entry)> = standing.into_values().collect();
+        entries.sort_by_key(|(place, _)| *place);
+        entries.into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    fn stamps(&self, command: &[String]) -> bool {
+        command.iter().any(|word| matches!(word.as_str(), "baseline" | "repair"))
+    }
+}
+
+/// What a file name says: `V1.2__description.sql`, `U…`, `R__description.sql`, `B…`.
+struct Named<'a> {
+    kind: char,
+    version: &'a str,
+    description: String,
+}
+
+fn named(file: &FolderFile) -> Option<Named<'_>> {
+    let stem = file.name().strip_suffix(".sql")?;
+    let kind = stem.chars().next().filter(|kind| matches!(kind, 'V' | 'U' | 'R' | 'B'))?;
+    let (version, description) = stem.get(1..)?.split_once("__")?;
+    let sound =
+        version.split(['.', '_']).all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    (sound != (kind == 'R')).then(|| Named { kind, version, description: description.replace('_', " ") })
+}
+
+/// A version as Flyway compares it: points for underscores, no zeros before a number or after the last one.
+fn normal(version: &str) -> String {
+    let version = version.replace('_', ".");
+    let mut parts: Vec<&str> = version
+        .split('.')
+        .map(|part| Some(part.trim_start_matches('0')).filter(|part| !part.is_empty()).unwrap_or("0"))
+        .collect();
+    while parts.len() > 1 && parts.last() == Some(&"0") {
+        parts.pop();
+    }
+    parts.join(".")
+}
+
+fn repeatable(description: &str) -> String {
+    format!("R__{description}")
+}
+
+fn by_version(a: &str, b: &str) -> Ordering {
+    let key = |id: &str| {
+        let repeatable = id.starts_with("R__");
+        let parts: Vec<u128> = id.split('.').map(super::files::number).collect();
+        (repeatable, if repeatable { Vec::new() } else { parts }, id.to_owned())
+    };
+    key(a).cmp(&key(b))
+}
+
+/// The CRC-32 of all lines without their ends, which Flyway's table has as a signed number.
+fn checksum(bytes: &[u8]) -> i32 {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = String::from_utf8_lossy(text);
+    let mut digest = CRC32.digest();
+    for line in text.split('\n') {
+        for part in line.strip_suffix('\r').unwrap_or(line).split('\r') {
+            digest.update(part.as_bytes());
+        }
+    }
+    digest.finalize().cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, text: &str) -> FolderFile {
+        FolderFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn versions_are_ordered_by_their_numbers_and_repeatables_come_last() {
+        let folder = Folder::of(vec![
+            file("V10__ten.sql", ""),
+            file("V2.1__two_one.sql", ""),
+            file("V2__two.sql", ""),
+            file("U2__two.sql", "undo"),
+            file("sub/V1_5__old.sql", ""),
+            file("R__views.sql", ""),
+            file("V2.0__again.sql", ""),
+            file("Vx__no.sql", ""),
+            file("notes.sql", ""),
+        ]);
+        let catalog = Flyway.catalog(&folder);
+        let ids: Vec<&str> = catalog.scripts.iter().map(|script| script.id.as_str()).collect();
+        assert_eq!(ids, ["1.5", "2", "2.1", "10", "R__views"]);
+        assert_eq!(catalog.script("2").unwrap().down.as_ref().unwrap().path, "U2__two.sql");
+        assert_eq!(catalog.faults.len(), 1, "{:?}", catalog.faults);
+    }
+
+    #[test]
+    fn the_checksum_is_blind_to_line_ends() {
+        let one = checksum(b"-- note\nDROP TABLE x;\n");
+        assert_eq!(one, 325_924_633);
+        assert_eq!([checksum(b"-- note\r\nDROP TABLE x;"), checksum(b"-- noteDROP TABLE x;")], [one, one]);
+    }
+
+    #[test]
+    fn rows_are_read_in_their_order() {
+        let row = |version: Option<&str>, description: &str, kind: &str, checksum: &str, success: &str| {
+            vec![
+                version.map(str::to_owned),
+                Some(description.to_owned()),
+                Some(kind.to_owned()),
+                Some(checksum.to_owned()),
+                None,
+                Some(success.to_owned()),
+            ]
+        };
+        let rows = [
+            row(None, "<< Flyway Schema Creation >>", "SCHEMA", "", "true"),
+            row(Some("1"), "one", "SQL", "11", "true"),
+            row(Some("2"), "two", "SQL", "22", "1"),
+            row(None, "views", "SQL", "33", "true"),
+            row(Some("2"), "two", "UNDO_SQL", "22", "true"),
+            row(None, "views", "SQL", "34", "true"),
+            row(Some("3"), "three", "SQL", "44", "false"),
+        ];
+        let entries = Flyway.entries(&Catalog::default(), &rows);
+        let told: Vec<(&str, &str, State)> = entries
+            .iter()
+            .map(|entry| (entry.id.as_str(), entry.checksum.as_deref().unwrap(), entry.state))
+            .collect();
+        assert_eq!(
+            told,
+            [("1", "11", State::Applied), ("R__views", "34", State::Applied), ("3", "44", State::Failed)]
+        );
+    }
+}

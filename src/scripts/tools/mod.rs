@@ -1,0 +1,195 @@
+//! Migration tools of others: what their folders hold, and what the rows of their history tables mean.
+//!
+//! Each tool is one file behind [`Tool`]. A tool is a reader of bytes and rows: it runs nothing of the team's, asks no
+//! database, and never writes. What cannot be known it leaves out, and says so as a [`Fault`].
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`folder`] | the files below a folder, read within bounds |
+//! | [`graph`] | scripts and what each of them stands on: order, heads, closure |
+//! | [`history`] | tables that tools keep, and what a row of one says |
+//! | `files` | scripts whose names begin with a version |
+//! | `python` | the values that a Python file gives its names, without running it |
+
+mod alembic;
+mod dbmate;
+mod diesel;
+mod django;
+mod files;
+mod flyway;
+pub mod folder;
+mod golang_migrate;
+mod goose;
+pub mod graph;
+pub mod history;
+mod knex;
+mod node_pg_migrate;
+mod prisma;
+mod python;
+mod rails;
+mod refinery;
+mod seaorm;
+mod sequelize;
+mod sqlx_cli;
+mod yoyo;
+
+use std::fmt;
+
+pub use folder::{Folder, FolderFile};
+pub use graph::Graph;
+pub use history::{Entry, HistoryTable, Row, State};
+
+/// One migration tool.
+///
+/// Contract:
+/// - [`Tool::catalog`] never fails: what cannot be read is a [`Fault`] of the catalog, and hides no other script.
+/// - The same folder always gives the same catalog, and the same rows the same entries.
+/// - [`Tool::entries`] keeps rows that no script belongs to.
+pub trait Tool: Sync {
+    /// What settings call it, and events as their executor.
+    fn name(&self) -> &'static str;
+
+    /// The table in which it keeps what it applied.
+    fn table(&self) -> &'static HistoryTable;
+
+    /// Whether the folder is laid out as this tool wants it.
+    fn owns(&self, folder: &Folder) -> bool;
+
+    /// The scripts of a folder, each after those that it stands on.
+    fn catalog(&self, folder: &Folder) -> Catalog;
+
+    /// What the rows of its table say, one entry for each script that they speak of.
+    fn entries(&self, catalog: &Catalog, rows: &[Row]) -> Vec<Entry>;
+
+    /// Whether a command writes the history and runs no script.
+    fn stamps(&self, _command: &[String]) -> bool {
+        false
+    }
+
+    /// The script at which a run that failed had come to, as far as what it printed tells.
+    fn stopped_at(&self, _output: &str) -> Option<String> {
+        None
+    }
+
+    /// The command that prints the SQL of all that happened between two states of the history, as far as the tool has
+    /// one: made from the command that ran it, so that it is asked in the same surroundings.
+    fn rendering(
+        &self,
+        _command: &[String],
+        _catalog: &Catalog,
+        _before: &[Entry],
+        _after: &[Entry],
+    ) -> Option<Vec<String>> {
+        None
+    }
+
+    /// What such a command printed, by script.
+    fn rendered(&self, _sql: &str) -> Vec<(String, String)> {
+        Vec::new()
+    }
+}
+
+/// All tools, in the order in which a folder is offered to them.
+pub const TOOLS: [&dyn Tool; 16] = [
+    &alembic::Alembic,
+    &django::Django,
+    &yoyo::Yoyo,
+    &dbmate::Dbmate,
+    &goose::Goose,
+    &flyway::Flyway,
+    &refinery::Refinery,
+    &diesel::Diesel,
+    &prisma::Prisma,
+    &golang_migrate::GolangMigrate,
+    &sqlx_cli::Sqlx,
+    &seaorm::SeaOrm,
+    &rails::Rails,
+    &knex::Knex,
+    &sequelize::Sequelize,
+    &node_pg_migrate::NodePgMigrate,
+];
+
+/// The tool that settings call `name`.
+#[must_use]
+pub fn tool_named(name: &str) -> Option<&'static dyn Tool> {
+    TOOLS.into_iter().find(|tool| tool.name() == name)
+}
+
+/// The tools that a folder may belong to; more than one where its files do not tell.
+#[must_use]
+pub fn owners(folder: &Folder) -> Vec<&'static dyn Tool> {
+    TOOLS.into_iter().filter(|tool| tool.owns(folder)).collect()
+}
+
+/// What a tool's folder holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalog {
+    /// Each after those that it stands on.
+    pub scripts: Vec<ToolScript>,
+    pub faults: Vec<Fault>,
+}
+
+impl Catalog {
+    /// The script that the tool's table calls `id`.
+    #[must_use]
+    pub fn script(&self, id: &str) -> Option<&ToolScript> {
+        self.scripts.iter().find(|script| script.id == id)
+    }
+}
+
+/// One script of a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolScript {
+    /// What the tool's table calls it.
+    pub id: String,
+    /// What its file calls it.
+    pub name: Option<String>,
+    /// What it says of itself, in one line.
+    pub purpose: Option<String>,
+    /// Scripts that have to be applied before it.
+    pub stands_on: Vec<String>,
+    pub up: FolderFile,
+    /// Where the way back is a file of its own.
+    pub down: Option<FolderFile>,
+    /// As the tool reckons it of the file as it is.
+    pub checksum: Option<Checksum>,
+}
+
+/// What a tool remembers of a script's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checksum {
+    /// As the tool's table has it.
+    pub value: String,
+    /// Whether no other bytes are known to have it.
+    pub exact: bool,
+}
+
+/// What is wrong with a folder. Texts of files are not repeated, but for names and identifiers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    #[error("`{file}` cannot be read as {language}: line {line}")]
+    Syntax { file: String, language: &'static str, line: usize },
+    #[error("`{file}` does not say its {what} as a plain value, and is not run to find out")]
+    Unresolved { file: String, what: &'static str },
+    #[error("`{first}` and `{second}` are both called `{id}`")]
+    Duplicate { id: String, first: String, second: String },
+    #[error("`{id}` stands on `{missing}`, and no file is called so")]
+    MissingParent { id: String, missing: String },
+    #[error("these stand on one another: {}", Ids(.0))]
+    Cycle(Vec<String>),
+    #[error("nothing stands on any of these, and a database can follow only one: {}", Ids(.0))]
+    SeveralHeads(Vec<String>),
+    #[error("`{id}` has {length} characters, and the table takes {limit}")]
+    LongIdentifier { id: String, length: usize, limit: usize },
+}
+
+struct Ids<'a>(&'a [String]);
+
+impl fmt::Display for Ids<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, id) in self.0.iter().enumerate() {
+            write!(f, "{}`{id}`", if place == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! sqlx, its command and its library: files of a version, up and down, and a table with SHA-384 of the way up.
+
+use sha2::{Digest as _, Sha384};
+
+use super::files::{Pairs, number, numbered};
+use super::{Catalog, Checksum, Entry, Folder, HistoryTable, Row, State, Tool};
+
+static TABLE: HistoryTable = HistoryTable {
+    name: "_sqlx_migrations",
+    columns: &["version", "installed_on", "success", "checksum"],
+    only: false,
+    order: &["version"],
+};
+
+/// sqlx.
+pub struct Sqlx;
+
+impl Tool for Sqlx {
+    fn name(&self) -> &'static str {
+        "sqlx"
+    }
+
+    fn table(&self) -> &'static HistoryTable {
+        &TABLE
+    }
+
+    fn owns(&self, folder: &Folder) -> bool {
+        folder.files().any(|file| file.name().ends_with(".sql") && numbered(file.name(), &['_']).is_some())
+    }
+
+    fn catalog(&self, folder: &Folder) -> Catalog {
+        let (mut pairs, mut catalog) = (Pairs::default(), Catalog::default());
+        // Folders below are not looked into.
+        for file in folder.files().filter(|file| !file.path.contains('/')) {
+            let Some((version, rest)) = numbered(file.name(), &['_']) else { continue };
+            let Some(name) = rest.strip_suffix(".sql") else { continue };
+            let id = number(version).to_string();
+            match name.strip_suffix(".down") {
+                Some(_) => pairs.down(&id, file),
+                None => pairs.up(&id, name.strip_suffix(".up").unwrap_or(name), file, &mut catalog.faults),
+            }
+        }
+        catalog.scripts = pairs.scripts(number);
+        for script in &mut catalog.scripts {
+            let value = data_encoding::HEXLOWER.encode(&Sha384::digest(&script.up.bytes));
+            script.checksum = Some(Checksum { value, exact: true });
+        }
+        catalog
+    }
+
+    fn entries(&self, _: &Catalog, rows: &[Row]) -> Vec<Entry> {
+        let entry = |row: &Row| {
+            let [version, at, success, checksum] = row.as_slice() else { return None };
+            let failed = matches!(success.as_deref(), Some("false" | "f" | "0"));
+            let state = if failed { State::Failed } else { State::Applied };
+            Some(Entry { id: version.clone()?, at: at.clone(), checksum: checksum.clone(), state })
+        };
+        rows.iter().filter_map(entry).collect()
+    }
+
+    fn stamps(&self, command: &[String]) -> bool {
+        command.iter().any(|word| word == "override")
+    }
+}
