@@ -80,6 +80,10 @@ pub enum Fault {
     Sealing { name: FileName, detail: &'static str },
     #[error("{name} is sealed, and the vault has its key no more though nothing says that it was erased")]
     SealedLost { name: FileName },
+    #[error(
+        "{name} is erased, as the chain says, and a key opens it: run `greffe erase` for this entry again"
+    )]
+    ErasedButOpens { name: FileName },
     #[error("{name} is not what was sealed: {detail}")]
     SealedTampered { name: FileName, detail: String },
     #[error("version {version} is applied again while it is applied")]
@@ -160,6 +164,7 @@ impl Fault {
             Self::WitnessesUnchecked
             | Self::TimestampsUnchecked { .. }
             | Self::Replay { .. }
+            | Self::ErasedButOpens { .. }
             | Self::LiveSchema { .. } => FindingKind::Corroboration,
             _ => FindingKind::Integrity,
         }

@@ -147,16 +147,17 @@ impl Report {
             let looks = matches!(file.state, SealedState::Sealed | SealedState::Erased);
             let (true, Some(event)) = (looks, file.event) else { continue };
             let Some(bytes) = read(&file.cid)? else { continue };
-            let fault = match judge(file, event, &bytes, keys) {
-                Ok(state) => {
-                    file.state = state;
-                    (state == SealedState::Lost).then(|| Fault::SealedLost { name: file.name.clone() })
+            let name = file.name.clone();
+            let (state, fault) = match judge(file, event, &bytes, keys) {
+                // A key of an old copy of the vault, say.
+                Ok(SealedState::Open) if file.state == SealedState::Erased => {
+                    (SealedState::Open, Some(Fault::ErasedButOpens { name }))
                 }
-                Err(detail) => {
-                    file.state = SealedState::Tampered;
-                    Some(Fault::SealedTampered { name: file.name.clone(), detail })
-                }
+                Ok(SealedState::Lost) => (SealedState::Lost, Some(Fault::SealedLost { name })),
+                Ok(state) => (state, None),
+                Err(detail) => (SealedState::Tampered, Some(Fault::SealedTampered { name, detail })),
             };
+            file.state = state;
             if file.state == SealedState::Open {
                 opened.insert(file.manifest);
             }
