@@ -9,6 +9,7 @@ mod error;
 mod memory;
 mod opening;
 mod output;
+mod owner;
 #[cfg(feature = "bitswap")]
 mod peers;
 mod places;

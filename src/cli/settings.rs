@@ -403,6 +403,15 @@ impl Settings {
         self.text_of(Id::VaultKey, Some(&self.vault_key))
     }
 
+    /// Whether something is where the vault owner's identity should be.
+    #[must_use]
+    pub fn has_vault_key(&self) -> bool {
+        match &self.vault_key {
+            SecretSource::Variable(name) => self.environment.get(name).is_some(),
+            SecretSource::File(path) => path.symlink_metadata().is_ok(),
+        }
+    }
+
     /// The passphrase of the vault owner's identity: its own, else that of the signing key.
     ///
     /// # Errors

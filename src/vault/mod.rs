@@ -15,10 +15,12 @@
 //! | [`keyring`] | finds content keys |
 //! | `erasure` | destroys keys, and keeps what forbids it |
 //! | `person` | who a pseudonym stands for |
+//! | `access` | how far the access chain has come |
 //! | `backup` | the whole vault in one file, for its owner |
 //!
 //! The vault knows no archive, and nothing of it is ever published.
 
+mod access;
 mod backup;
 mod erasure;
 pub mod keyring;
@@ -35,6 +37,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+pub use access::NotedAccess;
 pub use backup::BACKUP_LIMIT;
 pub use erasure::{Hold, KeyRow, Selection};
 pub use keyring::Keyring;
