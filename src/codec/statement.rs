@@ -188,6 +188,7 @@ struct ReadEvent {
     request: Option<serde_json::Value>,
     effective_at: Option<serde_json::Value>,
     places: Option<serde_json::Value>,
+    left: Option<serde_json::Value>,
     access: Option<serde_json::Value>,
 }
 
@@ -261,6 +262,7 @@ fn decode_reach(read: &mut ReadEvent) -> Option<ErasureReach> {
         request: own(read.request.take())?,
         effective_at: own(read.effective_at.take())?,
         places: own::<Vec<ErasurePlace>>(read.places.take())?,
+        left: own(read.left.take()).unwrap_or_default(),
     })
 }
 
