@@ -82,6 +82,10 @@ pub enum Fault {
     SealedLost { name: FileName },
     #[error("{name} is sealed, and the vault has its key but cannot read it: the vault is damaged")]
     SealedKeyDamaged { name: FileName },
+    #[error(
+        "{name} is erased, as the chain says, and a key opens it: run `greffe erase` for this entry again"
+    )]
+    ErasedButOpens { name: FileName },
     #[error("{name} is not what was sealed: {detail}")]
     SealedTampered { name: FileName, detail: String },
     #[error("version {version} is applied again while it is applied")]
@@ -163,6 +167,7 @@ impl Fault {
             Self::WitnessesUnchecked
             | Self::TimestampsUnchecked { .. }
             | Self::Replay { .. }
+            | Self::ErasedButOpens { .. }
             | Self::LiveSchema { .. } => FindingKind::Corroboration,
             _ => FindingKind::Integrity,
         }

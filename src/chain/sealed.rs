@@ -149,6 +149,10 @@ impl Report {
             let Some(bytes) = read(&file.cid)? else { continue };
             let name = || file.name.clone();
             let (state, fault) = match judge(file, event, &bytes, keys) {
+                // A key of an old copy of the vault, say.
+                Judgement::State(SealedState::Open) if file.state == SealedState::Erased => {
+                    (SealedState::Open, Some(Fault::ErasedButOpens { name: name() }))
+                }
                 Judgement::State(SealedState::Lost) => {
                     (SealedState::Lost, Some(Fault::SealedLost { name: name() }))
                 }

@@ -2,13 +2,13 @@
 
 use std::io::IsTerminal as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
 use super::error::CliError;
 use super::modes::{look_at_source, look_at_vault};
+pub use super::owner::{open_owner, owner};
 use super::places::require_apart;
 use super::progress::Progress;
 use super::settings::{
@@ -19,10 +19,9 @@ use crate::chain::{Anchor, Options as VerifyOptions};
 use crate::crypto::{KeyTextError, PrivateKey, parse_private_key};
 use crate::database::{Access, Database, DatabaseError, Options, Scratch};
 use crate::model::{Actor, Engine};
-use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpenOwner, OpsError, Project, VaultPlace};
+use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpsError, Project, VaultPlace};
 use crate::privacy::publish::found_in;
 use crate::store::remote::{AnyReplica, NamedReplica, Origins, Patience};
-use crate::vault::{AgeOwner, OwnerError};
 
 /// What every command gets.
 pub struct Context {
@@ -109,51 +108,6 @@ pub fn vault_place(settings: &Settings) -> Result<VaultPlace, CliError> {
     let url = settings.vault_url()?;
     look_at_vault(url.expose());
     Ok(VaultPlace { url: Zeroizing::new(url.expose().to_owned()), shown: url.to_string() })
-}
-
-/// The vault owner's key, opened when it is needed.
-pub fn owner(settings: &Settings) -> OpenOwner {
-    let settings = settings.clone();
-    OpenOwner(Arc::new(move || Ok(Box::new(open_owner(&settings)?))))
-}
-
-/// The vault owner's key.
-pub fn open_owner(settings: &Settings) -> Result<AgeOwner, KeyUnavailable> {
-    let unavailable = |message: String, hint: &str| KeyUnavailable { message, hint: hint.to_owned() };
-    look_at_source("identity of the vault's owner", Some(&settings.vault_key));
-    let text = settings.vault_key_text().map_err(|error| {
-        let hint =
-            "name the vault owner's identity with `--vault-key SOURCE`, or set GREFFE_VAULT_KEY to its text";
-        unavailable(error.to_string(), hint)
-    })?;
-    let mut parsed = AgeOwner::parse(text.expose().as_bytes(), None);
-    if matches!(parsed, Err(OwnerError::PassphraseNeeded)) {
-        let asked = vault_passphrase(settings)?;
-        let asked = asked.as_ref().map(|passphrase| passphrase.as_str());
-        parsed = AgeOwner::parse(text.expose().as_bytes(), asked);
-    }
-    parsed.map_err(|error| {
-        let hint = match error {
-            OwnerError::PassphraseNeeded | OwnerError::WrongPassphrase => {
-                "set GREFFE_VAULT_PASSPHRASE to the passphrase of the vault owner's identity"
-            }
-            _ => "give an identity file of age, such as `greffe init` writes",
-        };
-        unavailable(format!("the vault owner's key cannot be opened: {error}"), hint)
-    })
-}
-
-/// The passphrase of the vault owner's identity from the settings, else from the terminal.
-fn vault_passphrase(settings: &Settings) -> Result<Option<Zeroizing<String>>, KeyUnavailable> {
-    let failed = |message: String| KeyUnavailable { message, hint: "set GREFFE_VAULT_PASSPHRASE".to_owned() };
-    if let Some(secret) = settings.vault_passphrase().map_err(|error| failed(error.to_string()))? {
-        return Ok(Some(Zeroizing::new(secret.expose().to_owned())));
-    }
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Ok(None);
-    }
-    let asked = rpassword::prompt_password("Passphrase of the vault owner's identity: ");
-    asked.map(|text| Some(Zeroizing::new(text))).map_err(|error| failed(format!("no passphrase: {error}")))
 }
 
 /// Who acts.

@@ -94,6 +94,7 @@ impl From<OpsError> for CliError {
             | OpsError::UnnamedChain { .. }
             | OpsError::OtherChain { .. }
             | OpsError::SealedDiffers { .. }
+            | OpsError::AccessLost { .. }
             | OpsError::Unpublishable { .. }
             | OpsError::HistoryDiffers { .. }
             | OpsError::HistoryBehind { .. }
@@ -112,6 +113,7 @@ impl From<OpsError> for CliError {
             | OpsError::Folder(_)
             | OpsError::Basis { .. }
             | OpsError::Held { .. }
+            | OpsError::TooYoung { .. }
             | OpsError::NoRetention
             | OpsError::Terms { .. }
             | OpsError::NothingSealed
@@ -230,13 +232,24 @@ fn hint(error: &OpsError) -> Option<String> {
             "write the article, such as `--basis art17.1.a`; `greffe retention run` erases what is due".to_owned()
         }
         OpsError::Basis { .. } => {
-            "write a reference of letters, digits and `.`, `-`, `_`, `/`, and no name: it is archived".to_owned()
+            "write a reference with a number and no name, such as `--request R-2026-0042`: at most one run of letters, digits, \
+             and `.`, `-`, `_`, `/`; it is archived"
+                .to_owned()
         }
         OpsError::Held { hold, .. } => format!("when it ends, run `greffe vault release {hold}`"),
+        OpsError::AccessLost { path, .. } => format!(
+            "bring {} back from its newest copy; where it is lost for good, begin another vault from a backup of this one: \
+             `greffe vault export`, `greffe vault init --vault URL`, `greffe vault import`",
+            path.display()
+        ),
+        OpsError::TooYoung { until, .. } => format!(
+            "run it again from {} on; `vault.minimum` says how long things have to be kept",
+            until.to_string().chars().take(10).collect::<String>()
+        ),
         OpsError::NoRetention => "set `retention = \"10y\"` below `[vault]`".to_owned(),
         OpsError::Terms { member: "to" } => "write a recipient of age: `--to age1…`".to_owned(),
         OpsError::Terms { member: "until" } => "write a day to come: `--until 2027-01-31`".to_owned(),
-        OpsError::Terms { .. } => "say why in up to 200 signs, without a name: it is archived".to_owned(),
+        OpsError::Terms { .. } => "say why in one line of up to 200 signs, without a name: it is archived".to_owned(),
         OpsError::NothingSealed => "run `greffe log` to see which entries there are".to_owned(),
         OpsError::Grant { .. } => {
             "name your identity with `--identity FILE`, or ask for a new grant".to_owned()

@@ -11,6 +11,7 @@ mod memory;
 mod modes;
 mod opening;
 mod output;
+mod owner;
 #[cfg(feature = "bitswap")]
 mod peers;
 mod places;

@@ -9,10 +9,10 @@ use super::error::CliError;
 use super::settings::Settings;
 use crate::chain::Report;
 use crate::codec::sealed::ContentKeys;
-use crate::model::{Access, AccessKind, Cid};
-use crate::ops::OpsError;
-use crate::ops::access::record_access;
+use crate::model::Cid;
+use crate::ops::access::record_opening;
 use crate::ops::sealed::{keyring_at_hand, open_keyring};
+use crate::ops::{OpsError, Project};
 use crate::vault::Keyring;
 
 /// The keys of a chain; it is an error when there are none here.
@@ -22,37 +22,42 @@ pub fn opening(context: &Context, chain: &Cid) -> Result<Keyring, CliError> {
     Ok(block_on(open_keyring(&place, &owner(&settings), chain))??)
 }
 
-/// Records that sealed files of a report were opened, before they are shown; `None` where there is no project to record
-/// it in, or nothing was opened.
-pub fn record_opening(context: &Context, report: &Report, purpose: &str) -> Result<Option<Cid>, CliError> {
+/// Records that sealed files of a report were opened, before they are shown; `None` where nothing was.
+pub fn record_opened(settings: &Settings, report: &Report, purpose: &str) -> Result<Option<Cid>, CliError> {
     match report.chain {
-        Some(chain) if !report.opened.is_empty() => record(context, chain, report.opened.clone(), purpose),
+        Some(chain) if !report.opened.is_empty() => {
+            block_on(record(settings, chain, report.opened.clone(), purpose))?.map(Some)
+        }
         _ => Ok(None),
     }
 }
 
 /// Records that files of these manifests of `chain` are opened.
-pub fn record(
-    context: &Context,
+pub async fn record(
+    settings: &Settings,
     chain: Cid,
     about: Vec<Cid>,
     purpose: &str,
-) -> Result<Option<Cid>, CliError> {
-    let settings = context.settings()?;
-    if settings.file.is_none() {
-        return Ok(None);
-    }
-    let project = project(&settings)?;
-    let purpose = purpose.to_owned();
-    let access = Access { kind: AccessKind::Open, chain, recipient: None, purpose, until: None };
-    Ok(Some(record_access(&project, key(&settings), about, access)?))
+) -> Result<Cid, CliError> {
+    let project = recording(settings)?;
+    Ok(record_opening(&project, key(settings), chain, about, purpose).await?)
 }
 
-/// The keys of a chain, where a vault and its owner's key are at hand.
+/// The project in whose access chain openings are recorded: what cannot be recorded is not opened.
+fn recording(settings: &Settings) -> Result<Project, CliError> {
+    project(settings).map_err(|mut error| {
+        error.causes.push("because each opening is recorded in the project's access chain".to_owned());
+        error.hint("run it in the project's folder, or name its settings with `--config PATH`")
+    })
+}
+
+/// The keys of a chain, where a vault and its owner's key are at hand, and a project to record openings in.
 pub fn keys_at_hand(settings: &Settings, chain: &Cid) -> Result<Option<Box<dyn ContentKeys>>, CliError> {
     let place = vault_place(settings)?;
     let keyring = block_on(keyring_at_hand(&place, &owner(settings), chain))??;
-    Ok(keyring.map(|keyring| Box::new(keyring) as Box<dyn ContentKeys>))
+    let Some(keyring) = keyring else { return Ok(None) };
+    recording(settings)?;
+    Ok(Some(Box::new(keyring)))
 }
 
 /// Reads a file of at most `limit` bytes that somebody else made.

@@ -106,6 +106,8 @@ pub struct Settings {
     pub vault_retention: Option<Retention>,
     /// `vault.backup-retention`: how long backups of the vault are kept.
     pub vault_backup_retention: Retention,
+    /// `vault.minimum`: for how long nothing may be erased.
+    pub vault_minimum: Option<Retention>,
     publish_is_said: bool,
     /// `privacy.subject-map`: the map of a person's data.
     pub subject_map: PathBuf,
@@ -161,6 +163,7 @@ pub struct Overrides {
     pub vault_passphrase: Option<Secret>,
     pub vault_retention: Option<String>,
     pub vault_backup_retention: Option<String>,
+    pub vault_minimum: Option<String>,
     pub subject_map: Option<PathBuf>,
     pub erasures: Option<PathBuf>,
     /// As [`Overrides::key_source`].
@@ -206,6 +209,7 @@ impl Overrides {
             Id::VaultPassphrase => secret(&self.vault_passphrase),
             Id::VaultRetention => text(&self.vault_retention),
             Id::VaultBackupRetention => text(&self.vault_backup_retention),
+            Id::VaultMinimum => text(&self.vault_minimum),
             Id::SubjectMap => path(&self.subject_map),
             Id::Erasures => path(&self.erasures),
             Id::ErasureKey => secret(&self.erasure_key),
@@ -275,6 +279,7 @@ impl Settings {
             vault_passphrase: None,
             vault_retention: None,
             vault_backup_retention: Retention::days(30),
+            vault_minimum: None,
             subject_map: folder.join("greffe.subject.yaml"),
             erasures: folder.join("greffe.erasures.age"),
             erasure_key: None,
@@ -401,6 +406,15 @@ impl Settings {
     /// [`SettingsError::Source`] when there is no text where it should be.
     pub fn vault_key_text(&self) -> Result<Secret, SettingsError> {
         self.text_of(Id::VaultKey, Some(&self.vault_key))
+    }
+
+    /// Whether something is where the vault owner's identity should be.
+    #[must_use]
+    pub fn has_vault_key(&self) -> bool {
+        match &self.vault_key {
+            SecretSource::Variable(name) => self.environment.get(name).is_some(),
+            SecretSource::File(path) => path.symlink_metadata().is_ok(),
+        }
     }
 
     /// The passphrase of the vault owner's identity: its own, else that of the signing key.

@@ -189,6 +189,7 @@ struct ReadEvent {
     effective_at: Option<serde_json::Value>,
     places: Option<serde_json::Value>,
     forgotten: Option<serde_json::Value>,
+    left: Option<serde_json::Value>,
     access: Option<serde_json::Value>,
     tool: Option<serde_json::Value>,
 }
@@ -264,6 +265,7 @@ fn decode_reach(read: &mut ReadEvent) -> Option<ErasureReach> {
         effective_at: own(read.effective_at.take())?,
         places: own::<Vec<ErasurePlace>>(read.places.take())?,
         forgotten: own(read.forgotten.take()).unwrap_or_default(),
+        left: own(read.left.take()).unwrap_or_default(),
     })
 }
 

@@ -278,13 +278,34 @@ pub struct ErasureReach {
     /// Pseudonyms of whom the vault forgot who they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forgotten: Vec<Pseudonym>,
+    /// Why something that was asked for is not erased; nothing where all of it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Left>,
+}
+
+/// Why something that was to be erased is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", remote = "Self")]
+pub enum Left {
+    /// A hold forbids it.
+    Held,
+    /// It has to be kept for longer.
+    Kept,
+    /// The vault has no row for its key.
+    NoKey,
+    /// It was archived in clear.
+    InClear,
+    /// Other entries have a script of the same migration.
+    Elsewhere,
+    /// Somebody was granted its key, and the grant has not ended.
+    Granted,
 }
 
 /// What became of the blocks at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErasurePlace {
-    /// The replica's name in the settings.
+    /// The replica's name in the settings, or which entry of the access chain.
     pub place: String,
     pub outcome: PlaceOutcome,
 }
@@ -297,6 +318,8 @@ pub enum PlaceOutcome {
     StillServed,
     Unreachable,
     Unsupported,
+    /// No place, but somebody who was given the key.
+    Granted,
 }
 
 /// An access to sealed content, in a chain of its own.
@@ -417,7 +440,7 @@ impl Event {
     }
 }
 
-super::text::as_word!(EventKind, Engine, Evidence, Outcome, Direction, PlaceOutcome, AccessKind);
+super::text::as_word!(EventKind, Engine, Evidence, Outcome, Direction, PlaceOutcome, Left, AccessKind);
 
 /// Digests as `sha256:<hex>`.
 mod prefixed {

@@ -19,8 +19,8 @@ pub use checkpoint::Checkpoint;
 pub use cid::{CID_LENGTH, Cid, CidError, Codec, link};
 pub use event::{
     Access, AccessKind, Actor, Details, Direction, Engine, ErasurePlace, ErasureReach, ErrorCode, Event,
-    EventKind, Evidence, Executor, FileDigests, Hook, MigrationDetails, MigrationName, Outcome, PlaceOutcome,
-    Run, SchemaChange, StatementRun, Target, ToolSays, WithheldFile,
+    EventKind, Evidence, Executor, FileDigests, Hook, Left, MigrationDetails, MigrationName, Outcome,
+    PlaceOutcome, Run, SchemaChange, StatementRun, Target, ToolSays, WithheldFile,
 };
 pub use head::{ENTRIES_WIDTH, Head};
 pub use ipns::{IpnsName, IpnsNameError, IpnsRecord, in_base};

@@ -3,29 +3,56 @@
 
 use super::chain::OpenChain;
 use super::own_event::Pen;
-use super::{OpenKey, OpsError, Project, init};
-use crate::model::{Access, ChainName, Cid, Details, EventKind};
+use super::{ChainReader, OpenKey, OpsError, Project, init};
+use crate::crypto::Digest;
+use crate::model::{Access, AccessKind, ChainName, Cid, Details, EventKind};
 use crate::store::ArchiveError;
+use crate::vault::{NotedAccess, Vault, VaultError};
 
 /// What the name of an access chain ends with.
 const SUFFIX: &str = "-access";
 /// The most characters of a chain's name.
 const NAME_LIMIT: usize = 64;
+/// Characters of a name's digest, where the name is cut.
+const MARK: usize = 8;
 
-/// The name of the access chain of `name`.
+/// The name of the access chain of `name`. One that is too long is cut, and told from others by its digest.
 ///
 /// # Errors
 /// [`OpsError::Name`] never for a name that is one.
 pub fn access_name(name: &ChainName) -> Result<ChainName, OpsError> {
-    let front: String = name.as_str().chars().take(NAME_LIMIT - SUFFIX.len()).collect();
-    Ok(format!("{front}{SUFFIX}").parse()?)
+    let name = name.as_str();
+    if name.len() + SUFFIX.len() <= NAME_LIMIT {
+        return Ok(format!("{name}{SUFFIX}").parse()?);
+    }
+    let front: String = name.chars().take(NAME_LIMIT - SUFFIX.len() - MARK - 1).collect();
+    let mark: String = Digest::of(name.as_bytes()).to_string().chars().take(MARK).collect();
+    Ok(format!("{front}-{mark}{SUFFIX}").parse()?)
 }
 
-/// Records an access before what it opens is handed out; the access chain is begun where there is none. Gives its head.
+/// Records that files of these manifests of `chain` are opened.
 ///
 /// # Errors
-/// Those of archive and key: nothing may be shown then.
-pub fn record_access(
+/// As [`record_access`].
+pub async fn record_opening(
+    project: &Project,
+    open_key: OpenKey,
+    chain: Cid,
+    about: Vec<Cid>,
+    purpose: &str,
+) -> Result<Cid, OpsError> {
+    let purpose = purpose.to_owned();
+    let access = Access { kind: AccessKind::Open, chain, recipient: None, purpose, until: None };
+    record_access(project, open_key, about, access).await
+}
+
+/// Records an access before what it opens is handed out; the access chain is begun where there never was one. Gives its
+/// head.
+///
+/// # Errors
+/// [`OpsError::AccessLost`] where the vault knows of more accesses than the chain has; those of archive, vault and key.
+/// Nothing may be shown then.
+pub async fn record_access(
     project: &Project,
     open_key: OpenKey,
     about: Vec<Cid>,
@@ -33,9 +60,18 @@ pub fn record_access(
 ) -> Result<Cid, OpsError> {
     let key = open_key()?;
     let name = access_name(&project.name)?;
+    let own = own_chain(project)?;
+    let mut vault = match project.vault.open().await {
+        Ok(vault) => Some(vault),
+        // Who opens what they were granted may have none.
+        Err(OpsError::Vault(VaultError::Missing(_))) => None,
+        Err(error) => return Err(error),
+    };
+    let noted = noted(vault.as_mut(), own.as_ref()).await?;
     let open = || OpenChain::open(&project.archive, &name, project.lock_wait, None);
     let chain = match open() {
         Err(OpsError::Archive(ArchiveError::NotFound { .. })) => {
+            require(project, &name, noted, None)?;
             match init::init(&project.archive, &name, &project.actor, &key) {
                 // Another program may have begun it in between.
                 Ok(_) | Err(OpsError::Archive(ArchiveError::Exists { .. })) => open()?,
@@ -44,8 +80,93 @@ pub fn record_access(
         }
         chain => chain?,
     };
+    require(project, &name, noted, Some(&chain.reader))?;
     chain.appender.require_signers(&[&key])?;
+    let root = chain.reader.root();
     let details = Details::Attach { about, access: Some(Box::new(access)) };
-    let (_, _, head) = Pen::with(chain, key, project.actor.clone()).append(EventKind::Attach, details)?;
+    let mut pen = Pen::with(chain, key, project.actor.clone());
+    let (seq, _, head) = pen.append(EventKind::Attach, details)?;
+    // While the chain is still locked, so that nobody else notes less.
+    if let (Some(vault), Some(own)) = (&mut vault, &own) {
+        vault.note_access(own, NotedAccess { root, size: seq + 1 }).await?;
+    }
+    drop(pen);
+    if let Some(vault) = vault {
+        vault.close().await;
+    }
     Ok(head)
+}
+
+/// The chain of the project; `None` where there is none here.
+fn own_chain(project: &Project) -> Result<Option<Cid>, OpsError> {
+    match ChainReader::open(&project.archive, &project.name) {
+        Ok(reader) => Ok(Some(reader.root())),
+        Err(OpsError::Archive(ArchiveError::NotFound { .. })) => Ok(project.chain),
+        Err(error) => Err(error),
+    }
+}
+
+async fn noted(vault: Option<&mut Vault>, own: Option<&Cid>) -> Result<Option<NotedAccess>, OpsError> {
+    match (vault, own) {
+        (Some(vault), Some(own)) => Ok(vault.noted_access(own).await?),
+        _ => Ok(None),
+    }
+}
+
+/// Refuses an access chain that lacks what the vault knows to be in it.
+fn require(
+    project: &Project,
+    name: &ChainName,
+    noted: Option<NotedAccess>,
+    found: Option<&ChainReader>,
+) -> Result<(), OpsError> {
+    let Some(noted) = noted else { return Ok(()) };
+    let found = found.map(|reader| size_as(reader, noted)).transpose()?.unwrap_or(0);
+    if found >= noted.size {
+        return Ok(());
+    }
+    let path = project.archive.join(format!("{name}.car"));
+    Err(OpsError::AccessLost { path, noted: noted.size, found })
+}
+
+/// How many entries it has of the chain that was noted.
+fn size_as(reader: &ChainReader, noted: NotedAccess) -> Result<u64, OpsError> {
+    Ok(if reader.root() == noted.root { reader.newest()?.1.seq + 1 } else { 0 })
+}
+
+/// Opens the access chain of `chain` to read; `None` where it is not there. And whether it is all that the vault knows of.
+///
+/// # Errors
+/// Those of archive and vault.
+pub async fn read_accesses(
+    project: &Project,
+    vault: &mut Vault,
+    chain: &Cid,
+) -> Result<(Option<ChainReader>, bool), OpsError> {
+    let noted = vault.noted_access(chain).await?;
+    let reader = match ChainReader::open(&project.archive, &access_name(&project.name)?) {
+        Ok(reader) => Some(reader),
+        Err(OpsError::Archive(ArchiveError::NotFound { .. })) => None,
+        Err(error) => return Err(error),
+    };
+    let whole = match (noted, &reader) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(noted), Some(reader)) => size_as(reader, noted)? >= noted.size,
+    };
+    Ok((reader, whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_begin_alike_have_access_chains_of_their_own() {
+        let name = |text: String| access_name(&text.parse().unwrap()).unwrap().to_string();
+        assert_eq!(name("demo".to_owned()), "demo-access");
+        assert_eq!(name("a".repeat(57)), format!("{}-access", "a".repeat(57)));
+        let (one, other) = (name(format!("{}b", "a".repeat(57))), name(format!("{}c", "a".repeat(57))));
+        assert!(one != other && one.len() == 64 && other.len() == 64, "{one} {other}");
+    }
 }

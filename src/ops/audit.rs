@@ -36,6 +36,14 @@ pub struct Audit {
     pub pending: Vec<String>,
     /// Events that the next run will archive first.
     pub unarchived: usize,
+    /// Sealed scripts of applied versions that could not be opened here; the history alone says what they were.
+    pub not_compared: usize,
+    /// Manifests of which a file was opened.
+    #[serde(skip)]
+    pub opened: Vec<Cid>,
+    /// Manifest 0; `None` without an archive.
+    #[serde(skip)]
+    pub chain: Option<Cid>,
     pub findings: Vec<Finding>,
 }
 
@@ -156,6 +164,9 @@ pub async fn audit<T: Target>(
         database: live.is_some(),
         pending: pending(&folder, &history, story),
         unarchived: history.unarchived,
+        not_compared: story.unopened(),
+        opened: story.opened(),
+        chain: reader.as_ref().map(ChainReader::root),
         findings,
     })
 }

@@ -132,6 +132,12 @@ pub enum OpsError {
     Basis { member: &'static str },
     #[error("nothing may be erased while the hold {hold} stands: {reason}")]
     Held { hold: String, reason: String },
+    #[error("entry {seq} has to be kept until {until}")]
+    TooYoung { seq: u64, until: Timestamp },
+    #[error(
+        "the access chain {} has {found} of the {noted} entries that the vault knows of, so nothing is opened", path.display()
+    )]
+    AccessLost { path: PathBuf, noted: u64, found: u64 },
     #[error("no time is set after which sealed content is erased")]
     NoRetention,
     #[error("the grant's `{member}` is not one that can be granted")]

@@ -93,10 +93,7 @@ impl ContentKeys for Grant {
 /// [`OpsError::Terms`] for a recipient, purpose or time that cannot be; those of archive, vault and key.
 pub async fn grant(project: &Project, terms: &Terms, open_key: OpenKey) -> Result<Granted, OpsError> {
     owner::require_recipient(&terms.to).map_err(|_| OpsError::Terms { member: "to" })?;
-    if terms.purpose.trim().is_empty()
-        || terms.purpose.len() > 200
-        || !scan(terms.purpose.as_bytes()).is_empty()
-    {
+    if !is_purpose(&terms.purpose) {
         return Err(OpsError::Terms { member: "purpose" });
     }
     let at = now();
@@ -140,8 +137,16 @@ pub async fn grant(project: &Project, terms: &Terms, open_key: OpenKey) -> Resul
         purpose: terms.purpose.clone(),
         until: Some(terms.until),
     };
-    let access = record_access(project, open_key, about, access)?;
+    let access = record_access(project, open_key, about, access).await?;
     Ok(Granted { chain: file.chain, entries, files, gone, access, bytes })
+}
+
+/// One line that says nothing of anybody: it is signed and shown for as long as the chain is.
+fn is_purpose(text: &str) -> bool {
+    !text.trim().is_empty()
+        && text.len() <= 200
+        && !text.chars().any(char::is_control)
+        && scan(text.as_bytes()).is_empty()
 }
 
 fn keys_of(
@@ -183,6 +188,10 @@ pub fn open_grant(bytes: &[u8], identity: &dyn OwnerKey) -> Result<Grant, OpsErr
         serde_json::from_slice(&json).map_err(|_| refuse("it is not what `greffe grant` writes"))?;
     if file.form != FORM {
         return Err(refuse("it is of another version"));
+    }
+    // It is recorded with the opening.
+    if !is_purpose(&file.purpose) {
+        return Err(refuse("its purpose is not one line that can be recorded"));
     }
     if file.until < now() {
         return Err(refuse("it has ended"));

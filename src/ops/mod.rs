@@ -53,7 +53,7 @@ pub use chain::ChainReader;
 pub use error::OpsError;
 pub use outbox::Archived;
 pub use plan::{Pending, Problem, Wanted};
-pub use sealed::OpenOwner;
+pub use sealed::{OpenOwner, OwnerUnavailable};
 pub use sealing::VaultPlace;
 
 use crate::crypto::PrivateKey;

@@ -54,6 +54,12 @@ impl Pen {
         Self { chain, key, actor }
     }
 
+    /// Lets the chain go, and keeps the key for when it is opened again.
+    #[must_use]
+    pub fn release(self) -> PrivateKey {
+        self.key
+    }
+
     /// Appends an event; gives its number, its manifest and the new head. Times do not run backwards.
     ///
     /// # Errors

@@ -68,7 +68,7 @@ pub enum Reason {
         "the schema was changed by hand before it: it was signed as {signed} and the scripts make {found}"
     )]
     ChangedByHand { signed: Digest, found: Digest },
-    #[error("its script is sealed")]
+    #[error("its script is sealed, and there is no key for it here")]
     Sealed,
     #[error("its script is not in the archive")]
     NoScript,

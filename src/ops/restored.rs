@@ -52,6 +52,7 @@ pub async fn repair_restored<T: Target>(
         let keyring = project.keyring_at_hand(&session.chain.reader.root()).await?;
         let keys = keyring.as_ref().map(|keyring| keyring as &dyn ContentKeys);
         let told = Told::read(&session.chain.reader, keys)?;
+        session.record_opening(project, told.opened(), "repair").await?;
         let looks = project.fingerprint || told.schema.is_some();
         let found = if looks { Some(target.fingerprint().await?) } else { None };
         let declarations = Restored::new(&session, keys, &rows, &told, &untold).declarations(found)?;

@@ -28,6 +28,8 @@ struct Undo {
     name: MigrationName,
     script: Script,
     reverts: Cid,
+    /// The entry whose sealed file was opened for it.
+    opened: Option<Cid>,
 }
 
 /// Rolls back.
@@ -69,7 +71,10 @@ pub async fn rollback<T: Target>(
         // Only what nobody else has is read from its sealed copy.
         Err(OpsError::SealedHere { .. }) => {
             let keyring = project.keyring(&session.chain.reader.root()).await?;
-            all(Some(&keyring))?
+            let undos = all(Some(&keyring))?;
+            let opened = undos.iter().filter_map(|undo| undo.opened).collect();
+            session.record_opening(project, opened, "rollback").await?;
+            undos
         }
         undos => undos?,
     };
@@ -139,9 +144,9 @@ fn way_down(
     let (holder, file) = down_file(reader, entry.clone())?.ok_or_else(no_way)?;
     // The database keeps a digest of what it was applied with; an archive of another database differs.
     let expected = applied.down.as_ref().map(|digests| digests.raw);
-    let plain = match reader.plain(&holder, &file, keys)? {
-        Some(plain) => plain,
-        None => on_disk(folder, version, expected).ok_or(OpsError::SealedHere { seq })?,
+    let (plain, opened) = match reader.plain(&holder, &file, keys)? {
+        Some(plain) => (plain, file.sealed.then_some(holder.cid)),
+        None => (on_disk(folder, version, expected).ok_or(OpsError::SealedHere { seq })?, None),
     };
     let found = Digest::of(&plain.bytes);
     if let Some(expected) = expected.filter(|expected| *expected != found) {
@@ -150,7 +155,7 @@ fn way_down(
     }
     let script = Script::new(plain.name.to_string(), plain.bytes);
     let name = entry.statement.event.migration().cloned().ok_or_else(no_way)?;
-    Ok(Undo { version: version.to_owned(), name, script, reverts })
+    Ok(Undo { version: version.to_owned(), name, script, reverts, opened })
 }
 
 /// The way down of the folder, where it is the one that the database noted.

@@ -7,7 +7,7 @@ use super::chain::{Entry, ReadBlock, read_file};
 use super::{KeyUnavailable, OpsError, Project, VaultPlace};
 use crate::codec::sealed::{ContentKeys, Found, key_id, open};
 use crate::model::{Cid, EventId, FileEntry, FileName};
-use crate::vault::{Keyring, OwnerKey, VaultError};
+use crate::vault::{Keyring, OwnerKey, Vault, VaultError};
 
 /// What is wrong with a vault whose key of a file cannot be unwrapped.
 pub const KEY_DAMAGED: &str = "a key in it cannot be read";
@@ -17,7 +17,23 @@ pub const KEY_DAMAGED: &str = "a key in it cannot be read";
 pub struct OpenOwner(pub Arc<OpenOwnerFn>);
 
 /// What gives it.
-pub type OpenOwnerFn = dyn Fn() -> Result<Box<dyn OwnerKey>, KeyUnavailable> + Send + Sync;
+pub type OpenOwnerFn = dyn Fn() -> Result<Box<dyn OwnerKey>, OwnerUnavailable> + Send + Sync;
+
+/// Why there is no owner's key.
+#[derive(Debug)]
+pub enum OwnerUnavailable {
+    /// None is at hand here: who can do without goes on.
+    Absent(KeyUnavailable),
+    /// There is one, and it cannot be used.
+    Unusable(KeyUnavailable),
+}
+
+impl From<OwnerUnavailable> for KeyUnavailable {
+    fn from(unavailable: OwnerUnavailable) -> Self {
+        let (OwnerUnavailable::Absent(reason) | OwnerUnavailable::Unusable(reason)) = unavailable;
+        reason
+    }
+}
 
 impl fmt::Debug for OpenOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,27 +115,38 @@ pub fn open_sealed(
 /// # Errors
 /// [`OpsError::Vault`] and [`OpsError::Key`].
 pub async fn open_keyring(place: &VaultPlace, owner: &OpenOwner, chain: &Cid) -> Result<Keyring, OpsError> {
-    let mut vault = place.open().await?;
-    let owner = (owner.0)()?;
+    let vault = place.open().await?;
+    let owner = (owner.0)().map_err(KeyUnavailable::from)?;
+    read_keyring(vault, owner, chain).await
+}
+
+async fn read_keyring(mut vault: Vault, owner: Box<dyn OwnerKey>, chain: &Cid) -> Result<Keyring, OpsError> {
     let keyring = vault.keyring(chain, owner).await;
     vault.close().await;
     Ok(keyring?)
 }
 
-/// The same for who can do without: `None` where there is no vault or no key of its owner.
+/// The same for who can do without: `None` where there is no vault, no key of its owner at hand, or nothing of the chain
+/// in it.
 ///
 /// # Errors
-/// [`OpsError::Vault`] when there is a vault and it cannot be read.
+/// [`OpsError::Vault`] and [`OpsError::Key`] when one of them is there and cannot be used.
 pub async fn keyring_at_hand(
     place: &VaultPlace,
     owner: &OpenOwner,
     chain: &Cid,
 ) -> Result<Option<Keyring>, OpsError> {
-    match open_keyring(place, owner, chain).await {
-        Ok(keyring) => Ok(Some(keyring)),
-        Err(OpsError::Key(_) | OpsError::Vault(VaultError::Missing(_) | VaultError::Owner(_))) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let vault = match place.open().await {
+        Err(OpsError::Vault(VaultError::Missing(_))) => return Ok(None),
+        vault => vault?,
+    };
+    let owner = match (owner.0)() {
+        Ok(owner) => owner,
+        Err(OwnerUnavailable::Absent(_)) => return Ok(None),
+        Err(OwnerUnavailable::Unusable(reason)) => return Err(reason.into()),
+    };
+    let keyring = read_keyring(vault, owner, chain).await?;
+    Ok(keyring.knows_chain().then_some(keyring))
 }
 
 impl Project {

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
+use super::access::record_opening;
 use super::apply::{FailedScript, Outcome};
 use super::chain::OpenChain;
 use super::event::record;
@@ -178,6 +179,23 @@ impl Session {
     ) -> Result<(), OpsError> {
         let files = scripts.map(|script| (script.file_name.as_str(), script.bytes.as_slice()));
         self.sealing.prepare(self.chain.reader.root(), files).await
+    }
+
+    /// Records that sealed files of these entries are opened; nothing where there is none.
+    ///
+    /// # Errors
+    /// As [`record_opening`].
+    pub async fn record_opening(
+        &self,
+        project: &Project,
+        about: Vec<Cid>,
+        purpose: &str,
+    ) -> Result<(), OpsError> {
+        if about.is_empty() {
+            return Ok(());
+        }
+        let (key, root) = (self.key.clone(), self.chain.reader.root());
+        record_opening(project, Box::new(move || Ok(key)), root, about, purpose).await.map(drop)
     }
 
     /// A step that runs `script`.

@@ -1,5 +1,6 @@
 //! Where the blocks of a chain are: an archive, or a CARv1 file that someone handed over.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::chain::{Entry, ReadBlock, read_entry, read_file, read_manifest};
@@ -17,6 +18,8 @@ pub struct Source {
     blocks: Blocks,
     /// What opens sealed files.
     keys: Option<Box<dyn ContentKeys>>,
+    /// Manifests of which a file was opened to be run.
+    opened: BTreeSet<Cid>,
 }
 
 enum Blocks {
@@ -31,13 +34,14 @@ impl Source {
     /// [`OpsError::Read`] when it is none.
     pub fn file(path: &Path) -> Result<Self, OpsError> {
         let blocks = Blocks::File { path: path.to_owned(), reader: Box::new(CarReader::open(path)?) };
-        Ok(Self { blocks, keys: None })
+        Ok(Self { blocks, keys: None, opened: BTreeSet::new() })
     }
 
     /// The chain up to `root` in an archive.
     #[must_use]
     pub fn archive(reader: ChainReader, root: Cid) -> Self {
-        Self { blocks: Blocks::Archive { reader: Box::new(reader), root }, keys: None }
+        let blocks = Blocks::Archive { reader: Box::new(reader), root };
+        Self { blocks, keys: None, opened: BTreeSet::new() }
     }
 
     /// Opens sealed files with these keys from here on.
@@ -85,7 +89,16 @@ impl Source {
         let keys = self.keys.take();
         let plain = read_plain(entry, file, keys.as_deref(), &mut self.reads());
         self.keys = keys;
+        if file.sealed && matches!(plain, Ok(Some(_))) {
+            self.opened.insert(entry.cid);
+        }
         plain
+    }
+
+    /// Manifests of which [`Source::plain`] opened a sealed file.
+    #[must_use]
+    pub fn opened_entries(&self) -> Vec<Cid> {
+        self.opened.iter().copied().collect()
     }
 
     /// Verifies the chain.

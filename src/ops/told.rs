@@ -111,6 +111,22 @@ impl Told {
         Ok(Self { entries, ..told })
     }
 
+    /// Manifests of which a sealed script was opened.
+    #[must_use]
+    pub fn opened(&self) -> Vec<Cid> {
+        let is_opened = |script: &&ArchivedScript| script.sealed.is_some() && script.raw.is_some();
+        let opened =
+            |entry: &&Recorded| [&entry.up, &entry.down].into_iter().flatten().any(|one| is_opened(&one));
+        self.entries.iter().filter(opened).map(|entry| entry.manifest).collect()
+    }
+
+    /// How many scripts of versions that count as applied are sealed and could not be opened.
+    #[must_use]
+    pub fn unopened(&self) -> usize {
+        let scripts = self.applied.values().flat_map(|standing| [&standing.up, &standing.down]);
+        scripts.flatten().filter(|script| script.raw.is_none()).count()
+    }
+
     fn add(&mut self, entry: &Recorded) {
         if let Some(schema) = &entry.schema {
             self.schema.clone_from(schema);

@@ -77,7 +77,8 @@ impl Vault {
 
 impl Keyring {
     /// Whether the vault ever had keys of the chain.
-    fn knows_chain(&self) -> bool {
+    #[must_use]
+    pub fn knows_chain(&self) -> bool {
         !self.periods.is_empty() || !self.keys.is_empty()
     }
 

@@ -15,11 +15,13 @@
 //! | [`keyring`] | finds content keys |
 //! | `erasure` | destroys keys, and keeps what forbids it |
 //! | `person` | who a pseudonym stands for |
+//! | `access` | how far the access chain has come |
 //! | `backup` | the whole vault in one file, for its owner |
 //! | `restore` | brings back what a backup has of a chain |
 //!
 //! The vault knows no archive, and nothing of it is ever published.
 
+mod access;
 mod backup;
 mod erasure;
 pub mod keyring;
@@ -37,6 +39,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+pub use access::NotedAccess;
 pub use backup::BACKUP_LIMIT;
 pub use erasure::{Hold, KeyRow, Selection};
 pub use keyring::Keyring;

@@ -9,7 +9,7 @@ const DATABASE: [&str; 2] = ["archive", "database"];
 
 /// Findings of an audit that has some; it changes nothing and says what to do about each.
 fn findings(project: &Project) -> Vec<Value> {
-    let found = project.unchanged(|| project.ends(1, ["audit", "--json"])).object();
+    let found = project.only_recorded(|| project.ends(1, ["audit", "--json"])).object();
     let shown = project.ends(1, ["audit"]);
     let findings = found["findings"].as_array().unwrap().clone();
     assert_eq!(shown.stdout.matches("  hint: ").count(), findings.len(), "{shown:#?}");
@@ -32,7 +32,7 @@ fn codes(findings: &[Value]) -> Vec<&str> {
 #[test]
 fn without_a_difference_nothing_is_found() {
     for project in [Project::applied(), Project::with(&THREE), Project::new()] {
-        let found = project.unchanged(|| project.json(&["audit"]));
+        let found = project.only_recorded(|| project.json(&["audit"]));
         assert_eq!(found["findings"], json!([]));
         project.ok(["audit"]).prints(&["no difference"]);
     }
@@ -44,7 +44,7 @@ fn without_a_difference_nothing_is_found() {
     project.ok(["repair", "3", "--rolled-back"]);
     project.script("4_fails.sql", "CREATE TABLE more (id); INSERT INTO nowhere VALUES (1);");
     project.ends(3, ["apply"]);
-    let found = project.unchanged(|| project.json(&["audit"]));
+    let found = project.only_recorded(|| project.json(&["audit"]));
     assert_eq!((&found["findings"], &found["pending"]), (&json!([]), &json!(["4"])), "{found:#}");
 }
 
@@ -99,7 +99,7 @@ fn a_missing_script() {
 fn an_extra_script_is_told_and_an_old_one_is_found() {
     let project = Project::applied();
     project.script("4_more.sql", "CREATE TABLE more (id);");
-    project.unchanged(|| project.ok(["audit"])).prints(&["pending: 4", "no difference"]);
+    project.only_recorded(|| project.ok(["audit"])).prints(&["pending: 4", "no difference"]);
     project.script("0_early.sql", "CREATE TABLE early (id);");
     let finding = only(&project, ["folder", "database"], "out-of-order");
     assert_eq!((&finding["version"], &finding["newest"]), (&json!("0"), &json!("3")));
@@ -137,7 +137,7 @@ fn a_database_that_does_not_exist() {
     assert_eq!(codes(&found), ["history-behind", "edited"]);
     assert_eq!((&found[0]["first"], &found[0]["last"]), (&json!(1), &json!(3)));
     project.ends(1, ["audit"]).prints(&["there is no database yet", "greffe repair --restored"]);
-    project.unchanged(|| project.ends(1, ["audit", "--record"])).prints(&["nothing to record"]);
+    project.only_recorded(|| project.ends(1, ["audit", "--record"])).prints(&["nothing to record"]);
 }
 
 #[test]
@@ -178,12 +178,12 @@ fn events_that_wait_to_be_archived_are_told() {
     project.ok(["rollback", "--steps", "1"]);
     // As a crash leaves it: the archive has the event, the row does not know where.
     project.sql("UPDATE greffe_history SET seq = NULL, manifest = NULL WHERE position = 4");
-    project.unchanged(|| project.ok(["audit"])).prints(&["1 event(s) wait"]);
+    project.only_recorded(|| project.ok(["audit"])).prints(&["1 event(s) wait"]);
     // The same, before the archive had it.
     for name in ["car", "head"] {
         project.write(&format!("archive/demo.{name}"), older.read(&format!("archive/demo.{name}")));
     }
-    project.unchanged(|| project.ok(["audit"])).prints(&["1 event(s) wait"]);
+    project.only_recorded(|| project.ok(["audit"])).prints(&["1 event(s) wait"]);
 }
 
 #[test]
@@ -380,9 +380,11 @@ fn a_drift_is_recorded_once_and_then_no_longer_found() {
     let event = project.log()[4].clone();
     assert_eq!((&event["event"], &event["schema"]["before"]), (&json!("drift"), &signed));
     project.unchanged(|| project.ok(["status"]));
-    project.unchanged(|| project.ok(["audit"]));
+    project.only_recorded(|| project.ok(["audit"]));
     project.verify();
-    project.unchanged(|| project.ok(["audit", "--record"])).prints(&["nothing to record", "no difference"]);
+    project
+        .only_recorded(|| project.ok(["audit", "--record"]))
+        .prints(&["nothing to record", "no difference"]);
     project.script("4_more.sql", "CREATE TABLE more (id);");
     project.ok(["apply"]);
     assert_eq!(project.story()[4..], ["drift", "apply 4"]);
@@ -394,7 +396,7 @@ fn a_drift_is_recorded_once_and_then_no_longer_found() {
 fn without_a_drift_and_with_other_findings_nothing_is_recorded() {
     let project = Project::applied();
     project.script("1_authors.up.sql", "SELECT 1;");
-    let run = project.unchanged(|| project.ends(1, ["audit", "--record"]));
+    let run = project.only_recorded(|| project.ends(1, ["audit", "--record"]));
     run.prints(&["nothing to record", "1_authors.up.sql"]);
     // Where history and archive do not belong together, nothing is appended.
     project.sql("DELETE FROM greffe_history WHERE position = 3; CREATE TABLE by_hand (id);");

@@ -71,7 +71,7 @@ fn a_public_replica_wants_an_impact_assessment() {
         format!("\n[[replica]]\nname = \"{name}\"\nurl = \"archive:{name}\"\n{more}\n")
     };
     settings(&project, &replica("office", ""));
-    project.ok(["apply", "--to", "1"]);
+    project.ok(["apply", "--to", "1", "--publish", "sealed"]);
     settings(&project, &replica("world", "public = true"));
     let refused = |arguments: &[&str]| {
         let run = project.unchanged(|| project.ends(2, arguments));
@@ -84,7 +84,10 @@ fn a_public_replica_wants_an_impact_assessment() {
     refused(&["publish"]);
     project.ok(["apply", "--dry-run"]);
     // An erasure is done all the same, and nothing of it goes where nothing may.
-    project.ok(["retention", "run", "--vault-retention", "1y"]);
+    let office = project.read("office/demo.head");
+    project.ok(["erase", "--event", "1", "--basis", "art17.1.a", "--request", "R-1"]);
+    assert_ne!(project.read("office/demo.head"), office);
+    project.ok(["verify", &project.head(), "--archive", "office"]);
     assert!(!project.path("world").exists());
     // Nothing but sealed files needs none, and so does a replica of one's own.
     let sealed = project.copy().publishing("sealed");

@@ -1,7 +1,12 @@
 //! Sealed files: nothing in clear, everything opens with the vault, and what is erased opens for nobody.
 
+use std::collections::HashMap;
+
+use greffe::chain::{Fetched, Options, Report, SealedFile, SealedState, Verifier};
+use greffe::model::Cid;
 use serde_json::{Value, json};
 
+use crate::canary::blocks;
 use crate::project::{Project, THREE, VAULT_OWNER};
 use crate::servers::Postgres;
 
@@ -206,13 +211,64 @@ fn somebody_is_forgotten_with_all_that_they_did() {
 }
 
 #[test]
-fn keys_that_vanish_are_lost_and_bytes_that_change_are_tampered_with() {
+fn keys_that_vanish_are_lost() {
     let project = sealed();
     let database = project.path("greffe.vault.db");
     project.sql_of(&database, "UPDATE vault_content_key SET wrapped = NULL WHERE rowid = 1");
     let report = project.ends(1, ["verify", &project.head(), "--open", "--json"]).object();
     assert_eq!(report["findings"][0]["code"], "sealed-lost", "{report:#}");
     assert_eq!((&report["sealedStates"]["lost"], &report["sealedStates"]["open"]), (&json!(1), &json!(7)));
+}
+
+/// What verification says of the sealed files when the block `changed` has other bytes.
+fn verified(root: Cid, blocks: &HashMap<Cid, Vec<u8>>, changed: Option<(Cid, &[u8])>) -> Report {
+    let options = Options { sealed_files: true, ..Options::default() };
+    let mut verifier = Verifier::new(root, options);
+    while let Some(cid) = verifier.want() {
+        let bytes = match changed {
+            Some((other, bytes)) if other == cid => Some(bytes.to_vec()),
+            _ => blocks.get(&cid).cloned(),
+        };
+        verifier.feed(&cid, bytes.map_or(Fetched::Missing, Fetched::Block));
+        for check in verifier.take_checks() {
+            verifier.absorb(check.run());
+        }
+    }
+    verifier.finish()
+}
+
+#[test]
+fn every_byte_of_a_sealed_file_that_changes_is_tampering() {
+    let project = Project::with(&THREE[..2]).publishing("sealed");
+    project.ok(["apply"]);
+    let root: Cid = project.head().parse().unwrap();
+    let car = project.read("archive/demo.car");
+    let blocks: HashMap<Cid, Vec<u8>> =
+        blocks(&car).into_iter().map(|(cid, bytes)| (cid.parse().unwrap(), bytes)).collect();
+    let sound = verified(root, &blocks, None);
+    assert!(sound.verified && sound.sealed_files.len() == 2);
+    for file in &sound.sealed_files {
+        assert_eq!(file.state, SealedState::Sealed);
+        let mut bytes = blocks[&file.cid].clone();
+        for at in 0..bytes.len() {
+            bytes[at] ^= 1 << (at % 8);
+            let report = verified(root, &blocks, Some((file.cid, &bytes)));
+            bytes[at] ^= 1 << (at % 8);
+            let state = |found: &&SealedFile| found.cid == file.cid && found.state == SealedState::Tampered;
+            assert_eq!(report.sealed_files.iter().filter(state).count(), 1, "byte {at}");
+            assert_eq!((report.verified, report.sealed_states.tampered), (false, 1), "byte {at}");
+        }
+    }
+    // As the program has it, with every key at hand.
+    let sealed = &blocks[&sound.sealed_files[0].cid];
+    let mut damaged = car.clone();
+    let start = car.windows(sealed.len()).position(|window| window == sealed).unwrap();
+    damaged[start + sealed.len() / 2] ^= 1;
+    project.write("damaged.car", damaged);
+    for more in [vec![], vec!["--open"]] {
+        let report = project.ends(1, [vec!["verify", "damaged.car", "--json"], more].concat()).object();
+        assert_eq!(report["sealedStates"]["tampered"], 1, "{report:#}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::apply::show_archived;
 use crate::cli::context::{Context, block_on, key, look_at_database, open_database, project};
 use crate::cli::error::{CliError, problem_details, problem_hint};
+use crate::cli::opening;
 use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
@@ -54,6 +55,9 @@ pub fn run(context: &Context, arguments: &Audit) -> CommandResult {
         let found = audit(&project, database.as_mut(), &wanted).await?;
         Ok::<_, CliError>((recorded, found))
     })??;
+    if let (Some(chain), false) = (found.chain, found.opened.is_empty()) {
+        block_on(opening::record(&settings, chain, found.opened.clone(), "audit"))??;
+    }
     let exit = if found.findings.is_empty() { Exit::Done } else { Exit::Findings };
     Ok(Reply::new(Shown { command: "audit", recorded, found }, show).with_exit(exit))
 }
@@ -95,6 +99,13 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     }
     for finding in &found.findings {
         show_finding(finding, out)?;
+    }
+    if found.not_compared > 0 {
+        writeln!(
+            out,
+            "{} sealed file(s) not compared with the archive: there is no key for them here",
+            found.not_compared
+        )?;
     }
     match found.findings.len() {
         0 => writeln!(out, "no difference"),

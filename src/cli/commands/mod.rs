@@ -164,6 +164,9 @@ pub struct SettingsArguments {
     /// How long backups of the vault are kept
     #[arg(long, global = true, value_name = "TIME", hide_short_help = true)]
     vault_backup_retention: Option<String>,
+    /// How long nothing may be erased
+    #[arg(long, global = true, value_name = "TIME", hide_short_help = true)]
+    vault_minimum: Option<String>,
     /// The map of a person's data
     #[arg(long, global = true, value_name = "PATH", visible_alias = "map", hide_short_help = true)]
     subject_map: Option<PathBuf>,
@@ -209,6 +212,7 @@ impl SettingsArguments {
             vault_passphrase: self.vault_passphrase.clone(),
             vault_retention: self.vault_retention.clone(),
             vault_backup_retention: self.vault_backup_retention.clone(),
+            vault_minimum: self.vault_minimum.clone(),
             subject_map: self.subject_map.clone(),
             erasures: self.erasures.clone(),
             erasure_key: self.erasure_key.clone(),

@@ -8,7 +8,7 @@ use super::verify::{source, threads};
 use crate::chain::{Report, SealedState};
 use crate::cli::context::{Context, open_owner, verify_options};
 use crate::cli::error::CliError;
-use crate::cli::opening::{read_file, record_opening};
+use crate::cli::opening::{read_file, record_opened};
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
@@ -82,7 +82,13 @@ pub fn run(context: &Context, arguments: &Open) -> CommandResult {
     let purpose = grant.purpose.clone();
     source.use_keys(Box::new(grant));
     source.open_sealed(&mut report)?;
-    let access = record_opening(context, &report, &purpose)?;
+    if let Some(out) = &arguments.out {
+        make_folder(out)?;
+    }
+    let access = match settings.file {
+        Some(_) => record_opened(&settings, &report, &purpose).inspect_err(|_| unmake(arguments))?,
+        None => None,
+    };
     if access.is_none() && !context.quiet {
         remark("note: this opening is in no access chain: there is no project here");
     }
@@ -128,6 +134,24 @@ fn read_grant(settings: &Settings, arguments: &Open) -> Result<Grant, CliError> 
     };
     let bytes = read_file(&arguments.grant, GRANT_LIMIT)?;
     Ok(open_grant(&bytes, &identity)?)
+}
+
+/// A folder of one's own: in one that exists, somebody else may have put links.
+fn make_folder(path: &Path) -> Result<(), CliError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+
+    let made = std::fs::DirBuilder::new().mode(0o700).create(path);
+    made.map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => OpsError::Exists(path.to_owned()).into(),
+        _ => OpsError::File { path: path.to_owned(), done: "made", source }.into(),
+    })
+}
+
+/// Nothing was opened, so the folder is empty.
+fn unmake(arguments: &Open) {
+    if let Some(out) = &arguments.out {
+        std::fs::remove_dir(out).ok();
+    }
 }
 
 /// Writes a file below a folder. Names come from manifests, whose names cannot leave a folder.

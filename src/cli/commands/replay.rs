@@ -8,7 +8,7 @@ use super::verify::{reply, source, threads};
 use crate::chain::Report;
 use crate::cli::context::{Context, block_on, scratch, verify_options};
 use crate::cli::error::CliError;
-use crate::cli::opening::keys_at_hand;
+use crate::cli::opening::{keys_at_hand, record};
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::settings::{Secret, Settings};
 use crate::cli::{CommandResult, Exit};
@@ -80,18 +80,20 @@ pub fn replay_and_look(
     progress: &mut dyn FnMut(&str, u64, Option<u64>),
     looked: &mut dyn FnMut(u64, &Schema),
 ) -> Result<Replayed, CliError> {
+    let mut opens = None;
     if report.sealed > 0
         && !source.has_keys()
         && let Some(chain) = report.chain
         && let Some(keys) = keys_at_hand(settings, &chain)?
     {
         source.use_keys(keys);
+        opens = Some(chain);
     }
     let manifests = source.manifests(report.root)?;
     let Some(engine) = engine_of(source, &manifests)? else {
         return Ok(Replayed { entries: manifests.len() as u64, ..Replayed::default() });
     };
-    block_on(async {
+    let replayed = block_on(async {
         let mut scratch = scratch(settings, engine, on).await?;
         tell(scratch.take_notes());
         let own_role = scratch.role();
@@ -108,7 +110,12 @@ pub fn replay_and_look(
             tell(vec![format!("what was made for the replay could not be removed: {left}")]);
         }
         Ok::<_, CliError>(Replayed { left, ..result? })
-    })?
+    })?;
+    let opened = source.opened_entries();
+    if let (Some(chain), false) = (opens, opened.is_empty()) {
+        block_on(record(settings, chain, opened, "replay"))??;
+    }
+    replayed
 }
 
 /// What the exit code is when something of the replay is still there, whatever it came to.

@@ -3,7 +3,7 @@ use clap::{Args, Subcommand};
 use super::erase::reply;
 use crate::cli::CommandResult;
 use crate::cli::context::Context;
-use crate::ops::erase::{RETENTION, Request, Target};
+use crate::ops::erase::{RETENTION, Request, Target, Unknown};
 use crate::ops::today;
 
 /// Erase what is kept for long enough
@@ -22,6 +22,7 @@ enum Action {
 pub fn run(context: &Context, arguments: &Retention) -> CommandResult {
     let Action::Run = arguments.action;
     let reference = format!("retention-{}", today());
-    let request = Request { what: Target::Due, basis: RETENTION.to_owned(), reference };
+    let (what, basis) = (Target::Due, RETENTION.to_owned());
+    let request = Request { what, basis, reference, unknown: Unknown::Elsewhere };
     reply("retention", context, &request)
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::CommandResult;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, block_on};
 use crate::cli::opening::{opening, record};
 use crate::cli::output::{Clean, Reply};
 use crate::ops::OpsError;
@@ -37,7 +37,7 @@ pub fn run(context: &Context, arguments: &Show) -> CommandResult {
         let script = match script(&reader, &cid, None) {
             Err(OpsError::SealedHere { .. }) => {
                 let keyring = opening(context, &reader.root())?;
-                record(context, reader.root(), vec![cid], "show")?;
+                block_on(record(&context.settings()?, reader.root(), vec![cid], "show"))??;
                 script(&reader, &cid, Some(&keyring))
             }
             script => script,

@@ -204,7 +204,7 @@ async fn act(
             let person = vault.person(pseudonym, &owner).await.map_err(failed)?;
             match person {
                 Person::Known(who) => {
-                    record(context, root()?, Vec::new(), "person")?;
+                    record(&context.settings()?, root()?, Vec::new(), "person").await?;
                     who
                 }
                 Person::Erased => "erased".to_owned(),

@@ -9,7 +9,7 @@ use crate::chain::{Options, Report, SealedCounts};
 use crate::cli::context::{Context, block_on, look_at_database, verify_options};
 use crate::cli::error::CliError;
 use crate::cli::memory::MemoryArguments;
-use crate::cli::opening::{opening, record_opening};
+use crate::cli::opening::{opening, record_opened};
 use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::{Anchor, Secret, Settings};
 use crate::cli::sources::{SourceArguments, parse_cid, remark_faults};
@@ -109,7 +109,7 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
         let source = source.as_mut().ok_or(OpsError::Nowhere(report.root))?;
         source.use_keys(Box::new(keyring));
         source.open_sealed(&mut report)?;
-        record_opening(context, &report, "verify")?;
+        record_opened(&settings, &report, "verify")?;
     }
     arguments.memory.remember(context, report.memory);
     let mut replayed = Replayed::default();

@@ -37,6 +37,7 @@ pub enum Id {
     VaultPassphrase,
     VaultRetention,
     VaultBackupRetention,
+    VaultMinimum,
 }
 
 /// What values a key takes.
@@ -217,7 +218,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 33] = [
+pub static KEYS: [Key; 34] = [
     key(
         Id::Name,
         ["", "name"],
@@ -544,6 +545,17 @@ pub static KEYS: [Key; 33] = [
             "GREFFE_VAULT_BACKUP_RETENTION",
             "--vault-backup-retention",
             "How long backups of the vault are kept: an erasure is effective once the last one with its key is gone.",
+        ],
+    ),
+    key(
+        Id::VaultMinimum,
+        ["vault", "minimum"],
+        Kind::Retention,
+        DefaultValue::Words { words: "nothing has to be kept", example: "\"5y\"" },
+        [
+            "GREFFE_VAULT_MINIMUM",
+            "--vault-minimum",
+            "How long the law wants things kept: what is younger counts as held, and is not erased.",
         ],
     ),
 ];

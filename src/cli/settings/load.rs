@@ -179,6 +179,7 @@ impl<'a> Loader<'a> {
             Id::VaultKey => self.settings.vault_key = self.secret_source(given, base)?,
             Id::VaultPassphrase => self.settings.vault_passphrase = Some(self.secret_source(given, base)?),
             Id::VaultRetention => self.settings.vault_retention = Some(given.retention(kind)?),
+            Id::VaultMinimum => self.settings.vault_minimum = Some(given.retention(kind)?),
             Id::VaultBackupRetention => self.settings.vault_backup_retention = given.retention(kind)?,
             Id::SubjectMap => self.settings.subject_map = given.path(kind, base)?,
             Id::Erasures => self.settings.erasures = given.path(kind, base)?,

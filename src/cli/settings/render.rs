@@ -125,7 +125,7 @@ impl NewSettings {
                 self.vault_backup_retention.map(|kept| toml_string(&kept.to_string()))
             }
             // Nothing of it is known when a chain begins.
-            Id::Dpia | Id::SubjectMap | Id::Erasures | Id::ErasureKey => None,
+            Id::Dpia | Id::SubjectMap | Id::Erasures | Id::ErasureKey | Id::VaultMinimum => None,
         }
     }
 }

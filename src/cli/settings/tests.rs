@@ -119,6 +119,7 @@ fn every_variable_and_every_flag_is_read() {
         vault_passphrase: secret("file:q"),
         vault_retention: text("10y"),
         vault_backup_retention: text("7d"),
+        vault_minimum: text("5y"),
         subject_map: Some("y".into()),
         erasures: Some("e".into()),
         erasure_key: secret("file:l"),
@@ -149,6 +150,7 @@ fn every_variable_and_every_flag_is_read() {
         .set("GREFFE_VAULT_PASSPHRASE", "hunter3")
         .set("GREFFE_VAULT_RETENTION", "10y")
         .set("GREFFE_VAULT_BACKUP_RETENTION", "7d")
+        .set("GREFFE_VAULT_MINIMUM", "5y")
         .set("GREFFE_TIME_TOLERANCE", "1h")
         .set("GREFFE_REPLICATION_REQUIRED", "2")
         .set("GREFFE_REPLICATION_DEADLINE", "5s")

@@ -157,6 +157,8 @@ impl Sqlite {
             .foreign_keys(options.foreign_keys)
             .busy_timeout(options.busy_timeout)
             .synchronous(SqliteSynchronous::Full)
+            // Scripts wait in greffe's table until they are archived, and are gone for good then.
+            .pragma("secure_delete", "ON")
             .disable_statement_logging();
         let read = write.clone().create_if_missing(false).read_only(true).immutable(is_idle_wal(path));
         let (connect, when_locked) = match options.access {

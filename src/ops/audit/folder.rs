@@ -123,12 +123,19 @@ pub fn compare_with_history(
     told: &Told,
     problems: Vec<Problem>,
 ) -> Vec<Finding> {
+    // Of what is sealed here, the history alone knows what it was.
+    let is_closed = |version: &String, script: fn(&Standing) -> Option<&ArchivedScript>| {
+        let script = told.applied.get(version).map(script);
+        script.is_none_or(|script| script.is_some_and(|script| script.raw.is_none()))
+    };
     let speaks = |problem: &Problem| match problem {
-        Problem::Edited { version, .. }
-        | Problem::Cosmetic { version, .. }
-        | Problem::DownEdited { version, .. }
-        | Problem::Missing { version, .. }
-        | Problem::OutOfOrder { version, .. } => !told.applied.contains_key(version),
+        Problem::Edited { version, .. } | Problem::Cosmetic { version, .. } => {
+            is_closed(version, |standing| standing.up.as_ref())
+        }
+        Problem::DownEdited { version, .. } => is_closed(version, |standing| standing.down.as_ref()),
+        Problem::Missing { version, .. } | Problem::OutOfOrder { version, .. } => {
+            !told.applied.contains_key(version)
+        }
         Problem::HalfApplied { .. } => true,
         // Pending scripts that greffe will not run are no difference: `status` tells of them.
         _ => false,

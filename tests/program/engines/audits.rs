@@ -37,7 +37,7 @@ impl Case {
 
     /// Findings of an audit that has some; it changes nothing and says what to do about each.
     fn findings(&self) -> Vec<Value> {
-        let found = self.project.unchanged(|| self.project.ends(1, ["audit", "--json"])).object();
+        let found = self.project.only_recorded(|| self.project.ends(1, ["audit", "--json"])).object();
         let findings = found["findings"].as_array().unwrap().clone();
         let shown = self.project.ends(1, ["audit"]);
         assert_eq!(shown.stdout.matches("  hint: ").count(), findings.len(), "{shown:#?}");
