@@ -241,7 +241,11 @@ fn a_sealed_run_can_be_cut_short_anywhere() {
         let failed = project.story().iter().filter(|line| line.starts_with("fail")).count();
         let open = states["open"].as_u64().unwrap();
         assert!(open == 6 || failed > 0 && open > 6, "{case:?}: {states:#}");
-        assert_eq!(states.as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>(), open, "{case:?}");
+        assert_eq!(
+            states.as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>(),
+            open,
+            "{case:?}"
+        );
     };
     let start = Project::with(&THREE).publishing("sealed");
     Scenario { name: "apply, sealed", start, arguments: &["apply"], check }.run_all();
@@ -265,7 +269,11 @@ fn an_erasure_can_be_cut_short_anywhere() {
         let story = ["genesis", "apply 1", "apply 2", "apply 3", "erase"];
         assert_eq!(project.story(), story, "{case:?}");
         let states = sealed_states(project, case);
-        assert_eq!((states["open"].as_u64(), states["erased"].as_u64()), (Some(4), Some(2)), "{case:?}: {states:#}");
+        assert_eq!(
+            (states["open"].as_u64(), states["erased"].as_u64()),
+            (Some(4), Some(2)),
+            "{case:?}: {states:#}"
+        );
         let vault = project.read("greffe.vault.db");
         let holds = |key: &Vec<u8>| vault.windows(key.len()).any(|window| window == key);
         assert!(keys.len() == 2 && !keys.iter().any(holds), "{case:?}");

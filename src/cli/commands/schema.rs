@@ -236,7 +236,8 @@ pub fn write_differences(differences: &[SchemaDifference], out: &mut dyn Write) 
         let (before, after) = (lines(before.as_deref()), lines(after.as_deref()));
         let mut changes = Replace::new(Capture::new());
         let Ok(()) = myers::diff(&mut changes, &before, 0..before.len(), &after, 0..after.len());
-        for change in changes.into_inner().ops().iter().flat_map(|piece| piece.iter_changes(&before, &after)) {
+        for change in changes.into_inner().ops().iter().flat_map(|piece| piece.iter_changes(&before, &after))
+        {
             writeln!(out, "  {} {}", change.tag(), Clean(change.value()))?;
         }
     }
