@@ -324,6 +324,6 @@ mod tests {
         assert_eq!(keys(&list), ["1", "3"]);
         std::fs::write(&path, &whole[first..]).unwrap();
         assert!(matches!(list.read().unwrap().faults[..], [ListError::Changed { number: 1, .. }]));
-        assert_eq!(keys(&list), ["3"]);
+        assert_eq!(keys(&list), ["2"]);
     }
 }
