@@ -1,8 +1,9 @@
 //! Tables of a database as its catalogue tells of them, and how rows of one lead to rows of another. No rows.
 
 /// What holds rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RelationKind {
+    #[default]
     Table,
     /// A copy that the server makes again; its rows cannot be changed by themselves.
     MaterializedView,
@@ -46,6 +47,8 @@ pub struct Column {
     pub generated: bool,
     /// The longest text that it takes, in characters.
     pub length: Option<u32>,
+    /// The least and the greatest whole number that it takes, where these are fewer than 64 bits hold.
+    pub range: Option<(i64, i64)>,
 }
 
 /// What becomes of rows that refer to a row which is deleted.
@@ -70,7 +73,7 @@ pub struct ForeignKey {
 }
 
 /// A table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Relation {
     /// How a map calls it: `table`, or `schema.table` outside of the schema where unqualified names are.
     pub name: String,
@@ -86,6 +89,14 @@ pub struct Relation {
     /// Columns of each unique index that holds for all rows; the primary key is one of them.
     pub unique: Vec<Vec<String>>,
     pub foreign_keys: Vec<ForeignKey>,
+    /// Triggers on it, which may write what nobody planned.
+    pub triggers: Vec<String>,
+    /// Tables of other databases whose foreign keys refer to it.
+    pub referred_from_outside: Vec<String>,
+    /// Whether its rows are those of other tables as well, or theirs are its own.
+    pub inherits: bool,
+    /// Whether a policy hides rows of it from this role.
+    pub hides_rows: bool,
 }
 
 impl Relation {
@@ -135,5 +146,14 @@ pub enum Replacement {
     /// So many random characters, others in each row.
     Token(u32),
     RandomUuid,
-    RandomInteger,
+    /// A whole number from 1 to this.
+    RandomInteger(i64),
+}
+
+impl Replacement {
+    /// Whether nobody can tell from the value alone that it was set.
+    #[must_use]
+    pub const fn is_random(&self) -> bool {
+        matches!(self, Self::Token(_) | Self::RandomUuid | Self::RandomInteger(_))
+    }
 }

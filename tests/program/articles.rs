@@ -125,11 +125,11 @@ fn article_30_the_record_of_processing_is_written() {
         &pseudonym,
         "identity",
         "kept",
-        "`30d`",
+        "30 days",
     ]);
     project.variables.push(("LANG".to_owned(), "fr_FR.UTF-8".to_owned()));
     let french = project.ok(["gdpr", "register"]);
-    french.prints(&["Registre des activités", "`6` scellés", "à compléter", "identité"]);
+    french.prints(&["Registre des activités", "scellés : `6`", "à compléter", "identité"]);
     for run in [&english, &french] {
         assert!(!run.stdout.contains("Lovelace") && !run.stdout.contains("Mary"), "{run:#?}");
     }

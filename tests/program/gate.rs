@@ -97,6 +97,7 @@ fn a_public_replica_wants_an_impact_assessment() {
     let own = project.copy();
     own.write("greffe.toml", file.replace("public = true", "public = false"));
     own.ok(["apply"]);
+    project.unchanged(|| project.ends(2, ["apply", "--dpia", " "]));
     project.ok(["apply", "--dpia", "DPIA-2026-01"]);
     assert!(project.path("world").exists());
     // A pinning service is public unless it is said not to be.
@@ -105,6 +106,20 @@ fn a_public_replica_wants_an_impact_assessment() {
     pinned.ends(2, ["apply"]).says(&["replica service is public"]);
     settings(&pinned, "public = false\n");
     pinned.ends(4, ["apply"]);
+    // Of a node it has to be said.
+    for kind in ["kubo", "cluster"] {
+        let node = Project::with(&THREE);
+        let replica = format!("\n[[replica]]\nname = \"node\"\nurl = \"{kind}:http://127.0.0.1:9\"\n");
+        let file = String::from_utf8(node.read("greffe.toml")).unwrap();
+        node.write("greffe.toml", format!("{file}{replica}"));
+        node.unchanged(|| node.ends(2, ["apply"]))
+            .says(&["whether replica node is public", "public = false"]);
+        node.copy().publishing("sealed").ends(4, ["apply"]);
+        node.write("greffe.toml", format!("{file}{replica}public = true\n"));
+        node.ends(2, ["apply"]).says(&["replica node is public"]);
+        node.write("greffe.toml", format!("{file}{replica}public = false\n"));
+        node.ends(4, ["apply"]);
+    }
 }
 
 /// Other settings later publish nothing that was sealed; nor does a rollback tell a name that was withheld.

@@ -6,9 +6,18 @@ use std::fs;
 use crate::project::{Project, Run, THREE};
 
 /// Appends to the settings.
+/// Nodes and clusters of tests are nobody else's, unless the text says otherwise.
 pub fn settings(project: &Project, text: &str) {
     let mut settings = String::from_utf8(project.read("greffe.toml")).unwrap();
-    settings.push_str(text);
+    let replicas = text.split_inclusive("[[replica]]").map(|replica| {
+        let says = replica.contains("\npublic = ");
+        let lines = replica.split_inclusive('\n').map(|line| {
+            let is_node = line.starts_with("url = \"kubo:") || line.starts_with("url = \"cluster:");
+            if is_node && !says { format!("{line}public = false\n") } else { line.to_owned() }
+        });
+        lines.collect::<String>()
+    });
+    settings.extend(replicas);
     project.write("greffe.toml", settings);
 }
 

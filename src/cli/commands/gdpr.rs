@@ -126,7 +126,8 @@ mod tests {
         assert!(bare.contains("no archive yet") && bare.contains("no map"), "{bare}");
         assert!(!bare.contains("entries from"), "{bare}");
         let [(text, _), _] = pages(register::write, &full());
-        for fact in ["`12` entries", "`7` sealed", "`2` of them erased", "`pays \\| fixe`", "`10y`", "public"]
+        for fact in
+            ["`12` entries", "`7` sealed", "`2` of them erased", "`pays \\| fixe`", "10 years", "public"]
         {
             assert!(text.contains(fact), "{fact} is not in\n{text}");
         }

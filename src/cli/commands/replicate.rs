@@ -42,15 +42,25 @@ pub fn run(context: &Context, _: &Replicate) -> CommandResult {
     Ok(Reply::new(Shown { command: "replicate", replicated }, show).with_exit(exit))
 }
 
-/// Public replicas that files in clear would go to, without an impact assessment.
+/// Replicas that files in clear would go to without an impact assessment, and that are public for all one knows.
 fn unassessed(settings: &Settings) -> impl Iterator<Item = &ReplicaSettings> {
     let is_sought = settings.publish != Publish::Sealed && settings.dpia.is_none();
-    settings.replicas.iter().filter(move |replica| is_sought && replica.public)
+    settings.replicas.iter().filter(move |replica| is_sought && replica.public != Some(false))
 }
 
 /// Refuses to bring more than sealed files to a public replica as long as nobody has assessed what that means for people.
 pub fn require_assessment(settings: &Settings) -> Result<(), CliError> {
     let Some(replica) = unassessed(settings).next() else { return Ok(()) };
+    if replica.public.is_none() {
+        let text = format!(
+            "whether replica {} is public is not said, and files are published in clear (`publish = \"{}\"`)",
+            replica.name, settings.publish
+        );
+        return Err(CliError::usage(text).hint(
+            "write `public = false` in its `[[replica]]` where nobody else can fetch from it, as from a node that is \
+             connected to no others, or else `public = true`; or set `publish = \"sealed\"`",
+        ));
+    }
     let text = format!(
         "replica {} is public, files are published in clear (`publish = \"{}\"`), and no impact assessment is named",
         replica.name, settings.publish
@@ -141,7 +151,8 @@ impl Destinations {
     pub fn assessed(context: &Context) -> Result<Self, CliError> {
         let settings = context.settings()?;
         let unassessed = unassessed(&settings).any(|_| true);
-        let is_public = |name: &str| settings.replicas.iter().any(|one| one.name == name && one.public);
+        let is_public =
+            |name: &str| settings.replicas.iter().any(|one| one.name == name && one.public != Some(false));
         let mut replicas = replicas(&settings)?;
         replicas.retain(|replica| !unassessed || !is_public(&replica.name));
         Ok(Self { settings, replicas })

@@ -1,30 +1,25 @@
+mod erasing;
 mod shown;
+mod signed;
 
-use std::cell::RefCell;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use zeroize::Zeroizing;
 
-use self::shown::{AgainShown, CheckShown, EraseShown, FoundShown, KeyShown, ReceiptShown, ReplayShown};
-use crate::cli::context::{Context, block_on, look_at_database, open_database, open_key, scratch};
+use self::shown::{CheckShown, FoundShown, KeyShown};
+use crate::cli::context::{Context, block_on, look_at_database, scratch};
 use crate::cli::error::CliError;
 use crate::cli::output::{Reply, remark};
 use crate::cli::settings::{Secret, Settings};
 use crate::cli::{CommandResult, Exit};
-use crate::codec::trust::decode_trust;
-use crate::crypto::{PrivateKey, PublicKey};
 use crate::database::{Database, Target as _};
-use crate::model::Role;
-use crate::ops::subject::check::{self, Checked, Placed};
-use crate::ops::subject::erase::{Order, Request, erase};
+use crate::ops::subject::check::{self, Checked, Live, Placed};
 use crate::ops::subject::export::{Format, export};
-use crate::ops::subject::list::{FileList, new_identity};
-use crate::ops::subject::receipt::{Outcome, Receipt};
-use crate::ops::subject::replay::{Again, Found, Replay, replay};
-use crate::ops::subject::{MapFile, Place, SubjectError, find, free_name, place_of, write_new};
-use crate::ops::{ChainReader, OpsError, now};
+use crate::ops::subject::list::new_identity;
+use crate::ops::subject::{MapFile, Place, SubjectError, find, place_of};
+use crate::ops::{OpsError, now};
 use crate::scripts::{Dialect, read_folder};
 use crate::store::create_file;
 
@@ -113,8 +108,11 @@ struct Erase {
     /// Do the erasures of the list again, in a database that was restored from a backup
     #[arg(long)]
     replay: bool,
-    /// With `--replay`: also where the person's own row is another one than the one that was erased
-    #[arg(long, requires = "replay")]
+    /// With `--apply`: refuse when the plan is another one than `--dry-run` printed
+    #[arg(long, value_name = "DIGEST", requires = "apply")]
+    plan: Option<String>,
+    /// With `--replay --request REF`: also where the person's own row is another one than the one that was erased
+    #[arg(long, requires = "replay", requires = "request")]
     also_different: bool,
     /// The receipt to write [default: receipt-REF.json]
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
@@ -143,9 +141,9 @@ pub fn run(context: &Context, arguments: &Subject) -> CommandResult {
         Action::Check(check) => run_check(context, check),
         Action::Find(person) => run_find(context, person),
         Action::Export(export) => run_export(context, export),
-        Action::Erase(erase) if erase.replay => run_replay(context, erase),
-        Action::Erase(erase) => run_erase(context, erase),
-        Action::Receipt(receipt) => run_receipt(context, receipt),
+        Action::Erase(erase) if erase.replay => erasing::run_replay(context, erase),
+        Action::Erase(erase) => erasing::run_erase(context, erase),
+        Action::Receipt(receipt) => signed::run(context, receipt),
         Action::NewKey(new) => run_new_key(new),
     }
 }
@@ -168,8 +166,9 @@ fn run_check(context: &Context, arguments: &Check) -> CommandResult {
         if pending.is_empty() {
             let is_live = live.is_some();
             let placed = |finding| Placed { migration: None, finding };
-            let findings = live.unwrap_or_default().into_iter().map(placed).collect();
-            return Ok(Checked { live: is_live, pending: Vec::new(), findings });
+            let Live { findings, triggers } = live.unwrap_or_default();
+            let findings = findings.into_iter().map(placed).collect();
+            return Ok(Checked { live: is_live, pending: Vec::new(), findings, triggers });
         }
         if Dialect::from(engine) != Dialect::Sqlite && arguments.on.is_none() {
             return Err(SubjectError::NoScratch.into());
@@ -222,13 +221,14 @@ fn run_find(context: &Context, arguments: &Person) -> CommandResult {
     let settings = context.settings()?;
     let file = MapFile::read(&settings.subject_map)?;
     let key = key_of(&arguments.key)?;
-    let tables = block_on(async {
-        let (mut database, _) = look(&settings).await?;
-        let found = find(&mut database, &file, &key).await;
+    let found = block_on(async {
+        let (mut database, place) = look(&settings).await?;
+        let found = find(&mut database, &file, &place, &key).await;
         database.close().await;
         Ok::<_, CliError>(found?)
     })??;
-    Ok(Reply::new(FoundShown { command: "subject find", out: None, tables }, FoundShown::text))
+    let shown = FoundShown { command: "subject find", out: None, tables: found.lines };
+    Ok(Reply::new(shown, FoundShown::text))
 }
 
 fn run_export(context: &Context, arguments: &Export) -> CommandResult {
@@ -247,172 +247,6 @@ fn run_export(context: &Context, arguments: &Export) -> CommandResult {
     })??;
     let shown = FoundShown { command: "subject export", out: Some(exported.out), tables: exported.tables };
     Ok(Reply::new(shown, FoundShown::text))
-}
-
-/// The list of erasures of the settings.
-fn list_of(settings: &Settings) -> Result<FileList, CliError> {
-    let text = settings.erasure_key_text().map_err(|error| {
-        CliError::usage(error.to_string()).hint(
-            "run `greffe subject new-key --out greffe.erasures.key`, and set `privacy.erasure-key` to \
-             `file:greffe.erasures.key`; keep a copy of it elsewhere",
-        )
-    })?;
-    Ok(FileList::new(&settings.erasures, text.expose()).map_err(SubjectError::from)?)
-}
-
-/// The database, to change; nobody migrates it meanwhile.
-async fn open(settings: &Settings) -> Result<(Database, Place), CliError> {
-    // A file that is not there is not made.
-    let (looked, place) = look(settings).await?;
-    looked.close().await;
-    let mut database = open_database(settings).await?;
-    database.lock(settings.lock_wait).await.map_err(SubjectError::from)?;
-    Ok((database, place))
-}
-
-fn run_erase(context: &Context, arguments: &Erase) -> CommandResult {
-    let settings = context.settings()?;
-    let file = MapFile::read(&settings.subject_map)?;
-    let request = Request::new(
-        arguments.request.as_deref().unwrap_or_default(),
-        arguments.basis.as_deref().unwrap_or_default(),
-    )?;
-    let Some(given) = &arguments.key else { return Err(CliError::usage("no person is named")) };
-    let key = key_of(given)?;
-    request.require_without(&key)?;
-    if arguments.dry_run {
-        let tables = block_on(async {
-            let (mut database, _) = look(&settings).await?;
-            let found = find(&mut database, &file, &key).await;
-            database.close().await;
-            Ok::<_, CliError>(found?)
-        })??;
-        return Ok(Reply::new(EraseShown::planned(tables), EraseShown::text));
-    }
-    let signing = open_key(&settings).map_err(OpsError::from)?;
-    let mut list = list_of(&settings)?;
-    let path = match &arguments.receipt {
-        Some(path) if path.exists() => return Err(SubjectError::Exists(path.clone()).into()),
-        Some(path) => path.clone(),
-        None => free_name(Path::new(&format!("receipt-{}.json", request.reference()))),
-    };
-    let receipt = block_on(async {
-        let (mut database, place) = open(&settings).await?;
-        let order =
-            Order { file: &file, place: &place, request: &request, key: &key, again: false, clock: &now };
-        let erased = erase(&mut database, &order, &mut list).await;
-        database.close().await;
-        Ok::<_, CliError>(erased?)
-    })??;
-    write_receipt(&path, &receipt, &file, &signing)?;
-    let exit = if receipt.outcome == Outcome::Failed { Exit::Unfinished } else { Exit::Done };
-    Ok(Reply::new(EraseShown::erased(receipt, path), EraseShown::text).with_exit(exit))
-}
-
-/// Writes a receipt. What was done is done, so that a receipt that cannot be written is printed.
-fn write_receipt(
-    path: &Path,
-    receipt: &Receipt,
-    file: &MapFile,
-    signing: &PrivateKey,
-) -> Result<(), CliError> {
-    let bytes = receipt.sign((&file.name, file.digest), signing).map_err(SubjectError::from)?;
-    write_new(path, &bytes).map_err(|error| {
-        let mut shown = CliError::from(error);
-        shown.causes.push(format!("the erasure is {}; its receipt is:", receipt.outcome.as_str()));
-        shown.causes.push(String::from_utf8_lossy(&bytes).trim_end().to_owned());
-        shown
-    })
-}
-
-fn run_replay(context: &Context, arguments: &Erase) -> CommandResult {
-    let settings = context.settings()?;
-    let file = MapFile::read(&settings.subject_map)?;
-    let signing = open_key(&settings).map_err(OpsError::from)?;
-    let mut list = list_of(&settings)?;
-    let shown = RefCell::new(ReplayShown::new());
-    let trouble = RefCell::new(None);
-    let mut told = |again: Again| {
-        let mut written = None;
-        if let Some(receipt) = &again.receipt {
-            let path = free_name(Path::new(&format!("receipt-{}-again.json", again.request)));
-            match write_receipt(&path, receipt, &file, &signing) {
-                Ok(()) => written = Some(path),
-                Err(error) => {
-                    *trouble.borrow_mut() = Some(error);
-                }
-            }
-        }
-        shown.borrow_mut().erasures.push(AgainShown::new(again, written));
-        Ok(())
-    };
-    let gone_through = block_on(async {
-        let (mut database, place) = open(&settings).await?;
-        let wanted = Replay {
-            file: &file,
-            place: &place,
-            request: arguments.request.as_deref(),
-            also_different: arguments.also_different,
-            clock: &now,
-        };
-        let done = replay(&mut database, &wanted, &mut list, &mut told).await;
-        database.close().await;
-        Ok::<_, CliError>(done?)
-    })?;
-    gone_through?;
-    if let Some(error) = trouble.into_inner() {
-        return Err(error);
-    }
-    let shown = shown.into_inner();
-    let has = |found: Found| shown.erasures.iter().any(|again| again.found == found);
-    let exit = if has(Found::Failed) {
-        Exit::Unfinished
-    } else if has(Found::Differs) || has(Found::OtherKey) {
-        Exit::Findings
-    } else {
-        Exit::Done
-    };
-    Ok(Reply::new(shown, ReplayShown::text).with_exit(exit))
-}
-
-fn run_receipt(context: &Context, arguments: &ReceiptFile) -> CommandResult {
-    const RECEIPT_LIMIT: u64 = 2 << 20;
-    let failed =
-        |error: io::Error| CliError::usage(format!("{} cannot be read: {error}", arguments.file.display()));
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(&arguments.file).map_err(failed)?;
-    file.take(RECEIPT_LIMIT).read_to_end(&mut bytes).map_err(failed)?;
-    let keys = public_keys(context, &arguments.public)?;
-    let (receipt, map, keyid) = Receipt::verify(&bytes, &keys).map_err(SubjectError::from)?;
-    let shown = ReceiptShown { command: "subject receipt", verified: true, keyid, map, receipt };
-    Ok(Reply::new(shown, ReceiptShown::text))
-}
-
-/// Keys that may have signed: those that are named, else those of the chain's first trust document and the signing key.
-fn public_keys(context: &Context, named: &[String]) -> Result<Vec<PublicKey>, CliError> {
-    let parse = |text: &String| {
-        PublicKey::parse_base64(text).map_err(|error| {
-            CliError::usage(format!("`--public` is no public key: {error}"))
-                .hint("write what `greffe key show` prints")
-        })
-    };
-    if !named.is_empty() {
-        return named.iter().map(parse).collect();
-    }
-    let settings = context.settings()?;
-    let of_chain = || -> Option<Vec<PublicKey>> {
-        let reader = ChainReader::open(&settings.archive_directory, settings.name().ok()?).ok()?;
-        let genesis = reader.manifest(&reader.manifest_at(0).ok()?).ok()?;
-        let trust = genesis.files.iter().find(|file| file.role == Role::Trust)?;
-        let trust = decode_trust(&reader.file(&trust.cid).ok()?).ok()?;
-        Some(trust.keys.into_values().map(|key| key.public).collect())
-    };
-    let mut keys = of_chain().unwrap_or_default();
-    keys.extend(open_key(&settings).ok().map(|key| *key.public()));
-    if keys.is_empty() {
-        return Err(CliError::usage("no public key is at hand").hint("name it with `--public BASE64`"));
-    }
-    Ok(keys)
 }
 
 fn run_new_key(arguments: &NewKey) -> CommandResult {

@@ -25,8 +25,8 @@ pub struct ReplicaSettings {
     pub timeout: Duration,
     /// Where a pinning service finds the blocks; `None`: at the other replicas that are nodes.
     pub origins: Option<Vec<Origin>>,
-    /// Whether others than the archive's owners can fetch from it.
-    pub public: bool,
+    /// Whether others than the archive's owners can fetch from it; `None` of a node or cluster of which nobody said it.
+    pub public: Option<bool>,
 }
 
 impl ReplicaSettings {
@@ -111,7 +111,7 @@ pub static FIELDS: [Field; 7] = [
         id: FieldId::Public,
         name: "public",
         kind: Kind::Boolean,
-        default: "`true` for `pinning:`, else `false`",
+        default: "`true` for `pinning:`, `false` for files; of `kubo:` and `cluster:` it has to be said unless `publish` is `sealed`",
         meaning: "Whether others than the archive's owners can fetch from it.",
     },
 ];
@@ -200,8 +200,12 @@ fn resolve_one(written: &Written, base: &Path, collected: &mut Collected<'_>) ->
         if sound { Ok(Some(origins)) } else { Err(Reason::Invalid { kind: Kind::Origins, value: None }) }
     });
     let origins = collected.keep(origins);
-    let pins = url.as_ref().is_some_and(|url| matches!(url, ReplicaUrl::Pinning(_)));
-    let public = written.read(FieldId::Public, Ok(pins), |given| given.boolean(Kind::Boolean));
+    let assumed = match &url {
+        Some(ReplicaUrl::Pinning(_)) => Some(true),
+        Some(ReplicaUrl::Kubo(_) | ReplicaUrl::Cluster(_)) => None,
+        Some(ReplicaUrl::Archive(_) | ReplicaUrl::Car(_)) | None => Some(false),
+    };
+    let public = written.read(FieldId::Public, Ok(assumed), |given| given.boolean(Kind::Boolean).map(Some));
     let public = collected.keep(public);
     let (authorization, timeout) = (collected.keep(authorization), collected.keep(timeout));
     if let Some(Some(SecretSource::Variable(name))) = &authorization {

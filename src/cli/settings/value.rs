@@ -57,6 +57,12 @@ impl Retention {
         Self { number, unit: 'd' }
     }
 
+    /// Its number, and `d`, `w`, `m` or `y`.
+    #[must_use]
+    pub const fn parts(self) -> (u32, char) {
+        (self.number, self.unit)
+    }
+
     /// Its length in days.
     #[must_use]
     pub const fn in_days(self) -> u32 {
@@ -158,8 +164,9 @@ impl Given {
     }
 
     pub(super) fn label(&self, kind: Kind) -> Result<String, Reason> {
-        let sound =
-            |text: &str| (1..=128).contains(&text.chars().count()) && !text.contains(char::is_control);
+        let sound = |text: &str| {
+            !text.trim().is_empty() && text.chars().count() <= 128 && !text.contains(char::is_control)
+        };
         self.parse_with(kind, |text| sound(text).then(|| text.to_owned()))
     }
 

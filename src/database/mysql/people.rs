@@ -10,7 +10,7 @@ use super::failure::failure;
 use super::rows::{execute, text};
 use super::{Mysql, OWN_MIGRATIONS};
 use crate::database::Failure;
-use crate::database::people::{Each, Parameter, Purpose, Query, Speak, Sql};
+use crate::database::people::{Committed, Each, Parameter, Purpose, Query, Speak, Sql};
 use crate::model::{Column, ForeignKey, OnDelete, Relation, RelationKind, ValueKind};
 
 impl Speak for Mysql {
@@ -31,11 +31,12 @@ impl Speak for Mysql {
     }
 
     async fn settle(&mut self) -> Result<(), Failure> {
+        // Every constraint is looked at with its statement.
         Ok(())
     }
 
-    async fn commit(&mut self) -> Result<(), Failure> {
-        self.say("COMMIT").await
+    async fn commit(&mut self) -> Result<Committed, Failure> {
+        self.say("COMMIT").await.map(|()| Committed::default())
     }
 
     async fn rollback(&mut self) {
@@ -118,6 +119,15 @@ impl Mysql {
              WHERE k.TABLE_SCHEMA = {database} AND k.REFERENCED_TABLE_NAME IS NOT NULL \
              ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION"
         );
+        let outside = format!(
+            "SELECT DISTINCT REFERENCED_TABLE_NAME, CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) \
+             FROM information_schema.KEY_COLUMN_USAGE \
+             WHERE REFERENCED_TABLE_SCHEMA = {database} AND TABLE_SCHEMA <> {database} ORDER BY 1, 2"
+        );
+        let triggers = format!(
+            "SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME FROM information_schema.TRIGGERS \
+             WHERE EVENT_OBJECT_SCHEMA = {database} ORDER BY 1, 2"
+        );
         let mut relations = BTreeMap::new();
         for row in self.told(tables).await? {
             let [name, kind, transactions] = fields(row);
@@ -127,6 +137,7 @@ impl Mysql {
             let [table, name, data_type, sql_type, nullable, extra, length, scale] = fields(row);
             let Some(relation) = relations.get_mut(&table) else { continue };
             let kind = kind_of(&data_type, &sql_type, &scale);
+            let range = range_of(&data_type, &sql_type);
             relation.columns.push(Column {
                 name,
                 kind,
@@ -134,6 +145,7 @@ impl Mysql {
                 nullable: nullable == "YES",
                 generated: extra.contains("VIRTUAL GENERATED") || extra.contains("STORED GENERATED"),
                 length: length.parse().ok().filter(|_| kind == ValueKind::Text),
+                range,
             });
         }
         let mut indexes: BTreeMap<(String, String), Vec<(String, String)>> = BTreeMap::new();
@@ -174,6 +186,16 @@ impl Mysql {
             let (columns, referenced) = (vec![column], vec![referenced]);
             relation.foreign_keys.push(ForeignKey { columns, table, referenced, on_delete });
         }
+        for row in self.told(outside).await? {
+            let [table, from] = fields(row);
+            let relation = relations.get_mut(&table);
+            relation.into_iter().for_each(|relation| relation.referred_from_outside.push(from.clone()));
+        }
+        for row in self.told(triggers).await? {
+            let [table, trigger] = fields(row);
+            let relation = relations.get_mut(&table);
+            relation.into_iter().for_each(|relation| relation.triggers.push(trigger.clone()));
+        }
         Ok(relations.into_values().collect())
     }
 }
@@ -198,14 +220,25 @@ fn empty(name: String, kind: &str, transactions: &str) -> Relation {
     Relation {
         table: name.clone(),
         name,
-        schema: None,
         kind: if is_versioned { RelationKind::Versioned } else { RelationKind::Table },
         transactional: transactions == "YES",
-        columns: Vec::new(),
-        primary_key: Vec::new(),
-        unique: Vec::new(),
-        foreign_keys: Vec::new(),
+        ..Relation::default()
     }
+}
+
+/// What a whole number of fewer than 64 bits may be.
+fn range_of(data_type: &str, column_type: &str) -> Option<(i64, i64)> {
+    let bits = match data_type.to_ascii_lowercase().as_str() {
+        "tinyint" => 8,
+        "smallint" => 16,
+        "mediumint" => 24,
+        "int" => 32,
+        "year" => return Some((1901, 2155)),
+        "bigint" if column_type.contains("unsigned") => return Some((0, i64::MAX)),
+        _ => return None,
+    };
+    let half = 1_i64 << (bits - 1);
+    Some(if column_type.contains("unsigned") { (0, 2 * half - 1) } else { (-half, half - 1) })
 }
 
 fn kind_of(data_type: &str, column_type: &str, scale: &str) -> ValueKind {

@@ -2,13 +2,16 @@
 //! and no rules are known here. Keys and replacements are bound, names are quoted, and no error has a value.
 
 mod sql;
+mod values;
+
+use std::collections::BTreeSet;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 
 use crate::database::{Database, DatabaseError, Failure};
 use crate::model::{Path, Relation, Replacement, ValueKind};
 
-pub use sql::{Build, Parameter, Query, Sql};
+pub use sql::{Build, Parameter, Query, Rows, Sql};
 
 /// What a transaction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +68,13 @@ impl Person {
     }
 }
 
+/// What a transaction left that ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// What was there before is still in the write-ahead log: another connection reads it.
+    pub log_is_read: bool,
+}
+
 /// What the adapters do, each in its own SQL.
 pub(in crate::database) trait Speak {
     /// How it writes names, places of parameters and values as text.
@@ -74,7 +84,8 @@ pub(in crate::database) trait Speak {
     async fn begin(&mut self, purpose: Purpose) -> Result<(), Failure>;
     /// Makes what waits for the end of the transaction happen now.
     async fn settle(&mut self) -> Result<(), Failure>;
-    async fn commit(&mut self) -> Result<(), Failure>;
+    /// Whether what was overwritten is still in a log that another connection reads.
+    async fn commit(&mut self) -> Result<Committed, Failure>;
     async fn rollback(&mut self);
     /// The number in the only row.
     async fn count(&mut self, query: Query) -> Result<u64, Failure>;
@@ -141,12 +152,12 @@ pub struct People<'a> {
 }
 
 impl People<'_> {
-    /// How many rows of `table` lead to the person.
+    /// How many rows of `table` there are of these.
     ///
     /// # Errors
     /// [`DatabaseError::People`].
-    pub async fn count(&mut self, table: &str, paths: &[Path]) -> Result<u64, DatabaseError> {
-        let query = self.build.count(table, paths);
+    pub async fn count(&mut self, table: &str, rows: &Rows<'_>) -> Result<u64, DatabaseError> {
+        let query = self.build.count(table, rows);
         each!(&mut *self.database, database => database.count(query).await)
     }
 
@@ -157,10 +168,10 @@ impl People<'_> {
     pub async fn count_unset(
         &mut self,
         table: &str,
-        paths: &[Path],
+        rows: &Rows<'_>,
         sets: &[(String, Replacement)],
     ) -> Result<u64, DatabaseError> {
-        let query = self.build.count_unset(table, paths, sets);
+        let query = self.build.count_unset(table, rows, sets);
         each!(&mut *self.database, database => database.count(query).await)
     }
 
@@ -183,11 +194,11 @@ impl People<'_> {
     pub async fn rows(
         &mut self,
         table: &str,
-        paths: &[Path],
+        rows: &Rows<'_>,
         columns: &[&str],
         each: &mut Each<'_>,
     ) -> Result<(), DatabaseError> {
-        let query = self.build.rows(table, paths, columns);
+        let query = self.build.rows(table, rows, columns);
         let coded = self.build.coded(table, columns);
         self.rows_of(query, &mut |mut row| {
             for (value, _) in row.iter_mut().zip(&coded).filter(|(_, coded)| **coded) {
@@ -199,6 +210,32 @@ impl People<'_> {
         .await
     }
 
+    /// The values that a column has in rows, each once; NULL is none.
+    ///
+    /// # Errors
+    /// [`DatabaseError::People`].
+    pub async fn held(
+        &mut self,
+        table: &str,
+        rows: &Rows<'_>,
+        column: &str,
+    ) -> Result<Vec<Parameter>, DatabaseError> {
+        let (kind, query) = (self.build.kind(table, column), self.build.held(table, rows, column));
+        let mut found = BTreeSet::new();
+        let mut keep = |row: Vec<Option<Vec<u8>>>| {
+            found.extend(row.into_iter().flatten());
+            true
+        };
+        self.rows_of(query, &mut keep).await?;
+        Ok(found.into_iter().map(|bytes| Parameter::of(kind, bytes)).collect())
+    }
+
+    /// The person's key.
+    #[must_use]
+    pub fn key(&self) -> Parameter {
+        self.build.key.clone()
+    }
+
     async fn rows_of(&mut self, query: Query, each: &mut Each<'_>) -> Result<(), DatabaseError> {
         each!(&mut *self.database, database => database.rows(query, each).await)
     }
@@ -207,8 +244,8 @@ impl People<'_> {
     ///
     /// # Errors
     /// [`DatabaseError::People`].
-    pub async fn delete(&mut self, table: &str, paths: &[Path]) -> Result<u64, DatabaseError> {
-        let query = self.build.delete(table, paths);
+    pub async fn delete(&mut self, table: &str, rows: &Rows<'_>) -> Result<u64, DatabaseError> {
+        let query = self.build.delete(table, rows);
         each!(&mut *self.database, database => database.execute(query).await)
     }
 
@@ -219,10 +256,10 @@ impl People<'_> {
     pub async fn set(
         &mut self,
         table: &str,
-        paths: &[Path],
+        rows: &Rows<'_>,
         sets: &[(String, Replacement)],
     ) -> Result<u64, DatabaseError> {
-        let query = self.build.set(table, paths, sets);
+        let query = self.build.set(table, rows, sets);
         each!(&mut *self.database, database => database.execute(query).await)
     }
 
@@ -251,7 +288,7 @@ impl People<'_> {
     ///
     /// # Errors
     /// [`DatabaseError::People`]; where the connection was lost, nobody knows whether it took effect.
-    pub async fn commit(self) -> Result<(), DatabaseError> {
+    pub async fn commit(self) -> Result<Committed, DatabaseError> {
         each!(self.database, database => database.commit().await)
     }
 

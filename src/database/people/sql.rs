@@ -1,7 +1,7 @@
 //! Statements about a person's rows in three dialects. Every name is quoted and every value is a parameter.
 
 use super::Detach;
-use crate::model::{Column, Path, Relation, Replacement, ValueKind};
+use crate::model::{Path, Relation, Replacement, ValueKind};
 
 /// A dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum Sql {
 }
 
 /// A value that is bound.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Parameter {
     Integer(i64),
     Unsigned(u64),
@@ -25,6 +25,15 @@ pub enum Parameter {
 pub struct Query {
     pub text: String,
     pub parameters: Vec<Parameter>,
+}
+
+/// Rows of a table.
+#[derive(Clone, Copy)]
+pub enum Rows<'a> {
+    /// Those that lead to the person.
+    LeadingBy(&'a [Path]),
+    /// Those whose column holds one of these values.
+    Holding(&'a str, &'a [Parameter]),
 }
 
 /// Builds statements for one person.
@@ -44,31 +53,10 @@ impl Sql {
         }
     }
 
-    fn table(self, relation: &Relation) -> String {
+    pub(super) fn table(self, relation: &Relation) -> String {
         match &relation.schema {
             Some(schema) => format!("{}.{}", self.name(schema), self.name(&relation.table)),
             None => self.name(&relation.table),
-        }
-    }
-
-    /// A column's value as text, or as bytes that are one; the same value is the same text on each engine, as far as
-    /// types are.
-    fn text_of(self, column: &Column) -> String {
-        let name = self.name(&column.name);
-        match (self, column.kind) {
-            (Self::Sqlite, ValueKind::Bytes) => format!("hex({name})"),
-            (Self::Sqlite, ValueKind::Decimal(Some(digits))) => format!(
-                "CASE typeof({name}) WHEN 'integer' THEN printf('%.{digits}f', {name}) \
-                 WHEN 'real' THEN printf('%.{digits}f', {name}) ELSE CAST({name} AS TEXT) END"
-            ),
-            (Self::Sqlite, _) => {
-                format!("CASE typeof({name}) WHEN 'blob' THEN hex({name}) ELSE CAST({name} AS TEXT) END")
-            }
-            (Self::Postgres, ValueKind::Bytes) => format!("pg_catalog.encode({name}, 'hex')"),
-            (Self::Postgres, ValueKind::Boolean) => format!("({name}::int4)::text"),
-            (Self::Postgres, _) => format!("{name}::text"),
-            (Self::Mysql, ValueKind::Text | ValueKind::Bytes) => name,
-            (Self::Mysql, _) => format!("CAST({name} AS CHAR)"),
         }
     }
 }
@@ -83,7 +71,7 @@ impl Query {
         self.bind(sql, Parameter::Text(text.to_owned()));
     }
 
-    fn bind(&mut self, sql: Sql, parameter: Parameter) {
+    pub(super) fn bind(&mut self, sql: Sql, parameter: Parameter) {
         self.parameters.push(parameter);
         match sql {
             Sql::Postgres => self.text.push_str(&format!("${}", self.parameters.len())),
@@ -93,7 +81,7 @@ impl Query {
 }
 
 impl Build<'_> {
-    fn relation(&self, name: &str) -> Option<&Relation> {
+    pub(super) fn relation(&self, name: &str) -> Option<&Relation> {
         self.relations.iter().find(|relation| relation.name == name)
     }
 
@@ -101,42 +89,53 @@ impl Build<'_> {
         self.relation(name).map_or_else(|| self.sql.name(name), |relation| self.sql.table(relation))
     }
 
-    /// That a column of a table holds the key, byte for byte.
+    pub(super) fn kind(&self, table: &str, column: &str) -> ValueKind {
+        let column = self.relation(table).and_then(|relation| relation.column(column));
+        column.map_or(ValueKind::Other, |column| column.kind)
+    }
+
     fn is_key(&self, query: &mut Query, table: &str, column: &str) {
-        let kind = self.relation(table).and_then(|relation| relation.column(column));
-        let kind = kind.map_or(ValueKind::Other, |column| column.kind);
+        self.holds(query, table, column, self.key);
+    }
+
+    /// That a column of a table holds a value, byte for byte.
+    pub(super) fn holds(&self, query: &mut Query, table: &str, column: &str, value: &Parameter) {
+        let kind = self.kind(table, column);
         let name = self.sql.name(column);
-        let key = self.key.clone();
+        let value = value.clone();
         match (self.sql, kind) {
             (_, ValueKind::Integer | ValueKind::Bytes) => {
                 query.push(&format!("{name} = "));
-                query.bind(self.sql, key);
+                query.bind(self.sql, value);
             }
             (Sql::Postgres, ValueKind::Uuid) => {
                 query.push(&format!("{name} = "));
-                query.bind(self.sql, key);
+                query.bind(self.sql, value);
                 query.push("::text::uuid");
             }
             (Sql::Postgres, _) => {
-                query.push(&format!("{name}::text = "));
-                query.bind(self.sql, key);
-                query.push("::text");
+                // The first finds the index; a collation may take other letters for the same.
+                query.push(&format!("({name}::text = "));
+                query.bind(self.sql, value.clone());
+                query.push(&format!("::text AND {name}::text COLLATE \"C\" = "));
+                query.bind(self.sql, value);
+                query.push("::text)");
             }
             (Sql::Sqlite, ValueKind::Text) => {
                 query.push(&format!("{name} COLLATE BINARY = "));
-                query.bind(self.sql, key);
+                query.bind(self.sql, value);
             }
             (Sql::Sqlite, _) => {
                 query.push(&format!("CAST({name} AS TEXT) COLLATE BINARY = "));
-                query.bind(self.sql, key);
+                query.bind(self.sql, value);
             }
             (Sql::Mysql, kind) => {
                 // The server's own comparison takes other letters and spaces for the same; it finds the index.
                 let text = if kind == ValueKind::Text { name } else { format!("CAST({name} AS CHAR)") };
                 query.push(&format!("({text} = "));
-                query.bind(self.sql, key.clone());
-                query.push(&format!(" AND CAST(CONVERT({text} USING utf8mb4) AS BINARY) = CAST("));
-                query.bind(self.sql, key);
+                query.bind(self.sql, value.clone());
+                query.push(&format!(" AND {} = CAST(", self.sql.bytes_of(&text)));
+                query.bind(self.sql, value);
                 query.push(" AS BINARY))");
             }
         }
@@ -162,12 +161,9 @@ impl Build<'_> {
                     is_done = true;
                     break;
                 }
-                query.push(&format!(
-                    "{} IN (SELECT {} FROM {} WHERE ",
-                    self.sql.name(&hop.column),
-                    self.sql.name(&hop.parent_column),
-                    self.table(&hop.parent)
-                ));
+                let [child, parent] = [(here, &hop.column), (hop.parent.as_str(), &hop.parent_column)]
+                    .map(|(table, column)| self.sql.same_of(self.kind(table, column), column));
+                query.push(&format!("{child} IN (SELECT {parent} FROM {} WHERE ", self.table(&hop.parent)));
                 open += 1;
                 here = &hop.parent;
             }
@@ -179,20 +175,29 @@ impl Build<'_> {
         query.push(")");
     }
 
-    pub fn count(&self, table: &str, paths: &[Path]) -> Query {
-        let mut query = Query::default();
-        query.push(&format!("SELECT count(*) FROM {} WHERE ", self.table(table)));
-        self.leads(&mut query, table, paths);
-        query
+    /// That it is one of the rows.
+    fn are(&self, query: &mut Query, table: &str, rows: &Rows<'_>) {
+        match rows {
+            Rows::LeadingBy(paths) => self.leads(query, table, paths),
+            Rows::Holding(column, values) => {
+                query.push("(1 = 0");
+                for value in *values {
+                    query.push(" OR ");
+                    self.holds(query, table, column, value);
+                }
+                query.push(")");
+            }
+        }
     }
 
-    pub fn count_unset(&self, table: &str, paths: &[Path], sets: &[(String, Replacement)]) -> Query {
-        let mut query = self.count(table, paths);
-        let known: Vec<&(String, Replacement)> = sets
-            .iter()
-            .filter(|(_, set)| matches!(set, Replacement::Null | Replacement::True | Replacement::Text(_)))
-            .collect();
-        // Of random values alone nobody can tell.
+    pub fn count(&self, table: &str, rows: &Rows<'_>) -> Query {
+        self.select("count(*)", table, rows)
+    }
+
+    pub fn count_unset(&self, table: &str, rows: &Rows<'_>, sets: &[(String, Replacement)]) -> Query {
+        let mut query = self.count(table, rows);
+        let known: Vec<&(String, Replacement)> = sets.iter().filter(|(_, set)| !set.is_random()).collect();
+        // Of random values nobody can tell by themselves.
         query.push(if known.is_empty() { " AND (1 = 0" } else { " AND (" });
         for (index, (column, set)) in known.into_iter().enumerate() {
             let name = self.sql.name(column);
@@ -201,11 +206,8 @@ impl Build<'_> {
                 Replacement::Null => query.push(&format!("{name} IS NOT NULL")),
                 Replacement::True => query.push(&format!("{name} IS NOT TRUE")),
                 _ => {
-                    // Not every type of PostgreSQL can be compared; its text can.
-                    let text = if self.sql == Sql::Postgres { "::text" } else { "" };
-                    query.push(&format!("{name} IS NULL OR {name}{text} <> "));
-                    self.value(&mut query, table, column, set);
-                    query.push(text);
+                    query.push(&format!("{name} IS NULL OR "));
+                    self.differs(&mut query, table, column, set);
                 }
             }
         }
@@ -225,13 +227,11 @@ impl Build<'_> {
         Some(query)
     }
 
-    pub fn rows(&self, table: &str, paths: &[Path], columns: &[&str]) -> Query {
-        let mut query = Query::default();
+    pub fn rows(&self, table: &str, rows: &Rows<'_>, columns: &[&str]) -> Query {
         let relation = self.relation(table);
         let texts = columns.iter().filter_map(|column| relation?.column(column));
         let texts: Vec<String> = texts.map(|column| self.sql.text_of(column)).collect();
-        query.push(&format!("SELECT {} FROM {} WHERE ", texts.join(", "), self.table(table)));
-        self.leads(&mut query, table, paths);
+        let mut query = self.select(&texts.join(", "), table, rows);
         let order: Vec<String> = relation
             .iter()
             .flat_map(|relation| &relation.primary_key)
@@ -243,6 +243,20 @@ impl Build<'_> {
         query
     }
 
+    /// What a column of the rows holds, as [`Build::holds`] compares it.
+    pub fn held(&self, table: &str, rows: &Rows<'_>, column: &str) -> Query {
+        let mut query = self.select(&self.sql.compared_of(self.kind(table, column), column), table, rows);
+        query.push(&format!(" AND {} IS NOT NULL", self.sql.name(column)));
+        query
+    }
+
+    fn select(&self, what: &str, table: &str, rows: &Rows<'_>) -> Query {
+        let mut query = Query::default();
+        query.push(&format!("SELECT {what} FROM {} WHERE ", self.table(table)));
+        self.are(&mut query, table, rows);
+        query
+    }
+
     /// Which of the columns come as hexadecimal text.
     pub fn coded(&self, table: &str, columns: &[&str]) -> Vec<bool> {
         let relation = self.relation(table);
@@ -250,14 +264,14 @@ impl Build<'_> {
         columns.map(|column| column.kind == ValueKind::Bytes && self.sql != Sql::Mysql).collect()
     }
 
-    pub fn delete(&self, table: &str, paths: &[Path]) -> Query {
+    pub fn delete(&self, table: &str, rows: &Rows<'_>) -> Query {
         let mut query = Query::default();
         query.push(&format!("DELETE FROM {} WHERE ", self.table(table)));
-        self.leads(&mut query, table, paths);
+        self.are(&mut query, table, rows);
         query
     }
 
-    pub fn set(&self, table: &str, paths: &[Path], sets: &[(String, Replacement)]) -> Query {
+    pub fn set(&self, table: &str, rows: &Rows<'_>, sets: &[(String, Replacement)]) -> Query {
         let mut query = Query::default();
         query.push(&format!("UPDATE {} SET ", self.table(table)));
         for (index, (column, set)) in sets.iter().enumerate() {
@@ -266,42 +280,8 @@ impl Build<'_> {
             self.value(&mut query, table, column, set);
         }
         query.push(" WHERE ");
-        self.leads(&mut query, table, paths);
+        self.are(&mut query, table, rows);
         query
-    }
-
-    /// What a column is set to; a random value is another one in each row.
-    fn value(&self, query: &mut Query, table: &str, column: &str, set: &Replacement) {
-        match (set, self.sql) {
-            (Replacement::Null, _) => query.push("NULL"),
-            (Replacement::True, _) => query.push("TRUE"),
-            (Replacement::Text(text), Sql::Postgres) => {
-                let column = self.relation(table).and_then(|relation| relation.column(column));
-                let sql_type = column.map_or("text", |column| column.sql_type.as_str());
-                query.push("CAST(");
-                query.bind(self.sql, Parameter::Text(text.clone()));
-                // A bytea of no bytes, a number, a date: what the type reads from text.
-                query.push(&format!("::text AS {sql_type})"));
-            }
-            (Replacement::Text(text), sql) => query.bind(sql, Parameter::Text(text.clone())),
-            (Replacement::Token(length), Sql::Sqlite) => {
-                query.push(&format!("substr(lower(hex(randomblob(16))), 1, {length})"));
-            }
-            (Replacement::Token(length), Sql::Postgres) => query.push(&format!(
-                "pg_catalog.substr(pg_catalog.replace(pg_catalog.gen_random_uuid()::text, '-', ''), 1, {length})"
-            )),
-            (Replacement::Token(length), Sql::Mysql) => {
-                query.push(&format!("SUBSTR(MD5(CONCAT(UUID(), RAND())), 1, {length})"));
-            }
-            (Replacement::RandomUuid, Sql::Postgres) => query.push("pg_catalog.gen_random_uuid()"),
-            (Replacement::RandomUuid, Sql::Mysql) => query.push("UUID()"),
-            (Replacement::RandomUuid, Sql::Sqlite) => query.push("lower(hex(randomblob(16)))"),
-            (Replacement::RandomInteger, Sql::Sqlite) => query.push("(abs(random()) % 2147483647)"),
-            (Replacement::RandomInteger, Sql::Postgres) => {
-                query.push("(pg_catalog.random() * 2147483646)::int4");
-            }
-            (Replacement::RandomInteger, Sql::Mysql) => query.push("FLOOR(RAND() * 2147483646)"),
-        }
     }
 
     pub fn detach(&self, detach: &Detach<'_>, count: bool) -> Query {

@@ -9,10 +9,11 @@ use super::Postgres;
 use super::failure::failure_in_use;
 use super::session::fetch_json;
 use crate::database::Failure;
-use crate::database::people::{Each, Parameter, Purpose, Query, Speak, Sql};
+use crate::database::people::{Committed, Each, Parameter, Purpose, Query, Speak, Sql};
 use crate::model::{Column, ForeignKey, OnDelete, Relation, RelationKind, ValueKind};
 
-/// Tables of the user with all that matters of them, as JSON. Partitions are reached through their table.
+/// Tables of the user with all that matters of them, as JSON. Partitions are reached through their table, and what
+/// refers to one, or from one, does so to and from it.
 const RELATIONS: &str = "\
 SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
   'schema', n.nspname, 'table', c.relname, 'kind', c.relkind, 'is_default', n.nspname = pg_catalog.current_schema(),
@@ -31,22 +32,31 @@ SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
        WHERE k.place <= i.indnkeyatts))), '[]')
     FROM pg_catalog.pg_index AS i
     WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL),
-  'references', (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+  'hides_rows', c.relkind IN ('r', 'p') AND pg_catalog.row_security_active(c.oid),
+  'inherits', EXISTS (SELECT FROM pg_catalog.pg_inherits AS h JOIN pg_catalog.pg_class AS hc ON hc.oid = h.inhrelid
+    WHERE (h.inhparent = c.oid OR h.inhrelid = c.oid) AND NOT hc.relispartition),
+  'triggers', (SELECT coalesce(pg_catalog.json_agg(DISTINCT g.tgname), '[]') FROM pg_catalog.pg_trigger AS g
+    WHERE g.tgrelid IN (SELECT c.oid UNION SELECT p.relid FROM pg_catalog.pg_partition_tree(c.oid) AS p)
+    AND NOT g.tgisinternal),
+  'references', (SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_object(
       'schema', fn.nspname, 'table', f.relname, 'is_default', fn.nspname = pg_catalog.current_schema(),
       'on_delete', r.confdeltype,
-      'columns', (SELECT pg_catalog.json_agg(a.attname ORDER BY k.place)
+      'columns', (SELECT pg_catalog.jsonb_agg(a.attname ORDER BY k.place)
         FROM pg_catalog.unnest(r.conkey) WITH ORDINALITY AS k(number, place)
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.conrelid AND a.attnum = k.number),
-      'referenced', (SELECT pg_catalog.json_agg(a.attname ORDER BY k.place)
+      'referenced', (SELECT pg_catalog.jsonb_agg(a.attname ORDER BY k.place)
         FROM pg_catalog.unnest(r.confkey) WITH ORDINALITY AS k(number, place)
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.confrelid AND a.attnum = k.number))), '[]')
-    FROM pg_catalog.pg_constraint AS r JOIN pg_catalog.pg_class AS f ON f.oid = r.confrelid
+    FROM pg_catalog.pg_constraint AS r
+    JOIN pg_catalog.pg_class AS f ON f.oid = coalesce(pg_catalog.pg_partition_root(r.confrelid), r.confrelid)
     JOIN pg_catalog.pg_namespace AS fn ON fn.oid = f.relnamespace
-    WHERE r.conrelid = c.oid AND r.contype = 'f' AND r.conparentid = 0)
+    WHERE r.conrelid IN (SELECT c.oid UNION SELECT p.relid FROM pg_catalog.pg_partition_tree(c.oid) AS p)
+    AND r.contype = 'f' AND r.conparentid = 0)
 )), '[]')
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition
-AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'greffe')";
+AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+AND NOT (n.nspname = 'greffe' AND c.relname IN ('history', 'migrations'))";
 
 /// Values have one text, whatever database and role came with; rows that a policy would hide are an error.
 const AS_EXPECTED: &str = "SET LOCAL \"DateStyle\" = 'ISO'; SET LOCAL \"IntervalStyle\" = 'iso_8601'; \
@@ -61,6 +71,9 @@ struct Found {
     columns: Vec<FoundColumn>,
     unique: Vec<FoundUnique>,
     references: Vec<FoundReference>,
+    triggers: Vec<String>,
+    inherits: bool,
+    hides_rows: bool,
 }
 
 #[derive(Deserialize)]
@@ -112,8 +125,8 @@ impl Speak for Postgres {
         self.say("SET CONSTRAINTS ALL IMMEDIATE".to_owned()).await
     }
 
-    async fn commit(&mut self) -> Result<(), Failure> {
-        self.say("COMMIT".to_owned()).await
+    async fn commit(&mut self) -> Result<Committed, Failure> {
+        self.say("COMMIT".to_owned()).await.map(|()| Committed::default())
     }
 
     async fn rollback(&mut self) {
@@ -183,6 +196,10 @@ fn relation_of(found: Found) -> Relation {
         foreign_keys: found.references.into_iter().map(reference_of).collect(),
         schema: Some(found.schema),
         table: found.table,
+        triggers: found.triggers,
+        inherits: found.inherits,
+        hides_rows: found.hides_rows,
+        referred_from_outside: Vec::new(),
     }
 }
 
@@ -208,8 +225,13 @@ fn column_of(found: FoundColumn) -> Column {
         _ => ValueKind::Other,
     };
     let length = modifier.filter(|_| kind == ValueKind::Text);
+    let range = match found.base.as_str() {
+        "int2" => Some((i64::from(i16::MIN), i64::from(i16::MAX))),
+        "int4" => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
+        _ => None,
+    };
     let FoundColumn { name, sql_type, nullable, generated, .. } = found;
-    Column { name, kind, sql_type, nullable, generated, length }
+    Column { name, kind, sql_type, nullable, generated, length, range }
 }
 
 fn reference_of(found: FoundReference) -> ForeignKey {

@@ -56,6 +56,8 @@ pub struct Sqlite {
     /// The schema as it was read last on this connection.
     known: Option<Known>,
     last_position: Option<i64>,
+    /// Foreign keys that were broken when a change of people's rows began.
+    broken: i64,
     /// A step whose transaction is open already, with its row in it.
     ahead: Option<Ahead>,
     /// How long a script may run, where it is one of others.
@@ -197,6 +199,7 @@ impl Sqlite {
             lock: None,
             known: None,
             last_position: None,
+            broken: 0,
             ahead: None,
             limit: None,
         })

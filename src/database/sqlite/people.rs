@@ -6,12 +6,24 @@ use sqlx::{AssertSqlSafe, Row as _, Sqlite as Driver};
 
 use super::{OWN_MIGRATIONS, Sqlite, failure};
 use crate::database::Failure;
-use crate::database::people::{Each, Parameter, Purpose, Query, Speak, Sql};
-use crate::model::{Column, ForeignKey, OnDelete, Relation, RelationKind, ValueKind};
+use crate::database::people::{Committed, Each, Parameter, Purpose, Query, Speak, Sql};
+use crate::model::{Column, ForeignKey, OnDelete, Relation, ValueKind};
 
 /// Tables that hold rows; those behind a virtual one are reached through it.
 const TABLES: &str = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual') \
     AND substr(name, 1, 7) <> 'sqlite_' AND name NOT IN ('greffe_history', ?)";
+
+/// SQLITE_CONSTRAINT_FOREIGNKEY.
+const FOREIGN_KEY: &str = "787";
+
+impl Sqlite {
+    /// How many rows refer to nothing, and a table that has some.
+    async fn broken_keys(&mut self) -> Result<(i64, Option<String>), Failure> {
+        let sql = "SELECT count(*), max(\"table\") FROM pragma_foreign_key_check";
+        let row = sqlx::query(sql).fetch_one(&mut self.connection).await;
+        row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?))).map_err(|error| failure(&error))
+    }
+}
 
 impl Speak for Sqlite {
     fn dialect(&self) -> Sql {
@@ -28,19 +40,36 @@ impl Speak for Sqlite {
             // What is deleted is overwritten, and nothing is left that refers to it.
             Purpose::Change => "PRAGMA main.secure_delete = ON; PRAGMA foreign_keys = ON; BEGIN IMMEDIATE",
         };
-        sqlx::raw_sql(sql).execute(&mut self.connection).await.map(drop).map_err(|error| failure(&error))
+        sqlx::raw_sql(sql).execute(&mut self.connection).await.map_err(|error| failure(&error))?;
+        if purpose == Purpose::Change {
+            // A key that refers to no unique column cannot be looked at, and hinders none that is not its own.
+            self.broken = self.broken_keys().await.map_or(i64::MAX, |(broken, _)| broken);
+        }
+        Ok(())
     }
 
     async fn settle(&mut self) -> Result<(), Failure> {
-        Ok(())
+        // Keys that are looked at when the transaction ends would end it only then; those that others broke before
+        // do not hinder it.
+        if self.broken == i64::MAX {
+            return Ok(());
+        }
+        let (broken, table) = self.broken_keys().await?;
+        if broken <= self.broken {
+            return Ok(());
+        }
+        let object = table.map(|table| format!("a foreign key of table {table}"));
+        Err(Failure::Server { code: FOREIGN_KEY.to_owned(), hint: None, object, position: None })
     }
 
-    async fn commit(&mut self) -> Result<(), Failure> {
+    async fn commit(&mut self) -> Result<Committed, Failure> {
         let committed = sqlx::raw_sql("COMMIT").execute(&mut self.connection).await;
         committed.map_err(|error| failure(&error))?;
-        // Pages of before are in the log until then; others who read it keep it.
-        sqlx::raw_sql("PRAGMA main.wal_checkpoint(TRUNCATE)").execute(&mut self.connection).await.ok();
-        Ok(())
+        // Pages of before are in the log until then; others who read it keep it. What cannot be told is not empty.
+        let emptied =
+            sqlx::query("PRAGMA main.wal_checkpoint(TRUNCATE)").fetch_one(&mut self.connection).await;
+        let busy: Result<i64, _> = emptied.and_then(|row| row.try_get(0));
+        Ok(Committed { log_is_read: busy.map_or(true, |busy| busy != 0) })
     }
 
     async fn rollback(&mut self) {
@@ -146,16 +175,20 @@ async fn read_relation(connection: &mut SqliteConnection, name: String) -> Resul
         unique.extend(indexed.into_iter().collect::<Option<Vec<String>>>());
     }
     let foreign_keys = read_foreign_keys(connection, &name).await?;
+    let triggers = "SELECT name FROM main.sqlite_schema WHERE type = 'trigger' AND lower(tbl_name) = lower(?) \
+                    ORDER BY name";
+    let triggers: Vec<String> = sqlx::query_scalar(triggers).bind(&name).fetch_all(&mut *connection).await?;
     Ok(Relation {
         table: name.clone(),
         name,
         schema: Some("main".to_owned()),
-        kind: RelationKind::Table,
         transactional: true,
         columns,
         primary_key,
         unique,
         foreign_keys,
+        triggers,
+        ..Relation::default()
     })
 }
 
@@ -171,6 +204,7 @@ fn read_column(row: &SqliteRow) -> Result<(Column, i64), sqlx::Error> {
         nullable: !row.try_get::<bool, _>(2)? && place == 0,
         generated: hidden != 0,
         length: None,
+        range: None,
     };
     Ok((column, place))
 }

@@ -1,6 +1,6 @@
 //! Holds the map against the live schema, and against the schema that pending migrations make.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::model::{Actor, EventId, EventKind, Pseudonym, Target};
 use crate::ops::event::{migration_name, record};
 use crate::ops::now;
 use crate::ops::plan::refused_script;
-use crate::privacy::subject::{Finding, coverage};
+use crate::privacy::subject::{Finding, coverage, coverage::triggers};
 use crate::scripts::{Dialect, Migration, reaches_outside, statements};
 
 /// What a check found.
@@ -21,6 +21,15 @@ pub struct Checked {
     /// Versions that are not applied yet and were tried.
     pub pending: Vec<String>,
     pub findings: Vec<Placed>,
+    /// Triggers on declared tables, in the database and after the pending migrations.
+    pub triggers: BTreeMap<String, Vec<String>>,
+}
+
+/// What is there now.
+#[derive(Clone, Debug, Default)]
+pub struct Live {
+    pub findings: Vec<Finding>,
+    pub triggers: BTreeMap<String, Vec<String>>,
 }
 
 /// A finding, and the migration after which it is there.
@@ -36,8 +45,9 @@ pub struct Placed {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn live(database: &mut Database, file: &MapFile) -> Result<Vec<Finding>, SubjectError> {
-    Ok(coverage(&file.map, &database.relations().await?))
+pub async fn live(database: &mut Database, file: &MapFile) -> Result<Live, SubjectError> {
+    let relations = database.relations().await?;
+    Ok(Live { findings: coverage(&file.map, &relations), triggers: triggers(&file.map, &relations) })
 }
 
 /// Migrations of a folder that are applied, and those that are not, each in order.
@@ -58,19 +68,25 @@ pub async fn pending(
     file: &MapFile,
     dialect: Dialect,
     (applied, pending): (&[Migration], &[Migration]),
-    live: Option<Vec<Finding>>,
+    live: Option<Live>,
 ) -> Result<Checked, SubjectError> {
     let role = scratch.role();
     scratch.database.prepare().await?;
     for migration in applied {
-        run(&mut scratch.database, dialect, migration, role.as_deref()).await?;
+        let made = run(&mut scratch.database, dialect, migration, role.as_deref()).await;
+        made.map_err(no_base)?;
     }
     let mut found = coverage(&file.map, &scratch.database.relations().await?);
     let before = found.clone();
     let mut placed: Vec<Placed> = Vec::new();
+    let mut fired = BTreeMap::new();
     for migration in pending {
-        run(&mut scratch.database, dialect, migration, role.as_deref()).await?;
-        found = coverage(&file.map, &scratch.database.relations().await?);
+        let made = run(&mut scratch.database, dialect, migration, role.as_deref()).await;
+        // What nobody's script made is missing here, and there in the database.
+        made.map_err(|error| if live.is_some() { no_base(error) } else { error })?;
+        let relations = scratch.database.relations().await?;
+        found = coverage(&file.map, &relations);
+        fired = triggers(&file.map, &relations);
         placed.retain(|placed| found.contains(&placed.finding));
         for finding in &found {
             let is_known = before.contains(finding) || placed.iter().any(|placed| placed.finding == *finding);
@@ -82,8 +98,15 @@ pub async fn pending(
     }
     let is_live = live.is_some();
     let mended = |finding: &Finding| before.contains(finding) && !found.contains(finding);
-    let old = live.unwrap_or_else(|| before.clone());
-    let mut findings: Vec<Placed> = old
+    let live = live.unwrap_or_else(|| Live { findings: before.clone(), triggers: BTreeMap::new() });
+    for (table, names) in live.triggers {
+        let fired = fired.entry(table).or_default();
+        fired.extend(names);
+        fired.sort();
+        fired.dedup();
+    }
+    let mut findings: Vec<Placed> = live
+        .findings
         .into_iter()
         .filter(|finding| !mended(finding))
         .map(|finding| Placed { migration: None, finding })
@@ -91,7 +114,14 @@ pub async fn pending(
     let known: BTreeSet<String> = findings.iter().map(|placed| placed.finding.to_string()).collect();
     findings.extend(placed.into_iter().filter(|placed| !known.contains(&placed.finding.to_string())));
     let pending = pending.iter().map(|migration| migration.version.to_string()).collect();
-    Ok(Checked { live: is_live, pending, findings })
+    Ok(Checked { live: is_live, pending, findings, triggers: fired })
+}
+
+fn no_base(error: SubjectError) -> SubjectError {
+    match error {
+        SubjectError::Migration { version, detail } => SubjectError::NoBase { version, detail },
+        error => error,
+    }
 }
 
 async fn run(

@@ -25,6 +25,17 @@ pub enum SubjectError {
         #[source]
         source: std::io::Error,
     },
+    #[error("{} is no file", .0.display())]
+    NotAFile(PathBuf),
+    #[error("{} cannot be written, and the erasure is {outcome}", path.display())]
+    Unwritten {
+        path: PathBuf,
+        outcome: &'static str,
+        /// The receipt, signed.
+        text: String,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("{} already exists", .0.display())]
     Exists(PathBuf),
     #[error("the map does not cover the database: {} finding(s)", .0.len())]
@@ -43,10 +54,20 @@ pub enum SubjectError {
     Basis,
     #[error("rows of {table} changed since they were planned: {planned} then, {found} now")]
     Changed { table: String, planned: u64, found: u64 },
+    #[error("the plan is another one by now: sha256:{found}, and not sha256:{expected}")]
+    OtherPlan { expected: String, found: String },
+    #[error("the list of erasures has no entry of request {0}")]
+    NoSuchRequest(String),
+    #[error("no entry of the list of erasures is of database {0}")]
+    NothingOfThis(String),
     #[error("whether the erasure took effect is not known: the connection was lost at its end")]
     Uncertain(#[source] Failure),
     #[error("migration {version} cannot be tried: {detail}")]
     Migration { version: String, detail: String },
+    #[error(
+        "migration {version} cannot be tried in a schema that the scripts of the folder make from nothing: {detail}"
+    )]
+    NoBase { version: String, detail: String },
     #[error("some migrations are pending, and there is no place to try them")]
     NoScratch,
     #[error(transparent)]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Covered, Line, MapFile, Place, SubjectError, find_covered, value};
 use crate::database::Database;
-use crate::database::people::{People, Purpose};
+use crate::database::people::{People, Purpose, Rows};
 use crate::model::{Column, Relation, Timestamp, ValueKind};
 use crate::privacy::subject::Task;
 
@@ -42,16 +42,23 @@ pub async fn export(
     (out, format): (&Path, Format),
     (place, now): (&Place, Timestamp),
 ) -> Result<Exported, SubjectError> {
-    let covered = Covered::read(database, file, key).await?;
-    let mut tables = find_covered(database, &covered).await?;
-    let mut sink = Sink::create(out, format)?;
+    let covered = Covered::read(database, file).await?;
+    let person = covered.person(key)?;
+    let mut tables = find_covered(database, &covered, &person).await?;
     let head = json!({
         "format": "greffe-subject-export-1",
         "at": now,
         "database": place,
         "map": file.digest.to_prefixed(),
     });
-    let mut people = covered.people(database, Purpose::Read).await?;
+    let mut people = covered.people(database, &person, Purpose::Read).await?;
+    let mut sink = match Sink::create(out, format) {
+        Ok(sink) => sink,
+        Err(error) => {
+            people.rollback().await;
+            return Err(error);
+        }
+    };
     let written = write_tables(&mut people, &covered, file, &mut sink, &head).await;
     people.rollback().await;
     let written = match written {
@@ -111,10 +118,9 @@ async fn write_tables(
         let mut rows = 0;
         let mut fault = None;
         people
-            .rows(&step.table, &step.paths, &names, &mut |row| {
+            .rows(&step.table, &Rows::LeadingBy(&step.paths), &names, &mut |row| {
                 rows += 1;
-                let values = row.iter().zip(&kinds).map(|(given, kind)| value::json(*kind, given.as_deref()));
-                fault = sink.row(&names, values.collect(), rows == 1).err();
+                fault = sink.row(&names, &kinds, &row, rows == 1).err();
                 fault.is_none()
             })
             .await?;
@@ -150,6 +156,19 @@ enum Form {
     Csv(Option<Box<csv::Writer<File>>>),
 }
 
+/// A table's name as that of a file: what would lead elsewhere, or is too long, is written otherwise.
+fn file_name(table: &str) -> String {
+    let plain = |c: char| !matches!(c, '/' | '\\' | '%' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
+    let mut name = String::new();
+    for c in table.chars() {
+        match plain(c) && !(name.is_empty() && c == '.') {
+            true => name.push(c),
+            false => name.push_str(&format!("%{:02X}", u32::from(c))),
+        }
+    }
+    if name.len() <= 200 { name } else { crate::crypto::Digest::of(table.as_bytes()).to_string() }
+}
+
 fn new_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
@@ -178,25 +197,35 @@ impl Sink {
                 write!(file, "{comma}\n{}:[", Value::from(table))
             }
             Form::Csv(writer) => {
-                let file = new_file(&self.out.join(format!("{table}.csv")))?;
+                let file = new_file(&self.out.join(format!("{}.csv", file_name(table))))?;
                 let begun = writer.insert(Box::new(csv::Writer::from_writer(file)));
                 begun.write_record(names).map_err(io::Error::from)
             }
         }
     }
 
-    fn row(&mut self, names: &[&str], values: Vec<Value>, is_first: bool) -> io::Result<()> {
+    fn row(
+        &mut self,
+        names: &[&str],
+        kinds: &[ValueKind],
+        values: &[Option<Vec<u8>>],
+        is_first: bool,
+    ) -> io::Result<()> {
+        let values = kinds.iter().zip(values.iter().map(Option::as_deref));
         match &mut self.form {
             Form::Json(file) => {
-                let comma = if is_first { "" } else { "," };
-                let row: serde_json::Map<String, Value> =
-                    names.iter().map(|name| (*name).to_owned()).zip(values).collect();
-                write!(file, "{comma}\n{}", Value::Object(row))
+                write!(file, "{}\n{{", if is_first { "" } else { "," })?;
+                for (index, (name, (kind, given))) in names.iter().zip(values).enumerate() {
+                    let comma = if index > 0 { "," } else { "" };
+                    write!(file, "{comma}{}:{}", Value::from(*name), value::json(*kind, given))?;
+                }
+                write!(file, "}}")
             }
-            Form::Csv(writer) => match writer {
-                Some(writer) => writer.write_record(values.iter().map(value::cell)).map_err(io::Error::from),
-                None => Ok(()),
-            },
+            Form::Csv(Some(writer)) => {
+                let cells = values.map(|(kind, given)| value::cell(*kind, given));
+                writer.write_record(cells).map_err(io::Error::from)
+            }
+            Form::Csv(None) => Ok(()),
         }
     }
 

@@ -13,6 +13,7 @@ use age::x25519::{Identity, Recipient};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::mark::Marks;
 use crate::crypto::Digest;
 use crate::model::{Pseudonym, Timestamp};
 
@@ -38,8 +39,18 @@ pub struct Erasure {
     /// Table and column of the key.
     pub person: String,
     pub key: String,
-    /// Digest of the person's own row as it was: a key may be given to someone else later.
-    pub row: Option<String>,
+    /// Whether it was done again after a restore; then it only tells how the person's row is since.
+    pub again: bool,
+    /// By what the person is known again: a key may be given to someone else later.
+    pub marks: Marks,
+}
+
+/// What a list holds.
+pub struct Entries {
+    /// The oldest first.
+    pub erasures: Vec<Erasure>,
+    /// What is wrong with others, or with what stands before them.
+    pub faults: Vec<ListError>,
 }
 
 /// Why the list cannot be used.
@@ -58,6 +69,10 @@ pub enum ListError {
         #[source]
         source: std::io::Error,
     },
+    #[error("there is no list of erasures {}", .0.display())]
+    Missing(PathBuf),
+    #[error("the list of erasures {} has no entry", .0.display())]
+    Empty(PathBuf),
     #[error("{} has more than {LIST_LIMIT} bytes", .0.display())]
     TooLarge(PathBuf),
     #[error("entry {number} of {} cannot be opened: it is of another key, or damaged", path.display())]
@@ -80,34 +95,42 @@ pub trait ErasureList {
     /// [`ListError`]; then nothing was added.
     fn append(&mut self, erasure: &Erasure) -> Result<(), ListError>;
 
-    /// All entries, the oldest first.
+    /// All entries; one that cannot be read keeps no other from it.
     ///
     /// # Errors
-    /// [`ListError`].
-    fn read(&self) -> Result<Vec<Erasure>, ListError>;
+    /// [`ListError`] when there is no list, or nothing of it can be read.
+    fn read(&self) -> Result<Entries, ListError>;
 }
 
 /// A list in a file.
 pub struct FileList {
     path: PathBuf,
     recipient: Recipient,
-    identity: Option<Identity>,
+    identities: Vec<Identity>,
 }
 
 impl FileList {
-    /// A list at `path`, with the text of an age identity or recipient; lines that begin with `#` are remarks.
+    /// A list at `path`, with the text of age identities, or of a recipient; lines that begin with `#` are remarks.
+    /// Entries are added for the first, and read with all.
     ///
     /// # Errors
     /// [`ListError::Key`].
     pub fn new(path: &Path, key: &str) -> Result<Self, ListError> {
-        let mut lines = key.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let line = lines.next().ok_or(ListError::Key)?;
-        if let Ok(identity) = line.parse::<Identity>() {
-            let recipient = identity.to_public();
-            return Ok(Self { path: path.to_owned(), recipient, identity: Some(identity) });
+        let lines = key.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let (mut first, mut identities) = (None, Vec::new());
+        for line in lines {
+            let recipient = match line.parse::<Identity>() {
+                Ok(identity) => {
+                    let recipient = identity.to_public();
+                    identities.push(identity);
+                    recipient
+                }
+                Err(_) => line.parse::<Recipient>().map_err(|_| ListError::Key)?,
+            };
+            first = first.or(Some(recipient));
         }
-        let recipient = line.parse::<Recipient>().map_err(|_| ListError::Key)?;
-        Ok(Self { path: path.to_owned(), recipient, identity: None })
+        let recipient = first.ok_or(ListError::Key)?;
+        Ok(Self { path: path.to_owned(), recipient, identities })
     }
 
     fn failed(&self, done: &'static str) -> impl Fn(std::io::Error) -> ListError {
@@ -163,33 +186,44 @@ impl ErasureList for FileList {
         Ok(())
     }
 
-    fn read(&self) -> Result<Vec<Erasure>, ListError> {
-        let identity = self.identity.as_ref().ok_or(ListError::RecipientOnly)?;
+    fn read(&self) -> Result<Entries, ListError> {
+        if self.identities.is_empty() {
+            return Err(ListError::RecipientOnly);
+        }
         let mut file = match File::open(&self.path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(ListError::Missing(self.path.clone()));
+            }
             file => file.map_err(self.failed("read"))?,
         };
         let bytes = self.bytes(&mut file)?;
         let mut hasher = crate::crypto::Hasher::default();
         let mut hashed = 0;
-        let mut erasures = Vec::new();
-        for range in messages(&bytes) {
-            let number = erasures.len() + 1;
+        let mut entries = Entries { erasures: Vec::new(), faults: Vec::new() };
+        for (range, number) in messages(&bytes).into_iter().zip(1..) {
             let path = || self.path.clone();
-            let text = age::decrypt(identity, &bytes[range.clone()]).map(Zeroizing::new);
-            let text = text.map_err(|_| ListError::Sealed { path: path(), number })?;
-            let entry: Entry = serde_json::from_slice(&text)
-                .ok()
-                .filter(|entry: &Entry| entry.erasure.version == 1)
-                .ok_or_else(|| ListError::Malformed { path: path(), number })?;
             hasher.update(&bytes[hashed..range.start]);
             hashed = range.start;
-            if entry.before != hasher.clone().finish().to_string() {
-                return Err(ListError::Changed { path: path(), number });
+            let message = &bytes[range];
+            let opened = self.identities.iter().find_map(|identity| age::decrypt(identity, message).ok());
+            let Some(text) = opened.map(Zeroizing::new) else {
+                entries.faults.push(ListError::Sealed { path: path(), number });
+                continue;
+            };
+            let entry = serde_json::from_slice(&text).ok().filter(|entry: &Entry| entry.erasure.version == 1);
+            let Some(Entry { before, erasure }) = entry else {
+                entries.faults.push(ListError::Malformed { path: path(), number });
+                continue;
+            };
+            if before != hasher.clone().finish().to_string() {
+                entries.faults.push(ListError::Changed { path: path(), number });
             }
-            erasures.push(entry.erasure);
+            entries.erasures.push(erasure);
         }
-        Ok(erasures)
+        if entries.erasures.is_empty() && entries.faults.is_empty() {
+            return Err(ListError::Empty(self.path.clone()));
+        }
+        Ok(entries)
     }
 }
 
@@ -233,12 +267,13 @@ mod tests {
             database: "app".to_owned(),
             person: "client.id".to_owned(),
             key: key.to_owned(),
-            row: None,
+            again: false,
+            marks: Marks::default(),
         }
     }
 
     fn keys(list: &FileList) -> Vec<String> {
-        list.read().unwrap().into_iter().map(|erasure| erasure.key).collect()
+        list.read().unwrap().erasures.into_iter().map(|erasure| erasure.key).collect()
     }
 
     #[test]
@@ -248,7 +283,7 @@ mod tests {
         let (identity, recipient) = new_identity();
         let mut adder = FileList::new(&path, &format!("# ours\n{recipient}\n")).unwrap();
         let reader = FileList::new(&path, &identity).unwrap();
-        assert_eq!(keys(&reader), Vec::<String>::new());
+        assert!(matches!(reader.read(), Err(ListError::Missing(_))));
         adder.append(&erasure("unseen-1")).unwrap();
         adder.append(&erasure("unseen-2")).unwrap();
         assert_eq!(keys(&reader), ["unseen-1", "unseen-2"]);
@@ -256,8 +291,20 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         assert!(!bytes.windows(6).any(|part| part == b"unseen"));
         let (other, _) = new_identity();
-        let other = FileList::new(&path, &other).unwrap();
-        assert!(matches!(other.read(), Err(ListError::Sealed { number: 1, .. })));
+        // A new key reads the entries that were added for it, and an old one beside it the others.
+        let mut other = other.to_string();
+        let mut later = FileList::new(&path, &other).unwrap();
+        later.append(&erasure("unseen-3")).unwrap();
+        let entries = later.read().unwrap();
+        assert_eq!(entries.erasures.len(), 1);
+        assert!(matches!(
+            entries.faults[..],
+            [ListError::Sealed { number: 1, .. }, ListError::Sealed { .. }]
+        ));
+        other.push_str(&format!("\n{}\n", identity.as_str()));
+        let both = FileList::new(&path, &other).unwrap();
+        assert_eq!(keys(&both), ["unseen-1", "unseen-2", "unseen-3"]);
+        assert!(both.read().unwrap().faults.is_empty());
         assert!(matches!(FileList::new(&path, "geheim"), Err(ListError::Key)));
     }
 
@@ -276,6 +323,7 @@ mod tests {
         list.append(&erasure("3")).unwrap();
         assert_eq!(keys(&list), ["1", "3"]);
         std::fs::write(&path, &whole[first..]).unwrap();
-        assert!(matches!(list.read(), Err(ListError::Changed { number: 1, .. })));
+        assert!(matches!(list.read().unwrap().faults[..], [ListError::Changed { number: 1, .. }]));
+        assert_eq!(keys(&list), ["2"]);
     }
 }

@@ -5,22 +5,25 @@ pub mod check;
 pub mod erase;
 mod error;
 pub mod export;
+mod held;
 pub mod list;
+pub mod mark;
+pub mod paper;
 pub mod receipt;
 pub mod replay;
 mod value;
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
 pub use error::SubjectError;
 
 use crate::crypto::Digest;
-use crate::database::people::{Detach, People, Person, Purpose};
+use crate::database::people::{Detach, People, Person, Purpose, Rows};
 use crate::database::{Database, DatabaseError, Target as _};
-use crate::model::{Engine, Relation};
+use crate::model::{Engine, Relation, ValueKind};
 use crate::privacy::subject::map::MAP_LIMIT;
 use crate::privacy::subject::{MapError, Plan, Step, SubjectMap, Task, coverage};
 
@@ -41,6 +44,10 @@ impl MapFile {
     pub fn read(path: &Path) -> Result<Self, SubjectError> {
         let failed = |source| SubjectError::File { path: path.to_owned(), done: "read", source };
         let mut bytes = Vec::new();
+        // To open a pipe would wait for somebody to write into it.
+        if !std::fs::metadata(path).map_err(failed)?.is_file() {
+            return Err(SubjectError::NotAFile(path.to_owned()));
+        }
         let file = std::fs::File::open(path).map_err(failed)?;
         file.take(MAP_LIMIT as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
         let wrong = |source| SubjectError::Map { path: path.to_owned(), source };
@@ -71,19 +78,20 @@ pub struct Line {
     pub basis: Option<String>,
 }
 
-/// A map that covers the tables of a database, and what follows for one person.
+/// A map that covers the tables of a database, and what follows.
 pub struct Covered {
     pub relations: Vec<Relation>,
     pub plan: Plan,
-    person: Person,
+    /// What keys of people are.
+    key: ValueKind,
 }
 
 impl Covered {
     /// Reads the schema and holds it against the map.
     ///
     /// # Errors
-    /// [`SubjectError::NotCovered`]; [`SubjectError::Key`]; those of the database.
-    pub async fn read(database: &mut Database, file: &MapFile, key: &str) -> Result<Self, SubjectError> {
+    /// [`SubjectError::NotCovered`]; those of the database.
+    pub async fn read(database: &mut Database, file: &MapFile) -> Result<Self, SubjectError> {
         let relations = database.relations().await?;
         let findings = coverage(&file.map, &relations);
         if !findings.is_empty() {
@@ -94,36 +102,70 @@ impl Covered {
             .iter()
             .find(|relation| relation.name == person.table)
             .and_then(|relation| relation.column(&person.column));
-        let kind = column.map_or(crate::model::ValueKind::Other, |column| column.kind);
+        let key = column.map_or(ValueKind::Other, |column| column.kind);
         let plan = Plan::of(&file.map, &relations);
-        Ok(Self { relations, plan, person: Person::parse(key, kind)? })
+        Ok(Self { relations, plan, key })
+    }
+
+    /// A person by their key.
+    ///
+    /// # Errors
+    /// [`SubjectError::Key`].
+    pub fn person(&self, key: &str) -> Result<Person, SubjectError> {
+        Ok(Person::parse(key, self.key)?)
     }
 
     /// A transaction over the person's rows.
     async fn people<'a>(
         &'a self,
         database: &'a mut Database,
+        person: &'a Person,
         purpose: Purpose,
     ) -> Result<People<'a>, DatabaseError> {
-        database.people(&self.relations, &self.person, purpose).await
+        database.people(&self.relations, person, purpose).await
     }
+}
+
+/// What a plan does to a person's rows, in its order.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    pub lines: Vec<Line>,
+    /// Digest of the lines, the map and the database. The key is not in it: it could be guessed from it.
+    pub digest: Digest,
 }
 
 /// How many rows there are of a person, table by table, in the order of the plan.
 ///
 /// # Errors
 /// [`SubjectError::Nobody`]; as [`Covered::read`].
-pub async fn find(database: &mut Database, file: &MapFile, key: &str) -> Result<Vec<Line>, SubjectError> {
-    let covered = Covered::read(database, file, key).await?;
-    find_covered(database, &covered).await
+pub async fn find(
+    database: &mut Database,
+    file: &MapFile,
+    place: &Place,
+    key: &str,
+) -> Result<Planned, SubjectError> {
+    let covered = Covered::read(database, file).await?;
+    let person = covered.person(key)?;
+    let lines = find_covered(database, &covered, &person).await?;
+    let digest = plan_digest(file, place, &lines);
+    Ok(Planned { lines, digest })
+}
+
+fn plan_digest(file: &MapFile, place: &Place, lines: &[Line]) -> Digest {
+    let text = serde_json::json!({ "map": file.digest.to_prefixed(), "database": place, "tables": lines });
+    Digest::of(text.to_string().as_bytes())
 }
 
 /// As [`find`].
 ///
 /// # Errors
 /// [`SubjectError::Nobody`]; those of the database.
-pub async fn find_covered(database: &mut Database, covered: &Covered) -> Result<Vec<Line>, SubjectError> {
-    let mut people = covered.people(database, Purpose::Read).await?;
+pub async fn find_covered(
+    database: &mut Database,
+    covered: &Covered,
+    person: &Person,
+) -> Result<Vec<Line>, SubjectError> {
+    let mut people = covered.people(database, person, Purpose::Read).await?;
     let counted = count(&mut people, &covered.plan).await;
     people.rollback().await;
     let lines = counted?;
@@ -138,7 +180,7 @@ async fn count(people: &mut People<'_>, plan: &Plan) -> Result<Vec<Line>, Databa
     for step in &plan.steps {
         let rows = match detach_of(step) {
             Some(detach) => people.detach(&detach, true).await?,
-            None => people.count(&step.table, &step.paths).await?,
+            None => people.count(&step.table, &Rows::LeadingBy(&step.paths)).await?,
         };
         lines.push(line_of(step, rows));
     }
@@ -168,24 +210,4 @@ fn detach_of(step: &Step) -> Option<Detach<'_>> {
 #[must_use]
 pub fn place_of(database: &Database, name: &str) -> Place {
     Place { name: name.to_owned(), engine: database.identity().engine }
-}
-
-/// Writes a new file of mode 0600, durably.
-///
-/// # Errors
-/// [`SubjectError::Exists`]; [`SubjectError::File`].
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), SubjectError> {
-    crate::store::create_file(path, bytes, 0o600).map_err(|source| match source.kind() {
-        std::io::ErrorKind::AlreadyExists => SubjectError::Exists(path.to_owned()),
-        _ => SubjectError::File { path: path.to_owned(), done: "written", source },
-    })
-}
-
-/// `path`, or the first of `name-2.json`, `name-3.json` … that is not there yet.
-#[must_use]
-pub fn free_name(path: &Path) -> PathBuf {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let numbered = (2..10_000_u32).map(|number| path.with_file_name(format!("{stem}-{number}.json")));
-    let mut names = std::iter::once(path.to_owned()).chain(numbered);
-    names.find(|name| !name.exists()).unwrap_or_else(|| path.to_owned())
 }

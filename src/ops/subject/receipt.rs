@@ -12,6 +12,9 @@ use crate::model::{Engine, Executor, Pseudonym, STATEMENT_TYPE, Timestamp};
 /// What the predicate of a receipt is.
 pub const PREDICATE_TYPE: &str = "urn:greffe:subject-erasure:1";
 
+/// What [`Receipt::remains`] says of SQLite.
+pub const IN_THE_LOG: &str = "the write-ahead log: another connection reads it; it is emptied when that one ends and the next one writes";
+
 /// What a receipt says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -27,6 +30,9 @@ pub struct Receipt {
     /// Whether it was done again after a restore from a backup.
     pub again: bool,
     pub tables: Vec<Row>,
+    /// Where what was erased may still be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remains: Option<String>,
     /// What the database said, without its text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -53,6 +59,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Of all tables together: `kept` where nothing was changed.
+    #[must_use]
+    pub fn of(tables: &[Row], is_done: bool) -> Self {
+        match tables.iter().any(|row| row.outcome == Self::Done && row.rows > 0) {
+            _ if !is_done => Self::Failed,
+            true => Self::Done,
+            false => Self::Kept,
+        }
+    }
+
     /// As receipts write it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

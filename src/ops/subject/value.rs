@@ -1,37 +1,61 @@
 //! Values of rows as JSON and as cells of a table: the same for the same value, whatever the engine.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::model::ValueKind;
 
-/// A value that the database gave as text, bytes as they are.
+/// A value that the database gave as text, as JSON: numbers and JSON with the very digits and members that are stored.
 #[must_use]
-pub fn json(kind: ValueKind, given: Option<&[u8]>) -> Value {
-    let Some(bytes) = given else { return Value::Null };
-    if kind == ValueKind::Bytes {
-        return Value::String(data_encoding::BASE64.encode(bytes));
+pub fn json(kind: ValueKind, given: Option<&[u8]>) -> String {
+    let Some(bytes) = given else { return "null".to_owned() };
+    let text = text(kind, bytes);
+    let is_json = match kind {
+        ValueKind::Integer | ValueKind::Float | ValueKind::Json => true,
+        ValueKind::Boolean => matches!(text.as_str(), "true" | "false") || is_whole(&text),
+        _ => false,
+    };
+    if is_json
+        && serde_json::from_str::<IgnoredAny>(&text).is_ok()
+        && (kind == ValueKind::Json || is_bare(&text))
+    {
+        return text;
     }
-    let text = String::from_utf8_lossy(bytes);
-    let number = |text: &str| {
-        let parsed = serde_json::from_str::<Value>(text).ok();
-        parsed.filter(Value::is_number)
-    };
-    let found = match kind {
-        ValueKind::Integer => number(&text),
+    Value::String(text).to_string()
+}
+
+/// The same as a cell of a table; nothing for NULL.
+#[must_use]
+pub fn cell(kind: ValueKind, given: Option<&[u8]>) -> String {
+    given.map(|bytes| text(kind, bytes)).unwrap_or_default()
+}
+
+fn text(kind: ValueKind, bytes: &[u8]) -> String {
+    if kind == ValueKind::Bytes {
+        return data_encoding::BASE64.encode(bytes);
+    }
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    match kind {
+        ValueKind::Boolean if text == "0" => "false".to_owned(),
+        ValueKind::Boolean if text == "1" => "true".to_owned(),
         ValueKind::Float => {
-            text.parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Value::Number)
+            let number = text.parse::<f64>().ok().and_then(serde_json::Number::from_f64);
+            number.map_or(text, |number| number.to_string())
         }
-        ValueKind::Boolean => match text.as_ref() {
-            "0" => Some(Value::Bool(false)),
-            "1" => Some(Value::Bool(true)),
-            _ => number(&text),
-        },
-        ValueKind::Json => serde_json::from_str(&text).ok(),
-        ValueKind::Timestamp => Some(Value::String(moment(&text, ""))),
-        ValueKind::Moment => Some(Value::String(moment(&text, "Z"))),
-        _ => None,
-    };
-    found.unwrap_or_else(|| Value::String(text.into_owned()))
+        ValueKind::Timestamp => moment(&text, ""),
+        ValueKind::Moment => moment(&text, "Z"),
+        _ => text,
+    }
+}
+
+fn is_whole(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether JSON is a number, `true` or `false`.
+fn is_bare(text: &str) -> bool {
+    text == "true" || text == "false" || text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
 }
 
 /// ISO 8601 of what databases write: a `T` between, no zeros at the end of a fraction.
@@ -58,16 +82,6 @@ fn moment(text: &str, zone: &str) -> String {
         _ => plain,
     };
     if plain.ends_with('Z') { plain } else { plain + zone }
-}
-
-/// A value as a cell of a table: nothing for NULL, JSON for what is neither text nor number.
-#[must_use]
-pub fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -101,9 +115,21 @@ mod tests {
             (ValueKind::Bytes, "\u{1}", value!("AQ==")),
             (ValueKind::Text, "é", value!("é")),
         ] {
-            assert_eq!(json(kind, Some(given.as_bytes())), expected, "{kind:?} {given}");
+            let written: Value = serde_json::from_str(&json(kind, Some(given.as_bytes()))).unwrap();
+            assert_eq!(written, expected, "{kind:?} {given}");
         }
-        assert_eq!(json(ValueKind::Text, None), Value::Null);
-        assert_eq!([cell(&value!(null)), cell(&value!(true)), cell(&value!("a"))], ["", "true", "a"]);
+        for (kind, given) in [
+            (ValueKind::Json, "{\"b\": 12345678901234567890.123, \"a\": 1, \"b\": 2}"),
+            (ValueKind::Integer, "123456789012345678901234567890"),
+        ] {
+            assert_eq!(json(kind, Some(given.as_bytes())), given);
+            assert_eq!(cell(kind, Some(given.as_bytes())), given);
+        }
+        assert_eq!(json(ValueKind::Text, None), "null");
+        assert_eq!(json(ValueKind::Text, Some(b"null")), "\"null\"");
+        assert_eq!(json(ValueKind::Integer, Some(b"null")), "\"null\"");
+        assert_eq!(json(ValueKind::Json, Some(b"{")), "\"{\"");
+        assert_eq!(cell(ValueKind::Text, None), "");
+        assert_eq!(cell(ValueKind::Boolean, Some(b"1")), "true");
     }
 }

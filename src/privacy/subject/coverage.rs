@@ -1,10 +1,10 @@
 //! Holds a schema against the map. Whatever the map does not declare is found, and so is what could not be done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::map::{Class, RowAction, SubjectMap, TableRule, plain_name, table_name};
+use super::map::{Class, RowAction, SubjectMap, TableRule, Via, plain_name};
 use super::plan::replacement;
 use crate::model::{ForeignKey, OnDelete, Relation, RelationKind, ValueKind};
 
@@ -38,6 +38,33 @@ pub enum Problem {
     KeyNotUnique,
     #[error("`via` compares it with `{with}`, which is of another type")]
     TypesDiffer { with: String },
+    #[error(
+        "`via` compares it with `{with}`, which is not unique by itself: rows of one person would be another's as \
+         well; name a unique column"
+    )]
+    ParentNotUnique { with: String },
+    #[error("two tables are called so, in different schemas: rename one of them")]
+    SameName,
+    #[error(
+        "it inherits rows, or others inherit its rows: they would be met twice, or passed over; make partitions or \
+         tables of their own of them"
+    )]
+    Inherits,
+    #[error(
+        "row-level security hides rows of it from this role: connect as a role with BYPASSRLS, or as its owner without \
+         FORCE ROW LEVEL SECURITY"
+    )]
+    RowsHidden,
+    #[error(
+        "its rows are deleted, and `{from}` of another database refers to them by a foreign key: drop that key, or \
+         declare `erase: anonymise`"
+    )]
+    ReferredFromOutside { from: String },
+    #[error(
+        "a foreign key leads from it to `{to}`, which holds people's data, so it is not nobody's: declare it below \
+         `tables` with `via`"
+    )]
+    RefersToPeople { to: String },
     #[error("it cannot be the flag: it is neither boolean nor a whole number, or nothing can set it")]
     NotAFlag,
     #[error("it cannot be detached: it may not be NULL")]
@@ -54,6 +81,11 @@ pub enum Problem {
              `{to}.{referenced} -> {by}` to it, or `detach: [{by}]`"
     )]
     NotFollowed { to: String, referenced: String, by: String },
+    #[error(
+        "a foreign key over several columns ({by}) leads to rows of `{to}`, which are deleted; `via` follows no such \
+         keys: declare `erase: anonymise` for `{to}`, or `detach` a column of it that may be NULL"
+    )]
+    Composite { to: String, by: String },
     #[error("foreign keys lead around, to rows of `{to}` that are deleted and back: add `detach: [{by}]`")]
     Cycle { to: String, by: String },
     #[error("it cannot be detached: no foreign key leads from it to rows that are deleted")]
@@ -85,14 +117,19 @@ pub fn coverage(map: &SubjectMap, relations: &[Relation]) -> Vec<Finding> {
                 findings.declared(rule, relation);
                 findings.changes(rule, relation);
             }
-            None if map.tables_without_people.contains(&relation.name) => {}
-            None => {
-                let because = table_name(&relation.name).err();
-                findings.add(&relation.name, "", Problem::Undeclared { because });
-            }
+            None => match map.tables_without_people.get(&relation.name) {
+                Some(columns) => findings.nobodys(map, columns, relation),
+                None => {
+                    let because = plain_name(&relation.name).err();
+                    findings.add(&relation.name, "", Problem::Undeclared { because });
+                }
+            },
         }
     }
-    for name in map.tables.keys().chain(&map.tables_without_people) {
+    for pair in relations.windows(2).filter(|pair| pair[0].name == pair[1].name) {
+        findings.add(&pair[0].name, "", Problem::SameName);
+    }
+    for name in map.tables.keys().chain(map.tables_without_people.keys()) {
         if !by_name.contains_key(name.as_str()) {
             findings.add(name, "", Problem::Missing { what: "table" });
         }
@@ -111,15 +148,39 @@ impl Findings {
         self.0.push(Finding { table: table.to_owned(), column: column.to_owned(), problem });
     }
 
-    /// Columns on one side alone.
+    /// A table that holds nobody's data.
+    fn nobodys(&mut self, map: &SubjectMap, columns: &BTreeSet<String>, relation: &Relation) {
+        self.columns(&columns.iter().map(String::as_str).collect(), relation);
+        for reference in relation.foreign_keys.iter().filter(|key| map.tables.contains_key(&key.table)) {
+            let by = reference.columns.join(", ");
+            self.add(&relation.name, &by, Problem::RefersToPeople { to: reference.table.clone() });
+        }
+    }
+
     fn declared(&mut self, rule: &TableRule, relation: &Relation) {
+        self.columns(&rule.columns.keys().map(String::as_str).collect(), relation);
+        if relation.inherits {
+            self.add(&relation.name, "", Problem::Inherits);
+        }
+        if relation.hides_rows {
+            self.add(&relation.name, "", Problem::RowsHidden);
+        }
+        if rule.erase == RowAction::Delete {
+            for from in &relation.referred_from_outside {
+                self.add(&relation.name, "", Problem::ReferredFromOutside { from: from.clone() });
+            }
+        }
+    }
+
+    /// Columns on one side alone.
+    fn columns(&mut self, declared: &BTreeSet<&str>, relation: &Relation) {
         for column in &relation.columns {
-            if !rule.columns.contains_key(&column.name) {
+            if !declared.contains(column.name.as_str()) {
                 let because = plain_name(&column.name).err();
                 self.add(&relation.name, &column.name, Problem::Undeclared { because });
             }
         }
-        for name in rule.columns.keys() {
+        for name in declared {
             if relation.column(name).is_none() {
                 self.add(&relation.name, name, Problem::Missing { what: "column" });
             }
@@ -182,11 +243,15 @@ impl Findings {
                 let here = by_name.get(name.as_str()).and_then(|relation| relation.column(&via.column));
                 let parent = by_name.get(via.parent.table.as_str());
                 let there = parent.and_then(|relation| relation.column(&via.parent.column));
-                if let (Some(here), Some(there)) = (here, there)
-                    && here.kind != there.kind
-                {
-                    let with = format!("{}.{}", via.parent.table, via.parent.column);
-                    self.add(name, &via.column, Problem::TypesDiffer { with });
+                let (Some(here), Some(parent), Some(there)) = (here, parent, there) else { continue };
+                let with = format!("{}.{}", via.parent.table, via.parent.column);
+                // SQLite compares a column without a type with whatever the other one holds.
+                let is_untyped = here.sql_type.is_empty() != there.sql_type.is_empty();
+                if here.kind != there.kind && !is_untyped {
+                    self.add(name, &via.column, Problem::TypesDiffer { with: with.clone() });
+                }
+                if !parent.is_unique(&there.name) && !is_one_persons(map, via) {
+                    self.add(name, &via.column, Problem::ParentNotUnique { with });
                 }
             }
         }
@@ -207,13 +272,8 @@ impl Findings {
             };
             let cascade = reference.on_delete == OnDelete::Cascade;
             let (to, by) = (reference.table.clone(), by.clone());
-            let Some(rule) = rule else {
-                // Undeclared tables are found already.
-                if map.tables_without_people.contains(&relation.name) {
-                    self.add(&relation.name, &by, Problem::StaysAndRefers { to, cascade });
-                }
-                continue;
-            };
+            // Others are found already.
+            let Some(rule) = rule else { continue };
             let is_followed = rule.via.iter().any(|via| {
                 via.parent.table == reference.table
                     && via.parent.column == *referenced
@@ -229,6 +289,9 @@ impl Findings {
                 _ if is_detached => continue,
                 RowAction::Delete if is_followed => continue,
                 RowAction::Anonymise if is_followed && reference.columns.iter().any(is_unset) => continue,
+                RowAction::Delete if reference.columns.len() > 1 => {
+                    Problem::Composite { to, by: reference.columns.join(", ") }
+                }
                 RowAction::Delete if leads_to(map, &to, &relation.name) => {
                     Problem::Cycle { to, by: by.clone() }
                 }
@@ -250,6 +313,23 @@ impl Findings {
             }
         }
     }
+}
+
+/// Whether a column that is not unique holds one person's key alone: its table's only `via` compares that very column
+/// with the key.
+fn is_one_persons(map: &SubjectMap, via: &Via) -> bool {
+    let rule = map.tables.get(&via.parent.table);
+    rule.is_some_and(|rule| {
+        matches!(rule.via.as_slice(), [only] if only.column == via.parent.column && only.parent == map.person)
+    })
+}
+
+/// Tables of the map with triggers: what these write nobody planned.
+#[must_use]
+pub fn triggers(map: &SubjectMap, relations: &[Relation]) -> BTreeMap<String, Vec<String>> {
+    let declared = relations.iter().filter(|relation| map.tables.contains_key(&relation.name));
+    let has_some = declared.filter(|relation| !relation.triggers.is_empty());
+    has_some.map(|relation| (relation.name.clone(), relation.triggers.clone())).collect()
 }
 
 /// Whether rows of `table` are found through those of `through`, or are the same.

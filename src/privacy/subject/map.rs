@@ -14,7 +14,7 @@ pub const HOPS: usize = 8;
 /// In how many ways rows of one table lead to the person at most.
 pub const PATHS: usize = 32;
 /// The longest name, in bytes.
-const NAME: usize = 128;
+const NAME: usize = 256;
 /// The longest legal basis or replacement, in characters.
 const LABEL: usize = 200;
 
@@ -24,8 +24,8 @@ pub struct SubjectMap {
     /// The table of people, and the column that a person's key is in.
     pub person: Place,
     pub tables: BTreeMap<String, TableRule>,
-    /// Tables that hold nobody's data.
-    pub tables_without_people: BTreeSet<String>,
+    /// Tables that hold nobody's data, with their columns.
+    pub tables_without_people: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A column of a table.
@@ -184,7 +184,7 @@ impl SubjectMap {
     /// What one table after the other has to be like.
     fn validate(&self) -> Result<(), MapError> {
         let of_table = |table: &str, detail: String| MapError::Table { table: table.to_owned(), detail };
-        if let Some(twice) = self.tables_without_people.iter().find(|name| self.tables.contains_key(*name)) {
+        if let Some(twice) = self.tables_without_people.keys().find(|name| self.tables.contains_key(*name)) {
             return Err(of_table(twice, "it cannot hold people's data and nobody's".to_owned()));
         }
         let root = self.tables.get(&self.person.table);
@@ -200,7 +200,7 @@ impl SubjectMap {
             if rule.via.is_empty() && *name != self.person.table {
                 let detail = format!(
                     "it has no `via`, so its rows lead to nobody; or is it nobody's: \
-                                      `tables_without_people: [{name}]`"
+                     `tables_without_people: {{{name}: [COLUMN, …]}}`"
                 );
                 return Err(of_table(name, detail));
             }
@@ -308,34 +308,21 @@ fn column_fault(table: &TableRule, name: &str, rule: &ColumnRule) -> Option<&'st
     }
 }
 
-/// A name of a table or column that a map may hold. Names are quoted wherever they are used; what a plain name has
-/// not is refused all the same, so that a map reads as what it means.
+/// A name of a table or column that a map may hold. Names are quoted wherever they are used.
 pub fn plain_name(name: &str) -> Result<(), &'static str> {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '#' | '-' | ' ');
     match name {
         "" => Err("it is empty"),
-        _ if name.len() > NAME => Err("it is longer than 128 bytes"),
-        _ if name.trim() != name => Err("it begins or ends with a space"),
-        _ if !name.chars().all(plain) => {
-            Err("it has other signs than letters, digits, `_`, `$`, `#`, `-` and spaces")
-        }
+        _ if name.len() > NAME => Err("it is longer than 256 bytes"),
+        _ if name.chars().any(char::is_control) => Err("it has control characters"),
         _ => Ok(()),
-    }
-}
-
-/// `table`, or `schema.table`.
-pub fn table_name(name: &str) -> Result<(), &'static str> {
-    match name.split_once('.') {
-        Some((schema, table)) => plain_name(schema).and_then(|()| plain_name(table)),
-        None => plain_name(name),
     }
 }
 
 /// A text for people, such as a legal basis.
 pub fn label(text: &str) -> Result<(), &'static str> {
     match text.chars().count() {
-        0 => Err("it is empty"),
-        LABEL.. => Err("it is longer than 200 characters"),
+        _ if text.trim().is_empty() => Err("it is empty"),
+        count if count > LABEL => Err("it is longer than 200 characters"),
         _ if text.chars().any(char::is_control) => Err("it has control characters"),
         _ => Ok(()),
     }

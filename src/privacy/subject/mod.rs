@@ -6,9 +6,11 @@
 //! | [`map`] | the map: tables, columns, how rows lead to the person, what becomes of them |
 //! | `yaml` | how the map is written |
 //! | [`mod@coverage`] | holds a schema against the map: whatever is not declared is found |
+//! | `literal` | texts that a database reads as dates, times, numbers |
 //! | [`plan`] | what is done to which table, in the order of the foreign keys |
 
 pub mod coverage;
+mod literal;
 pub mod map;
 pub mod plan;
 #[cfg(test)]

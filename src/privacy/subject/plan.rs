@@ -1,8 +1,12 @@
 //! What is done to which table. Rows that refer to others come before those: each way of `via` is gone from its far
 //! end, so that rows can still be found by the rows that they lead through.
 
+use super::literal;
 use super::map::{ColumnRule, RowAction, SubjectMap};
 use crate::model::{Column, Path, Relation, Replacement, ValueKind};
+
+/// The greatest random number: a float of eight bytes holds all up to it.
+const RANDOM: i64 = (1 << 53) - 1;
 
 /// What is done for one person, in order. It names no person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +136,10 @@ pub fn replacement(
                 _ => Err("it has to be unique, and is too short for a random value: less than 12 characters"),
             },
             (None, ValueKind::Uuid) => Ok(Some(Replacement::RandomUuid)),
-            (None, ValueKind::Integer) => Ok(Some(Replacement::RandomInteger)),
+            (None, ValueKind::Integer) => match column.range.map_or(i64::MAX, |(_, most)| most).min(RANDOM) {
+                most @ 32_767.. => Ok(Some(Replacement::RandomInteger(most))),
+                _ => Err("it has to be unique, and too few whole numbers fit into it for a random one"),
+            },
             (None, _) => Err("it has to be unique, and no random value is made of its type"),
         };
     }
@@ -148,11 +155,18 @@ fn fits(text: &str, column: &Column) -> Result<(), &'static str> {
             let length = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
             column.length.is_none_or(|longest| length <= longest)
         }
-        ValueKind::Integer => text.parse::<i64>().is_ok(),
-        ValueKind::Decimal(_) | ValueKind::Float => text.parse::<f64>().is_ok_and(f64::is_finite),
+        ValueKind::Integer => text
+            .parse::<i64>()
+            .is_ok_and(|number| column.range.is_none_or(|(least, most)| (least..=most).contains(&number))),
+        ValueKind::Decimal(_) | ValueKind::Float => literal::is_number(text),
         ValueKind::Boolean => matches!(text, "0" | "1" | "true" | "false"),
         ValueKind::Bytes => false,
-        _ => true,
+        ValueKind::Date => literal::is_date(text),
+        ValueKind::Time => literal::is_time(text),
+        ValueKind::Timestamp | ValueKind::Moment => literal::is_moment(text),
+        ValueKind::Uuid => literal::is_uuid(text),
+        ValueKind::Json => serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok(),
+        ValueKind::Other => true,
     };
     if sound { Ok(()) } else { Err("`replace` is no value of its type") }
 }

@@ -24,7 +24,7 @@ tables:
     erase: delete
     columns:
       commande_id: {class: technical, export: false}
-tables_without_people: [pays]
+tables_without_people: {pays: [id]}
 ";
 
 fn refusal(from: &str, to: &str) -> String {
@@ -53,9 +53,8 @@ fn what_is_wrong_is_told_with_its_line() {
         ("client.id -> client_id", "client.id client_id", "line 11"),
         ("nom: {class: identifier, export: true}", "nom: {class: identifier}", "`export: true` or"),
         ("nom:", "id:", "line 9"),
-        ("nom:", "\"no\\\"m\":", "other signs"),
+        ("nom:", "\"no\\tm\":", "control characters"),
         ("nom:", "\"\":", "it is empty"),
-        ("  client:\n", "  \"client; DROP TABLE x\":\n", "other signs"),
         ("person: client.id", "person: client.cle", "named and not declared"),
         ("person: client.id", "person: personne.id", "not among `tables`"),
         ("person: client.id", "person: id", "like `client.id`"),
@@ -70,7 +69,17 @@ fn what_is_wrong_is_told_with_its_line() {
             "leads back",
         ),
         ("commande:\n    via: client.id -> client_id\n", "commande:\n", "lead to nobody"),
-        ("[pays]", "[client]", "nobody's"),
+        ("{pays: [id]}", "{client: [id]}", "nobody's"),
+        ("{pays: [id]}", "[pays]", "each table with its columns"),
+        ("nom: {", "nom: {nature: 1, ", "`nature` means nothing here"),
+        (
+            "class: identifier",
+            "class: identifer",
+            "`identifer` means nothing here; what may stand is `identifier`",
+        ),
+        ("    erase: delete\n", "", "`erase` is missing"),
+        ("nom:", "id:", "`id` stands here twice"),
+        ("class: identifier, export: true", "class: identifier, export: oui", "neither `true` nor `false`"),
         ("class: identifier, export: true", "class: identifier, export: yes", "line 9"),
         (
             "class: identifier, export: true",
@@ -122,10 +131,11 @@ fn column(name: &str, kind: ValueKind) -> Column {
     Column {
         name: name.to_owned(),
         kind,
-        sql_type: String::new(),
+        sql_type: "text".to_owned(),
         nullable: false,
         generated: false,
         length: None,
+        range: None,
     }
 }
 
@@ -148,6 +158,7 @@ fn table(name: &str, columns: Vec<Column>, references: &[(&str, &str, &str, OnDe
                 on_delete: *on_delete,
             })
             .collect(),
+        ..Relation::default()
     }
 }
 
@@ -183,7 +194,7 @@ fn whatever_is_not_declared_is_found() {
     let mut relations = shop();
     relations[0].columns.push(column("courriel", ValueKind::Text));
     relations.push(table("panier", vec![], &[]));
-    relations.push(table("pa\"nier", vec![], &[]));
+    relations.push(table("pa\tnier", vec![], &[]));
     relations.remove(3);
     let found = found(SHOP, &relations);
     assert_eq!(found.len(), 4, "{found:#?}");
@@ -222,6 +233,49 @@ fn references_that_would_delete_or_hinder_are_found() {
 }
 
 #[test]
+fn what_could_meet_rows_of_others_is_found() {
+    // A column that is not unique leads to rows of several people, unless it is the person's key itself.
+    let mut relations = shop();
+    relations[1].unique.clear();
+    assert!(found(SHOP, &relations)[0].contains("not unique by itself"));
+    let by_key = SHOP.replace("[commande.id -> commande_id]", "[commande.client_id -> commande_id]");
+    relations[2].foreign_keys.clear();
+    assert_eq!(found(&by_key, &relations), Vec::<String>::new());
+    // A key over several columns is never advised to be followed by one.
+    let mut relations = shop();
+    relations[2].foreign_keys[0].columns.push("ligne".to_owned());
+    relations[2].foreign_keys[0].referenced.push("rang".to_owned());
+    let several = found(SHOP, &relations);
+    assert!(several.len() == 1 && several[0].contains("several columns (commande_id, ligne)"), "{several:?}");
+    assert!(!several[0].contains("->"), "{several:?}");
+    // Nobody's tables have no key to people's, and no new column.
+    let mut relations = shop();
+    relations[3] = table(
+        "pays",
+        vec![column("id", ValueKind::Integer), column("nir", ValueKind::Text)],
+        &[("id", "client", "id", OnDelete::Unset)],
+    );
+    let nobodys = found(SHOP, &relations);
+    assert!(nobodys[0].contains("column nir of pays") && nobodys[1].contains("not nobody's"), "{nobodys:?}");
+    for (change, said) in [
+        (Relation { inherits: true, ..shop().remove(0) }, "inherit"),
+        (Relation { hides_rows: true, ..shop().remove(0) }, "row-level security"),
+        (Relation { referred_from_outside: vec!["b.t".to_owned()], ..shop().remove(0) }, "`b.t` of another"),
+    ] {
+        let mut relations = shop();
+        relations[0] = change;
+        assert!(found(SHOP, &relations)[0].contains(said), "{said}");
+    }
+    let mut twice = shop();
+    twice.insert(1, shop().remove(0));
+    assert!(found(SHOP, &twice)[0].contains("two tables are called so"));
+    // A column without a type is compared with any.
+    let mut relations = shop();
+    relations[1].columns[1] = Column { sql_type: String::new(), ..column("client_id", ValueKind::Other) };
+    assert_eq!(found(SHOP, &relations), Vec::<String>::new());
+}
+
+#[test]
 fn what_stands_for_a_value_fits_its_column() {
     let mut relation = table("t", vec![], &[("parent", "t", "id", OnDelete::Refuse)]);
     relation.unique.push(vec!["code".to_owned()]);
@@ -239,6 +293,25 @@ fn what_stands_for_a_value_fits_its_column() {
     short.length = Some(8);
     assert!(replaced(&rule, &short).is_err());
     assert!(replaced(&rule, &column("parent", ValueKind::Integer)).is_err());
+    let mut small = column("code", ValueKind::Integer);
+    small.range = Some((-32_768, 32_767));
+    assert_eq!(replaced(&rule, &small), Ok(Some(Replacement::RandomInteger(32_767))));
+    small.range = Some((-128, 127));
+    assert!(replaced(&rule, &small).is_err());
+    for (kind, sound, wrong) in [
+        (ValueKind::Date, "1900-01-01", "bogus"),
+        (ValueKind::Time, "12:00", "noon"),
+        (ValueKind::Timestamp, "1900-01-01 12:00:00", "1900-13-01"),
+        (ValueKind::Uuid, "00000000-0000-0000-0000-000000000001", "0"),
+        (ValueKind::Json, "{\"a\": 1}", "{"),
+    ] {
+        let named = |text: &str| ColumnRule { replace: Some(text.to_owned()), ..rule.clone() };
+        assert_eq!(replaced(&named(sound), &column("a", kind)), text(sound));
+        assert!(replaced(&named(wrong), &column("a", kind)).is_err(), "{kind:?}");
+    }
+    let mut small = column("a", ValueKind::Integer);
+    small.range = Some((-128, 127));
+    assert!(replaced(&ColumnRule { replace: Some("128".to_owned()), ..rule.clone() }, &small).is_err());
     let named = ColumnRule { replace: Some("anonyme".to_owned()), ..rule.clone() };
     assert_eq!(replaced(&named, &column("a", ValueKind::Text)), text("anonyme"));
     assert!(replaced(&named, &column("a", ValueKind::Integer)).is_err());

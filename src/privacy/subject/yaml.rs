@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::map::{
     Class, ColumnAction, ColumnRule, MapError, Place, RowAction, SubjectMap, TableRule, Via, label,
-    plain_name, table_name,
+    plain_name,
 };
 
 /// Values of one map at most: three for each column and some.
@@ -21,7 +21,7 @@ struct MapForm {
     person: ColumnForm,
     tables: BTreeMap<TableName, TableForm>,
     #[serde(default)]
-    tables_without_people: Vec<TableName>,
+    tables_without_people: Nobodys,
 }
 
 #[derive(Deserialize)]
@@ -66,7 +66,7 @@ macro_rules! text_form {
     };
 }
 
-text_form!(TableName, table_name);
+text_form!(TableName, plain_name);
 text_form!(ColumnName, plain_name);
 text_form!(Label, label);
 
@@ -85,9 +85,44 @@ impl TryFrom<String> for ColumnForm {
 
 fn place(text: &str) -> Result<Place, String> {
     let (table, column) = text.rsplit_once('.').ok_or("a column is written like `client.id`")?;
-    let sound = table_name(table).and_then(|()| plain_name(column));
+    let sound = plain_name(table).and_then(|()| plain_name(column));
     sound.map_err(|why| format!("the name of a table or column cannot be used: {why}"))?;
     Ok(Place { table: table.to_owned(), column: column.to_owned() })
+}
+
+/// Tables that hold nobody's data, with their columns.
+#[derive(Default)]
+struct Nobodys(BTreeMap<String, BTreeSet<String>>);
+
+impl<'de> Deserialize<'de> for Nobodys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Tables;
+        impl<'de> Visitor<'de> for Tables {
+            type Value = Nobodys;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("each table with its columns, such as `pays: [code, nom]`")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Nobodys, A::Error> {
+                Err(de::Error::custom(
+                    "`tables_without_people` names each table with its columns: write `pays: [code, nom]` for each, \
+                     so that a new column is found",
+                ))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<Nobodys, A::Error> {
+                let mut tables = BTreeMap::new();
+                while let Some((TableName(name), columns)) =
+                    given.next_entry::<TableName, Vec<ColumnName>>()?
+                {
+                    tables.insert(name, columns.into_iter().map(|ColumnName(name)| name).collect());
+                }
+                Ok(Nobodys(tables))
+            }
+        }
+        deserializer.deserialize_any(Tables)
+    }
 }
 
 /// One `via`, or a list of them.
@@ -148,10 +183,7 @@ pub fn read(text: &str) -> Result<SubjectMap, MapError> {
     };
     let form: MapForm = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let (line, column) = error.location().map_or((0, 0), |place| (place.line(), place.column()));
-        let detail = error.without_snippet().to_string();
-        let first = detail.lines().next().unwrap_or_default();
-        let said = first.rsplit_once(" at line ").map_or(first, |(said, _)| said);
-        let detail = said.chars().take(300).collect();
+        let detail = fault(error.without_snippet()).chars().take(300).collect();
         MapError::Yaml { line, column, detail }
     })?;
     if form.version != 1 {
@@ -162,9 +194,43 @@ pub fn read(text: &str) -> Result<SubjectMap, MapError> {
         let rule = rule_of(&name, table)?;
         tables.insert(name, rule);
     }
-    let tables_without_people: BTreeSet<String> =
-        form.tables_without_people.into_iter().map(|TableName(name)| name).collect();
-    Ok(SubjectMap { person: form.person.0, tables, tables_without_people })
+    Ok(SubjectMap { person: form.person.0, tables, tables_without_people: form.tables_without_people.0 })
+}
+
+/// What is wrong, in the words of a map.
+fn fault(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    let names = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match error {
+        Error::SerdeUnknownField { field, expected, .. } => {
+            format!("`{field}` means nothing here; what may stand is {}", names(expected))
+        }
+        Error::SerdeUnknownVariant { variant, expected, .. } => {
+            format!("`{variant}` means nothing here; what may stand is {}", names(expected))
+        }
+        Error::SerdeMissingField { field, .. } => format!("`{field}` is missing"),
+        Error::DuplicateMappingKey { key: Some(key), .. } => format!("`{key}` stands here twice"),
+        Error::DuplicateMappingKey { .. } => "the same stands here twice".to_owned(),
+        Error::InvalidBooleanStrict { .. } => "it is neither `true` nor `false`".to_owned(),
+        Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
+            format!("what has to stand here is {expected}")
+        }
+        Error::InvalidScalar { ty, .. } => format!("it is no {ty}"),
+        Error::NullIntoString { .. } => "nothing stands here, and a text has to".to_owned(),
+        Error::Eof { .. } => "the map ends too early".to_owned(),
+        Error::MultipleDocuments { .. } => "a map is one document: remove `---`".to_owned(),
+        Error::UnsupportedTag { .. } => "tags (`!…`) cannot stand in a map".to_owned(),
+        Error::UnknownAnchor { .. } | Error::AliasError { .. } | Error::MergeKeyNotAllowed { .. } => {
+            "anchors, aliases (`&`, `*`) and `<<` cannot stand in a map".to_owned()
+        }
+        Error::Budget { .. } => {
+            "it is too deep or too long for a map, or has anchors or aliases (`&`, `*`)".to_owned()
+        }
+        Error::IndentationError { .. } => "it is indented otherwise than what it belongs to".to_owned(),
+        // What the rules of this file say.
+        Error::Message { msg, .. } => msg.clone(),
+        _ => "it is not YAML of the kind that maps are written in".to_owned(),
+    }
 }
 
 fn rule_of(table: &str, form: TableForm) -> Result<TableRule, MapError> {

@@ -84,7 +84,7 @@ fn description(facts: &Facts, page: &mut Page) {
         page.item(
             [
                 "So far: {} entries, {} files sealed, {} of them erased, {} in clear.",
-                "À ce jour : {} entrées, {} fichiers scellés, dont {} effacés, {} en clair.",
+                "À ce jour — entrées : {} ; fichiers scellés : {}, dont effacés : {} ; en clair : {}.",
             ],
             &[&chain.entries, &chain.sealed, &chain.erased, &chain.clear],
         );
@@ -103,7 +103,7 @@ fn risks(facts: &Facts, page: &mut Page) {
     );
     page.header(&[
         ["risk", "risque"],
-        ["what is set", "ce qui est réglé"],
+        ["what is set", "ce qui est configuré"],
         ["likelihood", "vraisemblance"],
         ["severity", "gravité"],
     ]);
@@ -118,7 +118,7 @@ fn risks(facts: &Facts, page: &mut Page) {
         clear,
     );
     let copies = match public.is_empty() {
-        true => page.say(["no public replica is set", "aucune réplique publique n'est réglée"], &[]),
+        true => page.say(["no public replica is set", "aucune réplique publique n'est configurée"], &[]),
         false => page.say(["public replicas: {}", "répliques publiques : {}"], &[&public.join(", ")]),
     };
     risk(page, ["what was copied cannot be recalled", "ce qui a été copié ne peut être repris"], copies);
@@ -128,18 +128,27 @@ fn risks(facts: &Facts, page: &mut Page) {
         ["vault and owner's key are stolen together", "coffre et clé du propriétaire sont volés ensemble"],
         vault,
     );
-    let backups = page
-        .say(["backups are kept for {}", "les sauvegardes sont conservées {}"], &[&facts.backup_retention]);
-    risk(page, ["a backup brings back what was erased", "une sauvegarde ramène ce qui fut effacé"], backups);
+    let backups = page.say_words(
+        ["backups are kept for {}", "les sauvegardes sont conservées {}"],
+        &[facts.backup_retention],
+    );
+    risk(
+        page,
+        ["a backup brings back what was erased", "une sauvegarde ramène ce qui a été effacé"],
+        backups,
+    );
     let kept = match &facts.retention {
         Some(kept) => {
-            page.say(["sealed content is kept for {}", "le contenu scellé est conservé {}"], &[kept])
+            page.say_words(["sealed content is kept for {}", "le contenu scellé est conservé {}"], &[*kept])
         }
-        None => page.say(["no end is set", "aucun terme n'est réglé"], &[]),
+        None => page.say(["no end is set", "aucune échéance n'est fixée"], &[]),
     };
     risk(
         page,
-        ["content is kept for longer than it is needed", "du contenu est conservé plus qu'il n'est utile"],
+        [
+            "content is kept for longer than it is needed",
+            "du contenu est conservé plus longtemps que nécessaire",
+        ],
         kept,
     );
 }

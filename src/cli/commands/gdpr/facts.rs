@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::cli::context::project;
 use crate::cli::error::CliError;
-use crate::cli::settings::Settings;
+use crate::cli::settings::{Retention, Settings};
 use crate::ops::gdpr::{ChainFacts, chain_facts};
 use crate::ops::subject::MapFile;
 use crate::privacy::Publish;
@@ -21,8 +21,10 @@ pub struct Facts {
     pub publish: String,
     /// Where the vault is, without a secret.
     pub vault: String,
-    pub retention: Option<String>,
-    pub backup_retention: String,
+    #[serde(serialize_with = "text")]
+    pub retention: Option<Retention>,
+    #[serde(serialize_with = "as_text")]
+    pub backup_retention: Retention,
     pub dpia: Option<String>,
     pub replicas: Vec<ReplicaFact>,
     /// `None` where there is no map.
@@ -36,7 +38,8 @@ pub struct Facts {
 pub struct ReplicaFact {
     pub name: String,
     pub url: String,
-    pub public: bool,
+    /// `None` where nobody said it.
+    pub public: Option<bool>,
 }
 
 /// A table with people's data.
@@ -67,8 +70,8 @@ impl Facts {
             database: project.database_name.clone(),
             publish: settings.publish.to_string(),
             vault: project.vault.shown.clone(),
-            retention: settings.vault_retention.map(|kept| kept.to_string()),
-            backup_retention: settings.vault_backup_retention.to_string(),
+            retention: settings.vault_retention,
+            backup_retention: settings.vault_backup_retention,
             dpia: settings.dpia.clone(),
             replicas: settings.replicas.iter().map(replica).collect(),
             people,
@@ -78,12 +81,20 @@ impl Facts {
 
     /// Names of public replicas.
     pub fn public_replicas(&self) -> Vec<&str> {
-        self.replicas.iter().filter(|one| one.public).map(|one| one.name.as_str()).collect()
+        self.replicas.iter().filter(|one| one.public == Some(true)).map(|one| one.name.as_str()).collect()
     }
 
     pub fn is_sealed(&self) -> bool {
         self.publish == Publish::Sealed.to_string()
     }
+}
+
+fn text<S: Serializer>(kept: &Option<Retention>, serializer: S) -> Result<S::Ok, S::Error> {
+    kept.map(|kept| kept.to_string()).serialize(serializer)
+}
+
+fn as_text<S: Serializer>(kept: &Retention, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(kept)
 }
 
 fn tables(map: &SubjectMap) -> Vec<TableFact> {
@@ -116,7 +127,7 @@ pub mod tests {
             publish: "sealed".into(),
             vault: "sqlite:greffe.vault.db".into(),
             retention: None,
-            backup_retention: "30d".into(),
+            backup_retention: Retention::days(30),
             dpia: None,
             replicas: Vec::new(),
             people: None,
@@ -140,9 +151,9 @@ pub mod tests {
         };
         Facts {
             publish: "schema".into(),
-            retention: Some("10y".into()),
+            retention: crate::cli::settings::parse_retention("10y"),
             dpia: Some("DPIA-7".into()),
-            replicas: vec![replica("service", true), replica("office", false)],
+            replicas: vec![replica("service", Some(true)), replica("office", Some(false))],
             people: Some(vec![
                 table("client", &[Class::Identifier, Class::Contact], RowAction::Anonymise, &[]),
                 table("paie", &[Class::Financial, Class::Health], RowAction::Keep, &["pays | fixe"]),

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::cli::settings::Environment;
+use crate::cli::settings::{Environment, Retention};
 
 /// What papers are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -55,13 +55,23 @@ impl Page {
 
     /// A pair in the page's language, with values in the places of `{}`.
     pub fn say(&mut self, pair: Pair, values: &[&dyn Display]) -> String {
+        self.fill(pair, values.iter().map(|value| code(value)))
+    }
+
+    /// The same with times for which something is kept, in words.
+    pub fn say_words(&mut self, pair: Pair, kept: &[Retention]) -> String {
+        let language = self.language;
+        self.fill(pair, kept.iter().map(|kept| words(language, *kept)))
+    }
+
+    fn fill(&mut self, pair: Pair, values: impl Iterator<Item = String>) -> String {
         self.pairs.push(pair);
         let [english, french] = pair;
         let text = if self.language == Language::English { english } else { french };
         let mut parts = text.split("{}");
         let mut said = parts.next().unwrap_or_default().to_owned();
         for (part, value) in parts.zip(values) {
-            said.push_str(&code(value));
+            said.push_str(&value);
             said.push_str(part);
         }
         said
@@ -84,6 +94,11 @@ impl Page {
 
     pub fn item(&mut self, pair: Pair, values: &[&dyn Display]) {
         let said = self.say(pair, values);
+        self.line(&format!("- {said}"));
+    }
+
+    pub fn item_words(&mut self, pair: Pair, kept: &[Retention]) {
+        let said = self.say_words(pair, kept);
         self.line(&format!("- {said}"));
     }
 
@@ -121,6 +136,30 @@ impl Page {
         self.text.push_str(line);
         self.text.push('\n');
     }
+}
+
+/// How long something is kept, such as `30 days`.
+fn words(language: Language, kept: Retention) -> String {
+    let (number, unit) = kept.parts();
+    let is_one = number == 1;
+    let unit = match (language, unit) {
+        (Language::English, 'w') if is_one => "week",
+        (Language::English, 'w') => "weeks",
+        (Language::English, 'm') if is_one => "month",
+        (Language::English, 'm') => "months",
+        (Language::English, 'y') if is_one => "year",
+        (Language::English, 'y') => "years",
+        (Language::English, _) if is_one => "day",
+        (Language::English, _) => "days",
+        (Language::French, 'w') if is_one => "semaine",
+        (Language::French, 'w') => "semaines",
+        (Language::French, 'm') => "mois",
+        (Language::French, 'y') if is_one => "an",
+        (Language::French, 'y') => "ans",
+        (Language::French, _) if is_one => "jour",
+        (Language::French, _) => "jours",
+    };
+    format!("{number} {unit}")
 }
 
 /// A value as it is, whatever signs are in it; also in a table.

@@ -72,7 +72,7 @@ fn archive(facts: &Facts, page: &mut Page) {
     page.item(
         [
             "People (30.1.c): those who run migrations, each by a random pseudonym; who it stands for is in the vault alone.",
-            "Personnes (30.1.c) : celles qui exécutent les migrations, chacune sous un pseudonyme tiré au sort ; seul le \
+            "Personnes (30.1.c) : celles qui exécutent les migrations, chacune sous un pseudonyme aléatoire ; seul le \
              coffre sait qui il désigne.",
         ],
         &[],
@@ -83,13 +83,13 @@ fn archive(facts: &Facts, page: &mut Page) {
         return;
     };
     page.item(
-        ["The chain {} has {} entries from {} to {}.", "La chaîne {} compte {} entrées, de {} à {}."],
+        ["The chain {} has {} entries from {} to {}.", "La chaîne {} (entrées : {}) va du {} au {}."],
         &[&chain.chain, &chain.entries, &chain.first, &chain.newest],
     );
     page.item(
         [
             "Files of migrations: {} sealed, {} of them erased; {} in clear.",
-            "Fichiers de migrations : {} scellés, dont {} effacés ; {} en clair.",
+            "Fichiers de migrations — scellés : {}, dont effacés : {} ; en clair : {}.",
         ],
         &[&chain.sealed, &chain.erased, &chain.clear],
     );
@@ -97,9 +97,9 @@ fn archive(facts: &Facts, page: &mut Page) {
         page.item(["Erasures on the basis {}: {}.", "Effacements sur la base {} : {}."], &[basis, count]);
     }
     let (roles, who) = (codes(&chain.roles), codes(chain.pseudonyms.keys()));
-    let said = page.say(["Pseudonyms that acted", "Pseudonymes intervenus"], &[]);
+    let said = page.say(["Pseudonyms that acted:", "Pseudonymes intervenus :"], &[]);
     let of = page.say(["in the roles", "dans les rôles"], &[]);
-    page.plain_item(&format!("{said}: {who}, {of} {roles}"));
+    page.plain_item(&format!("{said} {who}, {of} {roles}"));
 }
 
 fn application(facts: &Facts, page: &mut Page) {
@@ -143,13 +143,17 @@ pub fn people(facts: &Facts, page: &mut Page) {
 /// Where copies are.
 pub fn replicas(facts: &Facts, page: &mut Page) {
     if facts.replicas.is_empty() {
-        page.item(["No replica is set.", "Aucune réplique n'est réglée."], &[]);
+        page.item(["No replica is set.", "Aucune réplique n'est configurée."], &[]);
     }
     for replica in &facts.replicas {
         page.item(
             match replica.public {
-                true => ["Replica {} ({}): public.", "Réplique {} ({}) : publique."],
-                false => ["Replica {} ({}): not public.", "Réplique {} ({}) : non publique."],
+                Some(true) => ["Replica {} ({}): public.", "Réplique {} ({}) : publique."],
+                Some(false) => ["Replica {} ({}): not public.", "Réplique {} ({}) : non publique."],
+                None => [
+                    "Replica {} ({}): whether it is public is not said.",
+                    "Réplique {} ({}) : caractère public non précisé.",
+                ],
             },
             &[&replica.name, &replica.url],
         );
@@ -159,31 +163,31 @@ pub fn replicas(facts: &Facts, page: &mut Page) {
 /// How long things are kept.
 pub fn limits(facts: &Facts, page: &mut Page) {
     match &facts.retention {
-        Some(kept) => page.item(
+        Some(kept) => page.item_words(
             [
                 "Sealed content is kept for {} after its month; `greffe retention run` erases it then.",
                 "Le contenu scellé est conservé {} après son mois ; `greffe retention run` l'efface ensuite.",
             ],
-            &[kept],
+            &[*kept],
         ),
         None => {
             page.item(
                 [
                     "No end is set for sealed content (`vault.retention`).",
-                    "Aucune durée n'est réglée pour le contenu scellé (`vault.retention`).",
+                    "Aucune durée n'est fixée pour le contenu scellé (`vault.retention`).",
                 ],
                 &[],
             );
             page.blank(["why it is kept without an end", "motif d'une conservation sans terme"]);
         }
     }
-    page.item(
+    page.item_words(
         [
             "Backups of the vault are kept for {}; an erasure is effective when the last one with its key is gone.",
             "Les sauvegardes du coffre sont conservées {} ; un effacement prend effet quand la dernière qui détient sa clé \
              a disparu.",
         ],
-        &[&facts.backup_retention],
+        &[facts.backup_retention],
     );
     page.blank([
         "how long the database itself keeps its rows",
@@ -226,16 +230,16 @@ pub fn security(page: &mut Page) {
 pub fn publish_words(publish: &str) -> Pair {
     match publish {
         "schema" => [
-            "Published in clear ({}): scripts that are schema only, without a finding; all others are sealed.",
-            "Publié en clair ({}) : les scripts qui ne sont que du schéma, sans rien de relevé ; tous les autres sont scellés.",
+            "Published ({}): in clear, scripts that are schema only, without a finding; all others are sealed.",
+            "Publication ({}) : en clair, les scripts qui ne sont que du schéma, sans rien de relevé ; tous les autres sont scellés.",
         ],
         "all" => [
-            "Published in clear ({}): scripts of all kinds; those with data or a finding are refused.",
-            "Publié en clair ({}) : les scripts de toute sorte ; ceux qui portent des données ou un élément relevé sont refusés.",
+            "Published ({}): in clear, scripts of all kinds; those with data or a finding are refused.",
+            "Publication ({}) : en clair, les scripts de toute sorte ; ceux qui portent des données ou un élément relevé sont refusés.",
         ],
         _ => [
-            "Published in clear ({}): no script; every file is sealed.",
-            "Publié en clair ({}) : aucun script ; chaque fichier est scellé.",
+            "Published ({}): no script in clear; every file is sealed.",
+            "Publication ({}) : aucun script en clair ; chaque fichier est scellé.",
         ],
     }
 }

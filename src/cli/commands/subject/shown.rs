@@ -15,8 +15,8 @@ use crate::model::Timestamp;
 use crate::ops::subject::check::Checked;
 use crate::ops::subject::list::ListError;
 use crate::ops::subject::receipt::{Outcome, Receipt, Row};
-use crate::ops::subject::replay::{Again, Found};
-use crate::ops::subject::{Line, MapFile, SubjectError};
+use crate::ops::subject::replay::{Again, Found, Replayed};
+use crate::ops::subject::{Line, MapFile, Planned, SubjectError};
 use crate::privacy::subject::{Class, coverage::classes};
 
 #[derive(Serialize)]
@@ -43,6 +43,14 @@ impl CheckShown {
             let after = placed.migration.as_ref();
             let after = after.map(|version| format!("after migration {version}: ")).unwrap_or_default();
             writeln!(out, "{}", Clean(&format!("{after}{}", placed.finding)))?;
+        }
+        for (table, names) in &self.checked.triggers {
+            let names = names.join(", ");
+            let note = format!(
+                "note: table {table} has triggers ({names}): rows of declared tables are looked at again after them, \
+                 what they write elsewhere is not"
+            );
+            writeln!(out, "{}", Clean(&note))?;
         }
         let looked = match (self.checked.live, self.checked.pending.len()) {
             (true, 0) => "the database, no migration is pending".to_owned(),
@@ -89,6 +97,9 @@ pub struct EraseShown {
     dry_run: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     tables: Option<Vec<Line>>,
+    /// Digest of the plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<Receipt>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,19 +107,32 @@ pub struct EraseShown {
 }
 
 impl EraseShown {
-    pub fn planned(tables: Vec<Line>) -> Self {
-        Self { command: "subject erase", dry_run: true, tables: Some(tables), receipt: None, file: None }
+    pub fn planned(planned: Planned) -> Self {
+        Self {
+            command: "subject erase",
+            dry_run: true,
+            tables: Some(planned.lines),
+            plan: Some(planned.digest.to_prefixed()),
+            receipt: None,
+            file: None,
+        }
     }
 
     pub fn erased(receipt: Receipt, file: PathBuf) -> Self {
         let (receipt, file) = (Some(receipt), Some(file));
-        Self { command: "subject erase", dry_run: false, tables: None, receipt, file }
+        Self { command: "subject erase", dry_run: false, tables: None, plan: None, receipt, file }
     }
 
     pub fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         if let Some(tables) = &self.tables {
             lines(tables, out)?;
-            writeln!(out, "nothing was changed; do it with `--apply`")?;
+        }
+        if let Some(plan) = &self.plan {
+            writeln!(out, "plan {plan}")?;
+            writeln!(
+                out,
+                "nothing was changed; do it with `--apply`, and this plan alone with `--plan {plan}`"
+            )?;
         }
         if let Some(receipt) = &self.receipt {
             receipt_text(receipt, out)?;
@@ -123,7 +147,8 @@ impl EraseShown {
 fn receipt_text(receipt: &Receipt, out: &mut dyn Write) -> io::Result<()> {
     let verdict = match receipt.outcome {
         Outcome::Failed => "NOT erased, nothing was changed",
-        Outcome::Done | Outcome::Kept => "erased",
+        Outcome::Done => "erased",
+        Outcome::Kept => "NOT erased, every row is kept on its legal basis",
     };
     writeln!(out, "{verdict}: request {}, {}", Clean(&receipt.request), Clean(&receipt.basis))?;
     for Row { table, action, rows, outcome, basis } in &receipt.tables {
@@ -131,6 +156,9 @@ fn receipt_text(receipt: &Receipt, out: &mut dyn Write) -> io::Result<()> {
         let outcome = outcome.as_str();
         let action = format!("{action:<10}");
         writeln!(out, "  {outcome:<7} {} {rows:>8}  {}{}", Clean(&action), Clean(table), Clean(&basis))?;
+    }
+    if let Some(remains) = &receipt.remains {
+        writeln!(out, "still in {}", Clean(remains))?;
     }
     match &receipt.failure {
         Some(failure) => writeln!(out, "because {}", Clean(failure)),
@@ -141,14 +169,17 @@ fn receipt_text(receipt: &Receipt, out: &mut dyn Write) -> io::Result<()> {
 #[derive(Serialize)]
 pub struct ReplayShown {
     command: &'static str,
-    pub erasures: Vec<AgainShown>,
+    erasures: Vec<AgainShown>,
+    /// What is wrong with entries of the list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<String>,
 }
 
 #[derive(Serialize)]
-pub struct AgainShown {
+struct AgainShown {
     request: String,
     at: Timestamp,
-    pub found: Found,
+    found: Found,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,15 +187,24 @@ pub struct AgainShown {
 }
 
 impl AgainShown {
-    pub fn new(again: Again, receipt: Option<PathBuf>) -> Self {
-        let failure = again.receipt.and_then(|receipt| receipt.failure);
-        Self { request: again.request, at: again.at, found: again.found, failure, receipt }
+    fn new(again: Again) -> Self {
+        let refused = again.receipt.and_then(|receipt| receipt.failure);
+        let failure = again.error.map(|error| {
+            let shown = CliError::from(error);
+            std::iter::once(shown.message).chain(shown.causes).collect::<Vec<_>>().join("; ")
+        });
+        let Again { request, at, found, path, .. } = again;
+        Self { request, at, found, failure: failure.or(refused), receipt: path }
     }
 }
 
 impl ReplayShown {
-    pub fn new() -> Self {
-        Self { command: "subject erase --replay", erasures: Vec::new() }
+    pub fn new(replayed: Replayed) -> Self {
+        Self {
+            command: "subject erase --replay",
+            erasures: replayed.erasures.into_iter().map(AgainShown::new).collect(),
+            faults: replayed.faults.iter().map(ToString::to_string).collect(),
+        }
     }
 
     pub fn text(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -189,7 +229,10 @@ impl ReplayShown {
             }
             writeln!(out)?;
         }
-        writeln!(out, "{} erasure(s) in the list", self.erasures.len())
+        for fault in &self.faults {
+            writeln!(out, "NOT done again: {}", Clean(fault))?;
+        }
+        writeln!(out, "{} erasure(s) of the list", self.erasures.len())
     }
 }
 
@@ -255,6 +298,26 @@ pub fn error(error: SubjectError) -> CliError {
         SubjectError::Changed { .. } => {
             (Exit::Unfinished, Some("nothing was changed: run the command again"))
         }
+        SubjectError::NotAFile(_) => (Exit::Usage, Some("name the map with `--map PATH`")),
+        SubjectError::Unwritten { .. } => (Exit::Unfinished, Some("keep the receipt that is printed above")),
+        SubjectError::OtherPlan { .. } => (
+            Exit::Findings,
+            Some("nothing was changed: look at the plan again with `--dry-run`, then name its digest"),
+        ),
+        SubjectError::NoSuchRequest(_) => {
+            (Exit::Usage, Some("run `greffe subject erase --replay` without `--request` to see all"))
+        }
+        SubjectError::NothingOfThis(_) => {
+            (Exit::Usage, Some("set `database.name` to what it was when people were erased"))
+        }
+        SubjectError::NoBase { .. } => (
+            Exit::Unfinished,
+            Some(
+                "mend the script, which `greffe status` names; or, where it needs what the database held before its \
+                 first script: that has to be made by one, so add it to the folder as the first, with `CREATE TABLE IF \
+                 NOT EXISTS`, and run `greffe apply`",
+            ),
+        ),
         SubjectError::Uncertain(_) => (
             Exit::Unfinished,
             Some("run the command again, or `greffe subject erase --replay`: the list of erasures has it"),
@@ -269,9 +332,12 @@ pub fn error(error: SubjectError) -> CliError {
         SubjectError::List(ListError::Key | ListError::RecipientOnly) => {
             (Exit::Usage, Some("set `privacy.erasure-key` to the file that `greffe subject new-key` made"))
         }
-        SubjectError::List(
-            ListError::Changed { .. } | ListError::Sealed { .. } | ListError::Malformed { .. },
-        ) => (Exit::Findings, Some("bring the list back from a copy; nothing of it was done again")),
+        SubjectError::List(ListError::Missing(_) | ListError::Empty(_)) => (
+            Exit::Usage,
+            Some(
+                "bring the list back from its copy, or name it with `--erasures PATH` or `privacy.erasures`",
+            ),
+        ),
         SubjectError::List(_) => (Exit::Unfinished, None),
         SubjectError::Receipt(_) => (Exit::Findings, Some("name the signer's key with `--public BASE64`")),
     };
@@ -284,6 +350,10 @@ pub fn error(error: SubjectError) -> CliError {
             while let Some(cause) = source {
                 shown.causes.push(format!("because {cause}"));
                 source = cause.source();
+            }
+            if let SubjectError::Unwritten { text, .. } = &error {
+                shown.causes.push("its receipt is:".to_owned());
+                shown.causes.push(text.clone());
             }
             if let SubjectError::NotCovered(findings) = &error {
                 const SHOWN: usize = 20;
