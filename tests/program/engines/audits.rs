@@ -53,7 +53,7 @@ impl Case {
     }
 
     fn finds_nothing(&self) {
-        let found = self.project.unchanged(|| self.project.run(["audit", "--json"]));
+        let found = self.project.only_recorded(|| self.project.run(["audit", "--json"]));
         assert_eq!(
             (found.code, &found.object()["findings"]),
             (0, &json!([])),
