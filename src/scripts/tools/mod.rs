@@ -12,9 +12,11 @@
 //! | `python` | the values that a Python file gives its names, without running it |
 
 mod alembic;
+mod atlas;
 mod dbmate;
 mod diesel;
 mod django;
+mod drizzle;
 mod files;
 mod flyway;
 pub mod folder;
@@ -31,6 +33,7 @@ mod refinery;
 mod seaorm;
 mod sequelize;
 mod sqlx_cli;
+mod typeorm;
 mod yoyo;
 
 use std::fmt;
@@ -90,7 +93,7 @@ pub trait Tool: Sync {
 }
 
 /// All tools, in the order in which a folder is offered to them.
-pub const TOOLS: [&dyn Tool; 16] = [
+pub const TOOLS: [&dyn Tool; 19] = [
     &alembic::Alembic,
     &django::Django,
     &yoyo::Yoyo,
@@ -100,10 +103,13 @@ pub const TOOLS: [&dyn Tool; 16] = [
     &refinery::Refinery,
     &diesel::Diesel,
     &prisma::Prisma,
+    &atlas::Atlas,
+    &drizzle::Drizzle,
     &golang_migrate::GolangMigrate,
     &sqlx_cli::Sqlx,
     &seaorm::SeaOrm,
     &rails::Rails,
+    &typeorm::TypeOrm,
     &knex::Knex,
     &sequelize::Sequelize,
     &node_pg_migrate::NodePgMigrate,
@@ -130,12 +136,16 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The script that the tool's table calls `id`.
+    /// The script that the tool's table calls `id`; of one that can run again, whichever run it is.
     #[must_use]
     pub fn script(&self, id: &str) -> Option<&ToolScript> {
-        self.scripts.iter().find(|script| script.id == id)
+        let named = |id: &str| self.scripts.iter().find(|script| script.id == id);
+        named(id).or_else(|| named(id.rsplit_once(AGAIN)?.0))
     }
 }
+
+/// What stands between a script that can run again and the number of its run, from the second one on.
+pub const AGAIN: char = '#';
 
 /// One script of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
