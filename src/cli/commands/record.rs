@@ -100,8 +100,13 @@ pub fn run(context: &Context, arguments: &Record) -> CommandResult {
 impl Source {
     /// Reads the tool's folder. The name of a table may stand behind a schema and a point.
     pub fn of(settings: &Settings) -> Result<Self, CliError> {
+        Self::named(settings, settings.tool.as_deref())
+    }
+
+    /// The same for a tool that is known already.
+    pub fn named(settings: &Settings, name: Option<&str>) -> Result<Self, CliError> {
         let folder = read_folder(&settings.migrations)?;
-        let tool = tool_of(settings.tool.as_deref(), &folder)?;
+        let tool = tool_of(name, &folder)?;
         let table = &settings.tool_table;
         let catalog = tool.catalog(&folder);
         let table = match table.as_ref().and_then(|table| table.split_once('.')) {
