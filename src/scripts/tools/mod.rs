@@ -8,6 +8,7 @@
 //! | [`folder`] | the files below a folder, read within bounds |
 //! | [`graph`] | scripts and what each of them stands on: order, heads, closure |
 //! | [`history`] | tables that tools keep, and what a row of one says |
+//! | `listed` | tools whose table is a list of names |
 //! | `files` | scripts whose names begin with a version |
 //! | `python` | the values that a Python file gives its names, without running it |
 
@@ -25,6 +26,7 @@ mod goose;
 pub mod graph;
 pub mod history;
 mod knex;
+mod listed;
 mod node_pg_migrate;
 mod prisma;
 mod python;
@@ -53,7 +55,7 @@ pub trait Tool: Sync {
     fn name(&self) -> &'static str;
 
     /// The table in which it keeps what it applied.
-    fn table(&self) -> &'static HistoryTable;
+    fn table(&self) -> &HistoryTable;
 
     /// Whether the folder is laid out as this tool wants it.
     fn owns(&self, folder: &Folder) -> bool;
@@ -93,26 +95,26 @@ pub trait Tool: Sync {
 }
 
 /// All tools, in the order in which a folder is offered to them.
-pub const TOOLS: [&dyn Tool; 19] = [
+pub static TOOLS: [&'static dyn Tool; 19] = [
     &alembic::Alembic,
     &django::Django,
     &yoyo::Yoyo,
-    &dbmate::Dbmate,
+    &dbmate::DBMATE,
     &goose::Goose,
     &flyway::Flyway,
     &refinery::Refinery,
-    &diesel::Diesel,
+    &diesel::DIESEL,
     &prisma::Prisma,
     &atlas::Atlas,
     &drizzle::Drizzle,
     &golang_migrate::GolangMigrate,
     &sqlx_cli::Sqlx,
-    &seaorm::SeaOrm,
-    &rails::Rails,
-    &typeorm::TypeOrm,
-    &knex::Knex,
-    &sequelize::Sequelize,
-    &node_pg_migrate::NodePgMigrate,
+    &seaorm::SEAORM,
+    &rails::RAILS,
+    &typeorm::TYPEORM,
+    &knex::KNEX,
+    &sequelize::SEQUELIZE,
+    &node_pg_migrate::NODE_PG_MIGRATE,
 ];
 
 /// The tool that settings call `name`.
