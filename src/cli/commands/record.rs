@@ -15,7 +15,7 @@ use crate::ops::record::events::Rendered;
 use crate::ops::record::look::{Look, TableName, look};
 use crate::ops::record::{RecordError, RunEnd, ToolExit, ToolRun, tool_of};
 use crate::ops::{OpsError, now};
-use crate::scripts::tools::{Catalog, Folder, Tool};
+use crate::scripts::tools::{Catalog, Folder, Tool, is_wanted};
 use crate::store::Recordings;
 
 /// Run another migration tool, and archive what it did
@@ -133,7 +133,7 @@ impl Source {
 }
 
 fn read_folder(path: &Path) -> Result<Folder, CliError> {
-    Ok(Folder::read(path, |name| !name.ends_with(".pyc")).map_err(RecordError::from)?)
+    Ok(Folder::read(path, is_wanted).map_err(RecordError::from)?)
 }
 
 /// Looks once more, notes it, and archives the run.

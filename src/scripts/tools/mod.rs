@@ -129,6 +129,19 @@ pub fn owners(folder: &Folder) -> Vec<&'static dyn Tool> {
     TOOLS.into_iter().filter(|tool| tool.owns(folder)).collect()
 }
 
+/// Whether a file of this name may be a script or belong to what says which scripts there are.
+#[must_use]
+pub fn is_wanted(name: &str) -> bool {
+    let end = name.rsplit_once('.').map_or("", |(_, end)| end);
+    ENDS.contains(&end)
+}
+
+/// How the names of such files end.
+const ENDS: [&str; 19] = [
+    "cjs", "conf", "cts", "go", "ini", "js", "json", "mako", "mjs", "mts", "py", "rb", "rs", "sql", "sum",
+    "toml", "ts", "xml", "yaml",
+];
+
 /// What a tool's folder holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalog {
