@@ -9,7 +9,7 @@ pub static DBMATE: Listed = Listed {
     name: "dbmate",
     table: HistoryTable { name: "schema_migrations", columns: &["version"], only: true, order: &["version"] },
     owns: |folder| folder.files().any(|file| script(file).is_some() && says(file, "-- migrate:up")),
-    script: script,
+    script,
     order: as_text,
     stamps: &[],
 };

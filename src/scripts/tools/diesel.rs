@@ -14,7 +14,7 @@ pub static DIESEL: Listed = Listed {
         order: &["version"],
     },
     owns: |folder| folder.files().any(|file| script(file).is_some()),
-    script: script,
+    script,
     order: as_text,
     stamps: &[],
 };

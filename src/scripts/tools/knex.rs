@@ -14,7 +14,7 @@ pub static KNEX: Listed = Listed {
         order: &["id"],
     },
     owns: |folder| folder.files().any(|file| script(file).is_some() && written_for_knex(file)),
-    script: script,
+    script,
     order: as_text,
     stamps: &[],
 };

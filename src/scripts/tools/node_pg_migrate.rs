@@ -13,7 +13,7 @@ pub static NODE_PG_MIGRATE: Listed = Listed {
             .files()
             .any(|file| script(file).is_some() && (mentions(file, "pgm") || says(file, "-- up migration")))
     },
-    script: script,
+    script,
     order: as_text,
     stamps: &["--fake"],
 };

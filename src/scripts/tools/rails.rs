@@ -9,7 +9,7 @@ pub static RAILS: Listed = Listed {
     name: "rails",
     table: HistoryTable { name: "schema_migrations", columns: &["version"], only: true, order: &["version"] },
     owns: |folder| folder.files().any(|file| script(file).is_some()),
-    script: script,
+    script,
     order: as_number,
     stamps: &[],
 };

@@ -9,7 +9,7 @@ pub static SEQUELIZE: Listed = Listed {
     name: "sequelize",
     table: HistoryTable { name: "SequelizeMeta", columns: &["name"], only: true, order: &["name"] },
     owns: |folder| folder.files().any(|file| script(file).is_some() && mentions(file, "queryInterface")),
-    script: script,
+    script,
     order: as_text,
     stamps: &[],
 };

@@ -10,7 +10,7 @@ pub static TYPEORM: Listed = Listed {
     name: "typeorm",
     table: HistoryTable { name: "migrations", columns: &["name"], only: false, order: &["id"] },
     owns: |folder| folder.files().any(|file| script(file).is_some() && mentions(file, "queryRunner")),
-    script: script,
+    script,
     order: by_time,
     stamps: &["--fake", "-f"],
 };
