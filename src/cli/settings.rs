@@ -108,6 +108,10 @@ pub struct Settings {
     pub vault_backup_retention: Retention,
     /// `vault.minimum`: for how long nothing may be erased.
     pub vault_minimum: Option<Retention>,
+    /// `tool.name`: the tool that applies the scripts.
+    pub tool: Option<String>,
+    /// `tool.table`: its history table.
+    pub tool_table: Option<String>,
     publish_is_said: bool,
     /// `privacy.subject-map`: the map of a person's data.
     pub subject_map: PathBuf,
@@ -164,6 +168,8 @@ pub struct Overrides {
     pub vault_retention: Option<String>,
     pub vault_backup_retention: Option<String>,
     pub vault_minimum: Option<String>,
+    pub tool: Option<String>,
+    pub tool_table: Option<String>,
     pub subject_map: Option<PathBuf>,
     pub erasures: Option<PathBuf>,
     /// As [`Overrides::key_source`].
@@ -210,6 +216,8 @@ impl Overrides {
             Id::VaultRetention => text(&self.vault_retention),
             Id::VaultBackupRetention => text(&self.vault_backup_retention),
             Id::VaultMinimum => text(&self.vault_minimum),
+            Id::ToolName => text(&self.tool),
+            Id::ToolTable => text(&self.tool_table),
             Id::SubjectMap => path(&self.subject_map),
             Id::Erasures => path(&self.erasures),
             Id::ErasureKey => secret(&self.erasure_key),
@@ -280,6 +288,8 @@ impl Settings {
             vault_retention: None,
             vault_backup_retention: Retention::days(30),
             vault_minimum: None,
+            tool: None,
+            tool_table: None,
             subject_map: folder.join("greffe.subject.yaml"),
             erasures: folder.join("greffe.erasures.age"),
             erasure_key: None,

@@ -44,6 +44,8 @@ pub struct Recorded {
     pub finished_at: Timestamp,
     pub up: Option<ArchivedScript>,
     pub down: Option<ArchivedScript>,
+    /// What another tool remembered of the script.
+    pub checksum: Option<String>,
     /// `None` where the event says nothing of the schema.
     pub schema: Option<SchemaLeft>,
     /// Manifests that a repair is about.
@@ -88,6 +90,8 @@ pub struct Standing {
     pub event: EventKind,
     pub up: Option<ArchivedScript>,
     pub down: Option<ArchivedScript>,
+    /// What another tool remembered of the script.
+    pub checksum: Option<String>,
 }
 
 impl Told {
@@ -140,7 +144,8 @@ impl Told {
                 (None, Some(earlier)) => (earlier.up, earlier.down),
                 (up, _) => (up.clone(), entry.down.clone()),
             };
-            let standing = Standing { seq: entry.seq, event: entry.event, up, down };
+            let checksum = entry.checksum.clone();
+            let standing = Standing { seq: entry.seq, event: entry.event, up, down, checksum };
             self.applied.insert(entry.version.clone(), standing);
         }
     }
@@ -180,6 +185,10 @@ impl Recorded {
             _ => (&no_digests, Direction::Up, Vec::new()),
         };
         let migration = event.migration();
+        let checksum = match &event.details {
+            Details::Migration(details) => details.tool.as_ref().and_then(|tool| tool.checksum.clone()),
+            _ => None,
+        };
         let script = |role| script(reader, entry, role, digests, keys);
         let (up, down) = (script(Role::Up)?, script(Role::Down)?);
         Ok(Self {
@@ -195,6 +204,7 @@ impl Recorded {
             finished_at: event.finished_at,
             up,
             down,
+            checksum,
             schema: event.schema().map(left),
             about,
         })

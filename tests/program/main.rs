@@ -22,6 +22,7 @@ mod ipfs_ground;
 mod issue;
 mod keeping;
 mod keys;
+mod matrix;
 #[cfg(feature = "bitswap")]
 mod node;
 mod openings;

@@ -185,3 +185,47 @@ fn a_wrapper_that_is_killed_loses_nothing() {
     assert_eq!(project.story(), ["genesis", "baseline 5a0c"]);
     project.verify();
 }
+
+#[test]
+fn an_audit_finds_what_the_tool_does_not_see() {
+    let shop = Shop::in_a_file();
+    let project = &shop.project;
+    shop.add(&["5a0c", "6b1d", "7c2e"]);
+    project.ok(record(&["flask", "db", "upgrade", "6b1d"]));
+    project.ok(["audit"]).prints(&["pending: 7c2e", "no difference"]);
+
+    // One byte of an applied script, which Alembic takes for up to date.
+    let file = "migrations/versions/6b1d_orders.py";
+    let script = project.read(file);
+    let edited = String::from_utf8(script.clone()).unwrap().replace("nullable=False", "nullable=True ");
+    project.write(file, edited);
+    assert!(shop.flask(&["db", "current"]).contains("6b1d"));
+    project
+        .ends(1, ["audit"])
+        .prints(&["`versions/6b1d_orders.py` of 6b1d is not what was archived as entry 2"]);
+    let found = project.ends(1, ["audit", "--json"]).object();
+    assert_eq!(
+        (&found["findings"][0]["finding"], &found["findings"][0]["difference"]),
+        (&json!("edited"), &json!("edited"))
+    );
+    // Line ends are nobody's edit.
+    project.write(file, String::from_utf8(script.clone()).unwrap().replace('\n', "\r\n"));
+    project.ok(["audit"]);
+
+    std::fs::remove_file(project.path(file)).unwrap();
+    project.ends(1, ["audit"]).prints(&["no file is the script of 6b1d", "`7c2e` stands on `6b1d`"]);
+    project.write(file, script);
+
+    // A history that was written by hand, and a schema.
+    shop.flask(&["db", "stamp", "5a0c"]);
+    project
+        .ends(1, ["audit"])
+        .prints(&["6b1d is applied, as entry 2 says, and the tool's table does not have it"]);
+    shop.flask(&["db", "stamp", "7c2e"]);
+    project.ends(1, ["audit"]).prints(&["7c2e stands in the tool's table, and no entry tells of it"]);
+    shop.flask(&["db", "stamp", "6b1d"]);
+    let database = project.variables.iter().find(|(name, _)| name == "SHOP_FILE").unwrap().1.clone();
+    project.sql_of(std::path::Path::new(&database), "CREATE TABLE by_hand (id INTEGER)");
+    project.ends(1, ["audit"]).prints(&["the schema is not the one that the newest entry left"]);
+    project.ends(2, ["apply", "--tool", "alembic"]).says(&["greffe does not apply them", "greffe record"]);
+}

@@ -3,6 +3,7 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
+use super::audit::recorded;
 use crate::cli::context::{Context, block_on, key, look_at_database, open_database, project};
 use crate::cli::error::{CliError, problem_hint};
 use crate::cli::output::{Clean, Reply, remark};
@@ -51,6 +52,7 @@ struct Done {
 
 pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
     let settings = context.settings()?;
+    recorded::refuse(&settings, "apply them")?;
     let project = project(&settings)?;
     let wanted = Wanted {
         to: wanted_version(arguments.to.as_deref())?,

@@ -1,3 +1,5 @@
+pub mod recorded;
+
 use std::io::{self, Write};
 
 use clap::Args;
@@ -46,6 +48,9 @@ struct Shown {
 
 pub fn run(context: &Context, arguments: &Audit) -> CommandResult {
     let settings = context.settings()?;
+    if let (Some(tool), false) = (recorded::tool(&settings)?, arguments.record) {
+        return recorded::run(&settings, &tool);
+    }
     let project = project(&settings)?;
     let allow_out_of_order = settings.allow_out_of_order;
     let wanted = Wanted { to: None, allow_out_of_order, today: today(), publish: settings.publish };

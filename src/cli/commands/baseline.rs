@@ -17,14 +17,7 @@ use crate::ops::{Archived, now};
 /// Archives one `baseline` event for each migration that the tool lists as applied, with its script and what the tool
 /// itself says of it: found, not witnessed. From then on, run the tool under `greffe record`.
 #[derive(Args)]
-pub struct Baseline {
-    /// Which tool it is, where the folder does not tell
-    #[arg(long, value_name = "NAME")]
-    tool: Option<String>,
-    /// The tool's history table, where it has another name
-    #[arg(long, value_name = "TABLE")]
-    table: Option<String>,
-}
+pub struct Baseline {}
 
 #[derive(Serialize)]
 struct Adopted {
@@ -33,9 +26,9 @@ struct Adopted {
     head: Option<Cid>,
 }
 
-pub fn run(context: &Context, arguments: &Baseline) -> CommandResult {
+pub fn run(context: &Context, _: &Baseline) -> CommandResult {
     let settings = context.settings()?;
-    let source = Source::of(&settings, arguments.tool.as_deref(), arguments.table.clone())?;
+    let source = Source::of(&settings)?;
     let look = source.look(&settings)?.ok_or_else(|| CliError::usage("there is no database to adopt"))?;
     if look.entries.is_empty() {
         let text = format!("{} lists no migration as applied", source.tool.name());

@@ -167,6 +167,12 @@ pub struct SettingsArguments {
     /// How long nothing may be erased
     #[arg(long, global = true, value_name = "TIME", hide_short_help = true)]
     vault_minimum: Option<String>,
+    /// The migration tool that applies the scripts, for `record`, `baseline` and `audit`
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    tool: Option<String>,
+    /// Its history table, where it has another name
+    #[arg(long, global = true, value_name = "TABLE", hide_short_help = true)]
+    tool_table: Option<String>,
     /// The map of a person's data
     #[arg(long, global = true, value_name = "PATH", visible_alias = "map", hide_short_help = true)]
     subject_map: Option<PathBuf>,
@@ -213,6 +219,8 @@ impl SettingsArguments {
             vault_retention: self.vault_retention.clone(),
             vault_backup_retention: self.vault_backup_retention.clone(),
             vault_minimum: self.vault_minimum.clone(),
+            tool: self.tool.clone(),
+            tool_table: self.tool_table.clone(),
             subject_map: self.subject_map.clone(),
             erasures: self.erasures.clone(),
             erasure_key: self.erasure_key.clone(),

@@ -15,7 +15,7 @@ use crate::ops::record::events::Rendered;
 use crate::ops::record::look::{Look, TableName, look};
 use crate::ops::record::{RecordError, RunEnd, ToolExit, ToolRun, tool_of};
 use crate::ops::{OpsError, now};
-use crate::scripts::tools::{Catalog, Folder, Tool};
+use crate::scripts::tools::{Catalog, Folder, Tool, is_wanted};
 use crate::store::Recordings;
 
 /// Run another migration tool, and archive what it did
@@ -25,12 +25,6 @@ use crate::store::Recordings;
 /// its own, whatever becomes of the archive: what could not be archived waits for `greffe record --resume`.
 #[derive(Args)]
 pub struct Record {
-    /// Which tool it is, where the folder does not tell
-    #[arg(long, value_name = "NAME")]
-    tool: Option<String>,
-    /// The tool's history table, where it has another name
-    #[arg(long, value_name = "TABLE")]
-    table: Option<String>,
     /// Archive runs that could not be archived before
     #[arg(long, conflicts_with = "command")]
     resume: bool,
@@ -57,7 +51,7 @@ pub struct Source {
 
 pub fn run(context: &Context, arguments: &Record) -> CommandResult {
     let settings = context.settings()?;
-    let source = Source::of(&settings, arguments.tool.as_deref(), arguments.table.clone())?;
+    let source = Source::of(&settings)?;
     let recordings = Recordings::of(&settings.archive_directory, settings.name()?);
     if arguments.resume {
         return resume(context, &settings, &source, &recordings);
@@ -104,16 +98,22 @@ pub fn run(context: &Context, arguments: &Record) -> CommandResult {
 }
 
 impl Source {
-    /// Reads the tool's folder; `table`, where its history has another name, perhaps behind a schema and a point.
-    pub fn of(settings: &Settings, tool: Option<&str>, table: Option<String>) -> Result<Self, CliError> {
+    /// Reads the tool's folder. The name of a table may stand behind a schema and a point.
+    pub fn of(settings: &Settings) -> Result<Self, CliError> {
+        Self::named(settings, settings.tool.as_deref())
+    }
+
+    /// The same for a tool that is known already.
+    pub fn named(settings: &Settings, name: Option<&str>) -> Result<Self, CliError> {
         let folder = read_folder(&settings.migrations)?;
-        let tool = tool_of(tool, &folder)?;
+        let tool = tool_of(name, &folder)?;
+        let table = &settings.tool_table;
         let catalog = tool.catalog(&folder);
         let table = match table.as_ref().and_then(|table| table.split_once('.')) {
             Some((schema, name)) => {
                 TableName { name: Some(name.to_owned()), schema: Some(schema.to_owned()) }
             }
-            None => TableName { name: table, schema: None },
+            None => TableName { name: table.clone(), schema: None },
         };
         Ok(Self { tool, catalog, table })
     }
@@ -133,7 +133,7 @@ impl Source {
 }
 
 fn read_folder(path: &Path) -> Result<Folder, CliError> {
-    Ok(Folder::read(path, |name| !name.ends_with(".pyc")).map_err(RecordError::from)?)
+    Ok(Folder::read(path, is_wanted).map_err(RecordError::from)?)
 }
 
 /// Looks once more, notes it, and archives the run.
@@ -267,9 +267,9 @@ impl From<RecordError> for CliError {
             RecordError::NoTool => {
                 "name the folder with `--migrations PATH`, and the tool with `--tool NAME`"
             }
-            RecordError::SeveralTables { .. } => "name the table with `--table TABLE`",
+            RecordError::SeveralTables { .. } => "name the table with `--tool-table TABLE`",
             RecordError::OtherTable { .. } => {
-                "name the tool with `--tool NAME`, or its table with `--table TABLE`"
+                "name the tool with `--tool NAME`, or its table with `--tool-table TABLE`"
             }
             RecordError::Adopted { .. } => "run `greffe record` around the tool from here on",
             RecordError::Folder(_) => "name the tool's folder with `--migrations PATH`",

@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::apply::{show_archived, tell};
+use super::audit::recorded;
 use crate::cli::CommandResult;
 use crate::cli::context::{Context, block_on, key, open_database, project};
 use crate::cli::error::CliError;
@@ -36,6 +37,7 @@ struct Done {
 
 pub fn run(context: &Context, arguments: &Rollback) -> CommandResult {
     let settings = context.settings()?;
+    recorded::refuse(&settings, "roll them back")?;
     let project = project(&settings)?;
     let extent = match (arguments.steps, &arguments.to) {
         (Some(steps), _) => Extent::Steps(steps),

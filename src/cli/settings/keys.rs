@@ -38,6 +38,8 @@ pub enum Id {
     VaultRetention,
     VaultBackupRetention,
     VaultMinimum,
+    ToolName,
+    ToolTable,
 }
 
 /// What values a key takes.
@@ -176,7 +178,7 @@ impl Key {
 }
 
 /// The tables of `greffe.toml`.
-pub const TABLES: [&str; 11] = [
+pub const TABLES: [&str; 12] = [
     "database",
     "archive",
     "key",
@@ -188,6 +190,7 @@ pub const TABLES: [&str; 11] = [
     "node",
     "privacy",
     "vault",
+    "tool",
 ];
 
 /// The variable that holds the private key itself.
@@ -218,7 +221,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 34] = [
+pub static KEYS: [Key; 36] = [
     key(
         Id::Name,
         ["", "name"],
@@ -557,6 +560,20 @@ pub static KEYS: [Key; 34] = [
             "--vault-minimum",
             "How long the law wants things kept: what is younger counts as held, and is not erased.",
         ],
+    ),
+    key(
+        Id::ToolName,
+        ["tool", "name"],
+        Kind::Label,
+        DefaultValue::Words { words: "found by the folder", example: "\"alembic\"" },
+        ["GREFFE_TOOL", "--tool", "The migration tool that applies the scripts, where greffe only records."],
+    ),
+    key(
+        Id::ToolTable,
+        ["tool", "table"],
+        Kind::Label,
+        DefaultValue::Words { words: "the tool's own", example: "\"public.alembic_version\"" },
+        ["GREFFE_TOOL_TABLE", "--tool-table", "The tool's history table, where it has another name."],
     ),
 ];
 

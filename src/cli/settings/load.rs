@@ -180,6 +180,8 @@ impl<'a> Loader<'a> {
             Id::VaultPassphrase => self.settings.vault_passphrase = Some(self.secret_source(given, base)?),
             Id::VaultRetention => self.settings.vault_retention = Some(given.retention(kind)?),
             Id::VaultMinimum => self.settings.vault_minimum = Some(given.retention(kind)?),
+            Id::ToolName => self.settings.tool = Some(given.label(kind)?),
+            Id::ToolTable => self.settings.tool_table = Some(given.label(kind)?),
             Id::VaultBackupRetention => self.settings.vault_backup_retention = given.retention(kind)?,
             Id::SubjectMap => self.settings.subject_map = given.path(kind, base)?,
             Id::Erasures => self.settings.erasures = given.path(kind, base)?,

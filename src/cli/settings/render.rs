@@ -125,7 +125,13 @@ impl NewSettings {
                 self.vault_backup_retention.map(|kept| toml_string(&kept.to_string()))
             }
             // Nothing of it is known when a chain begins.
-            Id::Dpia | Id::SubjectMap | Id::Erasures | Id::ErasureKey | Id::VaultMinimum => None,
+            Id::Dpia
+            | Id::SubjectMap
+            | Id::Erasures
+            | Id::ErasureKey
+            | Id::VaultMinimum
+            | Id::ToolName
+            | Id::ToolTable => None,
         }
     }
 }

@@ -120,6 +120,8 @@ fn every_variable_and_every_flag_is_read() {
         vault_retention: text("10y"),
         vault_backup_retention: text("7d"),
         vault_minimum: text("5y"),
+        tool: text("alembic"),
+        tool_table: text("t"),
         subject_map: Some("y".into()),
         erasures: Some("e".into()),
         erasure_key: secret("file:l"),
@@ -127,6 +129,8 @@ fn every_variable_and_every_flag_is_read() {
     let by_flags = Case::of("").flags(flags).load().unwrap();
     let by_variables = Case::of("")
         .set("GREFFE_NAME", "b")
+        .set("GREFFE_TOOL", "alembic")
+        .set("GREFFE_TOOL_TABLE", "t")
         .set("GREFFE_DPIA", "D-1")
         .set("GREFFE_CHAIN", &cid)
         .set("GREFFE_MIGRATIONS", "m")

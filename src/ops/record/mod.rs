@@ -9,16 +9,19 @@
 //! | [`mod@look`] | one look at a tool's history and the schema |
 //! | [`mod@changes`] | what happened between two looks |
 //! | [`events`] | what happened, as events with their files |
+//! | [`audit`] | compares archive, folder and history |
 //! | [`archive`] | appends the events of one run to the chain, once |
 
 pub mod archive;
+pub mod audit;
 pub mod changes;
 pub mod events;
 pub mod look;
 
 use serde::{Deserialize, Serialize};
 
-use super::OpsError;
+use super::event::executor;
+use super::{ChainReader, OpsError};
 use crate::database::DatabaseError;
 use crate::model::{EventId, Timestamp};
 use crate::scripts::tools::{Folder, Tool, folder::FolderError, owners, tool_named};
@@ -99,6 +102,23 @@ pub enum RecordError {
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Ops(#[from] OpsError),
+}
+
+/// Who applies the scripts of a chain, by its newest event of one; `None` where it is greffe itself, or nobody yet.
+///
+/// # Errors
+/// Those of the archive.
+pub fn applier(reader: &ChainReader) -> Result<Option<String>, OpsError> {
+    let mut next = Some(reader.newest()?.0);
+    while let Some(cid) = next {
+        let entry = reader.entry(&cid)?;
+        let event = entry.statement.event;
+        if event.event.is_of_migration() {
+            return Ok(Some(event.executor.name).filter(|name| *name != executor().name));
+        }
+        next = entry.manifest.prev;
+    }
+    Ok(None)
 }
 
 /// The tool of a folder: the one that is named, else the only one that the folder can belong to.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crc::{CRC_32_ISO_HDLC, Crc};
 
 use super::{
-    Catalog, Checksum, Entry, Fault, Folder, FolderFile, HistoryTable, Row, State, Tool, ToolScript,
+    AGAIN, Catalog, Checksum, Entry, Fault, Folder, FolderFile, HistoryTable, Row, State, Tool, ToolScript,
 };
 
 static TABLE: HistoryTable = HistoryTable {
@@ -76,10 +76,18 @@ impl Tool for Flyway {
 
     fn entries(&self, _: &Catalog, rows: &[Row]) -> Vec<Entry> {
         let mut standing: BTreeMap<String, (usize, Entry)> = BTreeMap::new();
+        let mut runs: BTreeMap<String, usize> = BTreeMap::new();
         for (place, row) in rows.iter().enumerate() {
             let [version, description, kind, checksum, at, success] = row.as_slice() else { continue };
             let id = match (version, description) {
                 (Some(version), _) => normal(version),
+                // Each run of a repeatable script is one of its own: none undoes the one before.
+                (None, Some(description)) if kind.as_deref() == Some("SQL") => {
+                    let id = repeatable(description);
+                    let run = runs.entry(id.clone()).or_default();
+                    *run += 1;
+                    if *run == 1 { id } else { format!("{id}{AGAIN}{run}") }
+                }
                 (None, Some(description)) => repeatable(description),
                 (None, None) => continue,
             };
@@ -224,7 +232,12 @@ mod tests {
             .collect();
         assert_eq!(
             told,
-            [("1", "11", State::Applied), ("R__views", "34", State::Applied), ("3", "44", State::Failed)]
+            [
+                ("1", "11", State::Applied),
+                ("R__views", "33", State::Applied),
+                ("R__views#2", "34", State::Applied),
+                ("3", "44", State::Failed)
+            ]
         );
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::dbmate::says;
 use super::files::{Pairs, number, numbered};
+use super::listed::says;
 use super::{Catalog, Entry, Folder, FolderFile, HistoryTable, Row, Tool};
 
 static TABLE: HistoryTable = HistoryTable {
@@ -26,7 +26,7 @@ impl Tool for Goose {
     }
 
     fn owns(&self, folder: &Folder) -> bool {
-        folder.files().any(|file| version(file).is_some() && says(&file.bytes, "-- +goose up"))
+        folder.files().any(|file| version(file).is_some() && says(file, "-- +goose up"))
     }
 
     fn catalog(&self, folder: &Folder) -> Catalog {

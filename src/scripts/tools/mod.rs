@@ -8,13 +8,16 @@
 //! | [`folder`] | the files below a folder, read within bounds |
 //! | [`graph`] | scripts and what each of them stands on: order, heads, closure |
 //! | [`history`] | tables that tools keep, and what a row of one says |
+//! | `listed` | tools whose table is a list of names |
 //! | `files` | scripts whose names begin with a version |
 //! | `python` | the values that a Python file gives its names, without running it |
 
 mod alembic;
+mod atlas;
 mod dbmate;
 mod diesel;
 mod django;
+mod drizzle;
 mod files;
 mod flyway;
 pub mod folder;
@@ -23,6 +26,7 @@ mod goose;
 pub mod graph;
 pub mod history;
 mod knex;
+mod listed;
 mod node_pg_migrate;
 mod prisma;
 mod python;
@@ -31,6 +35,7 @@ mod refinery;
 mod seaorm;
 mod sequelize;
 mod sqlx_cli;
+mod typeorm;
 mod yoyo;
 
 use std::fmt;
@@ -50,7 +55,7 @@ pub trait Tool: Sync {
     fn name(&self) -> &'static str;
 
     /// The table in which it keeps what it applied.
-    fn table(&self) -> &'static HistoryTable;
+    fn table(&self) -> &HistoryTable;
 
     /// Whether the folder is laid out as this tool wants it.
     fn owns(&self, folder: &Folder) -> bool;
@@ -90,23 +95,26 @@ pub trait Tool: Sync {
 }
 
 /// All tools, in the order in which a folder is offered to them.
-pub const TOOLS: [&dyn Tool; 16] = [
+pub static TOOLS: [&'static dyn Tool; 19] = [
     &alembic::Alembic,
     &django::Django,
     &yoyo::Yoyo,
-    &dbmate::Dbmate,
+    &dbmate::DBMATE,
     &goose::Goose,
     &flyway::Flyway,
     &refinery::Refinery,
-    &diesel::Diesel,
+    &diesel::DIESEL,
     &prisma::Prisma,
+    &atlas::Atlas,
+    &drizzle::Drizzle,
     &golang_migrate::GolangMigrate,
     &sqlx_cli::Sqlx,
-    &seaorm::SeaOrm,
-    &rails::Rails,
-    &knex::Knex,
-    &sequelize::Sequelize,
-    &node_pg_migrate::NodePgMigrate,
+    &seaorm::SEAORM,
+    &rails::RAILS,
+    &typeorm::TYPEORM,
+    &knex::KNEX,
+    &sequelize::SEQUELIZE,
+    &node_pg_migrate::NODE_PG_MIGRATE,
 ];
 
 /// The tool that settings call `name`.
@@ -121,6 +129,19 @@ pub fn owners(folder: &Folder) -> Vec<&'static dyn Tool> {
     TOOLS.into_iter().filter(|tool| tool.owns(folder)).collect()
 }
 
+/// Whether a file of this name may be a script or belong to what says which scripts there are.
+#[must_use]
+pub fn is_wanted(name: &str) -> bool {
+    let end = name.rsplit_once('.').map_or("", |(_, end)| end);
+    ENDS.contains(&end)
+}
+
+/// How the names of such files end.
+const ENDS: [&str; 19] = [
+    "cjs", "conf", "cts", "go", "ini", "js", "json", "mako", "mjs", "mts", "py", "rb", "rs", "sql", "sum",
+    "toml", "ts", "xml", "yaml",
+];
+
 /// What a tool's folder holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalog {
@@ -130,12 +151,16 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The script that the tool's table calls `id`.
+    /// The script that the tool's table calls `id`; of one that can run again, whichever run it is.
     #[must_use]
     pub fn script(&self, id: &str) -> Option<&ToolScript> {
-        self.scripts.iter().find(|script| script.id == id)
+        let named = |id: &str| self.scripts.iter().find(|script| script.id == id);
+        named(id).or_else(|| named(id.rsplit_once(AGAIN)?.0))
     }
 }
+
+/// What stands between a script that can run again and the number of its run, from the second one on.
+pub const AGAIN: char = '#';
 
 /// One script of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]

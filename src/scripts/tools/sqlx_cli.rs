@@ -3,7 +3,8 @@
 use sha2::{Digest as _, Sha384};
 
 use super::files::{Pairs, number, numbered};
-use super::{Catalog, Checksum, Entry, Folder, HistoryTable, Row, State, Tool};
+use super::listed::says;
+use super::{Catalog, Checksum, Entry, Folder, FolderFile, HistoryTable, Row, State, Tool};
 
 static TABLE: HistoryTable = HistoryTable {
     name: "_sqlx_migrations",
@@ -11,6 +12,8 @@ static TABLE: HistoryTable = HistoryTable {
     only: false,
     order: &["version"],
 };
+
+const MARKS: [&str; 3] = ["-- migrate:up", "-- +goose up", "-- up migration"];
 
 /// sqlx.
 pub struct Sqlx;
@@ -25,7 +28,11 @@ impl Tool for Sqlx {
     }
 
     fn owns(&self, folder: &Folder) -> bool {
-        folder.files().any(|file| file.name().ends_with(".sql") && numbered(file.name(), &['_']).is_some())
+        let is_script =
+            |file: &&FolderFile| file.name().ends_with(".sql") && numbered(file.name(), &['_']).is_some();
+        let mut scripts = folder.files().filter(is_script).peekable();
+        // Marks of tools whose files are called alike.
+        scripts.peek().is_some() && !scripts.any(|file| MARKS.iter().any(|mark| says(file, mark)))
     }
 
     fn catalog(&self, folder: &Folder) -> Catalog {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::listed::{mentions, says};
 use super::python;
 use super::{Catalog, Entry, Fault, Folder, FolderFile, Graph, HistoryTable, Row, Tool, ToolScript};
 
@@ -25,10 +26,8 @@ impl Tool for Yoyo {
     }
 
     fn owns(&self, folder: &Folder) -> bool {
-        let steps = |file: &FolderFile| {
-            file.name().ends_with(".py") && super::sequelize::names(&file.bytes, b"from yoyo import")
-        };
-        folder.files().any(|file| steps(file) || super::dbmate::says(&file.bytes, "-- depends:"))
+        let steps = |file: &FolderFile| file.name().ends_with(".py") && mentions(file, "from yoyo import");
+        folder.files().any(|file| steps(file) || says(file, "-- depends:"))
     }
 
     fn catalog(&self, folder: &Folder) -> Catalog {

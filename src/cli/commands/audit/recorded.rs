@@ -1,0 +1,115 @@
+//! The audit of a project whose scripts another tool applies.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::cli::commands::record::Source;
+use crate::cli::context::{block_on, project};
+use crate::cli::error::CliError;
+use crate::cli::opening;
+use crate::cli::output::{Clean, Reply};
+use crate::cli::settings::Settings;
+use crate::cli::{CommandResult, Exit};
+use crate::ops::record::applier;
+use crate::ops::record::audit::{ToolAudit, ToolFinding, audit_tool};
+use crate::ops::{ChainReader, OpsError};
+use crate::scripts::Difference;
+use crate::store::ArchiveError;
+
+#[derive(Serialize)]
+struct Shown {
+    command: &'static str,
+    #[serde(flatten)]
+    found: ToolAudit,
+}
+
+/// The tool that applies the scripts: that of the settings, else the one that the chain's newest event of a script names.
+/// `None` where it is greffe.
+pub fn tool(settings: &Settings) -> Result<Option<String>, CliError> {
+    if settings.tool.is_some() {
+        return Ok(settings.tool.clone());
+    }
+    match ChainReader::open(&settings.archive_directory, settings.name()?) {
+        Ok(reader) => Ok(applier(&reader)?),
+        Err(OpsError::Archive(ArchiveError::NotFound { .. })) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Compares archive, folder and the tool's history.
+pub fn run(settings: &Settings, tool: &str) -> CommandResult {
+    let source = Source::named(settings, Some(tool))?;
+    let look = source.look(settings)?.ok_or_else(|| CliError::usage("the settings name no database"))?;
+    let project = project(settings)?;
+    let found = block_on(audit_tool(&project, source.tool.name(), &source.catalog, &look))??;
+    if !found.opened.is_empty() {
+        block_on(opening::record(settings, found.chain, found.opened.clone(), "audit"))??;
+    }
+    let exit = if found.findings.is_empty() { Exit::Done } else { Exit::Findings };
+    Ok(Reply::new(Shown { command: "audit", found }, show).with_exit(exit))
+}
+
+fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
+    let found = &shown.found;
+    writeln!(out, "chain {}, {} entries, head {}", found.name, found.entries, found.head)?;
+    match &found.table {
+        Some(table) => writeln!(out, "{}, history in {}", found.tool, Clean(table))?,
+        None => writeln!(out, "{}, which never ran here", found.tool)?,
+    }
+    for version in &found.pending {
+        writeln!(out, "pending: {}", Clean(version))?;
+    }
+    for finding in &found.findings {
+        writeln!(out, "{}", Clean(&finding.to_string()))?;
+        if let ToolFinding::Edited { archived, on_disk, .. } = finding {
+            writeln!(out, "  archived: sha256:{archived}\n  on disk:  sha256:{on_disk}")?;
+        }
+        writeln!(out, "  hint: {}", hint(finding))?;
+    }
+    if found.not_compared > 0 {
+        writeln!(out, "{} sealed file(s) not compared: there is no key for them here", found.not_compared)?;
+    }
+    match found.findings.len() {
+        0 => writeln!(out, "no difference"),
+        differences => writeln!(out, "{differences} difference(s)"),
+    }
+}
+
+fn hint(finding: &ToolFinding) -> String {
+    match finding {
+        ToolFinding::Edited { difference: Difference::Comments, .. } => {
+            "only comments or white space changed; put the archived bytes back with `greffe show SEQ --script`".to_owned()
+        }
+        ToolFinding::Edited { seq, .. } => {
+            format!("add a new migration instead of editing this one, or run `greffe show {seq} --script` to see what ran")
+        }
+        ToolFinding::Missing { seq, .. } => {
+            format!("bring the file back from your repository, or from the archive: `greffe show {seq} --script`")
+        }
+        ToolFinding::NotInHistory { .. } | ToolFinding::NotInArchive { .. } => {
+            "somebody changed the tool's table without greffe; `greffe record -- true` archives what it says now".to_owned()
+        }
+        ToolFinding::HalfApplied { .. } => "look at the database, and end it with the tool's own command".to_owned(),
+        ToolFinding::Checksum { .. } | ToolFinding::Rewritten { .. } => {
+            "the script or the tool's table was changed after it was applied; find out who did it and why".to_owned()
+        }
+        ToolFinding::Reordered { .. } => "compare the schema with that of a database that was made in order".to_owned(),
+        ToolFinding::Drifted { .. } => {
+            "somebody changed the schema by hand; `greffe schema show live` shows what it is".to_owned()
+        }
+        ToolFinding::Folder { .. } => "mend the folder; with several heads, merge them with the tool".to_owned(),
+    }
+}
+
+/// Refuses what greffe would do itself, where the settings name another tool for it. A chain that tells of another tool's
+/// runs alone needs no such word: the history of the database lacks its events.
+pub fn refuse(settings: &Settings, what: &str) -> Result<(), CliError> {
+    match &settings.tool {
+        Some(tool) => Err(CliError::usage(format!(
+            "{tool} applies the scripts of this project, so greffe does not {what}"
+        ))
+        .hint(format!("run `greffe record -- COMMAND` with the command of {tool}"))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,207 @@
+//! Tools that keep a list of names: each script is a file, or two, and each row of the table names one.
+
+use super::files::Pairs;
+use super::{Catalog, Entry, Folder, FolderFile, HistoryTable, Row, Tool};
+use crate::model::Direction;
+
+/// What a file of such a tool is.
+pub struct Named<'a> {
+    /// What the table calls it.
+    pub id: String,
+    pub name: &'a str,
+    /// Which way it goes; a file with both ways goes up.
+    pub direction: Direction,
+}
+
+impl<'a> Named<'a> {
+    /// A file that goes up, alone or with the way down in it.
+    pub fn up(id: impl Into<String>, name: &'a str) -> Self {
+        Self { id: id.into(), name, direction: Direction::Up }
+    }
+}
+
+/// A tool with a list of names.
+pub struct Listed {
+    pub name: &'static str,
+    /// Its first column has the names; a second one has when they were applied.
+    pub table: HistoryTable,
+    pub owns: fn(&Folder) -> bool,
+    /// `None` for a file that is no script.
+    pub script: fn(&FolderFile) -> Option<Named<'_>>,
+    /// What identifiers are ordered by.
+    pub order: fn(&str) -> String,
+    /// Words of commands that write the table alone.
+    pub stamps: &'static [&'static str],
+}
+
+impl Tool for Listed {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn table(&self) -> &HistoryTable {
+        &self.table
+    }
+
+    fn owns(&self, folder: &Folder) -> bool {
+        (self.owns)(folder)
+    }
+
+    fn catalog(&self, folder: &Folder) -> Catalog {
+        let (mut pairs, mut catalog) = (Pairs::default(), Catalog::default());
+        for file in folder.files() {
+            match (self.script)(file) {
+                Some(Named { id, name, direction: Direction::Up }) => {
+                    pairs.up(&id, name, file, &mut catalog.faults);
+                }
+                Some(Named { id, .. }) => pairs.down(&id, file),
+                None => {}
+            }
+        }
+        catalog.scripts = pairs.scripts(self.order);
+        catalog
+    }
+
+    fn entries(&self, _: &Catalog, rows: &[Row]) -> Vec<Entry> {
+        let entry = |row: &Row| {
+            let mut columns = row.iter().cloned();
+            let id = columns.next()??;
+            Some(Entry { at: columns.next().flatten(), ..Entry::applied(id) })
+        };
+        rows.iter().filter_map(entry).collect()
+    }
+
+    fn stamps(&self, command: &[String]) -> bool {
+        command.iter().any(|word| self.stamps.contains(&word.as_str()))
+    }
+}
+
+/// Identifiers as they are.
+pub fn as_text(id: &str) -> String {
+    id.to_owned()
+}
+
+/// Identifiers by the number that they are, however many zeros stand before it.
+pub fn as_number(id: &str) -> String {
+    format!("{:040}", super::files::number(id))
+}
+
+/// Whether a file is JavaScript or TypeScript, and no mere declaration of types.
+pub fn is_ecmascript(file: &FolderFile) -> bool {
+    let name = file.name();
+    let end = name.rsplit('.').next().unwrap_or_default();
+    matches!(end, "js" | "ts" | "mjs" | "cjs" | "mts" | "cts") && !name.ends_with(".d.ts")
+}
+
+/// Whether a line of a file begins so, in large or small letters.
+pub fn says(file: &FolderFile, mark: &str) -> bool {
+    let begins =
+        |line: &[u8]| line.get(..mark.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(mark.as_bytes()));
+    file.bytes.split(|byte| *byte == b'\n').any(begins)
+}
+
+/// Whether a word stands somewhere in a file.
+pub fn mentions(file: &FolderFile, word: &str) -> bool {
+    file.bytes.windows(word.len()).any(|window| window == word.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{TOOLS, tool_named};
+    use super::*;
+
+    fn file(path: &str, text: &str) -> FolderFile {
+        FolderFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() }
+    }
+
+    /// Files of each tool as it writes them, in their order, with what its table calls them, and a file that is none.
+    const SAMPLES: [(&str, [(&str, &str, &str); 2], &str); 8] = [
+        (
+            "knex",
+            [
+                ("20260101000001_a.js", "exports.up = 1", "20260101000001_a.js"),
+                ("20260101000002_b.ts", "export async function up(knex) {}", "20260101000002_b.ts"),
+            ],
+            "20260101000001_a.d.ts",
+        ),
+        (
+            "sequelize",
+            [
+                ("20260101000001-a.js", "up: (queryInterface) => 1", "20260101000001-a.js"),
+                ("20260101000002-b.js", "queryInterface", "20260101000002-b.js"),
+            ],
+            "index.js",
+        ),
+        (
+            "node-pg-migrate",
+            [
+                ("1767225600001_a.js", "pgm.sql('')", "1767225600001_a"),
+                ("1767225600002_b.sql", "-- Up Migration\n", "1767225600002_b"),
+            ],
+            "x.sql",
+        ),
+        (
+            "typeorm",
+            [
+                ("1767225600002-Beta.ts", "queryRunner", "Beta1767225600002"),
+                ("1767225600003-Alpha.ts", "queryRunner", "Alpha1767225600003"),
+            ],
+            "notes.ts",
+        ),
+        (
+            "rails",
+            [("20260101000001_a.rb", "", "20260101000001"), ("20260101000002_b.rb", "", "20260101000002")],
+            "schema.rb",
+        ),
+        (
+            "dbmate",
+            [
+                ("001_a.sql", "-- migrate:up\n", "001"),
+                ("002_b.sql", "-- migrate:up\n-- migrate:down\n", "002"),
+            ],
+            "schema.sql",
+        ),
+        (
+            "seaorm",
+            [
+                ("m20220101_000001_a.rs", "", "m20220101_000001_a"),
+                ("m20220101_000002_b.rs", "", "m20220101_000002_b"),
+            ],
+            "lib.rs",
+        ),
+        (
+            "diesel",
+            [
+                ("2026-01-01-000001_a/up.sql", "", "20260101000001"),
+                ("2026-01-01-000002_b/up.sql", "", "20260101000002"),
+            ],
+            "x/up.sql",
+        ),
+    ];
+
+    #[test]
+    fn files_are_called_as_the_table_calls_them() {
+        for (name, scripts, other) in SAMPLES {
+            let tool = tool_named(name).unwrap();
+            let mut files: Vec<FolderFile> = scripts.iter().map(|(path, text, _)| file(path, text)).collect();
+            files.push(file(other, "nothing"));
+            let folder = Folder::of(files);
+            assert!(tool.owns(&folder), "{name}");
+            let catalog = tool.catalog(&folder);
+            let ids: Vec<&str> = catalog.scripts.iter().map(|script| script.id.as_str()).collect();
+            assert_eq!(ids, scripts.map(|(_, _, id)| id), "{name}");
+            let rows: Vec<Row> = ids.iter().map(|id| vec![Some((*id).to_owned()), None]).collect();
+            assert_eq!(tool.entries(&catalog, &rows).len(), 2, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_nobodys_but_the_tools_that_wrote_it() {
+        for (name, scripts, _) in SAMPLES {
+            let folder = Folder::of(scripts.iter().map(|(path, text, _)| file(path, text)).collect());
+            let owners: Vec<&str> =
+                TOOLS.iter().filter(|tool| tool.owns(&folder)).map(|tool| tool.name()).collect();
+            assert_eq!(owners, [name]);
+        }
+    }
+}
