@@ -36,8 +36,8 @@ impl ToolTable {
     /// Whether it has all these columns, and with `only` no others.
     #[must_use]
     pub fn has(&self, columns: &[&str], only: bool) -> bool {
-        let named = |wanted: &&str| self.columns.iter().any(|column| column.name == **wanted);
-        columns.iter().all(|wanted| named(&wanted)) && (!only || columns.len() == self.columns.len())
+        let named = |wanted: &&str| self.columns.iter().any(|column| column.name == *wanted);
+        columns.iter().all(named) && (!only || columns.len() == self.columns.len())
     }
 }
 

@@ -259,7 +259,7 @@ fn remark_failure(what: &str, error: &CliError) {
 impl From<RecordError> for CliError {
     fn from(error: RecordError) -> Self {
         let hint = match error {
-            RecordError::Ops(error) => return error.into(),
+            RecordError::Ops(error) => return (*error).into(),
             RecordError::Database(error) => return OpsError::from(error).into(),
             RecordError::UnknownTool(_) | RecordError::SeveralTools(_) => {
                 "name one with `--tool NAME`, such as `alembic`"

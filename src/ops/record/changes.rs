@@ -64,6 +64,8 @@ fn standings(entries: &[Entry]) -> BTreeMap<&str, &Entry> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use crate::scripts::tools::{FolderFile, ToolScript};
 
@@ -114,9 +116,9 @@ mod tests {
             |before: &[Entry], after: &[Entry]| told(&catalog, before, after).first().map(|(_, what)| *what);
         let (first, second) = (entry("1", State::Applied), entry("2", State::Applied));
         let failed = entry("1", State::Failed);
-        assert_eq!(one(&[first.clone()], &[second]), Some(Happened::Rewritten));
-        assert_eq!(one(&[], &[failed.clone()]), Some(Happened::Failed));
-        assert_eq!(one(&[failed.clone()], &[failed.clone()]), None);
+        assert_eq!(one(from_ref(&first), &[second]), Some(Happened::Rewritten));
+        assert_eq!(one(&[], from_ref(&failed)), Some(Happened::Failed));
+        assert_eq!(one(from_ref(&failed), from_ref(&failed)), None);
         assert_eq!(one(&[failed], &[first]), Some(Happened::Applied));
     }
 }

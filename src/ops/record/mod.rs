@@ -101,7 +101,13 @@ pub enum RecordError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
-    Ops(#[from] OpsError),
+    Ops(Box<OpsError>),
+}
+
+impl From<OpsError> for RecordError {
+    fn from(error: OpsError) -> Self {
+        Self::Ops(Box::new(error))
+    }
 }
 
 /// Who applies the scripts of a chain, by its newest event of one; `None` where it is greffe itself, or nobody yet.

@@ -77,8 +77,8 @@ impl Tool for Alembic {
     }
 
     fn stopped_at(&self, output: &str) -> Option<String> {
-        let begun = output.lines().filter_map(|line| announced(line.get(line.find("Running ")?..)?));
-        begun.last().map(str::to_owned)
+        let mut begun = output.lines().filter_map(|line| announced(line.get(line.find("Running ")?..)?));
+        begun.next_back().map(str::to_owned)
     }
 
     fn rendering(

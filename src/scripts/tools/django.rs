@@ -78,8 +78,8 @@ impl Tool for Django {
     }
 
     fn stopped_at(&self, output: &str) -> Option<String> {
-        let begun = output.lines().filter_map(|line| line.trim_start().strip_prefix("Applying "));
-        begun.last()?.split_once("...").map(|(id, _)| id.to_owned())
+        let mut begun = output.lines().filter_map(|line| line.trim_start().strip_prefix("Applying "));
+        begun.next_back()?.split_once("...").map(|(id, _)| id.to_owned())
     }
 }
 

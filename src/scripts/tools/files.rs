@@ -54,7 +54,7 @@ impl Pairs {
                 checksum: None,
             });
         }
-        scripts.sort_by(|a, b| order(&a.id).cmp(&order(&b.id)));
+        scripts.sort_by_key(|script| order(&script.id));
         scripts
     }
 }

@@ -114,8 +114,11 @@ mod tests {
         FolderFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() }
     }
 
+    /// Path, text, and what the table calls it.
+    type Sample = (&'static str, &'static str, &'static str);
+
     /// Files of each tool as it writes them, in their order, with what its table calls them, and a file that is none.
-    const SAMPLES: [(&str, [(&str, &str, &str); 2], &str); 8] = [
+    const SAMPLES: [(&str, [Sample; 2], &str); 8] = [
         (
             "knex",
             [
