@@ -243,7 +243,7 @@ impl Build<'_> {
         query
     }
 
-    /// What a column of the rows holds, as [`Build::holds`] compares it.
+    /// What a column of the rows holds, as `Build::holds` compares it.
     pub fn held(&self, table: &str, rows: &Rows<'_>, column: &str) -> Query {
         let mut query = self.select(&self.sql.compared_of(self.kind(table, column), column), table, rows);
         query.push(&format!(" AND {} IS NOT NULL", self.sql.name(column)));
