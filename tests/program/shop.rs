@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use tempfile::TempDir;
+
 use crate::project::Project;
 
 /// The folder of the shop's sources.
@@ -11,6 +13,8 @@ const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shop");
 /// A shop whose chain is begun, with no revisions yet.
 pub struct Shop {
     pub project: Project,
+    /// What holds its database, where that is a file.
+    _folder: Option<TempDir>,
 }
 
 impl Shop {
@@ -24,7 +28,7 @@ impl Shop {
         project.variables.push(("DATABASE_URL".to_owned(), url.to_owned()));
         std::fs::remove_dir(project.path("migrations")).unwrap();
         std::fs::copy(Path::new(SOURCES).join("app.py"), project.path("app.py")).unwrap();
-        let shop = Self { project };
+        let shop = Self { project, _folder: None };
         shop.flask(&["db", "init"]);
         shop.project.ok(["init", "--name", "shop", "--database", "env:DATABASE_URL"]);
         shop
@@ -32,11 +36,12 @@ impl Shop {
 
     /// On a file of SQLite.
     pub fn in_a_file() -> Self {
-        let folder = tempfile::Builder::new().prefix("greffe-shop-").tempdir().unwrap().keep();
-        let file = folder.join("shop.db");
+        let folder = tempfile::Builder::new().prefix("greffe-shop-").tempdir().unwrap();
+        let file = folder.path().join("shop.db");
         let mut shop =
             Self::on(&format!("sqlite:///{}", file.display()), &format!("sqlite:{}", file.display()));
         shop.project.variables.push(("SHOP_FILE".to_owned(), file.display().to_string()));
+        shop._folder = Some(folder);
         shop
     }
 
