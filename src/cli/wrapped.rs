@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal as _, Read, Write};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -126,9 +126,8 @@ fn copy(
     mut screen: impl Write + Send + 'static,
     kept: &Arc<Mutex<Kept>>,
     done: Sender<()>,
-) -> Receiver<()> {
+) {
     let kept = Arc::clone(kept);
-    let (_alive, thread) = channel();
     std::thread::spawn(move || {
         let mut buffer = vec![0; 64 << 10];
         // Output that nobody reads any more is no reason to let the program fail.
@@ -139,7 +138,6 @@ fn copy(
         }
         let _ = done.send(());
     });
-    thread
 }
 
 /// The beginning of an output in a file, and its end in memory until it is whole.
