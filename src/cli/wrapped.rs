@@ -33,7 +33,7 @@ const LOOK: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn run(command: &[String], output: File) -> io::Result<ToolExit> {
+pub fn run(command: &[String], output: Option<File>) -> io::Result<ToolExit> {
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     // Who presses the keys means the program; this one has to outlive it.
     let asked = signals()?;
@@ -54,7 +54,8 @@ pub fn run(command: &[String], output: File) -> io::Result<ToolExit> {
         // Nobody waits for what the program left running.
         let _ = ended.recv_timeout(LEFT_BEHIND);
     }
-    kept.lock().unwrap_or_else(PoisonError::into_inner).finish()?;
+    // It ran, whatever could be kept of what it printed.
+    let _ = kept.lock().unwrap_or_else(PoisonError::into_inner).finish();
     Ok(ToolExit { code: status.code(), signal: status.signal() })
 }
 
@@ -142,7 +143,8 @@ fn copy(
 
 /// The beginning of an output in a file, and its end in memory until it is whole.
 struct Kept {
-    output: File,
+    /// `None`: nothing is kept.
+    output: Option<File>,
     written: usize,
     tail: VecDeque<u8>,
     left_out: u64,
@@ -152,7 +154,7 @@ impl Kept {
     fn add(&mut self, bytes: &[u8]) {
         let (head, rest) = bytes.split_at(bytes.len().min(PART.saturating_sub(self.written)));
         // What cannot be kept is missing from the archive, and no harm to the program.
-        if self.output.write_all(head).is_ok() {
+        if self.output.as_mut().is_some_and(|output| output.write_all(head).is_ok()) {
             self.written += head.len();
         }
         self.tail.extend(rest);
@@ -162,11 +164,12 @@ impl Kept {
     }
 
     fn finish(&mut self) -> io::Result<()> {
+        let Some(output) = &mut self.output else { return Ok(()) };
         if self.left_out > 0 {
-            writeln!(self.output, "\n[{} bytes left out]", self.left_out)?;
+            writeln!(output, "\n[{} bytes left out]", self.left_out)?;
         }
-        self.output.write_all(self.tail.make_contiguous())?;
-        self.output.sync_all()
+        output.write_all(self.tail.make_contiguous())?;
+        output.sync_all()
     }
 }
 
@@ -178,7 +181,7 @@ mod tests {
     fn of_a_long_output_the_beginning_and_the_end_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("output");
-        let output = File::create(&path).unwrap();
+        let output = Some(File::create(&path).unwrap());
         let mut kept = Kept { output, written: 0, tail: VecDeque::new(), left_out: 0 };
         kept.add(b"first ");
         for _ in 0..100 {

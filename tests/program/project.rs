@@ -316,6 +316,12 @@ impl Run {
         value
     }
 
+    /// Fails unless it ended with `code`.
+    pub fn exits(&self, code: i32) -> &Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+
     /// Fails unless standard error has every one of these texts.
     pub fn says(&self, texts: &[&str]) -> &Self {
         for text in texts {
@@ -352,7 +358,7 @@ pub fn copy_folder(from: impl AsRef<Path>, to: &Path) {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
-            fs::create_dir(&target).unwrap();
+            fs::create_dir_all(&target).unwrap();
             copy_folder(entry.path(), &target);
         } else {
             fs::copy(entry.path(), target).unwrap();

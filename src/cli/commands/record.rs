@@ -31,7 +31,7 @@ pub struct Record {
     /// Do not ask the tool which SQL it ran
     #[arg(long)]
     no_render: bool,
-    /// End with 3 when the run could not be archived, though the command went well
+    /// End with 3 when the run could not be archived, and with 4 when replicas lack it, though the command went well
     #[arg(long)]
     strict: bool,
     /// The command, such as `flask db upgrade`
@@ -70,10 +70,15 @@ pub fn run(context: &Context, arguments: &Record) -> CommandResult {
     }
     let noted =
         note(&recordings, &run).and_then(|()| recordings.output(run.id).map_err(|error| unwritten(&error)));
-    let exit = match noted {
-        Ok(output) => wrapped::run(&arguments.command, output),
-        Err(error) => return Err(error),
+    let output = match noted {
+        Ok(output) => Some(output),
+        Err(error) if arguments.strict => return Err(error),
+        Err(error) => {
+            remark_failure("should the run not be archived, it is found later and not witnessed", &error);
+            None
+        }
     };
+    let exit = wrapped::run(&arguments.command, output);
     let exit = exit.map_err(|error| {
         // Nothing ran, so there is nothing to tell of.
         let _ = recordings.forget(run.id);
@@ -93,6 +98,8 @@ pub fn run(context: &Context, arguments: &Record) -> CommandResult {
     };
     Ok(Reply::silent(match exit {
         0 if failed && arguments.strict => Exit::Unfinished,
+        // Then it counts whether the replicas have it.
+        0 if arguments.strict => Exit::Done,
         code => Exit::Tool(code),
     }))
 }

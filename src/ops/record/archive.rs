@@ -6,8 +6,9 @@ use super::changes::{Change, Happened, changes};
 use super::events::{Draft, Known, Rendered, Shared, frame};
 use super::look::Look;
 use super::{RecordError, RunEnd, ToolExit, ToolRun};
+use crate::chain::NewFile;
 use crate::crypto::PrivateKey;
-use crate::model::{Cid, EventId, Executor, Run, Target, Timestamp};
+use crate::model::{Cid, Details, Event, EventId, Executor, Role, Run, Target, Timestamp};
 use crate::ops::chain::OpenChain;
 use crate::ops::gate::require_clean;
 use crate::ops::outbox::Archived;
@@ -104,7 +105,7 @@ pub async fn archive(
     if let Some(of_run) = drafts.get_mut(first..) {
         frame(of_run, run, end, output);
     }
-    let (archived, head) = pen.append(drafts).await?;
+    let (archived, head) = pen.append(drafts, &told).await?;
     Ok(Recorded { archived, head: Some(head), unadopted })
 }
 
@@ -155,7 +156,7 @@ pub async fn adopt(
         .map(|change| shared.draft(change, Known::Found, None))
         .collect();
     frame(&mut drafts, &run, run.end.as_ref(), None);
-    let (archived, head) = pen.append(drafts).await?;
+    let (archived, head) = pen.append(drafts, &told).await?;
     Ok(Recorded { archived, head: Some(head), unadopted: 0 })
 }
 
@@ -177,6 +178,15 @@ fn is_new(change: &Change, told: &Told) -> bool {
         Happened::Undone => told.applied.contains_key(&change.id),
         Happened::Failed | Happened::Rewritten => true,
     }
+}
+
+/// Whether a draft has not the script by which it would be judged what of its name may be published.
+fn lacks_script(event: &Event, files: &[NewFile]) -> bool {
+    let withholds = match &event.details {
+        Details::Migration(details) => details.tool.as_ref().is_some_and(|tool| !tool.withheld.is_empty()),
+        _ => false,
+    };
+    withholds || !files.iter().any(|file| file.role == Role::Up)
 }
 
 fn target(project: &Project, look: &Look) -> Target {
@@ -204,11 +214,17 @@ impl Pen {
     }
 
     /// Appends events, all or none.
-    async fn append(&mut self, drafts: Vec<Draft>) -> Result<(Vec<Archived>, Cid), OpsError> {
+    async fn append(&mut self, drafts: Vec<Draft>, told: &Told) -> Result<(Vec<Archived>, Cid), OpsError> {
         let root = self.chain.reader.root();
+        // Whether the newest event of a script tells no name, for its script is sealed.
+        let mut hidden: HashMap<String, bool> =
+            told.entries.iter().map(|entry| (entry.version.clone(), entry.name.is_none())).collect();
         let (mut archived, mut blocks) = (Vec::new(), Vec::new());
         for Draft { event, files, version } in drafts {
-            let (event, files) = self.sealing.seal(root, event, files, false).await?;
+            let hides = hidden.get(&version).copied().unwrap_or_else(|| lacks_script(&event, &files));
+            let (event, files) = self.sealing.seal(root, event, files, hides).await?;
+            hidden
+                .insert(version.clone(), event.migration().is_some_and(|migration| migration.name.is_none()));
             let (id, kind, seq) = (event.id, event.event, self.chain.appender.size());
             let before = blocks.len();
             let manifest =
