@@ -3,6 +3,7 @@
 mod arrows;
 mod bits;
 mod chains;
+mod graphs;
 mod independent;
 mod memory;
 mod own_archive;

@@ -1,8 +1,11 @@
 //! Alembic, also as Flask-Migrate runs it: revisions in Python files, a graph of them, and a table that has of all
 //! applied revisions only some of the last ones.
 
+mod places;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::places::{Lies, Places};
 use super::python::{self, Value};
 use super::{Catalog, Entry, Fault, Folder, FolderFile, Graph, HistoryTable, Row, Tool, ToolScript};
 
@@ -26,25 +29,43 @@ impl Tool for Alembic {
 
     fn owns(&self, folder: &Folder) -> bool {
         folder.file("env.py").is_some()
-            && folder.files().any(|file| file.path == "script.py.mako" || is_revision(file))
+            && folder.files().any(|file| {
+                file.path == "script.py.mako" || Places::default().lies(file) == Some(Lies::Within)
+            })
     }
 
     fn catalog(&self, folder: &Folder) -> Catalog {
         let mut catalog = Catalog::default();
+        let places = &Places::of(folder);
+        let lying = |wanted: Lies| folder.files().filter(move |file| places.lies(file) == Some(wanted));
         let mut revisions: BTreeMap<String, Revision> = BTreeMap::new();
-        for file in folder.files().filter(|file| is_revision(file)) {
-            let Some(revision) = Revision::read(file, &mut catalog.faults) else { continue };
-            if let Some(first) = revisions.get(&revision.id) {
-                let (first, second) = (first.file.path.clone(), file.path.clone());
-                catalog.faults.push(Fault::Duplicate { id: revision.id, first, second });
-                continue;
+        for file in lying(Lies::Within) {
+            Revision::add(file, &mut revisions, &mut catalog.faults);
+        }
+        let mut below: BTreeMap<String, Revision> = BTreeMap::new();
+        let mut faults = Vec::new();
+        for file in lying(Lies::Below) {
+            Revision::add(file, &mut below, &mut faults);
+        }
+        // Those that the ones in the right place stand on, or that stand on these.
+        let connected = connected(&revisions, &below);
+        if revisions.is_empty() || !connected.is_empty() {
+            catalog.faults.append(&mut faults);
+        }
+        let all = revisions.is_empty();
+        for (id, revision) in below.into_iter().filter(|(id, _)| all || connected.contains(id)) {
+            match revisions.get(&id) {
+                Some(first) => {
+                    let (first, second) = (first.file.path.clone(), revision.file.path);
+                    catalog.faults.push(Fault::Duplicate { id, first, second });
+                }
+                None => drop(revisions.insert(id, revision)),
             }
-            revisions.insert(revision.id.clone(), revision);
         }
         let graph = graph(&revisions);
         catalog.faults.extend(graph.faults());
         let heads = graph.heads();
-        if heads.len() > 1 && revisions.values().all(|revision| revision.labels.is_empty()) {
+        if heads.len() > 1 && !revisions.values().any(|revision| revision.is_labelled) {
             catalog.faults.push(Fault::SeveralHeads(heads.into_iter().map(str::to_owned).collect()));
         }
         let order: Vec<String> = graph.order().into_iter().map(str::to_owned).collect();
@@ -154,18 +175,22 @@ fn subcommand(command: &[String]) -> Option<(usize, &str)> {
     words.into_iter().find(|(_, word)| matches!(*word, "upgrade" | "downgrade" | "stamp"))
 }
 
-/// What Alembic itself takes for a revision: any Python file below `versions` but packages and files that editors keep.
-fn is_revision(file: &FolderFile) -> bool {
-    let below = file
-        .path
-        .strip_prefix("versions/")
-        .or_else(|| file.path.split_once("/versions/").map(|parts| parts.1));
-    below.is_some_and(|name| {
-        name.ends_with(".py")
-            && !name.contains('/')
-            && !name.starts_with("__init__")
-            && !name.starts_with(".#")
-    })
+/// The revisions of `below` that are joined to those of `within` by any chain of parents and children.
+fn connected(within: &BTreeMap<String, Revision>, below: &BTreeMap<String, Revision>) -> BTreeSet<String> {
+    let mut neighbours: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for revision in within.values().chain(below.values()) {
+        for parent in revision.line.iter().chain(&revision.needs) {
+            neighbours.entry(parent).or_default().push(&revision.id);
+            neighbours.entry(&revision.id).or_default().push(parent);
+        }
+    }
+    let mut waiting: Vec<&str> = within.keys().map(String::as_str).collect();
+    let mut reached: BTreeSet<&str> = waiting.iter().copied().collect();
+    while let Some(id) = waiting.pop() {
+        let next = neighbours.get(id).into_iter().flatten();
+        waiting.extend(next.copied().filter(|next| reached.insert(next)));
+    }
+    below.keys().filter(|id| reached.contains(id.as_str())).cloned().collect()
 }
 
 struct Revision {
@@ -173,11 +198,25 @@ struct Revision {
     line: Vec<String>,
     needs: Vec<String>,
     labels: Vec<String>,
+    /// Whether it has labels, also such that are no plain values.
+    is_labelled: bool,
     purpose: Option<String>,
     file: FolderFile,
 }
 
 impl Revision {
+    /// Reads a file, and adds what it is to the others.
+    fn add(file: &FolderFile, others: &mut BTreeMap<String, Self>, faults: &mut Vec<Fault>) {
+        let Some(revision) = Self::read(file, faults) else { return };
+        match others.get(&revision.id) {
+            Some(first) => {
+                let (first, second) = (first.file.path.clone(), file.path.clone());
+                faults.push(Fault::Duplicate { id: revision.id, first, second });
+            }
+            None => drop(others.insert(revision.id.clone(), revision)),
+        }
+    }
+
     /// `None` for a file that is no revision: one that names none.
     fn read(file: &FolderFile, faults: &mut Vec<Fault>) -> Option<Self> {
         let module = python::read(&file.bytes);
@@ -193,6 +232,8 @@ impl Revision {
                 }
             };
         let (line, needs, labels) = (texts("down_revision"), texts("depends_on"), texts("branch_labels"));
+        let says = module.names.get("branch_labels");
+        let is_labelled = says.is_some_and(|says| says.texts().is_none_or(|texts| !texts.is_empty()));
         let id = match module.names.get("revision")? {
             Value::Text(id) => id.clone(),
             _ => {
@@ -206,7 +247,7 @@ impl Revision {
         }
         let purpose = module.docstring.as_deref().and_then(|text| text.trim_start().lines().next());
         let purpose = purpose.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty());
-        Some(Self { id, line, needs, labels, purpose, file: file.clone() })
+        Some(Self { id, line, needs, labels, is_labelled, purpose, file: file.clone() })
     }
 
     fn script(self) -> ToolScript {
@@ -283,6 +324,22 @@ mod tests {
         assert_eq!(applied(&catalog, &[]), [""; 0]);
         let script = catalog.script("dddd").unwrap();
         assert_eq!((script.name.as_deref(), script.purpose.as_deref()), (Some("it"), Some("what dddd does")));
+    }
+
+    #[test]
+    fn folders_below_count_where_they_are_joined_to_the_others() {
+        let at = |path: &str, id: &str, down: &str| {
+            file(&format!("versions/{path}{id}.py"), &format!("revision = '{id}'\ndown_revision = {down}\n"))
+        };
+        // Neutron's way, then a folder in which old revisions are kept.
+        let files =
+            vec![at("", "kilo", "None"), at("liberty/expand/", "a", "'kilo'"), at("mitaka/", "b", "'a'")];
+        assert_eq!(ids(&Alembic.catalog(&Folder::of(files))), ["kilo", "a", "b"]);
+        let files = vec![at("", "squashed", "None"), at("old/", "a", "None"), at("old/", "b", "'a'")];
+        let catalog = Alembic.catalog(&Folder::of(files));
+        assert_eq!((ids(&catalog), catalog.faults.len()), (vec!["squashed"], 0));
+        let files = vec![at("x/", "a", "None"), at("y/", "b", "'a'")];
+        assert_eq!(ids(&Alembic.catalog(&Folder::of(files))), ["a", "b"]);
     }
 
     #[test]
