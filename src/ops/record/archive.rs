@@ -84,7 +84,11 @@ pub async fn archive(
         finished_at: end.map_or(run.started_at, |end| end.finished_at).max(newest),
         applied_by: &applied_by,
     };
-    let standing: Vec<Entry> = told.applied.keys().map(Entry::applied).collect();
+    let standing = told.applied.iter().map(|(id, standing)| {
+        let checksum = standing.checksum.clone();
+        Entry { checksum, ..Entry::applied(id) }
+    });
+    let standing: Vec<Entry> = standing.collect();
     let before = run.before.as_ref().map_or(standing.as_slice(), |look| look.entries.as_slice());
     let adopted = told.entries.iter().any(|entry| !entry.version.is_empty());
     let mut drafts = Vec::new();
@@ -166,7 +170,8 @@ fn failed(tool: &dyn Tool, catalog: &Catalog, output: Option<&[u8]>, last: &Look
     let named = output.and_then(|output| tool.stopped_at(&String::from_utf8_lossy(output)));
     let mut waiting =
         catalog.scripts.iter().map(|script| &script.id).filter(|id| !applied.contains(id.as_str()));
-    let id = named.filter(|id| catalog.script(id).is_some()).or_else(|| waiting.next().cloned())?;
+    let named = named.and_then(|named| Some(catalog.script_at(&named)?.id.clone()));
+    let id = named.or_else(|| waiting.next().cloned())?;
     Some(Change { id, happened: Happened::Failed, entry: None })
 }
 
@@ -175,7 +180,7 @@ fn is_new(change: &Change, told: &Told) -> bool {
     match change.happened {
         Happened::Applied => !told.applied.contains_key(&change.id),
         Happened::Undone => told.applied.contains_key(&change.id),
-        Happened::Failed | Happened::Rewritten => true,
+        Happened::Again | Happened::Failed | Happened::Rewritten => true,
     }
 }
 
