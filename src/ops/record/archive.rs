@@ -7,7 +7,7 @@ use super::events::{Draft, Known, Rendered, Shared, frame};
 use super::look::Look;
 use super::{RecordError, RunEnd, ToolExit, ToolRun};
 use crate::crypto::PrivateKey;
-use crate::model::{Cid, EventId, Executor, Run, Target, Timestamp};
+use crate::model::{Cid, EventId, EventKind, Executor, Run, Target, Timestamp};
 use crate::ops::chain::OpenChain;
 use crate::ops::gate::require_clean;
 use crate::ops::outbox::Archived;
@@ -92,7 +92,9 @@ pub async fn archive(
     let before = run.before.as_ref().map_or(standing.as_slice(), |look| look.entries.as_slice());
     let adopted = told.entries.iter().any(|entry| !entry.version.is_empty());
     let mut drafts = Vec::new();
-    let missed = changes(catalog, &standing, before).into_iter().filter(|change| is_new(change, &told));
+    let missed = changes(catalog, &standing, before)
+        .into_iter()
+        .filter(|change| is_new(change, &told) && !is_told_failure(change, &told));
     let (missed, unadopted) = if adopted { (missed.collect(), 0) } else { (Vec::new(), before.len()) };
     drafts.extend(missed.iter().map(|change| shared.draft(change, Known::Found, None)));
     let first = drafts.len();
@@ -182,6 +184,12 @@ fn is_new(change: &Change, told: &Told) -> bool {
         Happened::Undone => told.applied.contains_key(&change.id),
         Happened::Again | Happened::Failed | Happened::Rewritten => true,
     }
+}
+
+/// Whether a script failed, and the newest that the chain tells of it is that.
+fn is_told_failure(change: &Change, told: &Told) -> bool {
+    let newest = told.entries.iter().rev().find(|entry| entry.version == change.id);
+    change.happened == Happened::Failed && newest.is_some_and(|entry| entry.event == EventKind::Fail)
 }
 
 fn target(project: &Project, look: &Look) -> Target {

@@ -80,14 +80,14 @@ fn life(kind: Kind) {
     }
     project.ok(["audit"]);
 
-    project.remove("migrations/V2__second.sql");
+    project.remove("migrations/V1__first.sql");
     java.finds(&["missing"]);
     assert_eq!(java.recorded(&REPAIR).code, 0);
-    assert_eq!(java.story(8), ["stamp 2"]);
+    assert_eq!(java.story(8), ["stamp 1"]);
     assert_eq!(project.json(&["show", "8"])["event"]["direction"], "down");
     project.ok(["audit"]);
     project.verify();
-    java.adopt(&["1", "R__a view", "R__a view#2"]);
+    java.adopt(&["2", "R__a view", "R__a view#2"]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ const SAMPLE: usize = 1000;
 
 /// What the rows say, one entry each.
 pub fn entries(catalog: &Catalog, rows: &[Row]) -> Vec<Entry> {
-    let rows: Vec<Named> = rows.iter().filter_map(|row| Named::of(row)).collect();
+    let rows: Vec<Named> = rows.iter().filter_map(Named::of).collect();
     let known: HashSet<&str> = catalog.scripts.iter().map(|script| script.id.as_str()).collect();
     let begin = Begin::of(catalog, &rows);
     let entry = |row: &Named| {
@@ -60,19 +60,21 @@ struct Begin {
 impl Begin {
     /// The beginning that makes scripts of the most rows.
     fn of(catalog: &Catalog, rows: &[Named]) -> Self {
-        let mut paths: HashMap<&str, Vec<&str>> = HashMap::new();
+        let mut paths: HashMap<&str, Vec<(&str, bool)>> = HashMap::new();
         for script in &catalog.scripts {
             if let Some((path, rest)) = script.id.split_once("::") {
-                paths.entry(rest).or_default().push(path);
+                paths.entry(rest).or_default().push((path, path == script.up.path));
             }
         }
         let mut votes: BTreeMap<Self, usize> = BTreeMap::new();
         for row in rows.iter().take(SAMPLE) {
             let rest = format!("{}::{}", row.id, row.author);
-            for path in paths.get(rest.as_str()).into_iter().flatten().take(SAMPLE) {
-                let more = row.path.strip_suffix(path).filter(|more| more.is_empty() || more.ends_with('/'));
+            for (path, is_a_file) in paths.get(rest.as_str()).into_iter().flatten().take(SAMPLE) {
+                let more = row.path.strip_suffix(*path).filter(|more| more.is_empty() || more.ends_with('/'));
                 let less = path.strip_suffix(&row.path).filter(|less| less.is_empty() || less.ends_with('/'));
                 let begin = match (more, less) {
+                    // A path that is only a name begins nowhere.
+                    (Some(""), _) if !is_a_file => continue,
                     (Some(more), _) => Self { more: more.to_owned(), less: String::new() },
                     (None, Some(less)) => Self { more: String::new(), less: less.to_owned() },
                     (None, None) => continue,
