@@ -33,10 +33,16 @@ impl ToolTable {
         }
     }
 
+    /// The column of this name; in large or small letters where it has none that is written so.
+    fn column(&self, name: &str) -> Option<&ToolColumn> {
+        let exact = self.columns.iter().find(|column| column.name == name);
+        exact.or_else(|| self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name)))
+    }
+
     /// Whether it has all these columns, and with `only` no others.
     #[must_use]
     pub fn has(&self, columns: &[&str], only: bool) -> bool {
-        let named = |wanted: &&str| self.columns.iter().any(|column| column.name == *wanted);
+        let named = |wanted: &&str| self.column(wanted).is_some();
         columns.iter().all(named) && (!only || columns.len() == self.columns.len())
     }
 }
@@ -53,7 +59,7 @@ macro_rules! each {
 }
 
 impl Database {
-    /// The tables of all schemas that have one of these names, in the order of schemas and names.
+    /// The tables of all schemas that have one of these names, in large or small letters, in the order of schemas and names.
     ///
     /// # Errors
     /// [`DatabaseError::ToolHistory`].
@@ -116,7 +122,7 @@ fn columns_of(sql: Sql, names: &[&str]) -> Query {
     let (before, after) = match sql {
         Sql::Sqlite => (
             "SELECT NULL, m.name, c.name, c.type FROM sqlite_schema AS m, pragma_table_info(m.name) AS c \
-             WHERE m.type = 'table' AND m.name IN (",
+             WHERE m.type = 'table' AND lower(m.name) IN (",
             ") ORDER BY m.name, c.cid",
         ),
         Sql::Postgres => (
@@ -124,13 +130,13 @@ fn columns_of(sql: Sql, names: &[&str]) -> Query {
              FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
              JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
              JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid \
-             WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND c.relname::text IN (",
+             WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND lower(c.relname::text) IN (",
             ") ORDER BY 1, 2, a.attnum",
         ),
         Sql::Mysql => (
             "SELECT NULL, CONVERT(table_name USING utf8mb4), CONVERT(column_name USING utf8mb4), \
              CONVERT(data_type USING utf8mb4) FROM information_schema.columns \
-             WHERE table_schema = DATABASE() AND table_name IN (",
+             WHERE table_schema = DATABASE() AND LOWER(table_name) IN (",
             ") ORDER BY table_name, ordinal_position",
         ),
     };
@@ -138,7 +144,7 @@ fn columns_of(sql: Sql, names: &[&str]) -> Query {
     query.push(before);
     for (place, name) in names.iter().enumerate() {
         query.push(if place == 0 { "" } else { ", " });
-        query.bind_text(sql, name);
+        query.bind_text(sql, &name.to_ascii_lowercase());
     }
     query.push(after);
     query
@@ -146,7 +152,7 @@ fn columns_of(sql: Sql, names: &[&str]) -> Query {
 
 fn rows_of(sql: Sql, table: &ToolTable, columns: &[&str], order: &[&str]) -> Query {
     let text = |name: &&str| {
-        let Some(column) = table.columns.iter().find(|column| column.name == **name) else {
+        let Some(column) = table.column(name) else {
             return "NULL".to_owned();
         };
         let name = sql.name(&column.name);
@@ -163,7 +169,9 @@ fn rows_of(sql: Sql, table: &ToolTable, columns: &[&str], order: &[&str]) -> Que
         }
     };
     let texts: Vec<String> = columns.iter().map(text).collect();
-    let order: Vec<String> = order.iter().map(|name| sql.name(name)).collect();
+    let order =
+        order.iter().map(|name| sql.name(table.column(name).map_or(*name, |column| column.name.as_str())));
+    let order: Vec<String> = order.collect();
     let named = match &table.schema {
         Some(schema) => format!("{}.{}", sql.name(schema), sql.name(&table.name)),
         None => sql.name(&table.name),

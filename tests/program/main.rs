@@ -25,6 +25,7 @@ mod issue;
 mod keeping;
 mod keys;
 mod matrix;
+mod matrix_java;
 #[cfg(feature = "bitswap")]
 mod node;
 mod openings;

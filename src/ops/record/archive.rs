@@ -8,7 +8,7 @@ use super::look::Look;
 use super::{RecordError, RunEnd, ToolExit, ToolRun};
 use crate::chain::NewFile;
 use crate::crypto::PrivateKey;
-use crate::model::{Cid, Details, Event, EventId, Executor, Role, Run, Target, Timestamp};
+use crate::model::{Cid, Details, Event, EventId, EventKind, Executor, Role, Run, Target, Timestamp};
 use crate::ops::chain::OpenChain;
 use crate::ops::gate::require_clean;
 use crate::ops::outbox::Archived;
@@ -85,11 +85,17 @@ pub async fn archive(
         finished_at: end.map_or(run.started_at, |end| end.finished_at).max(newest),
         applied_by: &applied_by,
     };
-    let standing: Vec<Entry> = told.applied.keys().map(Entry::applied).collect();
+    let standing = told.applied.iter().map(|(id, standing)| {
+        let checksum = standing.checksum.clone();
+        Entry { checksum, ..Entry::applied(id) }
+    });
+    let standing: Vec<Entry> = standing.collect();
     let before = run.before.as_ref().map_or(standing.as_slice(), |look| look.entries.as_slice());
     let adopted = told.entries.iter().any(|entry| !entry.version.is_empty());
     let mut drafts = Vec::new();
-    let missed = changes(catalog, &standing, before).into_iter().filter(|change| is_new(change, &told));
+    let missed = changes(catalog, &standing, before)
+        .into_iter()
+        .filter(|change| is_new(change, &told) && !is_told_failure(change, &told));
     let (missed, unadopted) = if adopted { (missed.collect(), 0) } else { (Vec::new(), before.len()) };
     drafts.extend(missed.iter().map(|change| shared.draft(change, Known::Found, None)));
     let first = drafts.len();
@@ -167,7 +173,8 @@ fn failed(tool: &dyn Tool, catalog: &Catalog, output: Option<&[u8]>, last: &Look
     let named = output.and_then(|output| tool.stopped_at(&String::from_utf8_lossy(output)));
     let mut waiting =
         catalog.scripts.iter().map(|script| &script.id).filter(|id| !applied.contains(id.as_str()));
-    let id = named.filter(|id| catalog.script(id).is_some()).or_else(|| waiting.next().cloned())?;
+    let named = named.and_then(|named| Some(catalog.script_at(&named)?.id.clone()));
+    let id = named.or_else(|| waiting.next().cloned())?;
     Some(Change { id, happened: Happened::Failed, entry: None })
 }
 
@@ -176,7 +183,7 @@ fn is_new(change: &Change, told: &Told) -> bool {
     match change.happened {
         Happened::Applied => !told.applied.contains_key(&change.id),
         Happened::Undone => told.applied.contains_key(&change.id),
-        Happened::Failed | Happened::Rewritten => true,
+        Happened::Again | Happened::Failed | Happened::Rewritten => true,
     }
 }
 
@@ -187,6 +194,12 @@ fn lacks_script(event: &Event, files: &[NewFile]) -> bool {
         _ => false,
     };
     withholds || !files.iter().any(|file| file.role == Role::Up)
+}
+
+/// Whether a script failed, and the newest that the chain tells of it is that.
+fn is_told_failure(change: &Change, told: &Told) -> bool {
+    let newest = told.entries.iter().rev().find(|entry| entry.version == change.id);
+    change.happened == Happened::Failed && newest.is_some_and(|entry| entry.event == EventKind::Fail)
 }
 
 fn target(project: &Project, look: &Look) -> Target {

@@ -10,7 +10,7 @@ use crate::crypto::Digest;
 use crate::model::Cid;
 use crate::ops::told::{ArchivedScript, Told};
 use crate::ops::{ChainReader, OpsError, Project};
-use crate::scripts::tools::{Catalog, Entry, Fault, FolderFile, State};
+use crate::scripts::tools::{Catalog, Entry, Fault, FolderFile, State, Tool};
 use crate::scripts::{Dialect, Difference, difference, explained_difference};
 
 /// What was compared, and what differs.
@@ -62,6 +62,10 @@ pub enum ToolFinding {
         "the tool's table remembers {remembered} of {version}, and remembered {archived} when it was archived"
     )]
     Rewritten { version: String, archived: String, remembered: String },
+    #[error(
+        "the tool's table remembers no checksum of {version}, and remembered {archived} when it was archived"
+    )]
+    Forgotten { version: String, archived: String },
     #[error("{version} was applied before {before}, on which it stands")]
     Reordered { version: String, before: String, seq: u64 },
     #[error("the schema is not the one that the newest entry left")]
@@ -82,7 +86,7 @@ impl ToolFinding {
 /// Those of the archive.
 pub async fn audit_tool(
     project: &Project,
-    tool: &'static str,
+    tool: &'static dyn Tool,
     catalog: &Catalog,
     look: &Look,
 ) -> Result<ToolAudit, OpsError> {
@@ -97,14 +101,14 @@ pub async fn audit_tool(
         look.entries.iter().map(|entry| (entry.id.as_str(), entry)).collect();
     let mut findings: Vec<ToolFinding> = catalog.faults.iter().map(ToolFinding::of_fault).collect();
     findings.extend(scripts(project.dialect, &reader, keys, &told, catalog)?);
-    findings.extend(histories(&told, catalog, &history));
+    findings.extend(histories(tool, &told, catalog, &history));
     findings.extend(order(&told, catalog));
     findings.extend(drift(&told, look));
-    let applied = |id: &str| history.get(id).is_some_and(|entry| entry.state == State::Applied);
+    let applied = |id: &str| history.get(id).is_some_and(|entry| entry.state.is_applied());
     let pending = catalog.scripts.iter().map(|script| &script.id).filter(|id| !applied(id)).cloned();
     Ok(ToolAudit {
         name: project.name.to_string(),
-        tool,
+        tool: tool.name(),
         head: reader.head(),
         entries: told.entries.len() as u64,
         table: look.table.clone(),
@@ -134,6 +138,9 @@ fn scripts(
             findings.extend(missing);
             continue;
         };
+        if catalog.is_superseded(version, told.applied.keys().map(String::as_str)) {
+            continue;
+        }
         let pairs = [(&standing.up, Some(&script.up)), (&standing.down, script.down.as_ref())];
         for (archived, file) in pairs {
             let (Some(archived), Some(file)) = (archived, file) else { continue };
@@ -170,7 +177,12 @@ fn compared(
 }
 
 /// What was archived, and the files, against the tool's table.
-fn histories(told: &Told, catalog: &Catalog, history: &BTreeMap<&str, &Entry>) -> Vec<ToolFinding> {
+fn histories(
+    tool: &dyn Tool,
+    told: &Told,
+    catalog: &Catalog,
+    history: &BTreeMap<&str, &Entry>,
+) -> Vec<ToolFinding> {
     let mut findings = Vec::new();
     for (version, standing) in &told.applied {
         if !history.contains_key(version.as_str()) {
@@ -187,15 +199,25 @@ fn histories(told: &Told, catalog: &Catalog, history: &BTreeMap<&str, &Entry>) -
         if standing.is_none() {
             findings.push(ToolFinding::NotInArchive { version: version.clone() });
         }
-        let Some(remembered) = &entry.checksum else { continue };
         let archived = standing.and_then(|standing| standing.checksum.as_ref());
+        let Some(remembered) = &entry.checksum else {
+            let forgotten = |archived: &String| ToolFinding::Forgotten {
+                version: version.clone(),
+                archived: archived.clone(),
+            };
+            findings.extend(archived.map(forgotten));
+            continue;
+        };
         if let Some(archived) = archived.filter(|archived| *archived != remembered) {
             let (archived, remembered) = (archived.clone(), remembered.clone());
             findings.push(ToolFinding::Rewritten { version: version.clone(), archived, remembered });
         }
-        let reckoned = catalog.script(id).and_then(|script| script.checksum.as_ref());
-        if let Some(reckoned) = reckoned.filter(|reckoned| reckoned.value != *remembered) {
-            let (remembered, reckoned) = (remembered.clone(), reckoned.value.clone());
+        if catalog.is_superseded(id, history.keys().copied()) {
+            continue;
+        }
+        let reckoned = catalog.script(id).and_then(|script| tool.reckoned(script, remembered));
+        if let Some(reckoned) = reckoned.filter(|reckoned| reckoned != remembered) {
+            let remembered = remembered.clone();
             findings.push(ToolFinding::Checksum { version, remembered, reckoned });
         }
     }

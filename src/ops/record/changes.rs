@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::scripts::tools::{Catalog, Entry, State};
+use crate::scripts::tools::{Catalog, Entry};
 
 /// What happened to a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happened {
     Applied,
+    /// It was applied already, and ran once more.
+    Again,
     Undone,
     Failed,
     /// Its row was written anew, and nothing ran: the tool remembers other bytes.
@@ -31,7 +33,7 @@ pub fn changes(catalog: &Catalog, before: &[Entry], after: &[Entry]) -> Vec<Chan
         catalog.scripts.iter().enumerate().map(|(place, script)| (script.id.as_str(), place)).collect();
     let place = |id: &str| order.get(id).copied().unwrap_or(usize::MAX);
     let (earlier, later) = (standings(before), standings(after));
-    let is_applied = |standing: Option<&&Entry>| standing.is_some_and(|entry| entry.state == State::Applied);
+    let is_applied = |standing: Option<&&Entry>| standing.is_some_and(|entry| entry.state.is_applied());
     let mut changed: Vec<Change> = Vec::new();
     let ids: BTreeSet<&str> = earlier.keys().chain(later.keys()).copied().collect();
     for id in ids {
@@ -40,6 +42,7 @@ pub fn changes(catalog: &Catalog, before: &[Entry], after: &[Entry]) -> Vec<Chan
             (false, true) => Happened::Applied,
             (true, false) if is.is_none() => Happened::Undone,
             (_, false) if is.is_some() && was != is => Happened::Failed,
+            (true, true) if is_later(was, is) => Happened::Again,
             (true, true) if remembered(was) != remembered(is) => Happened::Rewritten,
             _ => continue,
         };
@@ -51,6 +54,12 @@ pub fn changes(catalog: &Catalog, before: &[Entry], after: &[Entry]) -> Vec<Chan
     rest.sort_by(|a, b| (place(&a.id), &a.id).cmp(&(place(&b.id), &b.id)));
     undone.append(&mut rest);
     undone
+}
+
+/// Whether a tool says another time than before. What is only known from the archive says none.
+fn is_later(was: Option<&&Entry>, is: Option<&&Entry>) -> bool {
+    let at = |entry: Option<&&Entry>| entry.and_then(|entry| entry.at.clone());
+    at(was).zip(at(is)).is_some_and(|(was, is)| was != is)
 }
 
 fn remembered<'a>(entry: Option<&&'a Entry>) -> Option<&'a str> {
@@ -67,7 +76,7 @@ mod tests {
     use std::slice::from_ref;
 
     use super::*;
-    use crate::scripts::tools::{FolderFile, ToolScript};
+    use crate::scripts::tools::{FolderFile, State, ToolScript};
 
     fn catalog(ids: &[&str]) -> Catalog {
         let script = |id: &&str| ToolScript {
@@ -116,7 +125,16 @@ mod tests {
             |before: &[Entry], after: &[Entry]| told(&catalog, before, after).first().map(|(_, what)| *what);
         let (first, second) = (entry("1", State::Applied), entry("2", State::Applied));
         let failed = entry("1", State::Failed);
-        assert_eq!(one(from_ref(&first), &[second]), Some(Happened::Rewritten));
+        assert_eq!(one(from_ref(&first), from_ref(&second)), Some(Happened::Rewritten));
+        let again = Entry { at: Some("later".to_owned()), ..second.clone() };
+        let earlier = Entry { at: Some("earlier".to_owned()), ..first.clone() };
+        assert_eq!(one(&[earlier], from_ref(&again)), Some(Happened::Again));
+        assert_eq!(one(from_ref(&first), &[again]), Some(Happened::Rewritten));
+        let marked = entry("1", State::Marked);
+        assert_eq!(
+            [one(&[], from_ref(&marked)), one(&[marked], from_ref(&first))],
+            [Some(Happened::Applied), None]
+        );
         assert_eq!(one(&[], from_ref(&failed)), Some(Happened::Failed));
         assert_eq!(one(from_ref(&failed), from_ref(&failed)), None);
         assert_eq!(one(&[failed], &[first]), Some(Happened::Applied));

@@ -11,7 +11,7 @@ use crate::model::{
     WithheldFile,
 };
 use crate::privacy::{Severity, scan, without_secrets};
-use crate::scripts::tools::{Catalog, ToolScript};
+use crate::scripts::tools::{Catalog, State, ToolScript};
 
 /// What `schema.algorithm` says where no fingerprint was taken.
 const NO_ALGORITHM: &str = "none";
@@ -56,7 +56,7 @@ impl Shared<'_> {
     #[must_use]
     pub fn draft(&self, change: &Change, known: Known, rendered: Option<&Vec<u8>>) -> Draft {
         let script = self.catalog.script(&change.id);
-        let (kind, direction) = kind_of(change.happened, known);
+        let (kind, direction) = kind_of(change, known);
         let mut says = ToolSays::default();
         if let Some(entry) = &change.entry {
             says.at.clone_from(&entry.at);
@@ -163,14 +163,15 @@ fn details_of(draft: &mut Draft) -> Option<&mut MigrationDetails> {
     }
 }
 
-const fn kind_of(happened: Happened, known: Known) -> (EventKind, Direction) {
-    let stamps = matches!(known, Known::Seen { stamps: true });
-    match (happened, known) {
+fn kind_of(change: &Change, known: Known) -> (EventKind, Direction) {
+    let marked = change.entry.as_ref().is_some_and(|entry| entry.state == State::Marked);
+    let stamps = marked || matches!(known, Known::Seen { stamps: true });
+    match (change.happened, known) {
         (Happened::Failed, _) => (EventKind::Fail, Direction::Up),
         (Happened::Rewritten, _) => (EventKind::Stamp, Direction::Up),
-        (Happened::Applied, Known::Found) => (EventKind::Baseline, Direction::Up),
-        (Happened::Applied, _) if stamps => (EventKind::Stamp, Direction::Up),
-        (Happened::Applied, _) => (EventKind::Apply, Direction::Up),
+        (Happened::Applied | Happened::Again, Known::Found) => (EventKind::Baseline, Direction::Up),
+        (Happened::Applied | Happened::Again, _) if stamps => (EventKind::Stamp, Direction::Up),
+        (Happened::Applied | Happened::Again, _) => (EventKind::Apply, Direction::Up),
         // That it is gone is all that is known: whether a script ran is not.
         (Happened::Undone, Known::Found) => (EventKind::Stamp, Direction::Down),
         (Happened::Undone, _) if stamps => (EventKind::Stamp, Direction::Down),

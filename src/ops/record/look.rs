@@ -82,11 +82,15 @@ async fn find_table(
     }
     let (mut found, others): (Vec<ToolTable>, Vec<ToolTable>) =
         tables.into_iter().partition(|table| table.has(shape.columns, shape.only));
+    // A table that is written just so comes before those that only differ in large and small letters.
+    if found.iter().any(|table| table.name == name) {
+        found.retain(|table| table.name == name);
+    }
     if found.len() > 1 {
         let tables = found.iter().map(ToolTable::shown).collect();
         return Err(RecordError::SeveralTables { tables });
     }
-    match (found.pop(), others.first()) {
+    match (found.pop(), others.iter().find(|table| table.name == name)) {
         (None, Some(other)) => {
             Err(RecordError::OtherTable { table: other.shown(), tool: tool.name(), columns: shape.columns })
         }

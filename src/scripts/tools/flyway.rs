@@ -97,10 +97,16 @@ impl Tool for Flyway {
             }
             let failed = matches!(success.as_deref(), Some("false" | "f" | "0"));
             if (kind == "DELETE" || kind.starts_with("UNDO")) && !failed {
-                standing.remove(&id);
+                let run_of =
+                    |other: &str| other.strip_prefix(&id).is_some_and(|rest| rest.starts_with(AGAIN));
+                standing.retain(|other, _| *other != id && !run_of(other));
                 continue;
             }
-            let state = if failed { State::Failed } else { State::Applied };
+            let state = match kind {
+                _ if failed => State::Failed,
+                "BASELINE" => State::Marked,
+                _ => State::Applied,
+            };
             let entry = Entry { checksum: checksum.clone(), at: at.clone(), state, id: id.clone() };
             standing.insert(id, (place, entry));
         }
@@ -111,6 +117,17 @@ impl Tool for Flyway {
 
     fn stamps(&self, command: &[String]) -> bool {
         command.iter().any(|word| matches!(word.as_str(), "baseline" | "repair"))
+    }
+
+    fn stopped_at(&self, output: &str) -> Option<String> {
+        let begun = |line: &str| {
+            let (_, begun) = line.strip_prefix("Migrating schema ")?.split_once("\" ")?;
+            if let Some(version) = begun.strip_prefix("to version \"") {
+                return Some(normal(version.split_once([' ', '"'])?.0));
+            }
+            Some(repeatable(begun.strip_prefix("with repeatable migration \"")?.split_once('"')?.0))
+        };
+        output.lines().filter_map(begun).next_back()
     }
 }
 
@@ -205,6 +222,31 @@ mod tests {
     }
 
     #[test]
+    fn it_says_where_it_stopped() {
+        let versioned = "Migrating schema \"main\" to version \"2 - two\"\nMigrating schema \"main\" to version \"3.0 - broken\"\n\
+                         ERROR: Migration of schema \"main\" to version \"3.0 - broken\" failed!\n";
+        assert_eq!(Flyway.stopped_at(versioned).as_deref(), Some("3"));
+        let repeatable = "Migrating schema \"main\" with repeatable migration \"all views\"\nERROR: x\n";
+        assert_eq!(Flyway.stopped_at(repeatable).as_deref(), Some("R__all views"));
+        assert_eq!(Flyway.stopped_at("ERROR: no connection\n"), None);
+    }
+
+    #[test]
+    fn only_the_newest_run_of_a_script_is_that_of_its_file() {
+        let catalog = Flyway.catalog(&Folder::of(vec![
+            file("R__v.sql", ""),
+            file("V1__a.sql", ""),
+            file("R__v#2.sql", ""),
+        ]));
+        let ids = ["R__v", "R__v#2", "R__v#10", "1"];
+        let superseded = ids.map(|id| catalog.is_superseded(id, ids.into_iter()));
+        assert_eq!(superseded, [true, false, false, false]);
+        let catalog = Flyway.catalog(&Folder::of(vec![file("R__v.sql", ""), file("V1__a.sql", "")]));
+        let superseded = ids.map(|id| catalog.is_superseded(id, ids.into_iter()));
+        assert_eq!(superseded, [true, true, false, false]);
+    }
+
+    #[test]
     fn rows_are_read_in_their_order() {
         let row = |version: Option<&str>, description: &str, kind: &str, checksum: &str, success: &str| {
             vec![
@@ -224,6 +266,10 @@ mod tests {
             row(Some("2"), "two", "UNDO_SQL", "22", "true"),
             row(None, "views", "SQL", "34", "true"),
             row(Some("3"), "three", "SQL", "44", "false"),
+            row(None, "gone", "SQL", "55", "true"),
+            row(None, "gone", "SQL", "56", "true"),
+            row(None, "gone", "DELETE", "55", "true"),
+            row(Some("4"), "<< Flyway Baseline >>", "BASELINE", "", "true"),
         ];
         let entries = Flyway.entries(&Catalog::default(), &rows);
         let told: Vec<(&str, &str, State)> = entries
@@ -236,7 +282,8 @@ mod tests {
                 ("1", "11", State::Applied),
                 ("R__views", "33", State::Applied),
                 ("R__views#2", "34", State::Applied),
-                ("3", "44", State::Failed)
+                ("3", "44", State::Failed),
+                ("4", "", State::Marked)
             ]
         );
     }

@@ -35,8 +35,18 @@ pub struct Entry {
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     Applied,
+    /// The tool counts it as applied, and says that it did not run it.
+    Marked,
     /// The tool says that it failed, or never said that it ended.
     Failed,
+}
+
+impl State {
+    /// Whether the tool counts the script as applied.
+    #[must_use]
+    pub const fn is_applied(self) -> bool {
+        matches!(self, Self::Applied | Self::Marked)
+    }
 }
 
 impl Entry {

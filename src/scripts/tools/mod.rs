@@ -8,6 +8,7 @@
 //! | [`folder`] | the files below a folder, read within bounds |
 //! | [`graph`] | scripts and what each of them stands on: order, heads, closure |
 //! | [`history`] | tables that tools keep, and what a row of one says |
+//! | `liquibase` | a tool whose files include one another, in four formats |
 //! | `listed` | tools whose table is a list of names |
 //! | `files` | scripts whose names begin with a version |
 //! | `python` | the values that a Python file gives its names, without running it |
@@ -26,6 +27,7 @@ mod goose;
 pub mod graph;
 pub mod history;
 mod knex;
+mod liquibase;
 mod listed;
 mod node_pg_migrate;
 mod prisma;
@@ -76,6 +78,11 @@ pub trait Tool: Sync {
         None
     }
 
+    /// The checksum of a script as it is, by the rule that made `remembered`; `None` where nobody can tell.
+    fn reckoned(&self, script: &ToolScript, _remembered: &str) -> Option<String> {
+        script.checksum.as_ref().map(|checksum| checksum.value.clone())
+    }
+
     /// The command that prints the SQL of all that happened between two states of the history, as far as the tool has
     /// one: made from the command that ran it, so that it is asked in the same surroundings.
     fn rendering(
@@ -95,13 +102,14 @@ pub trait Tool: Sync {
 }
 
 /// All tools, in the order in which a folder is offered to them.
-pub static TOOLS: [&'static dyn Tool; 19] = [
+pub static TOOLS: [&'static dyn Tool; 20] = [
     &alembic::Alembic,
     &django::Django,
     &yoyo::Yoyo,
     &dbmate::DBMATE,
     &goose::Goose,
     &flyway::Flyway,
+    &liquibase::Liquibase,
     &refinery::Refinery,
     &diesel::DIESEL,
     &prisma::Prisma,
@@ -137,9 +145,28 @@ pub fn is_wanted(name: &str) -> bool {
 }
 
 /// How the names of such files end.
-const ENDS: [&str; 19] = [
-    "cjs", "conf", "cts", "go", "ini", "js", "json", "mako", "mjs", "mts", "py", "rb", "rs", "sql", "sum",
-    "toml", "ts", "xml", "yaml",
+const ENDS: [&str; 21] = [
+    "cjs",
+    "conf",
+    "cts",
+    "go",
+    "ini",
+    "js",
+    "json",
+    "mako",
+    "mjs",
+    "mts",
+    "properties",
+    "py",
+    "rb",
+    "rs",
+    "sql",
+    "sum",
+    "toml",
+    "ts",
+    "xml",
+    "yaml",
+    "yml",
 ];
 
 /// What a tool's folder holds.
@@ -156,6 +183,27 @@ impl Catalog {
     pub fn script(&self, id: &str) -> Option<&ToolScript> {
         let named = |id: &str| self.scripts.iter().find(|script| script.id == id);
         named(id).or_else(|| named(id.rsplit_once(AGAIN)?.0))
+    }
+
+    /// The same for what a tool prints, where paths may begin at another folder.
+    #[must_use]
+    pub fn script_at(&self, id: &str) -> Option<&ToolScript> {
+        let ends =
+            |long: &str, short: &str| long.strip_suffix(short).is_some_and(|begin| begin.ends_with('/'));
+        let alike = |script: &&ToolScript| ends(&script.id, id) || ends(id, &script.id);
+        self.script(id).or_else(|| self.scripts.iter().find(alike))
+    }
+
+    /// Whether `id` is a run of a script that ran once more later, as one of `ids` says.
+    #[must_use]
+    pub fn is_superseded<'a>(&self, id: &str, mut ids: impl Iterator<Item = &'a str>) -> bool {
+        let Some(script) = self.script(id) else { return false };
+        let run = |id: &str| match id.strip_prefix(script.id.as_str())?.strip_prefix(AGAIN) {
+            Some(run) => run.parse::<u32>().ok(),
+            None => (id == script.id).then_some(1),
+        };
+        let of_it = |other: &str| self.script(other).is_some_and(|other| other.id == script.id);
+        run(id).is_some_and(|run_of_id| ids.any(|other| run(other) > Some(run_of_id) && of_it(other)))
     }
 }
 
@@ -200,6 +248,12 @@ pub enum Fault {
     Duplicate { id: String, first: String, second: String },
     #[error("`{id}` stands on `{missing}`, and no file is called so")]
     MissingParent { id: String, missing: String },
+    #[error("`{file}` names `{named}`, and no file of the folder is there")]
+    MissingFile { file: String, named: String },
+    #[error("`{file}` declares a document type, and is not read")]
+    DocumentType { file: String },
+    #[error("`{file}` is nested too deeply or has too many parts, and is not read")]
+    TooDeep { file: String },
     #[error("these stand on one another: {}", Ids(.0))]
     Cycle(Vec<String>),
     #[error("nothing stands on any of these, and a database can follow only one: {}", Ids(.0))]

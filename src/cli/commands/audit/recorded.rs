@@ -42,7 +42,7 @@ pub fn run(settings: &Settings, tool: &str) -> CommandResult {
     let source = Source::named(settings, Some(tool))?;
     let look = source.look(settings)?.ok_or_else(|| CliError::usage("the settings name no database"))?;
     let project = project(settings)?;
-    let found = block_on(audit_tool(&project, source.tool.name(), &source.catalog, &look))??;
+    let found = block_on(audit_tool(&project, source.tool, &source.catalog, &look))??;
     if !found.opened.is_empty() {
         block_on(opening::record(settings, found.chain, found.opened.clone(), "audit"))??;
     }
@@ -91,7 +91,7 @@ fn hint(finding: &ToolFinding) -> String {
             "somebody changed the tool's table without greffe; `greffe record -- true` archives what it says now".to_owned()
         }
         ToolFinding::HalfApplied { .. } => "look at the database, and end it with the tool's own command".to_owned(),
-        ToolFinding::Checksum { .. } | ToolFinding::Rewritten { .. } => {
+        ToolFinding::Checksum { .. } | ToolFinding::Rewritten { .. } | ToolFinding::Forgotten { .. } => {
             "the script or the tool's table was changed after it was applied; find out who did it and why".to_owned()
         }
         ToolFinding::Reordered { .. } => "compare the schema with that of a database that was made in order".to_owned(),
