@@ -94,11 +94,12 @@ pub async fn archive(
     let first = drafts.len();
     let witnessed = end.is_some_and(RunEnd::is_witnessed);
     let known = if witnessed { Known::Seen { stamps: run.stamps } } else { Known::Found };
-    let mut seen = changes(catalog, before, &last.entries);
+    let after = tool.since(before, &last.entries);
+    let mut seen = changes(catalog, before, &after);
     seen.retain(|change| is_new(change, &told));
     let is_told = seen.iter().any(|change| change.happened == Happened::Failed);
     if !is_told && !run.stamps && witnessed && end.is_some_and(|end| !end.exit.is_success()) {
-        seen.extend(failed(tool, catalog, output, last));
+        seen.extend(failed(tool, catalog, output, before, last));
     }
     drafts.extend(seen.iter().map(|change| shared.draft(change, known, rendered.get(&change.id))));
     if let Some(of_run) = drafts.get_mut(first..) {
@@ -159,14 +160,22 @@ pub async fn adopt(
     Ok(Recorded { archived, head: Some(head), unadopted: 0 })
 }
 
-/// The script at which a tool stopped: the one that it named last, else the first one that waits. `None` where all are
-/// applied and none is named: then it failed at something else.
-fn failed(tool: &dyn Tool, catalog: &Catalog, output: Option<&[u8]>, last: &Look) -> Option<Change> {
+/// The script at which a tool stopped: the one that it named last, unless the run did that one, else the first one that
+/// waits. `None` where all are applied and none is named: then it failed at something else.
+fn failed(
+    tool: &dyn Tool,
+    catalog: &Catalog,
+    output: Option<&[u8]>,
+    before: &[Entry],
+    last: &Look,
+) -> Option<Change> {
+    let was: HashSet<&str> = before.iter().map(|entry| entry.id.as_str()).collect();
     let applied: HashSet<&str> = last.entries.iter().map(|entry| entry.id.as_str()).collect();
     let named = output.and_then(|output| tool.stopped_at(&String::from_utf8_lossy(output)));
-    let mut waiting =
-        catalog.scripts.iter().map(|script| &script.id).filter(|id| !applied.contains(id.as_str()));
-    let id = named.filter(|id| catalog.script(id).is_some()).or_else(|| waiting.next().cloned())?;
+    let named = named.and_then(|name| Some(catalog.script_called(&name)?.id.as_str()));
+    let left = named.filter(|id| was.contains(id) == applied.contains(id));
+    let mut waiting = catalog.scripts.iter().map(|script| script.id.as_str());
+    let id = left.or_else(|| waiting.find(|id| !applied.contains(id)))?.to_owned();
     Some(Change { id, happened: Happened::Failed, entry: None })
 }
 

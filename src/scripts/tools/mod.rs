@@ -60,6 +60,11 @@ pub trait Tool: Sync {
     /// Whether the folder is laid out as this tool wants it.
     fn owns(&self, folder: &Folder) -> bool;
 
+    /// Whether the folder may be this tool's, though its files are more likely another's.
+    fn may_own(&self, folder: &Folder) -> bool {
+        self.owns(folder)
+    }
+
     /// The scripts of a folder, each after those that it stands on.
     fn catalog(&self, folder: &Folder) -> Catalog;
 
@@ -71,7 +76,13 @@ pub trait Tool: Sync {
         false
     }
 
-    /// The script at which a run that failed had come to, as far as what it printed tells.
+    /// What later entries mean to who knows the earlier ones.
+    fn since(&self, _before: &[Entry], after: &[Entry]) -> Vec<Entry> {
+        after.to_vec()
+    }
+
+    /// The script that a run had come to, as far as what it printed tells: as the tool calls it, its identifier or its
+    /// file. Whether it failed there is for the history to say.
     fn stopped_at(&self, _output: &str) -> Option<String> {
         None
     }
@@ -123,10 +134,16 @@ pub fn tool_named(name: &str) -> Option<&'static dyn Tool> {
     TOOLS.into_iter().find(|tool| tool.name() == name)
 }
 
-/// The tools that a folder may belong to; more than one where its files do not tell.
+/// The tools that a folder is laid out for; more than one where its files do not tell.
 #[must_use]
 pub fn owners(folder: &Folder) -> Vec<&'static dyn Tool> {
     TOOLS.into_iter().filter(|tool| tool.owns(folder)).collect()
+}
+
+/// All tools that a folder may belong to, the unlikely ones too.
+#[must_use]
+pub fn possible_owners(folder: &Folder) -> Vec<&'static dyn Tool> {
+    TOOLS.into_iter().filter(|tool| tool.may_own(folder)).collect()
 }
 
 /// Whether a file of this name may be a script or belong to what says which scripts there are.
@@ -156,6 +173,16 @@ impl Catalog {
     pub fn script(&self, id: &str) -> Option<&ToolScript> {
         let named = |id: &str| self.scripts.iter().find(|script| script.id == id);
         named(id).or_else(|| named(id.rsplit_once(AGAIN)?.0))
+    }
+
+    /// The script that a tool's words are about: by its identifier, its file, or the folder that it fills.
+    #[must_use]
+    pub fn script_called(&self, name: &str) -> Option<&ToolScript> {
+        let fits = |script: &&ToolScript| {
+            let folder = script.up.path.rsplit('/').nth(1);
+            [script.up.name(), script.up.stem()].contains(&name) || folder == Some(name)
+        };
+        self.script(name).or_else(|| self.scripts.iter().find(fits))
     }
 }
 

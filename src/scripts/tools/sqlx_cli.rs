@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha384};
 
 use super::files::{Pairs, number, numbered};
-use super::listed::says;
+use super::listed::{announced, says};
 use super::{Catalog, Checksum, Entry, Folder, FolderFile, HistoryTable, Row, State, Tool};
 
 static TABLE: HistoryTable = HistoryTable {
@@ -67,5 +67,9 @@ impl Tool for Sqlx {
 
     fn stamps(&self, command: &[String]) -> bool {
         command.iter().any(|word| word == "override")
+    }
+
+    fn stopped_at(&self, output: &str) -> Option<String> {
+        announced(output, &[("while executing migration ", ":")])
     }
 }
