@@ -7,13 +7,13 @@ use super::events::{Draft, Known, Rendered, Shared, frame};
 use super::look::Look;
 use super::{RecordError, RunEnd, ToolExit, ToolRun};
 use crate::crypto::PrivateKey;
-use crate::model::{Cid, EventId, Executor, Run, Target, Timestamp};
+use crate::model::{Cid, EventId, EventKind, Executor, Run, Target, Timestamp};
 use crate::ops::chain::OpenChain;
 use crate::ops::gate::require_clean;
 use crate::ops::outbox::Archived;
 use crate::ops::sealing::Sealing;
 use crate::ops::session::require_same_chain;
-use crate::ops::told::Told;
+use crate::ops::told::{Standing, Told};
 use crate::ops::{OpenKey, OpsError, Project};
 use crate::scripts::tools::{Catalog, Entry, Tool};
 
@@ -84,11 +84,13 @@ pub async fn archive(
         finished_at: end.map_or(run.started_at, |end| end.finished_at).max(newest),
         applied_by: &applied_by,
     };
-    let standing: Vec<Entry> = told.applied.keys().map(Entry::applied).collect();
-    let before = run.before.as_ref().map_or(standing.as_slice(), |look| look.entries.as_slice());
+    let seen_before = run.before.as_ref().map(|look| look.entries.as_slice());
+    let standing = standing(&told, seen_before.unwrap_or_default());
+    let before = seen_before.unwrap_or(standing.as_slice());
     let adopted = told.entries.iter().any(|entry| !entry.version.is_empty());
     let mut drafts = Vec::new();
-    let missed = changes(catalog, &standing, before).into_iter().filter(|change| is_new(change, &told));
+    let missed = changes(catalog, &standing, before).into_iter();
+    let missed = missed.filter(|change| is_new(change, &told) && !is_known_failure(change, &told));
     let (missed, unadopted) = if adopted { (missed.collect(), 0) } else { (Vec::new(), before.len()) };
     drafts.extend(missed.iter().map(|change| shared.draft(change, Known::Found, None)));
     let first = drafts.len();
@@ -177,6 +179,23 @@ fn failed(
     let mut waiting = catalog.scripts.iter().map(|script| script.id.as_str());
     let id = left.or_else(|| waiting.find(|id| !applied.contains(id)))?.to_owned();
     Some(Change { id, happened: Happened::Failed, entry: None })
+}
+
+/// What the chain says of a history. What it does not know of a script's bytes is as it is now.
+fn standing(told: &Told, now: &[Entry]) -> Vec<Entry> {
+    let remembered: HashMap<&str, &Option<String>> =
+        now.iter().map(|entry| (entry.id.as_str(), &entry.checksum)).collect();
+    let entry = |(id, standing): (&String, &Standing)| {
+        let remembered = remembered.get(id.as_str()).copied().cloned().flatten();
+        Entry { checksum: standing.checksum.clone().or(remembered), ..Entry::applied(id) }
+    };
+    told.applied.iter().map(entry).collect()
+}
+
+/// Whether the chain's last word on a script is that it failed: what stays in the history of it is not news.
+fn is_known_failure(change: &Change, told: &Told) -> bool {
+    let newest = told.entries.iter().rfind(|entry| entry.version == change.id);
+    change.happened == Happened::Failed && newest.is_some_and(|entry| entry.event == EventKind::Fail)
 }
 
 /// Whether the chain does not yet tell what a change did: another run may have seen the same.

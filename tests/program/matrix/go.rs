@@ -1,6 +1,6 @@
 //! The tools of Go.
 
-use super::{BLIND, Case, On, Script, folder_of, live, path_with};
+use super::{BLIND, Case, Life, On, Script, folder_of, live, path_with};
 
 pub const CASES: &[Case] = &[GOOSE, GOLANG_MIGRATE];
 
@@ -75,6 +75,21 @@ const GOLANG_MIGRATE: Case = Case {
     adopted: "imported-weak",
     surroundings: |_| vec![path_with(&[&folder_of("GREFFE_TEST_GO_TOOLS")])],
 };
+
+/// golang-migrate notes where it goes before it runs the way there: its table says `1`, and that it is not whole.
+#[test]
+fn a_way_down_that_fails_is_not_taken_for_one_that_was_gone() {
+    let life = Life::of(&GOLANG_MIGRATE, On::Sqlite);
+    life.put(GOLANG_MIGRATE.first.files);
+    life.put(GOLANG_MIGRATE.second.files);
+    life.begin(&GOLANG_MIGRATE, "demo");
+    life.records(GOLANG_MIGRATE.apply);
+    life.project.write("migrations/000002_second.down.sql", "DROP TABLE nowhere;\n");
+    let run = life.record(GOLANG_MIGRATE.roll_back.unwrap());
+    assert_ne!(run.code, 0, "{run:#?}");
+    assert_eq!(life.project.story(), ["genesis", "apply 1", "apply 2", "fail 2"], "{run:#?}");
+    assert_eq!(life.project.sql("SELECT version, dirty FROM schema_migrations"), "1|1");
+}
 
 #[test]
 fn goose_on_sqlite() {

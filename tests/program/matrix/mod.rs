@@ -155,6 +155,12 @@ impl Life {
         }
     }
 
+    /// Removes a file, and its folder where nothing else is in it.
+    fn remove(&self, path: &str) {
+        self.project.remove(path);
+        let _ = std::fs::remove_dir(self.project.path(path).parent().unwrap());
+    }
+
     fn begin(&self, case: &Case, name: &str) {
         let database = if self._database.is_some() { "env:DATABASE_URL" } else { "sqlite:app.db" };
         let begin = ["init", "--name", name, "--database", database, "--migrations", case.folder];
@@ -202,7 +208,7 @@ fn live(case: &Case, on: On) {
     assert_eq!(run.code != 0, case.sees.edit, "{at}: {run:#?}");
     assert_eq!(project.story(), story, "{at}: {run:#?}");
     project.ends(1, ["audit"]).prints(&[second.version, "is not what was archived"]);
-    project.remove(path);
+    life.remove(path);
     let run = life.record(case.apply);
     assert_eq!(run.code != 0, case.sees.deletion, "{at}: {run:#?}");
     assert_eq!(project.story(), story, "{at}: {run:#?}");
@@ -219,7 +225,7 @@ fn live(case: &Case, on: On) {
         assert_eq!(project.story(), story, "{at}");
     }
     for (path, _) in broken.files {
-        project.remove(path);
+        life.remove(path);
     }
     life.put(second.files);
     project.ok(["audit"]);
