@@ -101,6 +101,8 @@ pub fn run(context: &Context, arguments: &Init) -> CommandResult {
     if standard.vault_key != settings.vault_key {
         fresh.vault_key = Some(settings.vault_key.clone());
     }
+    fresh.tool.clone_from(&settings.tool);
+    fresh.tool_table.clone_from(&settings.tool_table);
     write_new(&file, &render_new(&fresh))?;
     let keyid = key.public().id();
     let done = Done {
@@ -115,7 +117,8 @@ pub fn run(context: &Context, arguments: &Init) -> CommandResult {
         publish: publish.to_string(),
         vault,
     };
-    Ok(Reply::new(done, |done, out| {
+    let records = settings.tool.is_some();
+    Ok(Reply::new(done, move |done, out| {
         if let Some(key) = &done.key {
             writeln!(out, "key      {}, keyid {}", key.display(), done.keyid)?;
         }
@@ -123,7 +126,10 @@ pub fn run(context: &Context, arguments: &Init) -> CommandResult {
         writeln!(out, "publish  {}", done.publish)?;
         writeln!(out, "settings {}", done.settings.display())?;
         writeln!(out, "chain    {}", done.chain)?;
-        writeln!(out, "next: `greffe apply`")
+        match records {
+            true => writeln!(out, "next: `greffe record -- COMMAND`"),
+            false => writeln!(out, "next: `greffe apply`"),
+        }
     }))
 }
 

@@ -12,8 +12,8 @@ use crate::database::{Database, Target as _};
 use crate::model::EventId;
 use crate::ops::record::archive::{Finished, Recorded, archive};
 use crate::ops::record::events::Rendered;
-use crate::ops::record::look::{Look, TableName, look};
-use crate::ops::record::{RecordError, RunEnd, ToolExit, ToolRun, tool_of};
+use crate::ops::record::look::{Look, TableName, look, present};
+use crate::ops::record::{Candidates, RecordError, RunEnd, ToolExit, ToolRun, tools_of};
 use crate::ops::{OpsError, now};
 use crate::scripts::tools::{Catalog, Folder, Tool, is_wanted};
 use crate::store::Recordings;
@@ -113,16 +113,19 @@ impl Source {
     /// The same for a tool that is known already.
     pub fn named(settings: &Settings, name: Option<&str>) -> Result<Self, CliError> {
         let folder = read_folder(&settings.migrations)?;
-        let tool = tool_of(name, &folder)?;
+        let candidates = tools_of(name, &folder)?;
         let table = &settings.tool_table;
-        let catalog = tool.catalog(&folder);
         let table = match table.as_ref().and_then(|table| table.split_once('.')) {
             Some((schema, name)) => {
                 TableName { name: Some(name.to_owned()), schema: Some(schema.to_owned()) }
             }
             None => TableName { name: table.clone(), schema: None },
         };
-        Ok(Self { tool, catalog, table })
+        let tool = match candidates.only() {
+            Some(tool) => tool,
+            None => candidates.told_by(&tools_in_database(settings, &candidates, &table)?)?,
+        };
+        Ok(Self { tool, catalog: tool.catalog(&folder), table })
     }
 
     /// A database that is not there yet has no history.
@@ -137,6 +140,20 @@ impl Source {
             Ok(Some(seen?))
         })?
     }
+}
+
+/// The tools whose table the database has; none where there is no database yet.
+fn tools_in_database(
+    settings: &Settings,
+    candidates: &Candidates,
+    table: &TableName,
+) -> Result<Vec<&'static dyn Tool>, CliError> {
+    block_on(async {
+        let Some(mut database) = look_at_database(settings).await? else { return Ok(Vec::new()) };
+        let found = present(&candidates.tools, &mut database, table).await;
+        database.close().await;
+        Ok(found?)
+    })?
 }
 
 fn read_folder(path: &Path) -> Result<Folder, CliError> {
@@ -268,7 +285,7 @@ impl From<RecordError> for CliError {
         let hint = match error {
             RecordError::Ops(error) => return (*error).into(),
             RecordError::Database(error) => return OpsError::from(error).into(),
-            RecordError::UnknownTool(_) | RecordError::SeveralTools(_) => {
+            RecordError::UnknownTool(_) | RecordError::SeveralTools { .. } => {
                 "name one with `--tool NAME`, such as `alembic`"
             }
             RecordError::NoTool => {

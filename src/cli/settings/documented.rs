@@ -41,6 +41,8 @@ fn full() -> NewSettings {
         vault_passphrase: SecretSource::parse("file:phrase", Path::new("")),
         vault_retention: parse_retention("10y"),
         vault_backup_retention: Some(Retention::days(7)),
+        tool: Some("alembic".into()),
+        tool_table: Some("app.alembic_version".into()),
     }
 }
 
@@ -78,6 +80,7 @@ fn a_rendered_file_loads_back_to_the_same_values() {
     assert_eq!(settings.vault_passphrase, Some(SecretSource::File(case.path("phrase"))));
     assert_eq!(settings.vault_retention, new.vault_retention);
     assert_eq!(Some(settings.vault_backup_retention), new.vault_backup_retention);
+    assert_eq!((settings.tool, settings.tool_table), (new.tool, new.tool_table));
     assert_eq!(settings.replication_deadline, Duration::from_secs(5));
     assert_eq!(Some(settings.trust), new.trust);
 }

@@ -45,6 +45,8 @@ pub struct NewSettings {
     pub vault_passphrase: Option<SecretSource>,
     pub vault_retention: Option<Retention>,
     pub vault_backup_retention: Option<Retention>,
+    pub tool: Option<String>,
+    pub tool_table: Option<String>,
 }
 
 impl NewSettings {
@@ -81,6 +83,8 @@ impl NewSettings {
             vault_passphrase: None,
             vault_retention: None,
             vault_backup_retention: None,
+            tool: None,
+            tool_table: None,
         }
     }
 
@@ -124,14 +128,10 @@ impl NewSettings {
             Id::VaultBackupRetention => {
                 self.vault_backup_retention.map(|kept| toml_string(&kept.to_string()))
             }
+            Id::ToolName => self.tool.as_deref().map(toml_string),
+            Id::ToolTable => self.tool_table.as_deref().map(toml_string),
             // Nothing of it is known when a chain begins.
-            Id::Dpia
-            | Id::SubjectMap
-            | Id::Erasures
-            | Id::ErasureKey
-            | Id::VaultMinimum
-            | Id::ToolName
-            | Id::ToolTable => None,
+            Id::Dpia | Id::SubjectMap | Id::Erasures | Id::ErasureKey | Id::VaultMinimum => None,
         }
     }
 }

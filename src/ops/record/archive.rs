@@ -14,7 +14,7 @@ use crate::ops::gate::require_clean;
 use crate::ops::outbox::Archived;
 use crate::ops::sealing::Sealing;
 use crate::ops::session::require_same_chain;
-use crate::ops::told::Told;
+use crate::ops::told::{Standing, Told};
 use crate::ops::{OpenKey, OpsError, Project};
 use crate::scripts::tools::{Catalog, Entry, Tool};
 
@@ -85,27 +85,24 @@ pub async fn archive(
         finished_at: end.map_or(run.started_at, |end| end.finished_at).max(newest),
         applied_by: &applied_by,
     };
-    let standing = told.applied.iter().map(|(id, standing)| {
-        let checksum = standing.checksum.clone();
-        Entry { checksum, ..Entry::applied(id) }
-    });
-    let standing: Vec<Entry> = standing.collect();
-    let before = run.before.as_ref().map_or(standing.as_slice(), |look| look.entries.as_slice());
+    let seen_before = run.before.as_ref().map(|look| look.entries.as_slice());
+    let standing = standing(&told, seen_before.unwrap_or_default());
+    let before = seen_before.unwrap_or(standing.as_slice());
     let adopted = told.entries.iter().any(|entry| !entry.version.is_empty());
     let mut drafts = Vec::new();
-    let missed = changes(catalog, &standing, before)
-        .into_iter()
-        .filter(|change| is_new(change, &told) && !is_told_failure(change, &told));
+    let missed = changes(catalog, &standing, before).into_iter();
+    let missed = missed.filter(|change| is_new(change, &told) && !is_known_failure(change, &told));
     let (missed, unadopted) = if adopted { (missed.collect(), 0) } else { (Vec::new(), before.len()) };
     drafts.extend(missed.iter().map(|change| shared.draft(change, Known::Found, None)));
     let first = drafts.len();
     let witnessed = end.is_some_and(RunEnd::is_witnessed);
     let known = if witnessed { Known::Seen { stamps: run.stamps } } else { Known::Found };
-    let mut seen = changes(catalog, before, &last.entries);
+    let after = tool.since(before, &last.entries);
+    let mut seen = changes(catalog, before, &after);
     seen.retain(|change| is_new(change, &told));
     let is_told = seen.iter().any(|change| change.happened == Happened::Failed);
     if !is_told && !run.stamps && witnessed && end.is_some_and(|end| !end.exit.is_success()) {
-        seen.extend(failed(tool, catalog, output, last));
+        seen.extend(failed(tool, catalog, output, before, last));
     }
     drafts.extend(seen.iter().map(|change| shared.draft(change, known, rendered.get(&change.id))));
     if let Some(of_run) = drafts.get_mut(first..) {
@@ -166,16 +163,40 @@ pub async fn adopt(
     Ok(Recorded { archived, head: Some(head), unadopted: 0 })
 }
 
-/// The script at which a tool stopped: the one that it named last, else the first one that waits. `None` where all are
-/// applied and none is named: then it failed at something else.
-fn failed(tool: &dyn Tool, catalog: &Catalog, output: Option<&[u8]>, last: &Look) -> Option<Change> {
+/// The script at which a tool stopped: the one that it named last, unless the run did that one, else the first one that
+/// waits. `None` where all are applied and none is named: then it failed at something else.
+fn failed(
+    tool: &dyn Tool,
+    catalog: &Catalog,
+    output: Option<&[u8]>,
+    before: &[Entry],
+    last: &Look,
+) -> Option<Change> {
+    let was: HashSet<&str> = before.iter().map(|entry| entry.id.as_str()).collect();
     let applied: HashSet<&str> = last.entries.iter().map(|entry| entry.id.as_str()).collect();
     let named = output.and_then(|output| tool.stopped_at(&String::from_utf8_lossy(output)));
-    let mut waiting =
-        catalog.scripts.iter().map(|script| &script.id).filter(|id| !applied.contains(id.as_str()));
-    let named = named.and_then(|named| Some(catalog.script_at(&named)?.id.clone()));
-    let id = named.or_else(|| waiting.next().cloned())?;
+    let named = named.and_then(|name| Some(catalog.script_called(&name)?.id.as_str()));
+    let left = named.filter(|id| was.contains(id) == applied.contains(id));
+    let mut waiting = catalog.scripts.iter().map(|script| script.id.as_str());
+    let id = left.or_else(|| waiting.find(|id| !applied.contains(id)))?.to_owned();
     Some(Change { id, happened: Happened::Failed, entry: None })
+}
+
+/// What the chain says of a history. What it does not know of a script's bytes is as it is now.
+fn standing(told: &Told, now: &[Entry]) -> Vec<Entry> {
+    let remembered: HashMap<&str, &Option<String>> =
+        now.iter().map(|entry| (entry.id.as_str(), &entry.checksum)).collect();
+    let entry = |(id, standing): (&String, &Standing)| {
+        let remembered = remembered.get(id.as_str()).copied().cloned().flatten();
+        Entry { checksum: standing.checksum.clone().or(remembered), ..Entry::applied(id) }
+    };
+    told.applied.iter().map(entry).collect()
+}
+
+/// Whether the chain's last word on a script is that it failed: what stays in the history of it is not news.
+fn is_known_failure(change: &Change, told: &Told) -> bool {
+    let newest = told.entries.iter().rfind(|entry| entry.version == change.id);
+    change.happened == Happened::Failed && newest.is_some_and(|entry| entry.event == EventKind::Fail)
 }
 
 /// Whether the chain does not yet tell what a change did: another run may have seen the same.
@@ -194,12 +215,6 @@ fn lacks_script(event: &Event, files: &[NewFile]) -> bool {
         _ => false,
     };
     withholds || !files.iter().any(|file| file.role == Role::Up)
-}
-
-/// Whether a script failed, and the newest that the chain tells of it is that.
-fn is_told_failure(change: &Change, told: &Told) -> bool {
-    let newest = told.entries.iter().rev().find(|entry| entry.version == change.id);
-    change.happened == Happened::Failed && newest.is_some_and(|entry| entry.event == EventKind::Fail)
 }
 
 fn target(project: &Project, look: &Look) -> Target {

@@ -69,6 +69,26 @@ pub async fn look(
     Ok(Look { engine, version, table: table.map(|table| table.shown()), entries, schema })
 }
 
+/// Those of several tools whose table is in the database, with the columns that they make.
+///
+/// # Errors
+/// Those of the database.
+pub async fn present(
+    tools: &[&'static dyn Tool],
+    database: &mut Database,
+    wanted: &TableName,
+) -> Result<Vec<&'static dyn Tool>, RecordError> {
+    let mut present = Vec::new();
+    for tool in tools {
+        match find_table(*tool, database, wanted).await {
+            Ok(None) | Err(RecordError::OtherTable { .. }) => {}
+            Ok(Some(_)) | Err(RecordError::SeveralTables { .. }) => present.push(*tool),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(present)
+}
+
 async fn find_table(
     tool: &dyn Tool,
     database: &mut Database,

@@ -18,13 +18,15 @@ pub mod changes;
 pub mod events;
 pub mod look;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::event::executor;
 use super::{ChainReader, OpsError};
 use crate::database::DatabaseError;
 use crate::model::{EventId, Timestamp};
-use crate::scripts::tools::{Folder, Tool, folder::FolderError, owners, tool_named};
+use crate::scripts::tools::{Folder, Tool, folder::FolderError, owners, possible_owners, tool_named};
 use look::Look;
 
 /// One run of a tool, as it is noted beside the archive.
@@ -88,8 +90,8 @@ pub enum RecordError {
     UnknownTool(String),
     #[error("the folder is no tool's that greffe knows")]
     NoTool,
-    #[error("the folder may be that of any of these tools: {}", .0.join(", "))]
-    SeveralTools(Vec<&'static str>),
+    #[error("the folder may be that of any of these tools: {}; {}", possible.join(", "), Present(present))]
+    SeveralTools { possible: Vec<&'static str>, present: Vec<&'static str> },
     #[error("several tables may be the tool's history: {}", tables.join(", "))]
     SeveralTables { tables: Vec<String> },
     #[error("table {table} is not what {tool} makes: it has other columns than {}", columns.join(", "))]
@@ -127,17 +129,66 @@ pub fn applier(reader: &ChainReader) -> Result<Option<String>, OpsError> {
     Ok(None)
 }
 
-/// The tool of a folder: the one that is named, else the only one that the folder can belong to.
+/// Which of several tools has its table in the database.
+struct Present<'a>(&'a [&'static str]);
+
+impl fmt::Display for Present<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str("the database has the table of none"),
+            several => write!(f, "the database has tables of {}", several.join(" and ")),
+        }
+    }
+}
+
+/// The tools that a folder may belong to, and one of them if it is the likely one.
+pub struct Candidates {
+    pub tools: Vec<&'static dyn Tool>,
+    likely: Option<&'static dyn Tool>,
+}
+
+impl Candidates {
+    /// The only one, of whom no database has to be asked.
+    #[must_use]
+    pub fn only(&self) -> Option<&'static dyn Tool> {
+        match self.tools.as_slice() {
+            [tool] => Some(*tool),
+            _ => None,
+        }
+    }
+
+    /// The one that the database tells by its table; where it has none, the likely one.
+    ///
+    /// # Errors
+    /// [`RecordError::SeveralTools`].
+    pub fn told_by(&self, present: &[&'static dyn Tool]) -> Result<&'static dyn Tool, RecordError> {
+        match (present, self.likely) {
+            ([tool], _) => Ok(*tool),
+            ([], Some(tool)) => Ok(tool),
+            _ => {
+                let names = |tools: &[&'static dyn Tool]| tools.iter().map(|tool| tool.name()).collect();
+                Err(RecordError::SeveralTools { possible: names(&self.tools), present: names(present) })
+            }
+        }
+    }
+}
+
+/// The tools that a folder may belong to: the one that is named alone, else those that its files do not rule out.
 ///
 /// # Errors
-/// [`RecordError::UnknownTool`], [`RecordError::NoTool`], [`RecordError::SeveralTools`].
-pub fn tool_of(name: Option<&str>, folder: &Folder) -> Result<&'static dyn Tool, RecordError> {
+/// [`RecordError::UnknownTool`], [`RecordError::NoTool`].
+pub fn tools_of(name: Option<&str>, folder: &Folder) -> Result<Candidates, RecordError> {
     if let Some(name) = name {
-        return tool_named(name).ok_or_else(|| RecordError::UnknownTool(name.to_owned()));
+        let tool = tool_named(name).ok_or_else(|| RecordError::UnknownTool(name.to_owned()))?;
+        return Ok(Candidates { tools: vec![tool], likely: Some(tool) });
     }
-    match owners(folder).as_slice() {
-        [tool] => Ok(*tool),
-        [] => Err(RecordError::NoTool),
-        several => Err(RecordError::SeveralTools(several.iter().map(|tool| tool.name()).collect())),
+    let tools = possible_owners(folder);
+    let likely = match owners(folder).as_slice() {
+        [tool] => Some(*tool),
+        _ => None,
+    };
+    if tools.is_empty() {
+        return Err(RecordError::NoTool);
     }
+    Ok(Candidates { tools, likely })
 }

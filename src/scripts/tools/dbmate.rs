@@ -12,6 +12,7 @@ pub static DBMATE: Listed = Listed {
     script,
     order: as_text,
     stamps: &[],
+    announces: &[("Applying: ", ""), ("Rolling back: ", "")],
 };
 
 fn script(file: &FolderFile) -> Option<Named<'_>> {

@@ -17,6 +17,7 @@ pub static DIESEL: Listed = Listed {
     script,
     order: as_text,
     stamps: &[],
+    announces: &[("Running migration ", ""), ("Rolling back migration ", "")],
 };
 
 /// The version is what stands before the first underscore of the folder's name, without hyphens.

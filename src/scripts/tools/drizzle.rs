@@ -14,7 +14,8 @@ static TABLE: HistoryTable = HistoryTable {
     order: &["created_at", "id"],
 };
 
-const JOURNAL: &str = "meta/_journal.json";
+/// Which files are migrations, and when each was written.
+pub const JOURNAL: &str = "meta/_journal.json";
 
 /// drizzle-kit.
 pub struct Drizzle;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::files::{Pairs, number, numbered};
-use super::listed::says;
+use super::listed::{announced, says};
 use super::{Catalog, Entry, Folder, FolderFile, HistoryTable, Row, Tool};
 
 static TABLE: HistoryTable = HistoryTable {
@@ -50,6 +50,10 @@ impl Tool for Goose {
             standing.insert(number(version), entry);
         }
         standing.into_iter().filter(|(version, _)| *version != 0).filter_map(|(_, entry)| entry).collect()
+    }
+
+    fn stopped_at(&self, output: &str) -> Option<String> {
+        announced(output, &[("ERROR ", ": ")])
     }
 }
 

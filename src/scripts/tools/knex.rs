@@ -17,6 +17,7 @@ pub static KNEX: Listed = Listed {
     script,
     order: as_text,
     stamps: &[],
+    announces: &[("migration file \"", "\" failed")],
 };
 
 fn script(file: &FolderFile) -> Option<Named<'_>> {

@@ -32,6 +32,8 @@ pub struct Listed {
     pub order: fn(&str) -> String,
     /// Words of commands that write the table alone.
     pub stamps: &'static [&'static str],
+    /// What stands before and behind the script that it is at, in what it prints.
+    pub announces: &'static [(&'static str, &'static str)],
 }
 
 impl Tool for Listed {
@@ -74,6 +76,21 @@ impl Tool for Listed {
     fn stamps(&self, command: &[String]) -> bool {
         command.iter().any(|word| self.stamps.contains(&word.as_str()))
     }
+
+    fn stopped_at(&self, output: &str) -> Option<String> {
+        announced(output, self.announces)
+    }
+}
+
+/// What stands last in an output between any of these marks; an empty second mark is the end of the line.
+pub fn announced(output: &str, marks: &[(&str, &str)]) -> Option<String> {
+    let between = |line: &str, (before, behind): &(&str, &str)| {
+        let (_, rest) = line.split_once(before)?;
+        let name = if behind.is_empty() { rest } else { rest.split_once(behind)?.0 };
+        Some(name.trim().to_owned())
+    };
+    let named = |line: &str| marks.iter().find_map(|mark| between(line, mark));
+    output.lines().rev().find_map(named).filter(|name| !name.is_empty())
 }
 
 /// Identifiers as they are.
@@ -196,6 +213,43 @@ mod tests {
             let rows: Vec<Row> = ids.iter().map(|id| vec![Some((*id).to_owned()), None]).collect();
             assert_eq!(tool.entries(&catalog, &rows).len(), 2, "{name}");
         }
+    }
+
+    /// What each tool printed when its third script failed, as it was seen.
+    const OUTPUTS: [(&str, &str, &str); 7] = [
+        (
+            "dbmate",
+            "Applying: 2_b.sql\nApplied: 2_b.sql in 5ms\nApplying: 3_c.sql\nApplied: 3_c.sql in 5ms\n",
+            "3_c.sql",
+        ),
+        ("knex", "migration file \"3_c.js\" failed\nmigration failed with error: no table\n", "3_c.js"),
+        ("sequelize", "== 2-b: migrated (0.007s)\n\n== 3-c: migrating =======\n\nERROR: no table\n", "3-c"),
+        ("typeorm", "Migration \"C3\" failed, error: SqliteError: no table\nquery: ROLLBACK\n", "C3"),
+        ("node-pg-migrate", "### MIGRATION 3_c (UP) ###\nCREATE INDEX c ON nowhere (id);\n", "3_c"),
+        (
+            "diesel",
+            "Running migration 2026-01-01-000003_c\nFailed to run migrations\n",
+            "2026-01-01-000003_c",
+        ),
+        (
+            "goose",
+            "OK   2_b.sql (2.53ms)\ngoose run: ERROR 3_c.sql: failed to run SQL migration: no\n",
+            "3_c.sql",
+        ),
+    ];
+
+    #[test]
+    fn what_a_tool_prints_tells_where_it_stopped() {
+        for (name, output, stopped) in OUTPUTS {
+            assert_eq!(tool_named(name).unwrap().stopped_at(output).as_deref(), Some(stopped), "{name}");
+        }
+        assert_eq!(tool_named("knex").unwrap().stopped_at("Already up to date\n"), None);
+        let (sqlx, refinery) = (tool_named("sqlx").unwrap(), tool_named("refinery").unwrap());
+        assert_eq!(
+            sqlx.stopped_at("error: while executing migration 3: error returned").as_deref(),
+            Some("3")
+        );
+        assert_eq!(refinery.stopped_at("applying migration: V3__c ...\n").as_deref(), Some("V3__c"));
     }
 
     #[test]

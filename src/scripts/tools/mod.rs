@@ -62,6 +62,11 @@ pub trait Tool: Sync {
     /// Whether the folder is laid out as this tool wants it.
     fn owns(&self, folder: &Folder) -> bool;
 
+    /// Whether the folder may be this tool's, though its files are more likely another's.
+    fn may_own(&self, folder: &Folder) -> bool {
+        self.owns(folder)
+    }
+
     /// The scripts of a folder, each after those that it stands on.
     fn catalog(&self, folder: &Folder) -> Catalog;
 
@@ -73,7 +78,13 @@ pub trait Tool: Sync {
         false
     }
 
-    /// The script at which a run that failed had come to, as far as what it printed tells.
+    /// What later entries mean to who knows the earlier ones.
+    fn since(&self, _before: &[Entry], after: &[Entry]) -> Vec<Entry> {
+        after.to_vec()
+    }
+
+    /// The script that a run had come to, as far as what it printed tells: as the tool calls it, its identifier or its
+    /// file. Whether it failed there is for the history to say.
     fn stopped_at(&self, _output: &str) -> Option<String> {
         None
     }
@@ -131,10 +142,16 @@ pub fn tool_named(name: &str) -> Option<&'static dyn Tool> {
     TOOLS.into_iter().find(|tool| tool.name() == name)
 }
 
-/// The tools that a folder may belong to; more than one where its files do not tell.
+/// The tools that a folder is laid out for; more than one where its files do not tell.
 #[must_use]
 pub fn owners(folder: &Folder) -> Vec<&'static dyn Tool> {
     TOOLS.into_iter().filter(|tool| tool.owns(folder)).collect()
+}
+
+/// All tools that a folder may belong to, the unlikely ones too.
+#[must_use]
+pub fn possible_owners(folder: &Folder) -> Vec<&'static dyn Tool> {
+    TOOLS.into_iter().filter(|tool| tool.may_own(folder)).collect()
 }
 
 /// Whether a file of this name may be a script or belong to what says which scripts there are.
@@ -185,13 +202,20 @@ impl Catalog {
         named(id).or_else(|| named(id.rsplit_once(AGAIN)?.0))
     }
 
-    /// The same for what a tool prints, where paths may begin at another folder.
+    /// The script that a tool's words are about: by its identifier, also where paths begin at another folder, by its
+    /// file, or by the folder that it fills.
     #[must_use]
-    pub fn script_at(&self, id: &str) -> Option<&ToolScript> {
+    pub fn script_called(&self, name: &str) -> Option<&ToolScript> {
         let ends =
             |long: &str, short: &str| long.strip_suffix(short).is_some_and(|begin| begin.ends_with('/'));
-        let alike = |script: &&ToolScript| ends(&script.id, id) || ends(id, &script.id);
-        self.script(id).or_else(|| self.scripts.iter().find(alike))
+        let fits = |script: &&ToolScript| {
+            let folder = script.up.path.rsplit('/').nth(1);
+            ends(&script.id, name)
+                || ends(name, &script.id)
+                || [script.up.name(), script.up.stem()].contains(&name)
+                || folder == Some(name)
+        };
+        self.script(name).or_else(|| self.scripts.iter().find(fits))
     }
 
     /// Whether `id` is a run of a script that ran once more later, as one of `ids` says.

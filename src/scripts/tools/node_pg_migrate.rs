@@ -16,6 +16,7 @@ pub static NODE_PG_MIGRATE: Listed = Listed {
     script,
     order: as_text,
     stamps: &["--fake"],
+    announces: &[("### MIGRATION ", " (")],
 };
 
 fn script(file: &FolderFile) -> Option<Named<'_>> {

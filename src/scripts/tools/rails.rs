@@ -12,6 +12,7 @@ pub static RAILS: Listed = Listed {
     script,
     order: as_number,
     stamps: &[],
+    announces: &[("== ", " ")],
 };
 
 fn script(file: &FolderFile) -> Option<Named<'_>> {

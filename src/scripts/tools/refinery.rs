@@ -5,6 +5,7 @@ use std::hash::{Hash as _, Hasher as _};
 use siphasher::sip::SipHasher13;
 
 use super::files::{Pairs, number};
+use super::listed::announced;
 use super::{Catalog, Checksum, Entry, Folder, FolderFile, HistoryTable, Row, Tool};
 
 static TABLE: HistoryTable = HistoryTable {
@@ -27,8 +28,12 @@ impl Tool for Refinery {
     }
 
     fn owns(&self, _: &Folder) -> bool {
-        // Its files are Flyway's as well: the table tells, or the settings.
+        // Its files are Flyway's as well.
         false
+    }
+
+    fn may_own(&self, folder: &Folder) -> bool {
+        folder.files().any(|file| version(file).is_some())
     }
 
     fn catalog(&self, folder: &Folder) -> Catalog {
@@ -57,6 +62,10 @@ impl Tool for Refinery {
 
     fn stamps(&self, command: &[String]) -> bool {
         command.iter().any(|word| word == "-f" || word == "--fake")
+    }
+
+    fn stopped_at(&self, output: &str) -> Option<String> {
+        announced(output, &[("applying migration: ", " ...")])
     }
 }
 

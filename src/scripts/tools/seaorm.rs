@@ -17,6 +17,7 @@ pub static SEAORM: Listed = Listed {
     script,
     order: as_text,
     stamps: &[],
+    announces: &[("Applying migration '", "'"), ("Rolling back migration '", "'")],
 };
 
 /// `m20220101_000001_name.rs`

@@ -7,11 +7,12 @@ use super::{FolderFile, HistoryTable};
 /// Sequelize.
 pub static SEQUELIZE: Listed = Listed {
     name: "sequelize",
-    table: HistoryTable { name: "SequelizeMeta", columns: &["name"], only: true, order: &["name"] },
+    table: HistoryTable { name: "SequelizeMeta", columns: &["name"], only: false, order: &["name"] },
     owns: |folder| folder.files().any(|file| script(file).is_some() && mentions(file, "queryInterface")),
     script,
     order: as_text,
     stamps: &[],
+    announces: &[("== ", ": migrating"), ("== ", ": reverting")],
 };
 
 fn script(file: &FolderFile) -> Option<Named<'_>> {

@@ -2,8 +2,9 @@
 
 use sha2::{Digest as _, Sha384};
 
+use super::drizzle;
 use super::files::{Pairs, number, numbered};
-use super::listed::says;
+use super::listed::{announced, says};
 use super::{Catalog, Checksum, Entry, Folder, FolderFile, HistoryTable, Row, State, Tool};
 
 static TABLE: HistoryTable = HistoryTable {
@@ -31,8 +32,10 @@ impl Tool for Sqlx {
         let is_script =
             |file: &&FolderFile| file.name().ends_with(".sql") && numbered(file.name(), &['_']).is_some();
         let mut scripts = folder.files().filter(is_script).peekable();
-        // Marks of tools whose files are called alike.
-        scripts.peek().is_some() && !scripts.any(|file| MARKS.iter().any(|mark| says(file, mark)))
+        // Marks of tools whose files are called alike, and the journal of one.
+        folder.file(drizzle::JOURNAL).is_none()
+            && scripts.peek().is_some()
+            && !scripts.any(|file| MARKS.iter().any(|mark| says(file, mark)))
     }
 
     fn catalog(&self, folder: &Folder) -> Catalog {
@@ -67,5 +70,9 @@ impl Tool for Sqlx {
 
     fn stamps(&self, command: &[String]) -> bool {
         command.iter().any(|word| word == "override")
+    }
+
+    fn stopped_at(&self, output: &str) -> Option<String> {
+        announced(output, &[("while executing migration ", ":")])
     }
 }

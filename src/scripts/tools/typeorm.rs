@@ -13,15 +13,45 @@ pub static TYPEORM: Listed = Listed {
     script,
     order: by_time,
     stamps: &["--fake", "-f"],
+    announces: &[("Migration \"", "\" failed")],
 };
 
-/// The class in `1767225600001-AddUsers.ts` is `AddUsers1767225600001`.
+/// A class in `1767225600001-add-users.ts` is `AddUsers1767225600001`; what the file itself calls it counts.
 fn script(file: &FolderFile) -> Option<Named<'_>> {
     let (time, name) = numbered(file.stem(), &['-'])?;
-    (time.len() == 13 && is_ecmascript(file)).then(|| Named::up(format!("{name}{time}"), name))
+    if time.len() != 13 || !is_ecmascript(file) {
+        return None;
+    }
+    let class = class_in(file, time).unwrap_or_else(|| format!("{name}{time}"));
+    Some(Named::up(class, name))
+}
+
+/// The first word of the file that ends with the time and has more than that.
+fn class_in(file: &FolderFile, time: &str) -> Option<String> {
+    let text = str::from_utf8(&file.bytes).ok()?;
+    let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');
+    let class = words.find(|word| word.len() > time.len() && word.ends_with(time))?;
+    Some(class.to_owned())
 }
 
 /// The 13 digits that a class's name ends with.
 fn by_time(class: &str) -> String {
     class.get(class.len().saturating_sub(13)..).unwrap_or(class).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_called_as_its_file_says() {
+        let called = |path: &str, text: &str| {
+            let file = FolderFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
+            script(&file).map(|script| script.id)
+        };
+        let text = "export class AddUsers1767225600001 implements MigrationInterface {}";
+        assert_eq!(called("1767225600001-add-users.ts", text).as_deref(), Some("AddUsers1767225600001"));
+        assert_eq!(called("1767225600001-Add.ts", "// 1767225600001").as_deref(), Some("Add1767225600001"));
+        assert_eq!(called("1767225600001-Add.d.ts", text), None);
+    }
 }
