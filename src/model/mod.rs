@@ -18,7 +18,7 @@ mod trust;
 pub use checkpoint::Checkpoint;
 pub use cid::{CID_LENGTH, Cid, CidError, Codec, link};
 pub use event::{
-    Access, AccessKind, Actor, Details, Direction, Engine, ErasurePlace, ErasureReach, ErrorCode, Event,
+    Access, AccessKind, Actor, Captured, CapturedRole, Details, Direction, Engine, ErasurePlace, ErasureReach, ErrorCode, Event,
     EventKind, Evidence, Executor, FileDigests, Hook, Left, MigrationDetails, MigrationName, Outcome,
     PlaceOutcome, Run, SchemaChange, StatementRun, Target, ToolSays, WithheldFile,
 };

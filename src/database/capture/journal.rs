@@ -1,6 +1,6 @@
 //! The journal's rows, and the history that they end in, read in one moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::postgres::qualified;
@@ -139,7 +139,9 @@ impl Database {
             };
             let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<i64>().ok());
             let quiet = match self.sql() {
-                Sql::Postgres => earlier.is_quiet_on_postgres(transaction.as_deref(), number(&place), &what),
+                Sql::Postgres => {
+                    earlier.is_quiet_on_postgres(transaction.as_deref(), session.as_deref(), number(&place), &what)
+                }
                 _ => earlier.is_quiet_on_sqlite(number(&place), number(&other)),
             };
             let at = at.and_then(|at| time_of(&at));
@@ -175,18 +177,28 @@ struct Earlier {
     /// Statements of the transaction so far, or rows that the connection changed.
     place: Option<i64>,
     size: Option<i64>,
-    defined: bool,
+    /// Sessions that defined something since they wrote the history.
+    defined: BTreeSet<String>,
 }
 
 impl Earlier {
     /// Each change of the history is one statement, and the row that tells of it another one.
-    fn is_quiet_on_postgres(&mut self, transaction: Option<&str>, place: Option<i64>, what: &JournalEntry) -> bool {
+    fn is_quiet_on_postgres(
+        &mut self,
+        transaction: Option<&str>,
+        session: Option<&str>,
+        place: Option<i64>,
+        what: &JournalEntry,
+    ) -> bool {
         let same = transaction.is_some() && self.transaction.as_deref() == transaction;
         let before = if same { self.place.unwrap_or(-1) } else { -1 };
-        let quiet = place.is_some_and(|place| (before..=before + 2).contains(&place)) && !(same && self.defined);
+        let session = session.unwrap_or_default();
+        let defined = match what {
+            JournalEntry::Defined(_) => self.defined.insert(session.to_owned()),
+            _ => self.defined.remove(session),
+        };
         (self.transaction, self.place) = (transaction.map(str::to_owned), place);
-        self.defined = matches!(what, JournalEntry::Defined(_));
-        quiet
+        !defined && place.is_some_and(|place| (before..=before + 2).contains(&place))
     }
 
     /// A connection counts from nothing on, and the schema's size stays while nothing is defined.

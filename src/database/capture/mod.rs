@@ -5,7 +5,7 @@ mod journal;
 mod postgres;
 mod sqlite;
 
-pub use journal::{Journal, JournalRow};
+pub use journal::{Journal, JournalEntry, JournalRow};
 pub use sqlite::is_own as is_own_on_sqlite;
 
 use super::people::Sql;
@@ -32,6 +32,8 @@ pub struct Capture {
 pub enum CaptureFault {
     #[error("{what} is gone")]
     Gone { what: String },
+    #[error("this role may not read {what}")]
+    Hidden { what: String },
     #[error("{what} is disabled")]
     Disabled { what: String },
     #[error("{what} is not as greffe made it")]

@@ -31,10 +31,11 @@ const FIND_OTHERS: &str = "SELECT 'function', p.proname::text, p.prosrc, \
     JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace WHERE n.nspname = 'greffe_capture' \
     UNION ALL SELECT 'event', e.evtname::text, e.evtenabled::text, e.evtfoid::regproc::text \
     FROM pg_catalog.pg_event_trigger AS e WHERE e.evtname IN ('greffe_capture_define', 'greffe_capture_drop') \
-    UNION ALL SELECT 'kept', t.tgenabled::text, NULL, NULL FROM pg_catalog.pg_trigger AS t \
-    WHERE t.tgname = 'kept' AND t.tgrelid = to_regclass('greffe_capture.journal') \
-    UNION ALL SELECT 'table', c.relname::text, NULL, NULL FROM pg_catalog.pg_class AS c \
-    WHERE c.oid = to_regclass('greffe_capture.journal')";
+    UNION ALL SELECT 'table', (pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
+    AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))::text, (SELECT t.tgenabled::text FROM pg_catalog.pg_trigger \
+    AS t WHERE t.tgname = 'kept' AND t.tgrelid = c.oid), NULL FROM pg_catalog.pg_class AS c \
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
+    WHERE n.nspname = 'greffe_capture' AND c.relname = 'journal'";
 
 const FIND_INSTALLED: &str = "SELECT after ->> 'id', after ->> 'version', after ->> 'definitions' \
     FROM greffe_capture.journal WHERE operation = 'INSTALL' ORDER BY id DESC LIMIT 1";
@@ -46,7 +47,7 @@ impl Postgres {
         columns: &[&str],
         id: &str,
     ) -> Result<bool, Failure> {
-        let exists = self.says_yes("to_regclass('greffe_capture.journal') IS NOT NULL").await?;
+        let exists = self.says_yes("EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'greffe_capture' AND tablename = 'journal')").await?;
         let names: Vec<String> = columns.iter().map(|name| literal(name)).collect();
         let watch = WATCH.replace("{table}", &qualified(table)).replace("{columns}", &names.join(", "));
         let journal = if exists { "" } else { JOURNAL };
@@ -126,14 +127,21 @@ pub async fn find(
     }
     let mut capture = Capture::default();
     let has = |kind: &str| others.iter().find(|row| row.first() == Some(&Some(kind.to_owned())));
-    if has("table").is_some() {
-        let installed = database.texts_of(FIND_INSTALLED.to_owned()).await?;
+    if let Some(row) = has("table") {
+        let may_read = row.get(1).and_then(Option::as_deref) == Some("true");
+        let installed = match may_read {
+            true => database.texts_of(FIND_INSTALLED.to_owned()).await?,
+            false => {
+                capture.faults.push(CaptureFault::Hidden { what: "table greffe_capture.journal".to_owned() });
+                Vec::new()
+            }
+        };
         if let Some([id, version, definitions]) = installed.first().map(Vec::as_slice) {
             capture.id.clone_from(id);
             capture.version = version.as_ref().and_then(|text| text.parse().ok()).unwrap_or_default();
             capture.definitions = definitions.as_deref() == Some("true");
         }
-        match has("kept").and_then(|row| row.get(1)?.as_deref()) {
+        match row.get(2).and_then(Option::as_deref) {
             None => capture.faults.push(CaptureFault::gone("trigger kept on greffe_capture.journal")),
             Some("D" | "R") => capture.faults.push(CaptureFault::disabled("trigger kept on greffe_capture.journal")),
             Some(_) => {}

@@ -1,10 +1,12 @@
 //! Appends the events of one run to the chain, once, however often it is tried.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::changes::{Change, Happened, changes};
 use super::events::{Draft, Known, Rendered, Shared, frame};
 use super::look::Look;
+use super::notes::{Drafting, Notes};
+use super::steps::Step;
 use super::{RecordError, RunEnd, ToolExit, ToolRun};
 use crate::crypto::PrivateKey;
 use crate::model::{Cid, EventId, Executor, Run, Target, Timestamp};
@@ -28,6 +30,10 @@ pub struct Finished<'a> {
     pub tool: &'a dyn Tool,
     /// Commit, job and pipeline.
     pub ci: Option<serde_json::Map<String, serde_json::Value>>,
+    /// What was written down while it happened.
+    pub notes: Option<&'a Notes>,
+    /// Whether there was no run, and only notes are looked for.
+    pub collects: bool,
 }
 
 /// What was archived of a run.
@@ -55,7 +61,7 @@ pub async fn archive(
     finished: Finished<'_>,
     open_key: OpenKey,
 ) -> Result<Recorded, RecordError> {
-    let Finished { run, catalog, output, rendered, tool, ci } = finished;
+    let Finished { run, catalog, output, rendered, tool, ci, notes, collects } = finished;
     let end = run.end.as_ref();
     let Some(last) = end.and_then(|end| end.after.as_ref()).or(run.before.as_ref()) else {
         return Ok(Recorded::default());
@@ -84,25 +90,62 @@ pub async fn archive(
         finished_at: end.map_or(run.started_at, |end| end.finished_at).max(newest),
         applied_by: &applied_by,
     };
-    let standing: Vec<Entry> = told.applied.keys().map(Entry::applied).collect();
-    let before = run.before.as_ref().map_or(standing.as_slice(), |look| look.entries.as_slice());
-    let adopted = told.entries.iter().any(|entry| !entry.version.is_empty());
-    let mut drafts = Vec::new();
-    let missed = changes(catalog, &standing, before).into_iter().filter(|change| is_new(change, &told));
-    let (missed, unadopted) = if adopted { (missed.collect(), 0) } else { (Vec::new(), before.len()) };
-    drafts.extend(missed.iter().map(|change| shared.draft(change, Known::Found, None)));
-    let first = drafts.len();
     let witnessed = end.is_some_and(RunEnd::is_witnessed);
+    let journals = [run.before.as_ref(), witnessed.then_some(last)].map(|look| look.and_then(|look| look.journal));
+    let journals = (journals[0].filter(|_| witnessed), journals[1]);
+    let news = notes.map(|notes| notes.news(tool, catalog, &told, journals)).unwrap_or_default();
+    let drafting = Drafting {
+        shared: &shared,
+        journal: notes.map(Notes::name).unwrap_or_default(),
+        migrations: &project.migrations,
+        rendered,
+        newest,
+    };
+    let mut drafts = drafting.drafts(&news.outside, None);
+    let mut applied: BTreeSet<String> = told.applied.keys().cloned().collect();
+    tell(&news.outside, &mut applied);
+    let standing: Vec<Entry> = applied.iter().map(Entry::applied).collect();
+    let before = match &run.before {
+        Some(look) => look.entries.clone(),
+        None => standing.clone(),
+    };
+    let adopted = told.entries.iter().any(|entry| !entry.version.is_empty());
+    let missed = changes(catalog, &standing, &before).into_iter().filter(|change| is_new(change, &applied));
+    let missed: Vec<Change> = missed.collect();
+    let (missed, mut unadopted) = if adopted { (missed, 0) } else { (Vec::new(), missed.len()) };
+    let found = missed.iter().map(|change| shared.draft(change, Known::Found, None));
+    drafts.extend(found.map(|mut draft| {
+        if !news.inside.is_empty() {
+            // It was so when the run began.
+            draft.event.finished_at = run.started_at.max(newest);
+        }
+        draft
+    }));
+    let first = drafts.len();
+    drafts.extend(drafting.drafts(&news.inside, Some(run.stamps)));
+    tell(&news.inside, &mut applied);
     let known = if witnessed { Known::Seen { stamps: run.stamps } } else { Known::Found };
-    let mut seen = changes(catalog, before, &last.entries);
-    seen.retain(|change| is_new(change, &told));
+    // What is known change by change is not told once more.
+    let before = if news.inside.is_empty() { before } else { news.end.unwrap_or(before) };
+    let mut seen = changes(catalog, &before, &last.entries);
+    seen.retain(|change| is_new(change, &applied));
+    if collects && !adopted {
+        unadopted = seen.len();
+        seen.clear();
+    }
     let is_told = seen.iter().any(|change| change.happened == Happened::Failed);
     if !is_told && !run.stamps && witnessed && end.is_some_and(|end| !end.exit.is_success()) {
         seen.extend(failed(tool, catalog, output, last));
     }
     drafts.extend(seen.iter().map(|change| shared.draft(change, known, rendered.get(&change.id))));
-    if let Some(of_run) = drafts.get_mut(first..) {
+    let of_run = drafts.get_mut(first..).filter(|_| !collects);
+    if let Some(of_run) = of_run {
         frame(of_run, run, end, output);
+    }
+    let mut latest = newest;
+    for draft in &mut drafts {
+        latest = latest.max(draft.event.finished_at);
+        draft.event.finished_at = latest;
     }
     let (archived, head) = pen.append(drafts).await?;
     Ok(Recorded { archived, head: Some(head), unadopted })
@@ -171,11 +214,22 @@ fn failed(tool: &dyn Tool, catalog: &Catalog, output: Option<&[u8]>, last: &Look
 }
 
 /// Whether the chain does not yet tell what a change did: another run may have seen the same.
-fn is_new(change: &Change, told: &Told) -> bool {
+fn is_new(change: &Change, applied: &BTreeSet<String>) -> bool {
     match change.happened {
-        Happened::Applied => !told.applied.contains_key(&change.id),
-        Happened::Undone => told.applied.contains_key(&change.id),
+        Happened::Applied => !applied.contains(&change.id),
+        Happened::Undone => applied.contains(&change.id),
         Happened::Failed | Happened::Rewritten => true,
+    }
+}
+
+/// What is applied after steps.
+fn tell(steps: &[Step], applied: &mut BTreeSet<String>) {
+    for Step { change, .. } in steps {
+        match change.happened {
+            Happened::Applied => drop(applied.insert(change.id.clone())),
+            Happened::Undone => drop(applied.remove(&change.id)),
+            Happened::Failed | Happened::Rewritten => {}
+        }
     }
 }
 

@@ -71,6 +71,12 @@ pub trait Tool: Sync {
         false
     }
 
+    /// Whether it writes the history on the connection that runs the script, and in its transaction where there is one:
+    /// then a transaction with nothing but history ran no script.
+    fn is_in_one_transaction(&self) -> bool {
+        false
+    }
+
     /// The script at which a run that failed had come to, as far as what it printed tells.
     fn stopped_at(&self, _output: &str) -> Option<String> {
         None

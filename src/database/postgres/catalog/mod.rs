@@ -26,11 +26,13 @@ const OWN_SCHEMA: &str = "n.nspname IN ('greffe', 'greffe_capture')";
 
 /// A trigger that captures a tool's history, as greffe makes it and at work.
 const CAPTURE_TRIGGER: &str = "(x.tgname IN ('greffe_capture_row', 'greffe_capture_truncate') \
-    AND x.tgfoid = to_regproc('greffe_capture.history_changed') AND x.tgenabled IN ('O', 'A') AND x.tgqual IS NULL \
+    AND x.tgfoid = (SELECT cp.oid FROM pg_proc AS cp JOIN pg_namespace AS cn ON cn.oid = cp.pronamespace \
+    WHERE cn.nspname = 'greffe_capture' AND cp.proname = 'history_changed') AND x.tgenabled IN ('O', 'A') AND x.tgqual IS NULL \
     AND x.tgtype = CASE x.tgname WHEN 'greffe_capture_row' THEN 29 ELSE 34 END AND x.tgattr::text = '')";
 /// The same of what is defined and dropped.
 const CAPTURE_EVENT: &str = "(x.evtname IN ('greffe_capture_define', 'greffe_capture_drop') \
-    AND x.evtfoid = to_regproc('greffe_capture.schema_changed') AND x.evtenabled IN ('O', 'A') AND x.evttags IS NULL)";
+    AND x.evtfoid = (SELECT cp.oid FROM pg_proc AS cp JOIN pg_namespace AS cn ON cn.oid = cp.pronamespace \
+    WHERE cn.nspname = 'greffe_capture' AND cp.proname = 'schema_changed') AND x.evtenabled IN ('O', 'A') AND x.evttags IS NULL)";
 
 /// Not part of an extension: the extension's version stands for those.
 fn not_of_extension(catalog: &str, number: &str) -> String {
