@@ -33,7 +33,10 @@ impl CaptureFile {
             file => file?.take(LIMIT + 1).read_to_end(&mut bytes)?,
         };
         if bytes.len() as u64 > LIMIT {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than anything that is written here"));
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "larger than anything that is written here",
+            ));
         }
         Ok(Some(bytes))
     }

@@ -6,6 +6,7 @@ mod articles;
 mod audit;
 mod canary;
 mod canary_generated;
+mod capture;
 mod concurrency;
 mod copies;
 mod damage;

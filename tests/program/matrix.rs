@@ -6,23 +6,23 @@ use crate::project::Project;
 use crate::shop::programs;
 
 /// A tool, and two migrations and a broken one as it writes them.
-struct Case {
-    tool: &'static str,
+pub struct Case {
+    pub tool: &'static str,
     /// What `migrations` is.
-    folder: &'static str,
+    pub folder: &'static str,
     /// What there is besides migrations.
-    files: &'static [(&'static str, &'static str)],
+    pub files: &'static [(&'static str, &'static str)],
     /// Path, text and the version that the tool gives it.
-    first: (&'static str, &'static str, &'static str),
-    second: (&'static str, &'static str, &'static str),
-    broken: (&'static str, &'static str, &'static str),
-    apply: &'static [&'static str],
-    roll_back: &'static [&'static str],
+    pub first: (&'static str, &'static str, &'static str),
+    pub second: (&'static str, &'static str, &'static str),
+    pub broken: (&'static str, &'static str, &'static str),
+    pub apply: &'static [&'static str],
+    pub roll_back: &'static [&'static str],
     /// Other events of the first run: what the tool brings itself.
-    own: &'static [&'static str],
+    pub own: &'static [&'static str],
 }
 
-const DJANGO: Case = Case {
+pub const DJANGO: Case = Case {
     tool: "django",
     folder: ".",
     files: &[
@@ -63,7 +63,7 @@ const DJANGO: Case = Case {
     own: &[],
 };
 
-const YOYO: Case = Case {
+pub const YOYO: Case = Case {
     tool: "yoyo",
     folder: "migrations",
     files: &[],
@@ -91,7 +91,7 @@ const YOYO: Case = Case {
     own: &[],
 };
 
-fn project(case: &Case) -> Project {
+pub fn project(case: &Case) -> Project {
     let mut project = Project::empty();
     std::fs::remove_dir(project.path("migrations")).unwrap();
     let file = project.path("app.db").display().to_string();
@@ -109,7 +109,7 @@ fn project(case: &Case) -> Project {
     project
 }
 
-fn put(project: &Project, path: &str, text: &str) {
+pub fn put(project: &Project, path: &str, text: &str) {
     std::fs::create_dir_all(project.path(path).parent().unwrap()).unwrap();
     project.write(path, text);
 }

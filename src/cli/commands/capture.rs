@@ -75,7 +75,8 @@ pub fn run(context: &Context, arguments: &Capture) -> CommandResult {
             let project = project(&settings)?;
             block_on(async {
                 let mut database = open_database(&settings).await?;
-                let done = remove(source.tool, &mut database, source.table(), &file, (&project, discard)).await;
+                let done =
+                    remove(source.tool, &mut database, source.table(), &file, (&project, discard)).await;
                 database.close().await;
                 Ok::<_, CliError>(done?)
             })??;
@@ -114,8 +115,15 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     match (&shown.id, shown.installed) {
         (None, _) if shown.faults.is_empty() => return writeln!(out, "no capture is installed"),
         (_, Some(Installed::New)) => writeln!(out, "installed: each change of {} is noted", Clean(table))?,
-        (_, Some(Installed::Renewed)) => writeln!(out, "put in order: each change of {} is noted", Clean(table))?,
-        _ => writeln!(out, "installed: journal {} of {}", shown.id.as_deref().unwrap_or("unknown"), Clean(table))?,
+        (_, Some(Installed::Renewed)) => {
+            writeln!(out, "put in order: each change of {} is noted", Clean(table))?
+        }
+        _ => writeln!(
+            out,
+            "installed: journal {} of {}",
+            shown.id.as_deref().unwrap_or("unknown"),
+            Clean(table)
+        )?,
     }
     if !shown.definitions {
         writeln!(out, "what is defined and dropped is not noted: that takes a superuser of PostgreSQL")?;

@@ -50,7 +50,10 @@ pub struct JournalRow {
 pub enum JournalEntry {
     Installed,
     /// Rows that went, and rows that came.
-    Changed { before: Vec<HistoryRow>, after: Vec<HistoryRow> },
+    Changed {
+        before: Vec<HistoryRow>,
+        after: Vec<HistoryRow>,
+    },
     /// Kind and name of what was defined or dropped.
     Defined(String),
     /// Nothing that a trigger of greffe writes.
@@ -104,15 +107,15 @@ impl Database {
             .map(|name| table.columns.iter().any(|column| column.name == *name && column.bytes))
             .collect();
         let read = |text: Option<&str>| read_rows(self.sql(), text, columns, &bytes);
-        let mut journal =
-            Journal { rows: Vec::new(), settled, history: Vec::new(), owner: None };
+        let mut journal = Journal { rows: Vec::new(), settled, history: Vec::new(), owner: None };
         let mut written: Vec<(i64, [Option<String>; 10])> = Vec::new();
         for row in found {
             let Ok([kind, rest @ ..]): Result<[Option<String>; 11], _> = row.try_into() else { continue };
             match kind.as_deref() {
                 Some("now") => journal.history.extend(read(rest[6].as_deref()).unwrap_or_default()),
                 Some("owner") => journal.owner = rest[0].clone(),
-                _ => written.push((rest[0].as_deref().and_then(|id| id.parse().ok()).unwrap_or_default(), rest)),
+                _ => written
+                    .push((rest[0].as_deref().and_then(|id| id.parse().ok()).unwrap_or_default(), rest)),
             }
         }
         written.sort_by_key(|(id, _)| *id);
@@ -139,9 +142,12 @@ impl Database {
             };
             let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<i64>().ok());
             let quiet = match self.sql() {
-                Sql::Postgres => {
-                    earlier.is_quiet_on_postgres(transaction.as_deref(), session.as_deref(), number(&place), &what)
-                }
+                Sql::Postgres => earlier.is_quiet_on_postgres(
+                    transaction.as_deref(),
+                    session.as_deref(),
+                    number(&place),
+                    &what,
+                ),
                 _ => earlier.is_quiet_on_sqlite(number(&place), number(&other)),
             };
             let at = at.and_then(|at| time_of(&at));
@@ -203,7 +209,8 @@ impl Earlier {
 
     /// A connection counts from nothing on, and the schema's size stays while nothing is defined.
     fn is_quiet_on_sqlite(&mut self, changes: Option<i64>, size: Option<i64>) -> bool {
-        let follows = changes.zip(self.place).is_some_and(|(now, before)| (before + 1..=before + 2).contains(&now));
+        let follows =
+            changes.zip(self.place).is_some_and(|(now, before)| (before + 1..=before + 2).contains(&now));
         let quiet = size == self.size && (changes == Some(0) || follows);
         (self.place, self.size) = (changes, size);
         quiet
@@ -226,13 +233,21 @@ fn of_postgres(table: &ToolTable, columns: &[&str]) -> String {
 }
 
 fn of_sqlite(table: &ToolTable, columns: &[&str]) -> String {
-    let quoted: Vec<String> = columns.iter().map(|name| format!("quote({})", Sql::Sqlite.name(name))).collect();
+    let quoted: Vec<String> =
+        columns.iter().map(|name| format!("quote({})", Sql::Sqlite.name(name))).collect();
     let text = |name: &str| format!("CAST({name} AS TEXT)");
     format!(
         "SELECT 'journal', {}, {}, {}, NULL, NULL, NULL, {}, {}, {}, {} FROM main.greffe_capture \
          UNION ALL SELECT 'now', NULL, NULL, NULL, NULL, NULL, NULL, {}, NULL, NULL, NULL FROM main.{}",
-        text("id"), text("at"), text("operation"), text("before"), text("after"), text("changes"), text("size"),
-        quoted.join(" || ',' || "), Sql::Sqlite.name(&table.name)
+        text("id"),
+        text("at"),
+        text("operation"),
+        text("before"),
+        text("after"),
+        text("changes"),
+        text("size"),
+        quoted.join(" || ',' || "),
+        Sql::Sqlite.name(&table.name)
     )
 }
 

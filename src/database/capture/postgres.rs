@@ -51,8 +51,10 @@ impl Postgres {
         let names: Vec<String> = columns.iter().map(|name| literal(name)).collect();
         let watch = WATCH.replace("{table}", &qualified(table)).replace("{columns}", &names.join(", "));
         let journal = if exists { "" } else { JOURNAL };
-        self.say_all(format!("BEGIN; SET LOCAL lock_timeout = '5s';\n{journal}\n{FUNCTIONS}\n{watch}\nSAVEPOINT definitions"))
-            .await?;
+        self.say_all(format!(
+            "BEGIN; SET LOCAL lock_timeout = '5s';\n{journal}\n{FUNCTIONS}\n{watch}\nSAVEPOINT definitions"
+        ))
+        .await?;
         let definitions = match self.say_all(DEFINITIONS.to_owned()).await {
             Ok(()) => true,
             Err(Failure::Server { code, .. }) if code == FORBIDDEN => {
@@ -78,7 +80,9 @@ impl Postgres {
             TRIGGERS.map(|(name, _)| format!("DROP TRIGGER IF EXISTS {name} ON {table};")).concat()
         };
         let events = self
-            .says_yes("EXISTS (SELECT FROM pg_event_trigger WHERE evtname LIKE 'greffe!_capture!_%' ESCAPE '!')")
+            .says_yes(
+                "EXISTS (SELECT FROM pg_event_trigger WHERE evtname LIKE 'greffe!_capture!_%' ESCAPE '!')",
+            )
             .await?;
         let sql = REMOVE.replace("{triggers}", &table.map(drop).unwrap_or_default());
         let sql: Vec<&str> = sql.lines().filter(|line| events || !line.starts_with("DROP EVENT")).collect();
@@ -88,7 +92,8 @@ impl Postgres {
     /// Runs statements; where one fails, the open transaction is rolled back unless it has a savepoint for that.
     async fn say_all(&mut self, sql: String) -> Result<(), Failure> {
         let done = self.say(sql.clone()).await;
-        let kept = matches!(&done, Err(Failure::Server { code, .. }) if code == FORBIDDEN && sql == DEFINITIONS);
+        let kept =
+            matches!(&done, Err(Failure::Server { code, .. }) if code == FORBIDDEN && sql == DEFINITIONS);
         if done.is_err() && !kept {
             self.say("ROLLBACK".to_owned()).await.ok();
         }
@@ -143,13 +148,16 @@ pub async fn find(
         }
         match row.get(2).and_then(Option::as_deref) {
             None => capture.faults.push(CaptureFault::gone("trigger kept on greffe_capture.journal")),
-            Some("D" | "R") => capture.faults.push(CaptureFault::disabled("trigger kept on greffe_capture.journal")),
+            Some("D" | "R") => {
+                capture.faults.push(CaptureFault::disabled("trigger kept on greffe_capture.journal"))
+            }
             Some(_) => {}
         }
     } else {
         capture.faults.push(CaptureFault::gone("table greffe_capture.journal"));
     }
-    for name in ["history_changed", "kept"].into_iter().chain(capture.definitions.then_some("schema_changed")) {
+    for name in ["history_changed", "kept"].into_iter().chain(capture.definitions.then_some("schema_changed"))
+    {
         capture.faults.extend(function_fault(name, &others));
     }
     let wanted: String = columns.iter().map(|name| format!("{name}\0")).collect();
@@ -169,7 +177,8 @@ pub async fn find(
     for name in EVENT_TRIGGERS.into_iter().filter(|_| capture.definitions) {
         let what = format!("event trigger {name}");
         let found = others.iter().find(|row| row.get(1) == Some(&Some(name.to_owned())));
-        match found.map(|row| (row.get(2).and_then(Option::as_deref), row.get(3).and_then(Option::as_deref))) {
+        match found.map(|row| (row.get(2).and_then(Option::as_deref), row.get(3).and_then(Option::as_deref)))
+        {
             None => capture.faults.push(CaptureFault::gone(what)),
             Some((Some("D" | "R"), _)) => capture.faults.push(CaptureFault::disabled(what)),
             Some((_, Some("greffe_capture.schema_changed"))) => {}
@@ -193,7 +202,8 @@ fn function_fault(name: &str, found: &[Vec<Option<String>>]) -> Option<CaptureFa
 /// The body that greffe gives a function.
 fn body(name: &str) -> Option<&'static str> {
     let texts = [FUNCTIONS, DEFINITIONS];
-    let after = texts.iter().find_map(|text| text.split_once(&format!("FUNCTION greffe_capture.{name}()")))?;
+    let after =
+        texts.iter().find_map(|text| text.split_once(&format!("FUNCTION greffe_capture.{name}()")))?;
     after.1.split("$function$").nth(1)
 }
 

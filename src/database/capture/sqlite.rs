@@ -15,8 +15,7 @@ const NAMES: [&str; 3] = ["greffe_capture_insert", "greffe_capture_update", "gre
 const FIND: &str = "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE name IN ('greffe_capture', \
     'greffe_capture_insert', 'greffe_capture_update', 'greffe_capture_delete')";
 
-const FIND_INSTALLED: &str =
-    "SELECT CAST(after AS TEXT) FROM main.greffe_capture WHERE operation = 'INSTALL' ORDER BY id DESC LIMIT 1";
+const FIND_INSTALLED: &str = "SELECT CAST(after AS TEXT) FROM main.greffe_capture WHERE operation = 'INSTALL' ORDER BY id DESC LIMIT 1";
 
 impl Sqlite {
     pub(super) async fn install_capture(
@@ -26,7 +25,8 @@ impl Sqlite {
         id: &str,
     ) -> Result<bool, Failure> {
         let names: Vec<String> = columns.iter().map(|name| Sql::Sqlite.name(name)).collect();
-        let mut sql = JOURNAL.replace("CREATE TABLE greffe_capture", "CREATE TABLE IF NOT EXISTS greffe_capture");
+        let mut sql =
+            JOURNAL.replace("CREATE TABLE greffe_capture", "CREATE TABLE IF NOT EXISTS greffe_capture");
         for (operation, name) in OPERATIONS.into_iter().zip(NAMES) {
             let trigger = trigger(operation, &Sql::Sqlite.name(&table.name), &names);
             sql.push_str(&format!(";\nDROP TRIGGER IF EXISTS main.{name};\n{}", trigger.trim_end()));
@@ -63,7 +63,8 @@ pub async fn find(
     let text = |row: &[Option<String>], index: usize| row.get(index).cloned().flatten().unwrap_or_default();
     match found("greffe_capture") {
         Some(row) if text(row, 3) == JOURNAL.trim_end() => {
-            let installed = database.texts_of(FIND_INSTALLED.to_owned()).await?.pop().and_then(|mut row| row.pop());
+            let installed =
+                database.texts_of(FIND_INSTALLED.to_owned()).await?.pop().and_then(|mut row| row.pop());
             let installed = installed.flatten().unwrap_or_default();
             if let Some((version, id)) = installed.split_once(' ') {
                 capture.version = version.parse().unwrap_or_default();
@@ -93,7 +94,9 @@ pub fn is_own(kind: &str, name: &str, table: &str, sql: &str) -> bool {
     if kind == "table" {
         return name == "greffe_capture" && sql == JOURNAL.trim_end();
     }
-    let Some(place) = NAMES.iter().position(|own| *own == name).filter(|_| kind == "trigger") else { return false };
+    let Some(place) = NAMES.iter().position(|own| *own == name).filter(|_| kind == "trigger") else {
+        return false;
+    };
     let operation = OPERATIONS.get(place).copied().unwrap_or_default();
     let columns = columns_of(operation, sql);
     // A renamed table is written by SQLite with quotes, as greffe does.
@@ -129,7 +132,10 @@ fn trigger(operation: &str, table: &str, columns: &[String]) -> String {
     let before = if operation == "INSERT" { "NULL".to_owned() } else { values("OLD") };
     let after = if operation == "DELETE" { "NULL".to_owned() } else { values("NEW") };
     WATCH
-        .replace("TRIGGER greffe_capture_{operation}", &format!("TRIGGER greffe_capture_{}", operation.to_lowercase()))
+        .replace(
+            "TRIGGER greffe_capture_{operation}",
+            &format!("TRIGGER greffe_capture_{}", operation.to_lowercase()),
+        )
         .replace("{operation}", operation)
         .replace("{before}", &before)
         .replace("{after}", &after)

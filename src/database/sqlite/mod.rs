@@ -2,6 +2,7 @@
 //! operating system on a file beside the database, which ends with the process.
 
 mod bare;
+mod change;
 mod fingerprint;
 mod lock;
 mod own;
@@ -213,20 +214,6 @@ impl Sqlite {
         self.set_limits().await?;
         self.known = None;
         used.close().await.map_err(|error| DatabaseError::Open(failure(&error)))
-    }
-
-    /// Runs statements in one transaction, without a run's lock.
-    pub(super) async fn change_all(&mut self, sql: String) -> Result<(), Failure> {
-        if let Some(connect) = self.when_locked.take() {
-            self.connect = connect;
-            self.reconnect().await.map_err(|_| Failure::Driver("the file cannot be opened to write"))?;
-        }
-        let all = format!("BEGIN IMMEDIATE;\n{sql};\nCOMMIT");
-        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(all)).execute(&mut self.connection).await;
-        if done.is_err() {
-            sqlx::raw_sql("ROLLBACK").execute(&mut self.connection).await.ok();
-        }
-        done.map(drop).map_err(|error| failure(&error))
     }
 
     async fn run_step(

@@ -91,9 +91,15 @@ pub async fn archive(
         applied_by: &applied_by,
     };
     let witnessed = end.is_some_and(RunEnd::is_witnessed);
-    let journals = [run.before.as_ref(), witnessed.then_some(last)].map(|look| look.and_then(|look| look.journal));
+    let journals =
+        [run.before.as_ref(), witnessed.then_some(last)].map(|look| look.and_then(|look| look.journal));
     let journals = (journals[0].filter(|_| witnessed), journals[1]);
-    let news = notes.map(|notes| notes.news(tool, catalog, &told, journals)).unwrap_or_default();
+    let mut news = notes.map(|notes| notes.news(tool, catalog, &told, journals)).unwrap_or_default();
+    let adopted = told.entries.iter().any(|entry| !entry.version.is_empty());
+    if !adopted && !news.start.is_empty() {
+        // What stands on scripts that the chain does not know is not told before them: a baseline adopts it all.
+        news.outside.clear();
+    }
     let drafting = Drafting {
         shared: &shared,
         journal: notes.map(Notes::name).unwrap_or_default(),
@@ -109,7 +115,6 @@ pub async fn archive(
         Some(look) => look.entries.clone(),
         None => standing.clone(),
     };
-    let adopted = told.entries.iter().any(|entry| !entry.version.is_empty());
     let missed = changes(catalog, &standing, &before).into_iter().filter(|change| is_new(change, &applied));
     let missed: Vec<Change> = missed.collect();
     let (missed, mut unadopted) = if adopted { (missed, 0) } else { (Vec::new(), missed.len()) };
@@ -129,7 +134,7 @@ pub async fn archive(
     let before = if news.inside.is_empty() { before } else { news.end.unwrap_or(before) };
     let mut seen = changes(catalog, &before, &last.entries);
     seen.retain(|change| is_new(change, &applied));
-    if collects && !adopted {
+    if collects && !adopted && news.outside.is_empty() {
         unadopted = seen.len();
         seen.clear();
     }

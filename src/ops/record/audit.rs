@@ -106,7 +106,7 @@ pub async fn audit_tool(
     findings.extend(histories(&told, catalog, &history));
     findings.extend(order(&told, catalog));
     findings.extend(drift(&told, look));
-    findings.extend(faults(tool, found, &told, noted).into_iter().map(|fault| ToolFinding::Capture { fault }));
+    findings.extend(faults(found, &told, noted).into_iter().map(|fault| ToolFinding::Capture { fault }));
     let applied = |id: &str| history.get(id).is_some_and(|entry| entry.state == State::Applied);
     let pending = catalog.scripts.iter().map(|script| &script.id).filter(|id| !applied(id)).cloned();
     Ok(ToolAudit {

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::look::{TableName, find_table};
-use super::notes::{Notes, order};
+use super::notes::Notes;
 use super::steps::follow;
 use super::{RecordError, RunEnd};
+use crate::crypto::Digest;
 use crate::database::capture::{Capture, CaptureFault, Journal, JournalEntry, VERSION};
 use crate::database::{Database, ToolTable};
 use crate::model::EventId;
@@ -35,6 +36,8 @@ pub struct Collected {
     pub entry: i64,
     /// Of all rows up to that one.
     pub digest: String,
+    /// Of the history as it was then.
+    pub history: String,
 }
 
 /// A capture as it was found.
@@ -94,7 +97,11 @@ fn note(file: &CaptureFile, installation: &Installation) -> Result<(), RecordErr
 ///
 /// # Errors
 /// Those of the database; as [`super::look::look`].
-pub async fn find(tool: &dyn Tool, database: &mut Database, wanted: &TableName) -> Result<Found, RecordError> {
+pub async fn find(
+    tool: &dyn Tool,
+    database: &mut Database,
+    wanted: &TableName,
+) -> Result<Found, RecordError> {
     let columns = tool.table().columns;
     let table = find_table(tool, database, wanted).await?;
     let capture = database.capture(table.as_ref(), columns).await?;
@@ -132,7 +139,8 @@ pub async fn install(
     };
     let before = database.capture(Some(&table), columns).await?;
     let id = before.as_ref().and_then(|capture| capture.id.clone());
-    let whole = before.as_ref().is_some_and(|capture| capture.faults.is_empty() && capture.version == VERSION);
+    let whole =
+        before.as_ref().is_some_and(|capture| capture.faults.is_empty() && capture.version == VERSION);
     if !whole {
         let id = id.clone().unwrap_or_else(|| EventId::generate(now()).to_string());
         database.install_capture(&table, columns, &id).await?;
@@ -145,7 +153,13 @@ pub async fn install(
     let capture = database.capture(Some(&table), columns).await?.unwrap_or_default();
     if let Some(id) = &capture.id {
         let earlier = installation(file)?.filter(|earlier| earlier.id == *id);
-        let collected = earlier.and_then(|earlier| earlier.collected);
+        let mut collected = earlier.and_then(|earlier| earlier.collected);
+        if installed == Installed::New {
+            // What it begins with.
+            let journal = database.journal(&table, columns).await?;
+            let first = journal.rows.first().map(|row| row.id);
+            collected = first.map(|first| Collected::at(&journal, first));
+        }
         note(file, &Installation { id: id.clone(), table: table.shown(), removed: false, collected })?;
     }
     Ok((installed, capture))
@@ -186,13 +200,36 @@ pub async fn remove(
 /// When it cannot be noted.
 pub fn note_collected(notes: &Notes, end: Option<&RunEnd>, file: &CaptureFile) -> Result<(), RecordError> {
     let Notes::Journal { id, journal } = notes else { return Ok(()) };
-    let last = end.filter(|end| end.is_witnessed()).and_then(|end| end.after.as_ref()?.journal).unwrap_or(i64::MAX);
+    let last =
+        end.filter(|end| end.is_witnessed()).and_then(|end| end.after.as_ref()?.journal).unwrap_or(i64::MAX);
     let last = last.min(journal.settled);
     let Some(row) = journal.rows.iter().rfind(|row| row.id <= last) else { return Ok(()) };
-    let collected = Collected { entry: row.id, digest: journal.digest_up_to(row.id).to_string() };
     let earlier = installation(file)?.filter(|earlier| earlier.id == *id);
     let table = earlier.map(|earlier| earlier.table).unwrap_or_default();
-    note(file, &Installation { id: id.clone(), table, removed: false, collected: Some(collected) })
+    note(
+        file,
+        &Installation {
+            id: id.clone(),
+            table,
+            removed: false,
+            collected: Some(Collected::at(journal, row.id)),
+        },
+    )
+}
+
+impl Collected {
+    fn at(journal: &Journal, entry: i64) -> Self {
+        let digest = journal.digest_up_to(entry).to_string();
+        Self { entry, digest, history: history_at(journal, entry).to_string() }
+    }
+}
+
+/// A digest of the history as it was after a row of the journal, reckoned back from what it is now.
+fn history_at(journal: &Journal, entry: i64) -> Digest {
+    let mut rows: Vec<String> =
+        follow(journal, entry, entry, &[]).start.iter().map(|row| format!("{row:?}")).collect();
+    rows.sort_unstable();
+    Digest::of(rows.join("\n").as_bytes())
 }
 
 /// How many changes of the history wait to be collected; all where there is no archive.
@@ -227,14 +264,16 @@ fn collected<'a>(installation: Option<&'a Installation>, id: &str) -> Option<&'a
 /// Up to which row of a journal the chain tells.
 #[must_use]
 pub fn cursor(told: &Told, id: &str) -> i64 {
-    let of_it = told.entries.iter().filter_map(|entry| entry.captured.as_ref()).filter(|captured| captured.0 == id);
+    let of_it =
+        told.entries.iter().filter_map(|entry| entry.captured.as_ref()).filter(|captured| captured.0 == id);
     of_it.filter_map(|(_, entry)| entry.parse().ok()).max().unwrap_or(0)
 }
 
 /// What does not fit what is noted of an installation, and what the chain tells of one.
 #[must_use]
-pub fn faults(tool: &dyn Tool, found: &Found, told: &Told, noted: Option<&Installation>) -> Vec<JournalFault> {
-    let in_chain = told.entries.iter().rev().find_map(|entry| entry.captured.as_ref()).map(|captured| &captured.0);
+pub fn faults(found: &Found, told: &Told, noted: Option<&Installation>) -> Vec<JournalFault> {
+    let in_chain =
+        told.entries.iter().rev().find_map(|entry| entry.captured.as_ref()).map(|captured| &captured.0);
     let expected = match noted {
         Some(noted) if noted.removed => None,
         Some(noted) => Some(&noted.id),
@@ -243,13 +282,14 @@ pub fn faults(tool: &dyn Tool, found: &Found, told: &Told, noted: Option<&Instal
     let Some(capture) = &found.capture else {
         return expected.map(|_| JournalFault::Removed).into_iter().collect();
     };
-    let mut faults: Vec<JournalFault> = capture.faults.iter().cloned().map(|object| JournalFault::Object { object }).collect();
+    let mut faults: Vec<JournalFault> =
+        capture.faults.iter().cloned().map(|object| JournalFault::Object { object }).collect();
     let (Some(id), Some(journal)) = (&capture.id, &found.journal) else { return faults };
     if expected.is_some_and(|expected| expected != id) {
         faults.push(JournalFault::Other);
     }
     let collected = collected(noted, id);
-    if let Some(Collected { entry, digest }) = collected
+    if let Some(Collected { entry, digest, .. }) = collected
         && journal.digest_up_to(*entry).to_string() != *digest
     {
         faults.push(JournalFault::Rewritten { entry: *entry });
@@ -263,8 +303,11 @@ pub fn faults(tool: &dyn Tool, found: &Found, told: &Told, noted: Option<&Instal
     if damaged > 0 {
         faults.push(JournalFault::Damaged { rows: damaged });
     }
-    let since = cursor(told, id).max(collected.map_or(0, |collected| collected.entry));
-    if damaged == 0 && !follow(journal, since, i64::MAX, &order(tool)).explains {
+    let since = collected.map_or_else(|| cursor(told, id), |collected| collected.entry);
+    let leads = follow(journal, since, since, &[]).explains
+        && collected
+            .is_none_or(|collected| history_at(journal, collected.entry).to_string() == collected.history);
+    if damaged == 0 && !leads {
         faults.push(JournalFault::Unexplained);
     }
     faults

@@ -28,7 +28,14 @@ impl Look {
     /// What there is to see where there is no database yet.
     #[must_use]
     pub fn nothing(engine: Engine) -> Self {
-        Self { engine, version: "none".to_owned(), table: None, entries: Vec::new(), schema: None, journal: None }
+        Self {
+            engine,
+            version: "none".to_owned(),
+            table: None,
+            entries: Vec::new(),
+            schema: None,
+            journal: None,
+        }
     }
 }
 

@@ -6,11 +6,11 @@ use std::path::Path;
 use super::changes::{Change, Happened};
 use super::events::{Draft, Known, Rendered, Shared};
 use super::spool::{STEPS, Spool, untold};
-use super::steps::{Step, follow, steps};
+use super::steps::{Observed, Ran, Step, follow, steps};
 use crate::database::capture::Journal;
 use crate::model::{Captured, Details, Evidence, Timestamp, ToolSays};
 use crate::ops::told::Told;
-use crate::scripts::tools::{Catalog, Entry, Tool};
+use crate::scripts::tools::{Catalog, Entry, Row, Tool};
 
 /// What was written down while it happened.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub enum Notes {
 /// What is new of notes.
 #[derive(Debug, Default)]
 pub struct News {
+    /// What was applied before the first of them.
+    pub start: Vec<Entry>,
     /// What happened before the run, or with none.
     pub outside: Vec<Step>,
     /// What happened in the run.
@@ -45,7 +47,13 @@ impl Notes {
     /// What the chain does not yet tell, up to what the look after the run saw; `inside` the run is what came after the
     /// look before it.
     #[must_use]
-    pub fn news(&self, tool: &dyn Tool, catalog: &Catalog, told: &Told, run: (Option<i64>, Option<i64>)) -> News {
+    pub fn news(
+        &self,
+        tool: &dyn Tool,
+        catalog: &Catalog,
+        told: &Told,
+        run: (Option<i64>, Option<i64>),
+    ) -> News {
         let of_this = |captured: &&(String, String)| captured.0 == self.name();
         let entries = told.entries.iter().filter_map(|entry| entry.captured.as_ref()).filter(of_this);
         let standing: Vec<Entry> = told.applied.keys().map(Entry::applied).collect();
@@ -61,7 +69,11 @@ impl Notes {
                 let of_scripts = told.entries.iter().filter(|entry| !entry.version.is_empty());
                 let newest = of_scripts.map(|entry| entry.finished_at).max();
                 let spool = Spool { observed: spool.observed.clone(), refused: Vec::new() };
-                (standing.clone(), untold(spool, &|id| ids.contains(id), newest))
+                let observed = untold(spool, &|id| ids.contains(id), newest);
+                (
+                    observed.first().map(|first| before(tool, catalog, first, standing)).unwrap_or_default(),
+                    observed,
+                )
             }
         };
         let Some(last) = observed.last() else { return News::default() };
@@ -74,8 +86,20 @@ impl Notes {
         }
         let first = run.0.map_or(all.len(), |before| all.partition_point(|step| step.id <= before));
         let inside = all.split_off(first);
-        News { outside: all, inside, end: Some(end) }
+        News { start, outside: all, inside, end: Some(end) }
     }
+}
+
+/// What was applied before the first step that a hook noted.
+fn before(tool: &dyn Tool, catalog: &Catalog, first: &Observed, standing: Vec<Entry>) -> Vec<Entry> {
+    if first.ran != Ran::Yes {
+        return standing;
+    }
+    let named = |rows: &[Row], id: &str| rows.iter().flatten().flatten().any(|text| text == id);
+    let mut entries = tool.entries(catalog, &first.rows);
+    entries.retain(|entry| !named(&first.after, &entry.id));
+    entries.extend(first.before.iter().flatten().flatten().map(Entry::applied));
+    entries
 }
 
 /// Which columns a tool's table is ordered by.

@@ -23,6 +23,8 @@ struct Line {
     id: String,
     at: Timestamp,
     step: Word,
+    /// What it went up to, or down from.
+    revisions: Vec<String>,
     /// Rows of the tool's table after it.
     heads: Vec<String>,
 }
@@ -73,19 +75,26 @@ fn parse(line: &[u8]) -> Option<Line> {
     let line: Line = (line.len() <= LINE_LIMIT).then(|| serde_json::from_slice(line).ok())??;
     let plain = |text: &String| !text.is_empty() && text.len() <= 200 && !text.chars().any(char::is_control);
     let is_id = plain(&line.id) && line.id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    (is_id && line.heads.len() <= HEADS && line.heads.iter().all(plain)).then_some(line)
+    let few = line.heads.len() <= HEADS && line.revisions.len() <= HEADS;
+    (is_id && few && line.heads.iter().chain(&line.revisions).all(plain)).then_some(line)
 }
 
 fn observed(line: Line, place: usize) -> Observed {
-    let row = |head: String| vec![Some(head)];
+    let rows = |ids: Vec<String>| ids.into_iter().map(|id| vec![Some(id)]).collect::<Vec<_>>();
+    let named = rows(line.revisions);
+    let (before, after) = match line.step {
+        Word::Up => (Vec::new(), named),
+        Word::Down => (named, Vec::new()),
+        Word::Stamp => (Vec::new(), Vec::new()),
+    };
     Observed {
         entry: line.id,
         id: 0,
         at: line.at,
         group: place,
-        rows: line.heads.into_iter().map(row).collect(),
-        before: Vec::new(),
-        after: Vec::new(),
+        rows: rows(line.heads),
+        before,
+        after,
         ran: if line.step == Word::Stamp { Ran::No } else { Ran::Yes },
         session: None,
         transaction: None,
@@ -100,4 +109,3 @@ pub fn untold(spool: Spool, told: &dyn Fn(&str) -> bool, newest: Option<Timestam
     let younger = |line: &Observed| newest.is_none_or(|newest| line.at > newest);
     spool.observed.into_iter().skip(after).filter(younger).collect()
 }
-

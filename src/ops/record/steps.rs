@@ -167,6 +167,10 @@ pub fn steps(tool: &dyn Tool, catalog: &Catalog, start: &[Entry], observed: &[Ob
         for change in changes(catalog, &before, &after) {
             let named = if change.happened == Happened::Undone { &seen.before } else { &seen.after };
             let direct = names(tool, catalog, named, &change.id);
+            if seen.ran == Ran::Yes && !direct {
+                // Who says which script ran does not say who applied the others.
+                continue;
+            }
             let was_applied = before.iter().any(|entry| entry.id == change.id);
             raw.push(Raw { place, change, direct, was_applied, begun: seen.at, dropped: false });
         }
@@ -189,7 +193,9 @@ pub fn steps(tool: &dyn Tool, catalog: &Catalog, start: &[Entry], observed: &[Ob
         let stamp = match seen.ran {
             Ran::Yes => false,
             Ran::No => true,
-            Ran::Quiet | Ran::Unknown if !tool.is_in_one_transaction() || seen.before.len() + seen.after.len() == 0 => {
+            Ran::Quiet | Ran::Unknown
+                if !tool.is_in_one_transaction() || seen.before.len() + seen.after.len() == 0 =>
+            {
                 false
             }
             // A tool that runs scripts names each of them in its turn.
@@ -233,7 +239,8 @@ fn drop_what_was_never_between(raw: &mut [Raw], observed: &[Observed]) {
     let mut newest: HashMap<String, usize> = HashMap::new();
     for at in 0..raw.len() {
         let Some(step) = raw.get(at) else { continue };
-        let (id, place, direct, happened) = (step.change.id.clone(), step.place, step.direct, step.change.happened);
+        let (id, place, direct, happened) =
+            (step.change.id.clone(), step.place, step.direct, step.change.happened);
         let earlier = newest.get(&id).copied().filter(|earlier| {
             raw.get(*earlier).is_some_and(|other| {
                 let opposite = matches!(
@@ -275,7 +282,8 @@ fn join_what_was_begun(raw: &mut [Raw], observed: &[Observed]) {
                 continue;
             }
         };
-        let Some(first) = first.filter(|first| raw.get(*first).is_some_and(|other| session(other.place) == session(place)))
+        let Some(first) =
+            first.filter(|first| raw.get(*first).is_some_and(|other| session(other.place) == session(place)))
         else {
             continue;
         };

@@ -81,7 +81,10 @@ fn notes(context: &Context, settings: &Settings, source: &Source) -> Result<(Not
         return Ok((notes, Vec::new()));
     }
     if hidden {
-        let error = CliError::new(Exit::Unfinished, "the journal of the capture is gone, or this role may not read it");
+        let error = CliError::new(
+            Exit::Unfinished,
+            "the journal of the capture is gone, or this role may not read it",
+        );
         return Err(error.hint("run `greffe capture status` as the role that installed it"));
     }
     let Some(path) = context.environment.get(STEPS).map(PathBuf::from) else {

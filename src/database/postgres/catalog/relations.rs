@@ -1,8 +1,8 @@
 //! Tables, views, sequences, indexes and composite types.
 
 use super::{
-    CAPTURE_TRIGGER, COMMENT_CATALOGS, RELATION_CATALOGS, USER_SCHEMA, changes, comment, description, lines, not_of_extension,
-    sorted_options,
+    CAPTURE_TRIGGER, COMMENT_CATALOGS, RELATION_CATALOGS, USER_SCHEMA, changes, comment, description, lines,
+    not_of_extension, sorted_options,
 };
 
 /// Which relations to read.
