@@ -2,6 +2,7 @@
 //! transaction, and tells the fingerprint of its schema. It knows neither archive nor keys.
 
 mod any;
+pub mod capture;
 mod executed;
 mod history;
 mod limit;
@@ -211,6 +212,10 @@ pub enum DatabaseError {
     People(#[source] Failure),
     #[error("cannot read another tool's history")]
     ToolHistory(#[source] Failure),
+    #[error("cannot install or remove the capture")]
+    Capture(#[source] Failure),
+    #[error("changes of a history are captured on PostgreSQL and SQLite alone")]
+    NoCapture,
     #[error("table {table} has more than {limit} rows, which no tool's history has")]
     ManyRows { table: String, limit: usize },
     #[error("the script ended the transaction that it runs in")]

@@ -66,7 +66,10 @@ fn differences(before: &Objects, after: &Objects) -> Vec<SchemaDifference> {
 /// blank line between, each of which begins with a line of kind and name. A table that is not there is not missing:
 /// the history says what that means.
 pub fn own_differences(made: &str, found: &Objects) -> Vec<SchemaDifference> {
-    let is_there = |name: &str| {
+    let is_there = |ObjectName { kind, name }: &ObjectName| {
+        if kind == "schema" {
+            return found.keys().any(|object| object.name.split('.').next() == Some(name));
+        }
         let of_it = |table: &str| {
             name.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
         };
@@ -76,7 +79,7 @@ pub fn own_differences(made: &str, found: &Objects) -> Vec<SchemaDifference> {
         let (kind, name) = text.lines().next()?.split_once(' ')?;
         Some((ObjectName { kind: kind.to_owned(), name: name.to_owned() }, text.to_owned()))
     };
-    let made = made.trim_end().split("\n\n").filter_map(object).filter(|(object, _)| is_there(&object.name));
+    let made = made.trim_end().split("\n\n").filter_map(object).filter(|(object, _)| is_there(object));
     differences(&made.collect(), found)
 }
 

@@ -4,7 +4,7 @@ use super::people::{Query, Speak, Sql};
 use super::{Database, DatabaseError};
 
 /// How many rows of a table are read at most.
-const ROW_LIMIT: usize = 200_000;
+pub(super) const ROW_LIMIT: usize = 200_000;
 
 /// A table that has a name which was looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,12 +97,17 @@ impl Database {
         Ok(rows)
     }
 
-    fn sql(&self) -> Sql {
+    pub(super) fn sql(&self) -> Sql {
         match self {
             Self::Sqlite(_) => Sql::Sqlite,
             Self::Postgres(_) => Sql::Postgres,
             Self::Mysql(_) => Sql::Mysql,
         }
+    }
+
+    /// The rows of a query that is one text, as texts; at most one more than [`ROW_LIMIT`].
+    pub(super) async fn texts_of(&mut self, text: String) -> Result<Vec<Vec<Option<String>>>, DatabaseError> {
+        self.texts(Query { text, parameters: Vec::new() }).await
     }
 
     async fn texts(&mut self, query: Query) -> Result<Vec<Vec<Option<String>>>, DatabaseError> {

@@ -255,6 +255,34 @@ pub struct ToolSays {
     /// Files of the event that hold a secret, and so are nowhere in the archive.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withheld: Vec<WithheldFile>,
+    /// Where what happened was written down while it happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<Captured>,
+}
+
+/// A note that a trigger or a hook made of a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captured {
+    /// Identifier of the journal's installation; `steps` for what a hook wrote.
+    pub journal: String,
+    /// Up to which entry of the journal the chain tells with this event.
+    pub entry: String,
+    /// When it happened, by the clock of the database or of the hook.
+    pub at: Timestamp,
+    /// The database's number of the transaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<String>,
+    /// Whether the session's role was the owner of the tool's table. The name is not said: it may be a person's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<CapturedRole>,
+}
+
+/// Whose session it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CapturedRole {
+    Owner,
+    Other,
 }
 
 /// A file that is not archived.

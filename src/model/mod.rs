@@ -18,9 +18,9 @@ mod trust;
 pub use checkpoint::Checkpoint;
 pub use cid::{CID_LENGTH, Cid, CidError, Codec, link};
 pub use event::{
-    Access, AccessKind, Actor, Details, Direction, Engine, ErasurePlace, ErasureReach, ErrorCode, Event,
-    EventKind, Evidence, Executor, FileDigests, Hook, Left, MigrationDetails, MigrationName, Outcome,
-    PlaceOutcome, Run, SchemaChange, StatementRun, Target, ToolSays, WithheldFile,
+    Access, AccessKind, Actor, Captured, CapturedRole, Details, Direction, Engine, ErasurePlace,
+    ErasureReach, ErrorCode, Event, EventKind, Evidence, Executor, FileDigests, Hook, Left, MigrationDetails,
+    MigrationName, Outcome, PlaceOutcome, Run, SchemaChange, StatementRun, Target, ToolSays, WithheldFile,
 };
 pub use head::{ENTRIES_WIDTH, Head};
 pub use ipns::{IpnsName, IpnsNameError, IpnsRecord, in_base};

@@ -46,6 +46,8 @@ pub struct Recorded {
     pub down: Option<ArchivedScript>,
     /// What another tool remembered of the script.
     pub checksum: Option<String>,
+    /// Journal and entry up to which it tells of what was captured.
+    pub captured: Option<(String, String)>,
     /// `None` where the event says nothing of the schema.
     pub schema: Option<SchemaLeft>,
     /// Manifests that a repair is about.
@@ -189,6 +191,11 @@ impl Recorded {
             Details::Migration(details) => details.tool.as_ref().and_then(|tool| tool.checksum.clone()),
             _ => None,
         };
+        let captured = match &event.details {
+            Details::Migration(details) => details.tool.as_ref().and_then(|tool| tool.capture.as_ref()),
+            _ => None,
+        };
+        let captured = captured.map(|captured| (captured.journal.clone(), captured.entry.clone()));
         let script = |role| script(reader, entry, role, digests, keys);
         let (up, down) = (script(Role::Up)?, script(Role::Down)?);
         Ok(Self {
@@ -205,6 +212,7 @@ impl Recorded {
             up,
             down,
             checksum,
+            captured,
             schema: event.schema().map(left),
             about,
         })

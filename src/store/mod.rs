@@ -4,6 +4,7 @@
 //! about manifests here: a block is bytes with a CID, and a head is the block that a chain's newest state has.
 
 mod archive;
+mod capture_file;
 mod car_writer;
 mod deliveries;
 mod durable;
@@ -17,6 +18,7 @@ mod seen;
 mod spans;
 
 pub use archive::{Archive, ArchiveError, Block, HeadFile, Rewritten, Torn};
+pub use capture_file::CaptureFile;
 pub use car_writer::{CarWriter, Existing, WriteError};
 pub use deliveries::{Confirmed, Delivered, Deliveries};
 pub use durable::create as create_file;

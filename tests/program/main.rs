@@ -8,6 +8,7 @@ mod builds;
 mod canary;
 mod canary_generated;
 mod canary_recorded;
+mod capture;
 mod concurrency;
 mod copies;
 mod damage;

@@ -3,6 +3,7 @@
 mod apply;
 mod audit;
 mod baseline;
+mod capture;
 mod compact;
 mod completions;
 mod erase;
@@ -237,6 +238,7 @@ pub enum Command {
     Rollback(rollback::Rollback),
     Record(record::Record),
     Baseline(baseline::Baseline),
+    Capture(capture::Capture),
     Status(status::Status),
     Audit(audit::Audit),
     Log(log::Log),
@@ -304,6 +306,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Rollback(command) => rollback::run(context, &command),
         Command::Record(command) => record::run(context, &command),
         Command::Baseline(command) => baseline::run(context, &command),
+        Command::Capture(command) => capture::run(context, &command),
         Command::Status(command) => status::run(context, &command),
         Command::Audit(command) => audit::run(context, &command),
         Command::Log(command) => log::run(context, &command),

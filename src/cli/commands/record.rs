@@ -1,3 +1,5 @@
+mod collect;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,12 +13,13 @@ use crate::cli::{CommandResult, Exit, ci, wrapped};
 use crate::database::{Database, Target as _};
 use crate::model::EventId;
 use crate::ops::record::archive::{Finished, Recorded, archive};
+use crate::ops::record::capture::{Found, find, note_collected};
 use crate::ops::record::events::Rendered;
 use crate::ops::record::look::{Look, TableName, look, present};
 use crate::ops::record::{Candidates, RecordError, RunEnd, ToolExit, ToolRun, tools_of};
 use crate::ops::{OpsError, now};
 use crate::scripts::tools::{Catalog, Folder, Tool, is_wanted};
-use crate::store::Recordings;
+use crate::store::{CaptureFile, Recordings};
 
 /// Run another migration tool, and archive what it did
 ///
@@ -28,6 +31,9 @@ pub struct Record {
     /// Archive runs that could not be archived before
     #[arg(long, conflicts_with = "command")]
     resume: bool,
+    /// Archive what was noted of the history by `greffe capture`, or by a hook in the file that GREFFE_STEPS names
+    #[arg(long, conflicts_with_all = ["command", "resume", "strict", "no_render"])]
+    collect: bool,
     /// Do not ask the tool which SQL it ran
     #[arg(long)]
     no_render: bool,
@@ -35,7 +41,7 @@ pub struct Record {
     #[arg(long)]
     strict: bool,
     /// The command, such as `flask db upgrade`
-    #[arg(last = true, value_name = "COMMAND", required_unless_present = "resume")]
+    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["resume", "collect"])]
     command: Vec<String>,
 }
 
@@ -53,6 +59,9 @@ pub fn run(context: &Context, arguments: &Record) -> CommandResult {
     let settings = context.settings()?;
     let source = Source::of(&settings)?;
     let recordings = Recordings::of(&settings.archive_directory, settings.name()?);
+    if arguments.collect {
+        return collect::run(context, &settings, &source);
+    }
     if arguments.resume {
         return resume(context, &settings, &source, &recordings);
     }
@@ -140,6 +149,21 @@ impl Source {
             Ok(Some(seen?))
         })?
     }
+
+    /// What there is of a capture.
+    pub fn captured(&self, settings: &Settings) -> Result<Found, CliError> {
+        block_on(async {
+            let Some(mut database) = look_at_database(settings).await? else { return Ok(Found::default()) };
+            let found = find(self.tool, &mut database, &self.table).await;
+            database.close().await;
+            Ok(found?)
+        })?
+    }
+
+    /// The tool's table, where the settings name it.
+    pub fn table(&self) -> &TableName {
+        &self.table
+    }
 }
 
 /// The tools whose table the database has; none where there is no database yet.
@@ -206,6 +230,11 @@ fn put(
 ) -> Result<(), CliError> {
     let project = project(settings)?;
     let (_, output) = recordings.read(run.id).map_err(|error| unwritten(&error))?;
+    // Without the journal a run is archived as two looks tell of it.
+    let notes = source.captured(settings).map(Found::notes).unwrap_or_else(|error| {
+        remark_failure("the journal of the capture cannot be read", &error);
+        None
+    });
     let finished = Finished {
         run,
         catalog: &source.catalog,
@@ -213,8 +242,14 @@ fn put(
         rendered,
         tool: source.tool,
         ci: ci::of(&context.environment),
+        notes: notes.as_ref(),
+        collects: false,
     };
     let recorded = block_on(archive(&project, finished, key(settings)))??;
+    if let Some(notes) = &notes {
+        let file = CaptureFile::of(&settings.archive_directory, settings.name()?);
+        note_collected(notes, run.end.as_ref(), &file)?;
+    }
     recordings.forget(run.id).map_err(|error| unwritten(&error))?;
     tell(context, &recorded);
     Ok(())
@@ -296,6 +331,17 @@ impl From<RecordError> for CliError {
                 "name the tool with `--tool NAME`, or its table with `--tool-table TABLE`"
             }
             RecordError::Adopted { .. } => "run `greffe record` around the tool from here on",
+            RecordError::NoTable { .. } => {
+                "run the tool once, such as `flask db upgrade`, or name its table with `--tool-table TABLE`"
+            }
+            RecordError::Uncollected { .. } => {
+                "run `greffe record --collect`, or `greffe capture remove --discard`"
+            }
+            RecordError::NothingCaptures => {
+                "run `greffe capture install`, or set GREFFE_STEPS to the file of a hook, as docs/record.md says"
+            }
+            RecordError::Unsettled => "wait for its end, and run `greffe record --collect` again",
+            RecordError::CaptureFile(_) => "make the archive's folder readable and writable",
             RecordError::Folder(_) => "name the tool's folder with `--migrations PATH`",
         };
         Self::usage(error.to_string()).hint(hint)

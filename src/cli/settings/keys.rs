@@ -201,8 +201,15 @@ pub const VAULT_KEY_VARIABLE: &str = "GREFFE_VAULT_KEY";
 pub const CONFIG_VARIABLE: &str = "GREFFE_CONFIG";
 
 /// Variables that belong to no single key.
-pub const OTHER_VARIABLES: [&str; 6] =
-    [CONFIG_VARIABLE, "GREFFE_JSON", KEY_VARIABLE, VAULT_KEY_VARIABLE, "GREFFE_LANG", "GREFFE_LOG"];
+pub const OTHER_VARIABLES: [&str; 7] = [
+    CONFIG_VARIABLE,
+    "GREFFE_JSON",
+    KEY_VARIABLE,
+    VAULT_KEY_VARIABLE,
+    "GREFFE_LANG",
+    "GREFFE_LOG",
+    "GREFFE_STEPS",
+];
 
 const fn key(
     id: Id,

@@ -56,7 +56,8 @@ SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition
 AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-AND NOT (n.nspname = 'greffe' AND c.relname IN ('history', 'migrations'))";
+AND NOT (n.nspname = 'greffe' AND c.relname IN ('history', 'migrations'))
+AND NOT (n.nspname = 'greffe_capture' AND c.relname = 'journal')";
 
 /// Values have one text, whatever database and role came with; rows that a policy would hide are an error.
 const AS_EXPECTED: &str = "SET LOCAL \"DateStyle\" = 'ISO'; SET LOCAL \"IntervalStyle\" = 'iso_8601'; \
@@ -157,7 +158,7 @@ impl Speak for Postgres {
 }
 
 impl Postgres {
-    async fn say(&mut self, sql: String) -> Result<(), Failure> {
+    pub(in crate::database) async fn say(&mut self, sql: String) -> Result<(), Failure> {
         let said = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut self.connection).await;
         said.map(drop).map_err(|error| failure_in_use(&error))
     }

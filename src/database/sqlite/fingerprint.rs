@@ -13,6 +13,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::failure;
 use crate::crypto::Digest;
+use crate::database::capture::is_own_on_sqlite;
 use crate::database::{DatabaseError, Failure, ObjectName, Schema};
 
 /// What `schema.algorithm` says.
@@ -27,6 +28,9 @@ const LINES: &str = "
 
 /// Greffe's own tables.
 const OWN: [&str; 2] = ["greffe_history", "greffe_migrations"];
+
+/// How the names of what captures another tool's history begin. What is not just as greffe makes it counts.
+const CAPTURE: &str = "greffe_capture";
 
 /// A schema that was read: the next reading only looks at what differs.
 pub struct Known {
@@ -87,9 +91,10 @@ impl Known {
             lines[head..lines.len() - tail].iter().map(|line| (*line).to_owned()).collect();
         for line in &new {
             let key = key_of(line)?;
-            let [_, name, table] = &key;
+            let [kind, name, table] = &key;
             let internal = name.get(..7).is_some_and(|prefix| prefix.eq_ignore_ascii_case("sqlite_"));
-            if !internal && !OWN.contains(&table.as_str()) {
+            let captures = name.starts_with(CAPTURE) && is_own_on_sqlite(kind, name, table, &text_of(line)?);
+            if !internal && !captures && !OWN.contains(&table.as_str()) {
                 self.canonical.insert(key, line.clone());
             }
         }
@@ -103,6 +108,13 @@ impl Known {
         self.digest = Digest(hash.finalize().into());
         Ok(self)
     }
+}
+
+/// The text of a line's object.
+fn text_of(line: &str) -> Result<String, DatabaseError> {
+    let (_, _, _, sql): (String, String, String, Option<String>) = serde_json::from_str(line)
+        .map_err(|_| DatabaseError::Schema(Failure::Driver("a name is not text")))?;
+    Ok(sql.unwrap_or_default())
 }
 
 /// Type, name and table of a line.

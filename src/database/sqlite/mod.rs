@@ -2,6 +2,7 @@
 //! operating system on a file beside the database, which ends with the process.
 
 mod bare;
+mod change;
 mod fingerprint;
 mod lock;
 mod own;

@@ -11,7 +11,7 @@ use crate::model::{Column, ForeignKey, OnDelete, Relation, ValueKind};
 
 /// Tables that hold rows; those behind a virtual one are reached through it.
 const TABLES: &str = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual') \
-    AND substr(name, 1, 7) <> 'sqlite_' AND name NOT IN ('greffe_history', ?)";
+    AND substr(name, 1, 7) <> 'sqlite_' AND name NOT IN ('greffe_history', 'greffe_capture', ?)";
 
 /// SQLITE_CONSTRAINT_FOREIGNKEY.
 const FOREIGN_KEY: &str = "787";

@@ -1,10 +1,12 @@
 //! Appends the events of one run to the chain, once, however often it is tried.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::changes::{Change, Happened, changes};
 use super::events::{Draft, Known, Rendered, Shared, frame};
 use super::look::Look;
+use super::notes::{Drafting, Notes};
+use super::steps::Step;
 use super::{RecordError, RunEnd, ToolExit, ToolRun};
 use crate::chain::NewFile;
 use crate::crypto::PrivateKey;
@@ -14,7 +16,7 @@ use crate::ops::gate::require_clean;
 use crate::ops::outbox::Archived;
 use crate::ops::sealing::Sealing;
 use crate::ops::session::require_same_chain;
-use crate::ops::told::{Standing, Told};
+use crate::ops::told::Told;
 use crate::ops::{OpenKey, OpsError, Project};
 use crate::scripts::tools::{Catalog, Entry, Tool};
 
@@ -29,6 +31,10 @@ pub struct Finished<'a> {
     pub tool: &'a dyn Tool,
     /// Commit, job and pipeline.
     pub ci: Option<serde_json::Map<String, serde_json::Value>>,
+    /// What was written down while it happened.
+    pub notes: Option<&'a Notes>,
+    /// Whether there was no run, and only notes are looked for.
+    pub collects: bool,
 }
 
 /// What was archived of a run.
@@ -56,7 +62,7 @@ pub async fn archive(
     finished: Finished<'_>,
     open_key: OpenKey,
 ) -> Result<Recorded, RecordError> {
-    let Finished { run, catalog, output, rendered, tool, ci } = finished;
+    let Finished { run, catalog, output, rendered, tool, ci, notes, collects } = finished;
     let end = run.end.as_ref();
     let Some(last) = end.and_then(|end| end.after.as_ref()).or(run.before.as_ref()) else {
         return Ok(Recorded::default());
@@ -85,28 +91,68 @@ pub async fn archive(
         finished_at: end.map_or(run.started_at, |end| end.finished_at).max(newest),
         applied_by: &applied_by,
     };
-    let seen_before = run.before.as_ref().map(|look| look.entries.as_slice());
-    let standing = standing(&told, seen_before.unwrap_or_default());
-    let before = seen_before.unwrap_or(standing.as_slice());
-    let adopted = told.entries.iter().any(|entry| !entry.version.is_empty());
-    let mut drafts = Vec::new();
-    let missed = changes(catalog, &standing, before).into_iter();
-    let missed = missed.filter(|change| is_new(change, &told) && !is_known_failure(change, &told));
-    let (missed, unadopted) = if adopted { (missed.collect(), 0) } else { (Vec::new(), before.len()) };
-    drafts.extend(missed.iter().map(|change| shared.draft(change, Known::Found, None)));
-    let first = drafts.len();
     let witnessed = end.is_some_and(RunEnd::is_witnessed);
+    let journals =
+        [run.before.as_ref(), witnessed.then_some(last)].map(|look| look.and_then(|look| look.journal));
+    let journals = (journals[0].filter(|_| witnessed), journals[1]);
+    let mut news = notes.map(|notes| notes.news(tool, catalog, &told, journals)).unwrap_or_default();
+    let adopted = told.entries.iter().any(|entry| !entry.version.is_empty());
+    if !adopted && !news.start.is_empty() {
+        // What stands on scripts that the chain does not know is not told before them: a baseline adopts it all.
+        news.outside.clear();
+    }
+    let drafting = Drafting {
+        shared: &shared,
+        journal: notes.map(Notes::name).unwrap_or_default(),
+        migrations: &project.migrations,
+        rendered,
+        newest,
+    };
+    let mut drafts = drafting.drafts(&news.outside, None);
+    let mut applied: BTreeSet<String> = told.applied.keys().cloned().collect();
+    tell(&news.outside, &mut applied);
+    let at_first = run.before.as_ref().map(|look| look.entries.as_slice());
+    let standing = standing(&told, &applied, &news.outside, at_first.unwrap_or_default());
+    let before = at_first.map_or_else(|| standing.clone(), <[Entry]>::to_vec);
+    let missed = changes(catalog, &standing, &before).into_iter();
+    let missed: Vec<Change> =
+        missed.filter(|change| is_new(change, &applied) && !is_known_failure(change, &told)).collect();
+    let (missed, mut unadopted) = if adopted { (missed, 0) } else { (Vec::new(), missed.len()) };
+    let found = missed.iter().map(|change| shared.draft(change, Known::Found, None));
+    drafts.extend(found.map(|mut draft| {
+        if !news.inside.is_empty() {
+            // It was so when the run began.
+            draft.event.finished_at = run.started_at.max(newest);
+        }
+        draft
+    }));
+    let first = drafts.len();
+    drafts.extend(drafting.drafts(&news.inside, Some(run.stamps)));
+    tell(&news.inside, &mut applied);
     let known = if witnessed { Known::Seen { stamps: run.stamps } } else { Known::Found };
-    let after = tool.since(before, &last.entries);
-    let mut seen = changes(catalog, before, &after);
-    seen.retain(|change| is_new(change, &told));
+    let began = before.clone();
+    // What is known change by change is not told once more.
+    let before = if news.inside.is_empty() { before } else { news.end.unwrap_or(before) };
+    let after = tool.since(&before, &last.entries);
+    let mut seen = changes(catalog, &before, &after);
+    seen.retain(|change| is_new(change, &applied));
+    if collects && !adopted && news.outside.is_empty() {
+        unadopted = seen.len();
+        seen.clear();
+    }
     let is_told = seen.iter().any(|change| change.happened == Happened::Failed);
     if !is_told && !run.stamps && witnessed && end.is_some_and(|end| !end.exit.is_success()) {
-        seen.extend(failed(tool, catalog, output, before, last));
+        seen.extend(failed(tool, catalog, output, &began, last));
     }
     drafts.extend(seen.iter().map(|change| shared.draft(change, known, rendered.get(&change.id))));
-    if let Some(of_run) = drafts.get_mut(first..) {
+    let of_run = drafts.get_mut(first..).filter(|_| !collects);
+    if let Some(of_run) = of_run {
         frame(of_run, run, end, output);
+    }
+    let mut latest = newest;
+    for draft in &mut drafts {
+        latest = latest.max(draft.event.finished_at);
+        draft.event.finished_at = latest;
     }
     let (archived, head) = pen.append(drafts, &told).await?;
     Ok(Recorded { archived, head: Some(head), unadopted })
@@ -182,15 +228,19 @@ fn failed(
     Some(Change { id, happened: Happened::Failed, entry: None })
 }
 
-/// What the chain says of a history. What it does not know of a script's bytes is as it is now.
-fn standing(told: &Told, now: &[Entry]) -> Vec<Entry> {
+/// What the chain says of a history, after what happened `since`. What it does not know of a script's bytes is as it is
+/// `now`.
+fn standing(told: &Told, applied: &BTreeSet<String>, since: &[Step], now: &[Entry]) -> Vec<Entry> {
     let remembered: HashMap<&str, &Option<String>> =
         now.iter().map(|entry| (entry.id.as_str(), &entry.checksum)).collect();
-    let entry = |(id, standing): (&String, &Standing)| {
+    let changed: HashSet<&str> = since.iter().map(|step| step.change.id.as_str()).collect();
+    let entry = |id: &String| {
+        let old = told.applied.get(id).filter(|_| !changed.contains(id.as_str()));
         let remembered = remembered.get(id.as_str()).copied().cloned().flatten();
-        Entry { checksum: standing.checksum.clone().or(remembered), ..Entry::applied(id) }
+        let checksum = old.and_then(|standing| standing.checksum.clone()).or(remembered);
+        Entry { checksum, ..Entry::applied(id) }
     };
-    told.applied.iter().map(entry).collect()
+    applied.iter().map(entry).collect()
 }
 
 /// Whether the chain's last word on a script is that it failed: what stays in the history of it is not news.
@@ -200,11 +250,22 @@ fn is_known_failure(change: &Change, told: &Told) -> bool {
 }
 
 /// Whether the chain does not yet tell what a change did: another run may have seen the same.
-fn is_new(change: &Change, told: &Told) -> bool {
+fn is_new(change: &Change, applied: &BTreeSet<String>) -> bool {
     match change.happened {
-        Happened::Applied => !told.applied.contains_key(&change.id),
-        Happened::Undone => told.applied.contains_key(&change.id),
+        Happened::Applied => !applied.contains(&change.id),
+        Happened::Undone => applied.contains(&change.id),
         Happened::Again | Happened::Failed | Happened::Rewritten => true,
+    }
+}
+
+/// What is applied after steps.
+fn tell(steps: &[Step], applied: &mut BTreeSet<String>) {
+    for Step { change, .. } in steps {
+        match change.happened {
+            Happened::Applied => drop(applied.insert(change.id.clone())),
+            Happened::Undone => drop(applied.remove(&change.id)),
+            Happened::Again | Happened::Failed | Happened::Rewritten => {}
+        }
     }
 }
 

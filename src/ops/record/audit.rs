@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::capture::{Found, Installation, JournalFault, faults, uncollected};
 use super::look::Look;
 use crate::codec::sealed::ContentKeys;
 use crate::crypto::Digest;
@@ -25,6 +26,8 @@ pub struct ToolAudit {
     pub table: Option<String>,
     /// Scripts of the folder that are not applied, in the order of the graph.
     pub pending: Vec<String>,
+    /// Changes of the history that a journal has and the archive has not.
+    pub uncollected: usize,
     /// Sealed files for which there is no key here.
     pub not_compared: usize,
     /// Sealed files that were opened for it.
@@ -72,6 +75,8 @@ pub enum ToolFinding {
     Drifted { expected: Digest, found: Digest },
     #[error("{detail}")]
     Folder { detail: String },
+    #[error("capture: {fault}")]
+    Capture { fault: JournalFault },
 }
 
 impl ToolFinding {
@@ -89,6 +94,7 @@ pub async fn audit_tool(
     tool: &'static dyn Tool,
     catalog: &Catalog,
     look: &Look,
+    (found, noted): (&Found, Option<&Installation>),
 ) -> Result<ToolAudit, OpsError> {
     let reader = ChainReader::open(&project.archive, &project.name)?;
     reader.require_end()?;
@@ -104,6 +110,7 @@ pub async fn audit_tool(
     findings.extend(histories(tool, &told, catalog, &history));
     findings.extend(order(&told, catalog));
     findings.extend(drift(&told, look));
+    findings.extend(faults(found, &told, noted).into_iter().map(|fault| ToolFinding::Capture { fault }));
     let applied = |id: &str| history.get(id).is_some_and(|entry| entry.state.is_applied());
     let pending = catalog.scripts.iter().map(|script| &script.id).filter(|id| !applied(id)).cloned();
     Ok(ToolAudit {
@@ -113,6 +120,7 @@ pub async fn audit_tool(
         entries: told.entries.len() as u64,
         table: look.table.clone(),
         pending: pending.collect(),
+        uncollected: uncollected(found, &told, noted),
         not_compared: told.unopened(),
         opened: told.opened(),
         chain,

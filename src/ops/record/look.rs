@@ -19,13 +19,23 @@ pub struct Look {
     pub entries: Vec<Entry>,
     /// The schema as it was then, in `after`, where it was taken.
     pub schema: Option<SchemaChange>,
+    /// How far the journal of a capture had come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<i64>,
 }
 
 impl Look {
     /// What there is to see where there is no database yet.
     #[must_use]
     pub fn nothing(engine: Engine) -> Self {
-        Self { engine, version: "none".to_owned(), table: None, entries: Vec::new(), schema: None }
+        Self {
+            engine,
+            version: "none".to_owned(),
+            table: None,
+            entries: Vec::new(),
+            schema: None,
+            journal: None,
+        }
     }
 }
 
@@ -65,8 +75,12 @@ pub async fn look(
         }
         false => None,
     };
+    let journal = match database.capture(table.as_ref(), shape.columns).await? {
+        Some(capture) if capture.id.is_some() => Some(database.journal_head().await?),
+        _ => None,
+    };
     let (engine, version) = (identity.engine, identity.version);
-    Ok(Look { engine, version, table: table.map(|table| table.shown()), entries, schema })
+    Ok(Look { engine, version, table: table.map(|table| table.shown()), entries, schema, journal })
 }
 
 /// Those of several tools whose table is in the database, with the columns that they make.
@@ -89,7 +103,11 @@ pub async fn present(
     Ok(present)
 }
 
-async fn find_table(
+/// The tool's table, among all that have its name.
+///
+/// # Errors
+/// As [`look`].
+pub async fn find_table(
     tool: &dyn Tool,
     database: &mut Database,
     wanted: &TableName,

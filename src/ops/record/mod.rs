@@ -10,13 +10,21 @@
 //! | [`mod@changes`] | what happened between two looks |
 //! | [`events`] | what happened, as events with their files |
 //! | [`audit`] | compares archive, folder and history |
+//! | [`notes`] | what triggers and hooks noted, as events |
+//! | [`steps`] | what a journal tells, change by change |
+//! | [`spool`] | what a hook of the tool wrote |
+//! | [`capture`] | installs and removes a journal |
 //! | [`archive`] | appends the events of one run to the chain, once |
 
 pub mod archive;
 pub mod audit;
+pub mod capture;
 pub mod changes;
 pub mod events;
 pub mod look;
+pub mod notes;
+pub mod spool;
+pub mod steps;
 
 use std::fmt;
 
@@ -98,6 +106,16 @@ pub enum RecordError {
     OtherTable { table: String, tool: &'static str, columns: &'static [&'static str] },
     #[error("the chain tells of scripts already, from entry {seq} on")]
     Adopted { seq: u64 },
+    #[error("{tool} has no table {table} in this database yet")]
+    NoTable { table: String, tool: &'static str },
+    #[error("{rows} change(s) of the history are in the journal and not in the archive")]
+    Uncollected { rows: usize },
+    #[error("nothing notes what happens to the history of this database")]
+    NothingCaptures,
+    #[error("a run is writing the history, and has not ended")]
+    Unsettled,
+    #[error("the note of the capture beside the archive cannot be read or written")]
+    CaptureFile(#[from] std::io::Error),
     #[error(transparent)]
     Folder(#[from] FolderError),
     #[error(transparent)]

@@ -83,6 +83,12 @@ pub trait Tool: Sync {
         after.to_vec()
     }
 
+    /// Whether it writes the history on the connection that runs the script, and in its transaction where there is one:
+    /// then a transaction with nothing but history ran no script.
+    fn is_in_one_transaction(&self) -> bool {
+        false
+    }
+
     /// The script that a run had come to, as far as what it printed tells: as the tool calls it, its identifier or its
     /// file. Whether it failed there is for the history to say.
     fn stopped_at(&self, _output: &str) -> Option<String> {

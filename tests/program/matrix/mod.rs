@@ -14,20 +14,21 @@ mod documented;
 mod go;
 mod node;
 mod orm;
-mod python;
+pub mod python;
 mod rust;
 mod told;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::json;
 
-use crate::project::Project;
+use crate::project::{Project, Run};
 use crate::servers::{Database, MariaDb, Postgres};
 
 /// A tool, two migrations and a broken one as it writes them, and what is seen of it.
-struct Case {
-    tool: &'static str,
+pub struct Case {
+    pub tool: &'static str,
     on: &'static [On],
     /// Whether it is the tool itself that runs.
     is_real: bool,
@@ -35,13 +36,13 @@ struct Case {
     folder: &'static str,
     /// What there is besides migrations.
     files: &'static [(&'static str, &'static str)],
-    first: Script,
+    pub first: Script,
     /// Makes a table `second` in the first of its files.
-    second: Script,
-    broken: Script,
-    apply: &'static str,
+    pub second: Script,
+    pub broken: Script,
+    pub apply: &'static str,
     /// Undoes the second one.
-    roll_back: Option<&'static str>,
+    pub roll_back: Option<&'static str>,
     /// What the tool wants after a run that failed.
     mend: Option<&'static str>,
     /// Marks the broken one as applied.
@@ -54,14 +55,14 @@ struct Case {
     surroundings: fn(&Project) -> Vec<(&'static str, String)>,
 }
 
-struct Script {
-    version: &'static str,
+pub struct Script {
+    pub version: &'static str,
     /// Path and text; the first of them is the way up.
-    files: &'static [(&'static str, &'static str)],
+    pub files: &'static [(&'static str, &'static str)],
 }
 
 #[derive(Clone, Copy)]
-struct Sees {
+pub struct Sees {
     edit: bool,
     deletion: bool,
 }
@@ -70,7 +71,7 @@ const BLIND: Sees = Sees { edit: false, deletion: false };
 
 /// What a tool is run on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum On {
+pub enum On {
     Sqlite,
     Postgres,
     MariaDb,
@@ -130,13 +131,13 @@ impl On {
 }
 
 /// A project of a case, and its database.
-struct Life {
-    project: Project,
+pub struct Life {
+    pub project: Project,
     _database: Option<Database>,
 }
 
 impl Life {
-    fn of(case: &Case, on: On) -> Self {
+    pub fn of(case: &Case, on: On) -> Self {
         let mut project = Project::empty();
         std::fs::remove_dir(project.path("migrations")).unwrap();
         let database = on.database();
@@ -148,7 +149,7 @@ impl Life {
         life
     }
 
-    fn put(&self, files: &[(&str, &str)]) {
+    pub fn put(&self, files: &[(&str, &str)]) {
         for (path, text) in files {
             std::fs::create_dir_all(self.project.path(path).parent().unwrap()).unwrap();
             self.project.write(path, text);
@@ -156,25 +157,37 @@ impl Life {
     }
 
     /// Removes a file, and its folder where nothing else is in it.
-    fn remove(&self, path: &str) {
+    pub fn remove(&self, path: &str) {
         self.project.remove(path);
         let _ = std::fs::remove_dir(self.project.path(path).parent().unwrap());
     }
 
-    fn begin(&self, case: &Case, name: &str) {
+    pub fn begin(&self, case: &Case, name: &str) {
         let database = if self._database.is_some() { "env:DATABASE_URL" } else { "sqlite:app.db" };
         let begin = ["init", "--name", name, "--database", database, "--migrations", case.folder];
         self.project.ok(begin.iter().chain(&["--tool", case.tool]));
     }
 
-    /// Runs a command of the tool under `greffe record`; words with `$` are variables.
-    fn record(&self, command: &str) -> crate::project::Run {
+    /// The words of a command; those with `$` are variables.
+    fn words(&self, command: &str) -> Vec<String> {
         let word = |word: &str| {
             let filled = self.project.variables.iter().rev();
             filled.fold(word.to_owned(), |word, (name, value)| word.replace(&format!("${name}"), value))
         };
+        command.split_whitespace().map(word).collect()
+    }
+
+    /// Runs a command of the tool by itself.
+    pub fn alone(&self, command: &str) -> Run {
+        let mut tool = Command::new("/usr/bin/env");
+        self.project.prepare(&mut tool);
+        Run::of(tool.args(self.words(command)).output().unwrap())
+    }
+
+    /// Runs a command of the tool under `greffe record`.
+    fn record(&self, command: &str) -> Run {
         let arguments = ["record", "--"].map(str::to_owned).into_iter();
-        self.project.run(arguments.chain(command.split_whitespace().map(word)))
+        self.project.run(arguments.chain(self.words(command)))
     }
 
     fn records(&self, command: &str) {

@@ -5,7 +5,7 @@ use crate::shop::programs;
 
 pub const CASES: &[Case] = &[DJANGO, YOYO];
 
-const DJANGO: Case = Case {
+pub const DJANGO: Case = Case {
     tool: "django",
     on: &[On::Sqlite],
     is_real: true,
@@ -61,7 +61,7 @@ const DJANGO: Case = Case {
     },
 };
 
-const YOYO: Case = Case {
+pub const YOYO: Case = Case {
     tool: "yoyo",
     on: &[On::Sqlite],
     is_real: true,

@@ -13,9 +13,10 @@ use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
 use crate::ops::record::applier;
 use crate::ops::record::audit::{ToolAudit, ToolFinding, audit_tool};
+use crate::ops::record::capture::{JournalFault, installation};
 use crate::ops::{ChainReader, OpsError};
 use crate::scripts::Difference;
-use crate::store::ArchiveError;
+use crate::store::{ArchiveError, CaptureFile};
 
 #[derive(Serialize)]
 struct Shown {
@@ -42,7 +43,10 @@ pub fn run(settings: &Settings, tool: &str) -> CommandResult {
     let source = Source::named(settings, Some(tool))?;
     let look = source.look(settings)?.ok_or_else(|| CliError::usage("the settings name no database"))?;
     let project = project(settings)?;
-    let found = block_on(audit_tool(&project, source.tool, &source.catalog, &look))??;
+    let noted = installation(&CaptureFile::of(&settings.archive_directory, settings.name()?))?;
+    let captured = source.captured(settings)?;
+    let found =
+        block_on(audit_tool(&project, source.tool, &source.catalog, &look, (&captured, noted.as_ref())))??;
     if !found.opened.is_empty() {
         block_on(opening::record(settings, found.chain, found.opened.clone(), "audit"))??;
     }
@@ -59,6 +63,9 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     }
     for version in &found.pending {
         writeln!(out, "pending: {}", Clean(version))?;
+    }
+    if found.uncollected > 0 {
+        writeln!(out, "{} change(s) of the history wait for `greffe record --collect`", found.uncollected)?;
     }
     for finding in &found.findings {
         writeln!(out, "{}", Clean(&finding.to_string()))?;
@@ -97,6 +104,12 @@ fn hint(finding: &ToolFinding) -> String {
         ToolFinding::Reordered { .. } => "compare the schema with that of a database that was made in order".to_owned(),
         ToolFinding::Drifted { .. } => {
             "somebody changed the schema by hand; `greffe schema show live` shows what it is".to_owned()
+        }
+        ToolFinding::Capture { fault: JournalFault::Removed | JournalFault::Object { .. } } => {
+            "run `greffe capture install`, or `greffe capture remove` where it is not wanted any more".to_owned()
+        }
+        ToolFinding::Capture { .. } => {
+            "find out who changed it and why; `greffe record --collect` goes on from what is there".to_owned()
         }
         ToolFinding::Folder { .. } => "mend the folder; with several heads, merge them with the tool".to_owned(),
     }

@@ -19,10 +19,20 @@ fn lines(details: &[&str]) -> String {
 }
 
 /// Schemas that are not the system's, nor anyone's temporary tables, nor greffe's.
-const USER_SCHEMA: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'greffe') AND n.nspname !~ '^pg_(toast_)?temp_'";
+const USER_SCHEMA: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'greffe', 'greffe_capture') AND n.nspname !~ '^pg_(toast_)?temp_'";
 
-/// Greffe's own schema.
-const OWN_SCHEMA: &str = "n.nspname = 'greffe'";
+/// Greffe's own schemas.
+const OWN_SCHEMA: &str = "n.nspname IN ('greffe', 'greffe_capture')";
+
+/// A trigger that captures a tool's history, as greffe makes it and at work.
+const CAPTURE_TRIGGER: &str = "(x.tgname IN ('greffe_capture_row', 'greffe_capture_truncate') \
+    AND x.tgfoid = (SELECT cp.oid FROM pg_proc AS cp JOIN pg_namespace AS cn ON cn.oid = cp.pronamespace \
+    WHERE cn.nspname = 'greffe_capture' AND cp.proname = 'history_changed') AND x.tgenabled IN ('O', 'A') AND x.tgqual IS NULL \
+    AND x.tgtype = CASE x.tgname WHEN 'greffe_capture_row' THEN 29 ELSE 34 END AND x.tgattr::text = '')";
+/// The same of what is defined and dropped.
+const CAPTURE_EVENT: &str = "(x.evtname IN ('greffe_capture_define', 'greffe_capture_drop') \
+    AND x.evtfoid = (SELECT cp.oid FROM pg_proc AS cp JOIN pg_namespace AS cn ON cn.oid = cp.pronamespace \
+    WHERE cn.nspname = 'greffe_capture' AND cp.proname = 'schema_changed') AND x.evtenabled IN ('O', 'A') AND x.evttags IS NULL)";
 
 /// Not part of an extension: the extension's version stands for those.
 fn not_of_extension(catalog: &str, number: &str) -> String {
@@ -39,7 +49,7 @@ pub fn own(version: u32) -> String {
     let mut queries = vec![relations(Relations::All, version), functions("true"), types("true"), schemas()];
     for query in &mut queries {
         for (user, own) in
-            [(USER_SCHEMA, OWN_SCHEMA), (&USER_SCHEMA.replace("n.", "x."), "x.nspname = 'greffe'")]
+            [(USER_SCHEMA, OWN_SCHEMA), (&USER_SCHEMA.replace("n.", "x."), &OWN_SCHEMA.replace("n.", "x."))]
         {
             *query = query.replace(user, own);
         }
@@ -154,7 +164,7 @@ FROM (
     UNION ALL SELECT 'pg_foreign_server'::regclass, oid, 0, srvowner, srvacl, NULL FROM pg_foreign_server
     UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid, 0, fdwowner, fdwacl, NULL FROM pg_foreign_data_wrapper
     UNION ALL SELECT 'pg_language'::regclass, oid, 0, lanowner, lanacl, NULL FROM pg_language WHERE oid >= 16384
-    UNION ALL SELECT 'pg_event_trigger'::regclass, oid, 0, evtowner, NULL, NULL FROM pg_event_trigger
+    UNION ALL SELECT 'pg_event_trigger'::regclass, oid, 0, evtowner, NULL, NULL FROM pg_event_trigger AS x WHERE coalesce(NOT CAPTURE_EVENT, true)
     UNION ALL SELECT 'pg_publication'::regclass, oid, 0, pubowner, NULL, NULL FROM pg_publication
 ) AS a
 LEFT JOIN pg_namespace AS n ON n.oid = a.schema
@@ -163,5 +173,5 @@ WHERE (n.nspname IS NULL OR USER_SCHEMA)
   AND NOT EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = a.catalog AND e.objid = a.oid AND e.deptype = 'e')";
 
 pub fn access() -> String {
-    ACCESS.replace("USER_SCHEMA", USER_SCHEMA)
+    ACCESS.replace("USER_SCHEMA", USER_SCHEMA).replace("CAPTURE_EVENT", CAPTURE_EVENT)
 }

@@ -1,8 +1,8 @@
 //! Tables, views, sequences, indexes and composite types.
 
 use super::{
-    COMMENT_CATALOGS, RELATION_CATALOGS, USER_SCHEMA, changes, comment, description, lines, not_of_extension,
-    sorted_options,
+    CAPTURE_TRIGGER, COMMENT_CATALOGS, RELATION_CATALOGS, USER_SCHEMA, changes, comment, description, lines,
+    not_of_extension, sorted_options,
 };
 
 /// Which relations to read.
@@ -110,7 +110,7 @@ pub fn relations(which: Relations, version: u32) -> String {
             "pg_trigger",
             "tgrelid",
             "tgname",
-            "NOT x.tgisinternal AND x.tgparentid = 0",
+            &format!("NOT x.tgisinternal AND x.tgparentid = 0 AND coalesce(NOT {CAPTURE_TRIGGER}, true)"),
             "'trigger ' || pg_get_triggerdef(x.oid) || CASE x.tgenabled WHEN 'O' THEN '' ELSE ' enabled ' || x.tgenabled::text END",
             5,
         ),

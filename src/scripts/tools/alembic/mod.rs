@@ -97,6 +97,10 @@ impl Tool for Alembic {
         subcommand(command).is_some_and(|(_, word)| word == "stamp")
     }
 
+    fn is_in_one_transaction(&self) -> bool {
+        true
+    }
+
     fn stopped_at(&self, output: &str) -> Option<String> {
         let mut begun = output.lines().filter_map(|line| announced(line.get(line.find("Running ")?..)?));
         begun.next_back().map(str::to_owned)
