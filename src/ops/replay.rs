@@ -10,16 +10,21 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::chain::Entry;
-use super::event::record;
+use super::event::{executor, record};
+use super::kept::{KeptTool, table_named};
 use super::plan::refused_script;
+use super::sealed::Plain;
 use super::source::Source;
 use super::{OpsError, Progress, now};
 use crate::chain::{Fault, Finding, Report};
 use crate::crypto::Digest;
-use crate::database::{Failure, Schema, SchemaDifference, Statement, Step, StepOutcome, Target};
-use crate::model::{
-    Cid, Details, Engine, ErrorCode, EventId, EventKind, MigrationDetails, Role, SchemaChange,
+use crate::database::{
+    Failure, Schema, SchemaDifference, Statement, Step, StepOutcome, Target, ToolWrites,
 };
+use crate::model::{
+    Cid, Details, Direction, Engine, ErrorCode, Event, EventId, EventKind, MigrationDetails, Role, SchemaChange,
+};
+use crate::scripts::tools::plain::{PLAIN, script};
 use crate::scripts::{Dialect, Script, reaches_outside, statements};
 
 /// What a replay came to.
@@ -240,23 +245,47 @@ pub async fn replay<T: Target>(
 ) -> Result<Replayed, OpsError> {
     target.prepare().await?;
     let mut replayed = Replayed::default();
-    let mut schema = target.schema().await?;
+    let mut place = Place { schema: target.schema().await?, has_tool_table: false };
     for (cid, seq) in manifests.iter().zip(0..) {
         progress("replaying", seq, Some(manifests.len() as u64));
         let entry = source.entry(cid)?;
         let event = &entry.statement.event;
         let stopped =
-            replay_entry(source, &entry, (&mut *target, own_role), &mut schema, &mut replayed).await?;
+            replay_entry(source, &entry, (&mut *target, own_role), &mut place, &mut replayed).await?;
         replayed.entries += 1;
         if let Some(reason) = stopped {
             let version = event.migration().map(|migration| migration.version.clone());
             replayed.stopped = Some(Stopped { seq, manifest: *cid, event: event.event, version, reason });
             return Ok(replayed);
         }
-        looked(seq, &schema);
+        looked(seq, &place.schema);
     }
     progress("replaying", manifests.len() as u64, Some(manifests.len() as u64));
     Ok(replayed)
+}
+
+/// What a replay has come to.
+struct Place {
+    schema: Schema,
+    has_tool_table: bool,
+}
+
+impl Place {
+    /// Makes the tool's table before the first script that ran for or by it. `by_tool`: the tool itself makes it in the
+    /// run whose first event this is, else it was there before the event.
+    async fn make_table<T: Target>(
+        &mut self,
+        entry: &Entry,
+        by_tool: bool,
+        target: &mut T,
+    ) -> Result<(), OpsError> {
+        let is_greffe = entry.statement.event.executor.name == executor().name;
+        if !self.has_tool_table && by_tool != is_greffe && make_tool_table(entry, target).await? {
+            self.has_tool_table = true;
+            self.schema = target.schema().await?;
+        }
+        Ok(())
+    }
 }
 
 /// Goes through one entry; `Some` where the replay cannot go on.
@@ -264,10 +293,12 @@ async fn replay_entry<T: Target>(
     source: &mut Source,
     entry: &Entry,
     (target, own_role): (&mut T, Option<&str>),
-    schema: &mut Schema,
+    place: &mut Place,
     replayed: &mut Replayed,
 ) -> Result<Option<Reason>, OpsError> {
     let event = &entry.statement.event;
+    place.make_table(entry, false, target).await?;
+    let schema = &place.schema;
     // MySQL and MariaDB write one algorithm's text in two ways.
     let is_same = |found: &crate::model::Target| found.engine == target.identity().engine;
     let signed = event
@@ -279,6 +310,8 @@ async fn replay_entry<T: Target>(
     {
         return Ok(Some(Reason::ChangedByHand { signed, found: schema.digest }));
     }
+    place.make_table(entry, true, target).await?;
+    let schema = &mut place.schema;
     let part = match &event.details {
         Details::Migration(details) => part_to_run(event.event, details),
         _ => Part::Nothing,
@@ -372,6 +405,41 @@ fn part_to_run(event: EventKind, details: &MigrationDetails) -> Part {
     }
 }
 
+/// The tool by whose rules a script ran, where those are not greffe's.
+fn tool_of<'a>(event: &'a Event, details: &'a MigrationDetails) -> Option<&'a str> {
+    let kept = details.tool.as_ref().and_then(|tool| tool.name.as_deref());
+    kept.or_else(|| PLAIN.into_iter().find(|name| *name == event.executor.name))
+}
+
+/// What of a file ran.
+fn script_of(
+    event: &Event,
+    details: &MigrationDetails,
+    role: Role,
+    plain: Plain,
+) -> Result<Script, Reason> {
+    let name = plain.name.to_string();
+    let (Some(tool), true, Some(target)) = (tool_of(event, details), role != Role::Rendered, &event.target) else {
+        return Ok(Script::new(name, plain.bytes));
+    };
+    let direction = if role == Role::Down { Direction::Down } else { Direction::Up };
+    let transaction = details.tool.as_ref().and_then(|tool| tool.transaction);
+    let found = script(tool, Dialect::from(target.engine), &name, &plain.bytes, direction, transaction);
+    found.map_err(|error| Reason::NotText { detail: error.to_string() })?.ok_or(Reason::NoScript)
+}
+
+/// Makes the table of the tool for which, or by which, an event's script ran.
+async fn make_tool_table<T: Target>(entry: &Entry, target: &mut T) -> Result<bool, OpsError> {
+    let event = &entry.statement.event;
+    let Details::Migration(details) = &event.details else { return Ok(false) };
+    let Some(name) = tool_of(event, details) else { return Ok(false) };
+    let table = details.tool.as_ref().and_then(|tool| tool.table.as_deref());
+    // A tool that nobody knows is told of where its script is to run.
+    let Ok(kept) = KeptTool::named(name, table_named(table)) else { return Ok(false) };
+    target.make_tool_table(&kept.for_replay(target.identity().engine).create()).await?;
+    Ok(true)
+}
+
 /// The step that an event was, once more.
 fn step_of(
     source: &mut Source,
@@ -392,7 +460,10 @@ fn step_of(
     let file = roles.iter().find_map(|role| files.iter().find(|file| file.role == *role));
     let Some(file) = file else { return Ok(Err(Reason::NoScript)) };
     let Some(plain) = source.plain(entry, file)? else { return Ok(Err(Reason::Sealed)) };
-    let script = Script::new(plain.name.to_string(), plain.bytes);
+    let script = match script_of(event, details, file.role, plain) {
+        Ok(script) => script,
+        Err(reason) => return Ok(Err(reason)),
+    };
     let sql = match script.text() {
         Ok(text) => text.to_owned(),
         Err(error) => return Ok(Err(Reason::NotText { detail: error.to_string() })),
@@ -423,6 +494,7 @@ fn step_of(
         transaction,
         up: None,
         down: None,
+        tool: ToolWrites::default(),
         record: record(&event.actor, target, event.run.id, Some(details.migration.clone()), false),
     }))
 }

@@ -50,5 +50,6 @@ mod settings;
 mod shop;
 mod status;
 mod subject;
+mod tool_apply;
 mod tools;
 mod vault;

@@ -10,6 +10,7 @@ use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit, ci, wrapped};
 use crate::database::{Database, Target as _};
 use crate::model::EventId;
+use crate::ops::kept::table_named;
 use crate::ops::record::archive::{Finished, Recorded, archive};
 use crate::ops::record::events::Rendered;
 use crate::ops::record::look::{Look, TableName, look};
@@ -107,15 +108,8 @@ impl Source {
     pub fn named(settings: &Settings, name: Option<&str>) -> Result<Self, CliError> {
         let folder = read_folder(&settings.migrations)?;
         let tool = tool_of(name, &folder)?;
-        let table = &settings.tool_table;
         let catalog = tool.catalog(&folder);
-        let table = match table.as_ref().and_then(|table| table.split_once('.')) {
-            Some((schema, name)) => {
-                TableName { name: Some(name.to_owned()), schema: Some(schema.to_owned()) }
-            }
-            None => TableName { name: table.clone(), schema: None },
-        };
-        Ok(Self { tool, catalog, table })
+        Ok(Self { tool, catalog, table: table_named(settings.tool_table.as_deref()) })
     }
 
     /// A database that is not there yet has no history.

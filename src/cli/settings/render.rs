@@ -131,7 +131,8 @@ impl NewSettings {
             | Id::ErasureKey
             | Id::VaultMinimum
             | Id::ToolName
-            | Id::ToolTable => None,
+            | Id::ToolTable
+            | Id::ToolApply => None,
         }
     }
 }

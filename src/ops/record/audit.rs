@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::look::Look;
 use crate::codec::sealed::ContentKeys;
 use crate::crypto::Digest;
+use crate::database::HistoryRow;
 use crate::model::Cid;
+use crate::ops::kept::history_of;
 use crate::ops::told::{ArchivedScript, Told};
 use crate::ops::{ChainReader, OpsError, Project};
 use crate::scripts::tools::{Catalog, Entry, Fault, FolderFile, State};
@@ -25,6 +27,8 @@ pub struct ToolAudit {
     pub table: Option<String>,
     /// Scripts of the folder that are not applied, in the order of the graph.
     pub pending: Vec<String>,
+    /// Events of greffe's own runs that the next one will archive first.
+    pub unarchived: usize,
     /// Sealed files for which there is no key here.
     pub not_compared: usize,
     /// Sealed files that were opened for it.
@@ -56,6 +60,8 @@ pub enum ToolFinding {
     NotInArchive { version: String },
     #[error("{version} failed or was not finished, as the tool's table says")]
     HalfApplied { version: String },
+    #[error("{version} was cut short outside a transaction, as greffe's own table says: it is neither applied nor not")]
+    CutShort { version: String },
     #[error("the tool's table remembers {remembered} of {version}, and its file has {reckoned}")]
     Checksum { version: String, remembered: String, reckoned: String },
     #[error(
@@ -76,7 +82,7 @@ impl ToolFinding {
     }
 }
 
-/// Compares.
+/// Compares. `rows`: those of greffe's own table, where it applies in the tool's place.
 ///
 /// # Errors
 /// Those of the archive.
@@ -85,6 +91,7 @@ pub async fn audit_tool(
     tool: &'static str,
     catalog: &Catalog,
     look: &Look,
+    rows: &[HistoryRow],
 ) -> Result<ToolAudit, OpsError> {
     let reader = ChainReader::open(&project.archive, &project.name)?;
     reader.require_end()?;
@@ -97,9 +104,21 @@ pub async fn audit_tool(
         look.entries.iter().map(|entry| (entry.id.as_str(), entry)).collect();
     let mut findings: Vec<ToolFinding> = catalog.faults.iter().map(ToolFinding::of_fault).collect();
     findings.extend(scripts(project.dialect, &reader, keys, &told, catalog)?);
+    let waiting: Vec<&HistoryRow> = rows.iter().filter(|row| row.archived.is_none()).collect();
+    // What waits to be archived is ahead of the archive, and the next run brings it there.
+    let is_waiting = |finding: &ToolFinding| match finding {
+        ToolFinding::NotInHistory { version, .. } | ToolFinding::NotInArchive { version } => {
+            waiting.iter().any(|row| row.version == *version)
+        }
+        ToolFinding::Drifted { .. } => !waiting.is_empty(),
+        _ => false,
+    };
+    let cut_short = history_of(&told, rows).half_applied.into_keys();
+    findings.extend(cut_short.map(|version| ToolFinding::CutShort { version }));
     findings.extend(histories(&told, catalog, &history));
     findings.extend(order(&told, catalog));
     findings.extend(drift(&told, look));
+    findings.retain(|finding| !is_waiting(finding));
     let applied = |id: &str| history.get(id).is_some_and(|entry| entry.state == State::Applied);
     let pending = catalog.scripts.iter().map(|script| &script.id).filter(|id| !applied(id)).cloned();
     Ok(ToolAudit {
@@ -109,6 +128,7 @@ pub async fn audit_tool(
         entries: told.entries.len() as u64,
         table: look.table.clone(),
         pending: pending.collect(),
+        unarchived: waiting.len(),
         not_compared: told.unopened(),
         opened: told.opened(),
         chain,

@@ -69,7 +69,11 @@ pub async fn look(
     Ok(Look { engine, version, table: table.map(|table| table.shown()), entries, schema })
 }
 
-async fn find_table(
+/// The table that a tool keeps its history in; `None` where it never ran.
+///
+/// # Errors
+/// [`RecordError::SeveralTables`], [`RecordError::OtherTable`]; those of the database.
+pub async fn find_table(
     tool: &dyn Tool,
     database: &mut Database,
     wanted: &TableName,

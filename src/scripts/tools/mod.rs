@@ -10,6 +10,7 @@
 //! | [`history`] | tables that tools keep, and what a row of one says |
 //! | `listed` | tools whose table is a list of names |
 //! | `files` | scripts whose names begin with a version |
+//! | [`plain`] | folders of plain SQL as scripts that greffe can run itself |
 //! | `python` | the values that a Python file gives its names, without running it |
 
 mod alembic;
@@ -28,6 +29,7 @@ pub mod history;
 mod knex;
 mod listed;
 mod node_pg_migrate;
+pub mod plain;
 mod prisma;
 mod python;
 mod rails;
@@ -116,6 +118,12 @@ pub static TOOLS: [&'static dyn Tool; 19] = [
     &sequelize::SEQUELIZE,
     &node_pg_migrate::NODE_PG_MIGRATE,
 ];
+
+/// What Flyway's table remembers of a script with these bytes.
+#[must_use]
+pub fn flyway_checksum(bytes: &[u8]) -> String {
+    flyway::checksum(bytes).to_string()
+}
 
 /// The tool that settings call `name`.
 #[must_use]

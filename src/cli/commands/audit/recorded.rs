@@ -5,16 +5,18 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::cli::commands::record::Source;
-use crate::cli::context::{block_on, project};
+use crate::cli::context::{block_on, look_at_database, project};
 use crate::cli::error::CliError;
 use crate::cli::opening;
 use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
+use crate::database::{HistoryRow, Target as _};
 use crate::ops::record::applier;
 use crate::ops::record::audit::{ToolAudit, ToolFinding, audit_tool};
 use crate::ops::{ChainReader, OpsError};
 use crate::scripts::Difference;
+use crate::scripts::tools::plain::PLAIN;
 use crate::store::ArchiveError;
 
 #[derive(Serialize)]
@@ -42,12 +44,23 @@ pub fn run(settings: &Settings, tool: &str) -> CommandResult {
     let source = Source::named(settings, Some(tool))?;
     let look = source.look(settings)?.ok_or_else(|| CliError::usage("the settings name no database"))?;
     let project = project(settings)?;
-    let found = block_on(audit_tool(&project, source.tool.name(), &source.catalog, &look))??;
+    let rows = if settings.tool_apply { own_rows(settings)? } else { Vec::new() };
+    let found = block_on(audit_tool(&project, source.tool.name(), &source.catalog, &look, &rows))??;
     if !found.opened.is_empty() {
         block_on(opening::record(settings, found.chain, found.opened.clone(), "audit"))??;
     }
     let exit = if found.findings.is_empty() { Exit::Done } else { Exit::Findings };
     Ok(Reply::new(Shown { command: "audit", found }, show).with_exit(exit))
+}
+
+/// The rows of greffe's own table.
+fn own_rows(settings: &Settings) -> Result<Vec<HistoryRow>, CliError> {
+    block_on(async {
+        let Some(mut database) = look_at_database(settings).await? else { return Ok(Vec::new()) };
+        let rows = database.history().await;
+        database.close().await;
+        Ok(rows?)
+    })?
 }
 
 fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
@@ -59,6 +72,9 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     }
     for version in &found.pending {
         writeln!(out, "pending: {}", Clean(version))?;
+    }
+    if found.unarchived > 0 {
+        writeln!(out, "{} event(s) wait to be archived by the next run", found.unarchived)?;
     }
     for finding in &found.findings {
         writeln!(out, "{}", Clean(&finding.to_string()))?;
@@ -90,6 +106,10 @@ fn hint(finding: &ToolFinding) -> String {
         ToolFinding::NotInHistory { .. } | ToolFinding::NotInArchive { .. } => {
             "somebody changed the tool's table without greffe; `greffe record -- true` archives what it says now".to_owned()
         }
+        ToolFinding::CutShort { version } => format!(
+            "look at the database, finish or undo the rest by hand, then run `greffe repair {version} --applied` or \
+             `greffe repair {version} --rolled-back`"
+        ),
         ToolFinding::HalfApplied { .. } => "look at the database, and end it with the tool's own command".to_owned(),
         ToolFinding::Checksum { .. } | ToolFinding::Rewritten { .. } => {
             "the script or the tool's table was changed after it was applied; find out who did it and why".to_owned()
@@ -102,14 +122,21 @@ fn hint(finding: &ToolFinding) -> String {
     }
 }
 
-/// Refuses what greffe would do itself, where the settings name another tool for it. A chain that tells of another tool's
-/// runs alone needs no such word: the history of the database lacks its events.
+/// Refuses what greffe would do itself, where the settings name another tool for it, or the chain tells of one, and nobody
+/// said that greffe is to do that tool's work.
 pub fn refuse(settings: &Settings, what: &str) -> Result<(), CliError> {
-    match &settings.tool {
-        Some(tool) => Err(CliError::usage(format!(
-            "{tool} applies the scripts of this project, so greffe does not {what}"
-        ))
-        .hint(format!("run `greffe record -- COMMAND` with the command of {tool}"))),
-        None => Ok(()),
+    if settings.tool_apply {
+        return Ok(());
     }
+    // An archive that cannot be read is told of by what reads it next.
+    let Some(tool) = tool(settings).unwrap_or_default() else { return Ok(()) };
+    let hint = match PLAIN.contains(&tool.as_str()) {
+        true => format!(
+            "run `greffe record -- COMMAND` with the command of {tool}, or let greffe do its work with `tool.name = \
+             \"{tool}\"` and `tool.apply = true` (`--tool {tool} --tool-apply`)"
+        ),
+        false => format!("run `greffe record -- COMMAND` with the command of {tool}"),
+    };
+    Err(CliError::usage(format!("{tool} applies the scripts of this project, so greffe does not {what}"))
+        .hint(hint))
 }
