@@ -20,9 +20,9 @@ use crate::crypto::{KeyTextError, PrivateKey, parse_private_key};
 use crate::database::{Access, Database, DatabaseError, Options, Scratch};
 use crate::model::{Actor, Engine};
 use crate::ops::kept::{KeptTool, table_named};
-use crate::scripts::tools::plain::PLAIN;
 use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpsError, Project, VaultPlace};
 use crate::privacy::publish::found_in;
+use crate::scripts::tools::plain::PLAIN;
 use crate::store::remote::{AnyReplica, NamedReplica, Origins, Patience};
 
 /// What every command gets.

@@ -383,10 +383,7 @@ pub trait Target {
     ) -> impl Future<Output = Result<(), DatabaseError>>;
 
     /// Runs statements that make another tool's table; all or none where the engine can. The lock has to be held.
-    fn make_tool_table(
-        &mut self,
-        statements: &[String],
-    ) -> impl Future<Output = Result<(), DatabaseError>>;
+    fn make_tool_table(&mut self, statements: &[String]) -> impl Future<Output = Result<(), DatabaseError>>;
 
     /// The schema as it is: its canonical text.
     fn schema(&mut self) -> impl Future<Output = Result<Schema, DatabaseError>>;

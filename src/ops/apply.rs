@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::event::migration_name;
+use super::kept::{KeptTool, Scripts, ToolView, View};
 use super::outbox::{Archived, archive_problems, require_same_database};
 use super::plan::{Pending, Plan, Problem, Wanted, add_progress, plan};
-use super::kept::{KeptTool, Scripts, ToolView, View};
 use super::session::{Session, require_same_chain};
 use super::{ChainReader, OpenKey, OpsError, Progress, Project};
 use crate::database::{Database, Failure, HistoryRow, ScriptFile, Step, StepOutcome, Target as _};

@@ -15,7 +15,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::plan::Problem;
 use super::record::look::{TableName, find_table};
@@ -107,7 +107,7 @@ impl Scripts {
     ///
     /// # Errors
     /// Those of the folder.
-    pub fn read_from(path: &PathBuf, tool: Option<&KeptTool>, dialect: Dialect) -> Result<Self, OpsError> {
+    pub fn read_from(path: &Path, tool: Option<&KeptTool>, dialect: Dialect) -> Result<Self, OpsError> {
         let Some(KeptTool { tool, .. }) = tool else {
             return Ok(Self { migrations: read_folder(path)?, catalog: None });
         };
@@ -182,8 +182,12 @@ impl View {
         let Some(tool) = &self.tool else { return };
         for migration in self.folder.iter_mut().filter(|migration| !migration.version.has_turn()) {
             let id = migration.version.as_str().to_owned();
-            let mut runs: Vec<(u64, String)> =
-                self.history.applied.keys().filter_map(|run| Some((nth_run(&id, run)?, run.clone()))).collect();
+            let mut runs: Vec<(u64, String)> = self
+                .history
+                .applied
+                .keys()
+                .filter_map(|run| Some((nth_run(&id, run)?, run.clone())))
+                .collect();
             runs.sort();
             let Some((nth, last)) = runs.pop() else { continue };
             for (_, earlier) in runs {
@@ -325,7 +329,8 @@ impl ToolView {
 
     /// Lets a step that runs `file` keep the tool's table, and its event say so.
     pub fn keep(&self, step: &mut Step, direction: Direction, file: &str, bytes: &[u8], at: Timestamp) {
-        let (writes, checksum) = self.writes(&step.migration.version, direction, (file, bytes), step.transaction, at);
+        let (writes, checksum) =
+            self.writes(&step.migration.version, direction, (file, bytes), step.transaction, at);
         step.tool = writes;
         let transaction = (!step.transaction).then_some(false);
         step.record.tool = Some(Box::new(ToolSays { checksum, transaction, ..self.says.clone() }));
@@ -340,13 +345,13 @@ impl ToolView {
             Some(script) => (script.up.path.as_str(), script.up.bytes.as_slice()),
             None => ("", &[][..]),
         };
-        let mut statements = match state {
-            Some(State::Failed) => self.history.forget_failed(),
-            Some(State::Applied) if direction == Direction::Up => return Vec::new(),
-            None if direction == Direction::Down && !self.has_failed(version) => return Vec::new(),
-            _ => Vec::new(),
-        };
-        if direction == Direction::Up || state != Some(State::Failed) || self.history.has_one_row() {
+        let (is_up, failed) = (direction == Direction::Up, state == Some(State::Failed));
+        if (is_up && state == Some(State::Applied)) || (!is_up && state.is_none()) {
+            return Vec::new();
+        }
+        let mut statements = if failed { self.history.forget_failed() } else { Vec::new() };
+        // What failed has no other row to undo; a table of one row is written anew.
+        if is_up || !failed || self.history.has_one_row() {
             statements.extend(self.writes(version, direction, (file, bytes), true, at).0.done);
         }
         crate::database::timed(&statements, 0)
@@ -368,10 +373,13 @@ impl ToolView {
         let id = version.split_once(AGAIN).map_or(version, |(id, _)| id);
         let script = self.catalog.script(id);
         let place = self.catalog.scripts.iter().position(|script| script.id == id);
-        let previous = place.and_then(|place| Some(self.catalog.scripts.get(place.checked_sub(1)?)?.id.as_str()));
+        let previous =
+            place.and_then(|place| Some(self.catalog.scripts.get(place.checked_sub(1)?)?.id.as_str()));
         let checksum = match direction {
             Direction::Up => script.and_then(|script| script.checksum.as_ref()).map(|sum| sum.value.clone()),
-            Direction::Down => self.history.checksum_of_undo(|| crate::scripts::tools::flyway_checksum(bytes)),
+            Direction::Down => {
+                self.history.checksum_of_undo(|| crate::scripts::tools::flyway_checksum(bytes))
+            }
         };
         let name = script.and_then(|script| script.name.as_deref()).unwrap_or_default();
         let checksum_text = checksum.as_deref();

@@ -68,7 +68,9 @@ pub async fn repair(
         version: version.to_owned(),
         up: scripts.map(|migration| file_of(&migration.up)),
         down: scripts
-            .and_then(|migration| migration.down.as_ref().filter(|down| down.file_name != migration.up.file_name))
+            .and_then(|migration| {
+                migration.down.as_ref().filter(|down| down.file_name != migration.up.file_name)
+            })
             .map(file_of),
         record,
         tool: view.tool.as_ref().map(declared).unwrap_or_default(),

@@ -74,7 +74,9 @@ pub async fn rollback(
     }
     let selected = select(history, extent)?;
     let all = |keys: Option<&dyn ContentKeys>| {
-        let way = |(version, applied): &(&str, &Applied)| way_down(project, &session, folder, keys, version, applied);
+        let way = |(version, applied): &(&str, &Applied)| {
+            way_down(project, &session, folder, keys, version, applied)
+        };
         selected.iter().map(way).collect::<Result<Vec<_>, _>>()
     };
     let undos = match all(None) {
@@ -178,7 +180,8 @@ fn way_down(
     let script = match tool {
         Some(tool) => {
             let beside = down_of(folder, version).map(|down| down.transaction);
-            script(tool, project.dialect, &name_of_file, &plain.bytes, Direction::Down, beside)?.ok_or_else(no_way)?
+            script(tool, project.dialect, &name_of_file, &plain.bytes, Direction::Down, beside)?
+                .ok_or_else(no_way)?
         }
         None => Script::new(name_of_file, plain.bytes),
     };

@@ -567,7 +567,11 @@ pub static KEYS: [Key; 37] = [
         ["tool", "name"],
         Kind::Label,
         DefaultValue::Words { words: "found by the folder", example: "\"alembic\"" },
-        ["GREFFE_TOOL", "--tool", "The migration tool whose folder it is; greffe only records what it does, unless `tool.apply` is set."],
+        [
+            "GREFFE_TOOL",
+            "--tool",
+            "The migration tool whose folder it is; greffe only records what it does, unless `tool.apply` is set.",
+        ],
     ),
     key(
         Id::ToolTable,

@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 
 use sqlx::postgres::PgConnection;
 
+use super::Postgres;
 use super::failure::{answer, failure_in_use, schema_error};
 use super::marks::Marks;
 use super::outcome::Executed;
+use super::rows::{self, TABLE, literal};
 use super::run::insert_error;
 use super::session::fetch_json;
-use super::rows::{self, TABLE, literal};
-use super::Postgres;
 use crate::database::executed::{Begun, Failed, Fingerprint, schema_change};
 use crate::database::rows::{Ending, NewRow};
 use crate::database::{DatabaseError, Failure, RowState, Step, StepOutcome, Target as _};

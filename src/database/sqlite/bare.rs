@@ -2,10 +2,10 @@
 
 use sqlx::Row as _;
 
+use super::Sqlite;
+use super::rows::{self, TABLE, literal};
 use super::run::history_error;
 use super::script::execute_script;
-use super::rows::{self, TABLE, literal};
-use super::Sqlite;
 use crate::database::executed::{Begun, Failed, schema_change};
 use crate::database::rows::{Ending, NewRow};
 use crate::database::{DatabaseError, Failure, RowState, Step, StepOutcome};

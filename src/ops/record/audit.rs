@@ -60,7 +60,9 @@ pub enum ToolFinding {
     NotInArchive { version: String },
     #[error("{version} failed or was not finished, as the tool's table says")]
     HalfApplied { version: String },
-    #[error("{version} was cut short outside a transaction, as greffe's own table says: it is neither applied nor not")]
+    #[error(
+        "{version} was cut short outside a transaction, as greffe's own table says: it is neither applied nor not"
+    )]
     CutShort { version: String },
     #[error("the tool's table remembers {remembered} of {version}, and its file has {reckoned}")]
     Checksum { version: String, remembered: String, reckoned: String },
