@@ -19,8 +19,10 @@ use crate::chain::{Anchor, Options as VerifyOptions};
 use crate::crypto::{KeyTextError, PrivateKey, parse_private_key};
 use crate::database::{Access, Database, DatabaseError, Options, Scratch};
 use crate::model::{Actor, Engine};
+use crate::ops::kept::{KeptTool, table_named};
 use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpsError, Project, VaultPlace};
 use crate::privacy::publish::found_in;
+use crate::scripts::tools::plain::PLAIN;
 use crate::store::remote::{AnyReplica, NamedReplica, Origins, Patience};
 
 /// What every command gets.
@@ -77,6 +79,7 @@ pub fn project(settings: &Settings) -> Result<Project, CliError> {
         name: settings.name()?.clone(),
         chain: settings.chain,
         migrations: settings.migrations.clone(),
+        tool: kept_tool(settings)?,
         dialect: engine.into(),
         database_name: settings.database_name()?.to_owned(),
         fingerprint: settings.fingerprint,
@@ -87,6 +90,19 @@ pub fn project(settings: &Settings) -> Result<Project, CliError> {
         vault: vault_place(settings)?,
         owner: owner(settings),
     })
+}
+
+/// The tool for which greffe applies, where the settings say so.
+fn kept_tool(settings: &Settings) -> Result<Option<KeptTool>, CliError> {
+    match (&settings.tool, settings.tool_apply) {
+        (_, false) => Ok(None),
+        (Some(name), true) => {
+            let table = table_named(settings.tool_table.as_deref());
+            Ok(Some(KeptTool::named(name, table).map_err(OpsError::from)?))
+        }
+        (None, true) => Err(CliError::usage("`tool.apply` is set and no tool is named")
+            .hint(format!("set `tool.name` to one of {}", PLAIN.join(", ")))),
+    }
 }
 
 /// Refuses settings that every event repeats when they say something of a person or hold a secret, before anything runs

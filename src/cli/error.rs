@@ -8,6 +8,7 @@ use crate::chain::RestoreError;
 use crate::database::DatabaseError;
 use crate::ops::{OpsError, Problem};
 use crate::scripts::FolderError;
+use crate::scripts::tools::plain::{PLAIN, PlainError};
 use crate::server::ServeError;
 use crate::store::{ArchiveError, ReadError, WriteError};
 use crate::vault::VaultError;
@@ -82,6 +83,9 @@ impl From<SettingsError> for CliError {
 
 impl From<OpsError> for CliError {
     fn from(error: OpsError) -> Self {
+        if let OpsError::Tool(error) = error {
+            return (*error).into();
+        }
         if let OpsError::Problems(problems) = error {
             return of_problems(problems);
         }
@@ -111,6 +115,7 @@ impl From<OpsError> for CliError {
             | OpsError::ImportNoHead { .. }
             | OpsError::NotAHead(_)
             | OpsError::Folder(_)
+            | OpsError::Plain(_)
             | OpsError::Basis { .. }
             | OpsError::Held { .. }
             | OpsError::TooYoung { .. }
@@ -171,6 +176,12 @@ fn hint(error: &OpsError) -> Option<String> {
         OpsError::Key(unavailable) => unavailable.hint.clone(),
         OpsError::Folder(FolderError::Missing { .. }) => {
             "create the folder, or name another with `--migrations PATH`".to_owned()
+        }
+        OpsError::Plain(PlainError::Tool(_)) => {
+            format!("run `greffe record -- COMMAND` with the tool's own command; greffe applies for {}", PLAIN.join(", "))
+        }
+        OpsError::Plain(_) => {
+            "change the script, or let the tool run it: `greffe record -- COMMAND`".to_owned()
         }
         OpsError::Database(error) => return database_hint(error),
         OpsError::Archive(error) => return archive_hint(error),
@@ -459,6 +470,19 @@ pub fn problem_hint(problem: &Problem) -> String {
         Problem::HalfApplied { version, .. } => format!(
             "look at the database, finish or undo the rest by hand, then run `greffe repair {version} --applied` or \
              `greffe repair {version} --rolled-back`"
+        ),
+        Problem::ToolDiffers { archive: false, .. } => {
+            "run `greffe audit` to see what differs; `greffe record -- true` archives what the tool did, and \
+             `greffe baseline` all that it did before greffe came"
+                .to_owned()
+        }
+        Problem::ToolDiffers { .. } => {
+            "run `greffe audit` to see what differs; `greffe record -- true` archives what the tool's table says now"
+                .to_owned()
+        }
+        Problem::ToolFailed { version, .. } => format!(
+            "look at the database, finish or undo the rest by hand, then run `greffe repair {version} --applied` or \
+             `greffe repair {version} --rolled-back`; `greffe audit` says what differs"
         ),
         Problem::TransactionControl { .. } => {
             "remove BEGIN, COMMIT and ROLLBACK, or begin the script with the line `-- no-transaction`"

@@ -112,6 +112,8 @@ pub struct Settings {
     pub tool: Option<String>,
     /// `tool.table`: its history table.
     pub tool_table: Option<String>,
+    /// `tool.apply`: whether greffe applies in the tool's place.
+    pub tool_apply: bool,
     publish_is_said: bool,
     /// `privacy.subject-map`: the map of a person's data.
     pub subject_map: PathBuf,
@@ -170,6 +172,7 @@ pub struct Overrides {
     pub vault_minimum: Option<String>,
     pub tool: Option<String>,
     pub tool_table: Option<String>,
+    pub tool_apply: Option<bool>,
     pub subject_map: Option<PathBuf>,
     pub erasures: Option<PathBuf>,
     /// As [`Overrides::key_source`].
@@ -218,6 +221,7 @@ impl Overrides {
             Id::VaultMinimum => text(&self.vault_minimum),
             Id::ToolName => text(&self.tool),
             Id::ToolTable => text(&self.tool_table),
+            Id::ToolApply => self.tool_apply.map(Given::Boolean),
             Id::SubjectMap => path(&self.subject_map),
             Id::Erasures => path(&self.erasures),
             Id::ErasureKey => secret(&self.erasure_key),
@@ -290,6 +294,7 @@ impl Settings {
             vault_minimum: None,
             tool: None,
             tool_table: None,
+            tool_apply: false,
             subject_map: folder.join("greffe.subject.yaml"),
             erasures: folder.join("greffe.erasures.age"),
             erasure_key: None,

@@ -206,6 +206,10 @@ impl Target for Database {
         each!(self, database => database.declare(declarations, now).await)
     }
 
+    async fn make_tool_table(&mut self, statements: &[String]) -> Result<(), DatabaseError> {
+        each!(self, database => database.make_tool_table(statements).await)
+    }
+
     async fn schema(&mut self) -> Result<Schema, DatabaseError> {
         each!(self, database => database.schema().await)
     }

@@ -3,6 +3,7 @@
 use sqlx::migrate::MigrateError;
 
 use crate::crypto::Digest;
+use crate::database::tool_history::timed;
 use crate::database::{DatabaseError, Failure, Step};
 use crate::model::{ErrorCode, SchemaChange, StatementRun, Timestamp};
 
@@ -18,6 +19,12 @@ impl Begun<'_> {
     /// A script's end is never before its start, whatever the clock does.
     pub fn finished_at(&self) -> Timestamp {
         (self.clock)().max(self.started_at)
+    }
+
+    /// What another tool's table is to say of a script that took from its start until then.
+    pub fn of_tool(&self, statements: &[String], until: Timestamp) -> Vec<String> {
+        let elapsed = until.as_microseconds() - self.started_at.as_microseconds();
+        timed(statements, u64::try_from(elapsed).unwrap_or(0))
     }
 
     /// A failure that shows after the last statement.
@@ -125,5 +132,6 @@ pub fn step_of(statements: &[(&str, &str)]) -> Step {
         up: None,
         down: None,
         record,
+        tool: crate::database::ToolWrites::default(),
     }
 }

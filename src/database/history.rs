@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::Digest;
 use crate::model::{
     Actor, Cid, Direction, ErrorCode, EventId, EventKind, Executor, FileDigests, Hook, MigrationName, Run,
-    SchemaChange, StatementRun, Target, Timestamp,
+    SchemaChange, StatementRun, Target, Timestamp, ToolSays,
 };
 
 /// What a row says of its event beyond its columns; enough to archive it later.
@@ -34,6 +34,9 @@ pub struct Record {
     #[serde(default)]
     pub about: Vec<Cid>,
     pub hooks: Vec<Hook>,
+    /// Where another tool's table was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<Box<ToolSays>>,
 }
 
 /// How far a row's script came.
@@ -89,6 +92,9 @@ pub struct Applied {
     pub finished_at: Option<Timestamp>,
 }
 
+/// Positions of what is not archived yet, among those of what is.
+const WAITING: i64 = i64::MAX / 2;
+
 /// What follows from the rows.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -116,6 +122,21 @@ impl History {
             history.add(row);
         }
         history
+    }
+
+    /// The same where the archive says what is `applied`, by position in it: of the rows only those that are not
+    /// archived yet add to it.
+    #[must_use]
+    pub fn of_archive(applied: BTreeMap<String, Applied>, rows: &[HistoryRow]) -> Self {
+        let mut history = Self { applied, ..Self::default() };
+        for row in rows.iter().filter(|row| row.archived.is_none()) {
+            history.add(row);
+            if let Some(applied) = history.applied.get_mut(&row.version) {
+                // Behind all that is archived.
+                applied.position = applied.position.max(WAITING + row.position);
+            }
+        }
+        Self { applied: history.applied, ..Self::of(rows) }
     }
 
     fn add(&mut self, row: &HistoryRow) {

@@ -12,6 +12,7 @@ pub mod postgres;
 mod rows;
 mod schema;
 pub mod sqlite;
+mod tool_history;
 mod tool_tables;
 
 use std::ops::Range;
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub use any::{Database, Scratch};
 pub use history::{Applied, DamagedRow, History, HistoryRow, Record, RowState};
 pub use schema::{Grants, ObjectName, Schema, SchemaDifference, digest_of_digests};
+pub use tool_history::{Keeper, ToolEntry, ToolHistory, ToolWrites, timed};
 pub use tool_tables::{ToolColumn, ToolTable};
 
 use crate::crypto::Digest;
@@ -97,6 +99,8 @@ pub struct Step {
     pub up: Option<ScriptFile>,
     pub down: Option<ScriptFile>,
     pub record: Record,
+    /// What another tool's table is to say of it.
+    pub tool: ToolWrites,
 }
 
 /// An event that runs nothing.
@@ -112,6 +116,8 @@ pub struct Declaration {
     pub up: Option<ScriptFile>,
     pub down: Option<ScriptFile>,
     pub record: Record,
+    /// Statements that let another tool's table say the same.
+    pub tool: Vec<String>,
 }
 
 /// An event that is in the history and not in the archive.
@@ -380,6 +386,9 @@ pub trait Target {
         declarations: &[Declaration],
         now: Timestamp,
     ) -> impl Future<Output = Result<(), DatabaseError>>;
+
+    /// Runs statements that make another tool's table; all or none where the engine can. The lock has to be held.
+    fn make_tool_table(&mut self, statements: &[String]) -> impl Future<Output = Result<(), DatabaseError>>;
 
     /// The schema as it is: its canonical text.
     fn schema(&mut self) -> impl Future<Output = Result<Schema, DatabaseError>>;

@@ -97,6 +97,19 @@ impl Database {
         Ok(rows)
     }
 
+    /// The schema in which a table without one is made; `None` where there are no schemas.
+    ///
+    /// # Errors
+    /// [`DatabaseError::ToolHistory`].
+    pub async fn current_schema(&mut self) -> Result<Option<String>, DatabaseError> {
+        if !matches!(self, Self::Postgres(_)) {
+            return Ok(None);
+        }
+        let mut query = Query::default();
+        query.push("SELECT pg_catalog.current_schema()::text");
+        Ok(self.texts(query).await?.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
+    }
+
     pub(super) fn sql(&self) -> Sql {
         match self {
             Self::Sqlite(_) => Sql::Sqlite,

@@ -231,15 +231,24 @@ pub struct MigrationDetails {
     /// `stamp` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
-    /// Where another tool ran it.
+    /// Where another tool ran it, or its history was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<Box<ToolSays>>,
 }
 
-/// What another tool says of a migration, and what greffe saw of the run.
+/// What another tool says of a migration, and what greffe saw of the run; or for which tool greffe ran it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ToolSays {
+    /// The tool whose history the executor kept, and by whose rules a file says what of it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// That tool's table, where it is not the one that the tool makes unasked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// `false` where the script ran without a transaction of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<bool>,
     /// When it was applied, in the words of the tool's table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,

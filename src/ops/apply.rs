@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use super::event::migration_name;
+use super::kept::{KeptTool, Scripts, ToolView, View};
 use super::outbox::{Archived, archive_problems, require_same_database};
 use super::plan::{Pending, Plan, Problem, Wanted, add_progress, plan};
 use super::session::{Session, require_same_chain};
 use super::{ChainReader, OpenKey, OpsError, Progress, Project};
-use crate::database::{Failure, History, HistoryRow, ScriptFile, Step, StepOutcome, Target};
-use crate::model::{Cid, EventKind, MigrationName, StatementRun};
-use crate::scripts::{Dialect, FolderError, Migration, Script, read_folder, statements};
+use crate::database::{Database, Failure, HistoryRow, ScriptFile, Step, StepOutcome, Target as _};
+use crate::model::{Cid, Direction, EventKind, MigrationName, StatementRun};
+use crate::scripts::{Dialect, Migration, Script, statements};
 
 /// What `apply` or `rollback` did.
 #[derive(Debug, Serialize)]
@@ -72,18 +73,19 @@ pub struct PendingMigration {
 ///
 /// # Errors
 /// Those of folder and database.
-pub async fn preview<T: Target>(
+pub async fn preview(
     project: &Project,
-    target: Option<&mut T>,
+    mut target: Option<&mut Database>,
     wanted: &Wanted,
 ) -> Result<Preview, OpsError> {
-    let folder = read_folder(&project.migrations)?;
-    require_known(&folder, wanted)?;
-    let rows = match target {
+    let scripts = Scripts::read(project)?;
+    let wanted = known(project, &scripts, wanted)?;
+    let rows = match &mut target {
         Some(target) => target.history().await?,
         None => Vec::new(),
     };
-    let Plan { pending, mut problems } = plan(project.dialect, &folder, &History::of(&rows), wanted);
+    let view = View::look(project, target, scripts, &rows).await?;
+    let Plan { pending, mut problems } = plan_of(project, &view, &wanted);
     problems.extend(archive_problems(project, &rows)?);
     let pending = pending.into_iter().map(|Pending { migration }| PendingMigration {
         file: migration.up.file_name.clone(),
@@ -98,14 +100,24 @@ pub async fn preview<T: Target>(
     Ok(Preview { pending: pending.collect(), problems })
 }
 
-/// A version that nobody knows is a slip of the keyboard, not a wish for nothing.
-fn require_known(folder: &[Migration], wanted: &Wanted) -> Result<(), OpsError> {
-    match &wanted.to {
-        Some(to) if !folder.iter().any(|migration| migration.version == *to) => {
-            Err(OpsError::UnknownVersion(to.to_string()))
-        }
-        _ => Ok(()),
+/// What is wanted, with the last version as the folder has it: one that nobody knows is a slip of the keyboard, not a
+/// wish for nothing.
+fn known(project: &Project, scripts: &Scripts, wanted: &Wanted) -> Result<Wanted, OpsError> {
+    let allow_out_of_order =
+        wanted.allow_out_of_order && project.tool.as_ref().is_none_or(KeptTool::takes_any_order);
+    let mut known = Wanted { allow_out_of_order, ..wanted.clone() };
+    if let Some(to) = &wanted.to {
+        let mut versions = scripts.migrations.iter().map(|migration| &migration.version);
+        let found = versions.find(|version| version.is(to.as_str()));
+        known.to = Some(found.cloned().ok_or_else(|| OpsError::UnknownVersion(to.to_string()))?);
     }
+    Ok(known)
+}
+
+fn plan_of(project: &Project, view: &View, wanted: &Wanted) -> Plan {
+    let mut plan = plan(project.dialect, &view.folder, &view.history, wanted);
+    plan.problems.extend(view.problems.iter().cloned());
+    plan
 }
 
 fn counted_statements(dialect: Dialect, sql: &str) -> Vec<StatementRun> {
@@ -120,17 +132,17 @@ fn counted_statements(dialect: Dialect, sql: &str) -> Vec<StatementRun> {
 }
 
 /// A folder of migrations that is read beside what else takes time.
-pub struct Reading(std::thread::JoinHandle<Result<Vec<Migration>, FolderError>>);
+pub struct Reading(std::thread::JoinHandle<Result<Scripts, OpsError>>);
 
 impl Reading {
     /// Begins to read.
     #[must_use]
     pub fn begin(project: &Project) -> Self {
-        let path = project.migrations.clone();
-        Self(std::thread::spawn(move || read_folder(&path)))
+        let (path, tool, dialect) = (project.migrations.clone(), project.tool.clone(), project.dialect);
+        Self(std::thread::spawn(move || Scripts::read_from(&path, tool.as_ref(), dialect)))
     }
 
-    fn end(self) -> Result<Vec<Migration>, FolderError> {
+    fn end(self) -> Result<Scripts, OpsError> {
         self.0.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
@@ -140,46 +152,48 @@ impl Reading {
 /// # Errors
 /// [`OpsError::Problems`] before anything runs, when something stands in the way; those of database,
 /// archive and key. A script that fails is no error: see [`Outcome::failed`].
-pub async fn apply<T: Target>(
+pub async fn apply(
     project: &Project,
     folder: Reading,
-    target: &mut T,
+    target: &mut Database,
     wanted: &Wanted,
     open_key: OpenKey,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome, OpsError> {
     let looked = target.history().await;
-    let folder = folder.end()?;
-    require_known(&folder, wanted)?;
+    let scripts = folder.end()?;
+    let wanted = &known(project, &scripts, wanted)?;
     // What cannot be read now, beside another run, is told below if it lasts.
     if let Ok(rows) = looked
-        && let Some(outcome) =
-            up_to_date(project, &plan(project.dialect, &folder, &History::of(&rows), wanted), &rows)?
+        && let Ok(view) = View::look(project, Some(&mut *target), scripts.clone(), &rows).await
+        && let Some(outcome) = up_to_date(project, &plan_of(project, &view, wanted), &rows)?
     {
         return Ok(outcome);
     }
     target.lock(project.lock_wait).await?;
     let rows = target.history().await?;
-    let plan = plan(project.dialect, &folder, &History::of(&rows), wanted);
+    let view = View::look(project, Some(&mut *target), scripts, &rows).await?;
+    let plan = plan_of(project, &view, wanted);
     if let Some(outcome) = up_to_date(project, &plan, &rows)? {
         return Ok(outcome);
     }
     let Plan { pending, mut problems } = plan;
-    add_progress(&mut problems, &History::of(&rows), target).await?;
+    add_progress(&mut problems, &view.history, target).await?;
     let mut session = Session::open(project, target, &rows, open_key).await?;
     let recovered = session.archive(target, &rows, progress).await?;
     let (stopping, notes): (Vec<Problem>, Vec<Problem>) = problems.into_iter().partition(Problem::stops);
     if !stopping.is_empty() {
         return Err(OpsError::Problems(stopping));
     }
-    let scripts = pending.iter().flat_map(|pending| {
-        let migration = &pending.migration;
-        migration.down.iter().chain([&migration.up])
-    });
+    let scripts = pending.iter().flat_map(|pending| pending.migration.files());
     session.prepare_sealing(scripts).await?;
+    view.make_table(target).await?;
     let mut failed = None;
     let total = pending.len() as u64;
-    let mut steps = pending.into_iter().map(|pending| step_of(&session, pending.migration)).peekable();
+    let mut steps = pending
+        .into_iter()
+        .map(|pending| step_of(&session, view.tool.as_ref(), pending.migration))
+        .peekable();
     let mut done = 0;
     while let Some(step) = steps.next().transpose()? {
         progress("applying", done, Some(total));
@@ -212,9 +226,15 @@ fn up_to_date(project: &Project, plan: &Plan, rows: &[HistoryRow]) -> Result<Opt
     Ok(Some(Outcome { recovered: vec![], archived: vec![], failed: None, notes, head, torn_bytes: 0 }))
 }
 
-fn step_of(session: &Session, migration: Migration) -> Result<Step, OpsError> {
-    let step = session.step(EventKind::Apply, migration_name(&migration), &migration.up)?;
-    Ok(Step { up: Some(file_of(&migration.up)), down: migration.down.as_ref().map(file_of), ..step })
+fn step_of(session: &Session, tool: Option<&ToolView>, migration: Migration) -> Result<Step, OpsError> {
+    let mut step = session.step(EventKind::Apply, migration_name(&migration), &migration.up)?;
+    if let Some(tool) = tool {
+        let Script { file_name, bytes, .. } = &migration.up;
+        tool.keep(&mut step, Direction::Up, file_name, bytes, session.clock.now());
+    }
+    // A file that holds both ways is one file.
+    let down = migration.down.as_ref().filter(|down| down.file_name != migration.up.file_name);
+    Ok(Step { up: Some(file_of(&migration.up)), down: down.map(file_of), ..step })
 }
 
 /// A script as the history keeps it.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::KeyUnavailable;
 use super::plan::Problem;
+use super::record::RecordError;
 use crate::chain::{AppendError, Finding, RestoreError};
 use crate::codec::dag_cbor::DagCborError;
 use crate::codec::dsse::EnvelopeError;
@@ -11,6 +12,7 @@ use crate::codec::statement::StatementError;
 use crate::database::{DatabaseError, Failure};
 use crate::model::{Cid, Engine, EventId, EventKind, FileName, NameError, Timestamp};
 use crate::scripts::FolderError;
+use crate::scripts::tools::plain::PlainError;
 use crate::store::{ArchiveError, ReadError, WriteError};
 use crate::vault::VaultError;
 
@@ -19,6 +21,10 @@ use crate::vault::VaultError;
 pub enum OpsError {
     #[error(transparent)]
     Folder(#[from] FolderError),
+    #[error(transparent)]
+    Plain(#[from] PlainError),
+    #[error(transparent)]
+    Tool(#[from] Box<RecordError>),
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
@@ -150,6 +156,15 @@ pub enum OpsError {
     SealedHere { seq: u64 },
     #[error(transparent)]
     Name(#[from] NameError),
+}
+
+impl From<RecordError> for OpsError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Ops(error) => *error,
+            other => Self::Tool(Box::new(other)),
+        }
+    }
 }
 
 /// Why a block of the archive cannot be read.

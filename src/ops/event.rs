@@ -58,6 +58,7 @@ pub fn record(
         reverts: None,
         about: Vec::new(),
         hooks: Vec::new(),
+        tool: None,
     }
 }
 
@@ -126,7 +127,7 @@ pub fn of_row(row: Unarchived, newest: Option<Cid>) -> Result<(Event, Vec<NewFil
             promoted_from: None,
             hooks: record.hooks,
             direction: None,
-            tool: None,
+            tool: record.tool,
         })),
     };
     let event = Event {

@@ -18,6 +18,7 @@ pub mod gdpr;
 pub mod grant;
 pub mod import;
 pub mod init;
+pub mod kept;
 pub mod key;
 mod kin;
 pub mod log;
@@ -69,6 +70,8 @@ pub struct Project {
     pub chain: Option<Cid>,
     /// Folder of scripts.
     pub migrations: PathBuf,
+    /// The tool whose folder it is and whose history is kept, where greffe applies for one.
+    pub tool: Option<kept::KeptTool>,
     /// What its scripts are written in.
     pub dialect: Dialect,
     /// How events call the database.

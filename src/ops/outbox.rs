@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::chain::{Entry, OpenChain};
-use super::event::of_row;
+use super::event::{executor, of_row};
 use super::gate::require_clean;
 use super::plan::Problem;
 use super::sealing::Sealing;
@@ -170,9 +170,14 @@ fn events_of_both(
 fn lost_of<'a>(since: &'a HashMap<EventId, Entry>, rows: &[HistoryRow]) -> Vec<&'a Entry> {
     let waiting: HashSet<EventId> =
         rows.iter().filter(|row| row.archived.is_none()).map(|row| row.id).collect();
+    // What another tool ran never has a row of greffe's.
+    let is_own = |event: &Event| event.executor.name == executor().name;
     since
         .values()
-        .filter(|entry| has_row(entry.statement.event.event) && !waiting.contains(&entry.statement.event.id))
+        .filter(|entry| {
+            let event = &entry.statement.event;
+            has_row(event.event) && is_own(event) && !waiting.contains(&event.id)
+        })
         .collect()
 }
 

@@ -1,6 +1,6 @@
 //! Compares folder and history: what is pending, and what stands in the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -65,6 +65,13 @@ pub enum Problem {
     },
     #[error("script `{file}` carries data, and everything is published here")]
     DataPublished { version: String, file: String },
+    #[error(
+        "migration {version} counts as {} by the archive and as {} by {table}",
+        applied_or_not(*archive), applied_or_not(!*archive)
+    )]
+    ToolDiffers { version: String, table: String, archive: bool },
+    #[error("migration {version} failed or was not finished, as {table} says")]
+    ToolFailed { version: String, table: String },
     #[error("the schema changed outside the archive")]
     Drifted { expected: Digest, found: Digest },
     #[error(
@@ -148,6 +155,8 @@ impl Problem {
             | Self::Personal { .. }
             | Self::ConfidentialName { .. }
             | Self::DataPublished { .. }
+            | Self::ToolDiffers { .. }
+            | Self::ToolFailed { .. }
             | Self::OwnTable { .. } => true,
             Self::Cosmetic { .. }
             | Self::DownEdited { .. }
@@ -212,19 +221,16 @@ pub struct Wanted {
 #[must_use]
 pub fn plan(dialect: Dialect, folder: &[Migration], history: &History, wanted: &Wanted) -> Plan {
     let mut plan = Plan::default();
-    let on_disk: BTreeMap<&Version, &Migration> =
-        folder.iter().map(|migration| (&migration.version, migration)).collect();
+    let on_disk = OnDisk::of(folder);
     let mut newest: Option<Version> = None;
     for (version, applied) in &history.applied {
-        let Ok(parsed) = version.parse::<Version>() else {
-            plan.problems.push(missing(version, applied));
-            continue;
-        };
-        match on_disk.get(&parsed) {
+        let found = on_disk.find(version);
+        match found {
             Some(migration) => compare(version, applied, migration, &mut plan.problems),
             None => plan.problems.push(missing(version, applied)),
         }
-        newest = newest.max(Some(parsed));
+        let turn = found.map(|migration| migration.version.clone()).or_else(|| version.parse().ok());
+        newest = newest.max(turn.filter(Version::has_turn));
     }
     for (version, row) in &history.half_applied {
         let failed = row.state == RowState::Partial;
@@ -249,6 +255,27 @@ pub fn plan(dialect: Dialect, folder: &[Migration], history: &History, wanted: &
         plan.pending.push(Pending { migration: migration.clone() });
     }
     plan
+}
+
+/// The migrations of a folder by their versions.
+struct OnDisk<'a> {
+    written: HashMap<&'a str, &'a Migration>,
+    numbers: BTreeMap<&'a Version, &'a Migration>,
+}
+
+impl<'a> OnDisk<'a> {
+    fn of(folder: &'a [Migration]) -> Self {
+        let written = folder.iter().map(|migration| (migration.version.as_str(), migration)).collect();
+        Self { written, numbers: folder.iter().map(|migration| (&migration.version, migration)).collect() }
+    }
+
+    fn find(&self, version: &str) -> Option<&'a Migration> {
+        let by_number = || {
+            let found = *self.numbers.get(&version.parse::<Version>().ok()?)?;
+            found.version.is(version).then_some(found)
+        };
+        self.written.get(version).copied().or_else(by_number)
+    }
 }
 
 fn missing(version: &str, applied: &Applied) -> Problem {
@@ -282,7 +309,7 @@ fn confidential(dialect: Dialect, migration: &Migration, wanted: &Wanted) -> Vec
         migration.header.waivers.iter().any(holds)
     };
     let mut problems = Vec::new();
-    for script in migration.down.iter().chain([&migration.up]) {
+    for script in migration.files() {
         let (version, file) = (version.clone(), script.file_name.clone());
         let judged = Judged::of(dialect, &file, &script.bytes);
         for finding in &judged.findings {

@@ -4,12 +4,13 @@ use serde::Serialize;
 
 use super::apply::file_of;
 use super::event::{migration_name, schema_found};
+use super::kept::{Scripts, ToolView, View};
 use super::outbox::Archived;
 use super::session::Session;
 use super::{OpenKey, OpsError, Progress, Project};
-use crate::database::{Declaration, History, HistoryRow, RowState, Target};
+use crate::database::{Database, Declaration, History, HistoryRow, RowState, Target as _};
 use crate::model::{Cid, Direction, EventId, EventKind, MigrationName};
-use crate::scripts::{Migration, read_folder};
+use crate::scripts::Migration;
 
 /// What `repair` did.
 #[derive(Debug, Serialize)]
@@ -24,20 +25,23 @@ pub struct Outcome {
 ///
 /// # Errors
 /// [`OpsError::CannotRepair`] when there is nothing to repair; those of database, archive and key.
-pub async fn repair<T: Target>(
+pub async fn repair(
     project: &Project,
-    target: &mut T,
+    target: &mut Database,
     version: &str,
     direction: Direction,
     open_key: OpenKey,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome, OpsError> {
-    let folder = read_folder(&project.migrations)?;
-    let migration = folder.iter().find(|migration| migration.version.to_string() == version);
+    let scripts = Scripts::read(project)?;
     target.lock(project.lock_wait).await?;
     let rows = target.history().await?;
-    let history = History::of(&rows);
-    refuse_needless(&history, version, direction, migration)?;
+    let view = View::look(project, Some(&mut *target), scripts, &rows).await?;
+    let history = &view.history;
+    let migration = view.folder.iter().find(|migration| migration.version.to_string() == version);
+    if !view.tool.as_ref().is_some_and(|tool| tool.has_failed(version)) {
+        refuse_needless(history, version, direction, migration)?;
+    }
     let mut session = Session::open(project, target, &rows, open_key).await?;
     if let Some(row) = history.half_applied.get(version).filter(|row| row.state == RowState::Started) {
         target.close_started(row.id, session.clock.now()).await?;
@@ -56,15 +60,22 @@ pub async fn repair<T: Target>(
         record.schema = Some(schema_found(newest.as_ref(), target.fingerprint().await?));
     }
     let scripts = migration.filter(|_| direction == Direction::Up);
+    let declared = |tool: &ToolView| tool.declare(version, direction, session.clock.now());
     let repair = Declaration {
         id: EventId::generate(session.clock.now()),
         event: EventKind::Repair,
         direction,
         version: version.to_owned(),
         up: scripts.map(|migration| file_of(&migration.up)),
-        down: scripts.and_then(|migration| migration.down.as_ref().map(file_of)),
+        down: scripts
+            .and_then(|migration| {
+                migration.down.as_ref().filter(|down| down.file_name != migration.up.file_name)
+            })
+            .map(file_of),
         record,
+        tool: view.tool.as_ref().map(declared).unwrap_or_default(),
     };
+    view.make_table(target).await?;
     target.declare(&[repair], session.clock.now()).await?;
     let rows = target.history().await?;
     archived.extend(session.archive(target, &rows, progress).await?);

@@ -5,6 +5,8 @@
 //! they stay in memory, within limits of time and space; on a server the role that runs them may do nothing
 //! outside of the databases that it makes.
 
+mod tool;
+
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -16,11 +18,13 @@ use super::source::Source;
 use super::{OpsError, Progress, now};
 use crate::chain::{Fault, Finding, Report};
 use crate::crypto::Digest;
-use crate::database::{Failure, Schema, SchemaDifference, Statement, Step, StepOutcome, Target};
+use crate::database::{Failure, Schema, SchemaDifference, Statement, Step, StepOutcome, Target, ToolWrites};
 use crate::model::{
     Cid, Details, Engine, ErrorCode, EventId, EventKind, MigrationDetails, Role, SchemaChange,
 };
-use crate::scripts::{Dialect, Script, reaches_outside, statements};
+use crate::scripts::{Dialect, reaches_outside, statements};
+
+use tool::{Place, script_of};
 
 /// What a replay came to.
 #[derive(Debug, Default, Serialize)]
@@ -240,20 +244,20 @@ pub async fn replay<T: Target>(
 ) -> Result<Replayed, OpsError> {
     target.prepare().await?;
     let mut replayed = Replayed::default();
-    let mut schema = target.schema().await?;
+    let mut place = Place { schema: target.schema().await?, has_tool_table: false };
     for (cid, seq) in manifests.iter().zip(0..) {
         progress("replaying", seq, Some(manifests.len() as u64));
         let entry = source.entry(cid)?;
         let event = &entry.statement.event;
         let stopped =
-            replay_entry(source, &entry, (&mut *target, own_role), &mut schema, &mut replayed).await?;
+            replay_entry(source, &entry, (&mut *target, own_role), &mut place, &mut replayed).await?;
         replayed.entries += 1;
         if let Some(reason) = stopped {
             let version = event.migration().map(|migration| migration.version.clone());
             replayed.stopped = Some(Stopped { seq, manifest: *cid, event: event.event, version, reason });
             return Ok(replayed);
         }
-        looked(seq, &schema);
+        looked(seq, &place.schema);
     }
     progress("replaying", manifests.len() as u64, Some(manifests.len() as u64));
     Ok(replayed)
@@ -264,10 +268,12 @@ async fn replay_entry<T: Target>(
     source: &mut Source,
     entry: &Entry,
     (target, own_role): (&mut T, Option<&str>),
-    schema: &mut Schema,
+    place: &mut Place,
     replayed: &mut Replayed,
 ) -> Result<Option<Reason>, OpsError> {
     let event = &entry.statement.event;
+    place.make_table(entry, false, target).await?;
+    let schema = &place.schema;
     // MySQL and MariaDB write one algorithm's text in two ways.
     let is_same = |found: &crate::model::Target| found.engine == target.identity().engine;
     let signed = event
@@ -279,6 +285,8 @@ async fn replay_entry<T: Target>(
     {
         return Ok(Some(Reason::ChangedByHand { signed, found: schema.digest }));
     }
+    place.make_table(entry, true, target).await?;
+    let schema = &mut place.schema;
     let part = match &event.details {
         Details::Migration(details) => part_to_run(event.event, details),
         _ => Part::Nothing,
@@ -392,7 +400,10 @@ fn step_of(
     let file = roles.iter().find_map(|role| files.iter().find(|file| file.role == *role));
     let Some(file) = file else { return Ok(Err(Reason::NoScript)) };
     let Some(plain) = source.plain(entry, file)? else { return Ok(Err(Reason::Sealed)) };
-    let script = Script::new(plain.name.to_string(), plain.bytes);
+    let script = match script_of(event, details, file.role, plain) {
+        Ok(script) => script,
+        Err(reason) => return Ok(Err(reason)),
+    };
     let sql = match script.text() {
         Ok(text) => text.to_owned(),
         Err(error) => return Ok(Err(Reason::NotText { detail: error.to_string() })),
@@ -423,6 +434,7 @@ fn step_of(
         transaction,
         up: None,
         down: None,
+        tool: ToolWrites::default(),
         record: record(&event.actor, target, event.run.id, Some(details.migration.clone()), false),
     }))
 }

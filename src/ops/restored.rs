@@ -164,7 +164,16 @@ impl<'a> Restored<'a> {
         let mut record = self.session.record(migration);
         record.about = lost.iter().map(|entry| entry.cid).collect();
         let id = EventId::generate(self.session.clock.now());
-        Declaration { id, event: EventKind::Repair, direction, version, up: None, down: None, record }
+        Declaration {
+            id,
+            event: EventKind::Repair,
+            direction,
+            version,
+            up: None,
+            down: None,
+            record,
+            tool: Vec::new(),
+        }
     }
 
     /// What the newest event that the history knows of a version calls it, else the newest one that it lost.

@@ -2,6 +2,7 @@
 
 use super::apply::{FailedScript, Outcome, failed_script, file_of};
 use super::chain::Entry;
+use super::kept::{Scripts, ToolView, View};
 use super::plan::{Problem, add_progress, refused_script};
 use super::sealed::Plain;
 use super::session::Session;
@@ -9,9 +10,10 @@ use super::{ChainReader, OpenKey, OpsError, Progress, Project};
 use crate::chain::Fault;
 use crate::codec::sealed::ContentKeys;
 use crate::crypto::Digest;
-use crate::database::{Applied, History, Step, StepOutcome, Target};
-use crate::model::{Cid, Details, EventKind, FileEntry, MigrationName, Role};
-use crate::scripts::{Migration, Script, read_folder};
+use crate::database::{Applied, Database, History, Step, StepOutcome, Target as _};
+use crate::model::{Cid, Details, Direction, EventKind, FileEntry, MigrationName, Role};
+use crate::scripts::tools::plain::{has_both_ways, script};
+use crate::scripts::{Migration, Script};
 
 /// How far to go back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +39,9 @@ struct Undo {
 /// # Errors
 /// Before anything runs, when a migration has no way down, something is half applied, or too much is
 /// asked; those of database, archive and key.
-pub async fn rollback<T: Target>(
+pub async fn rollback(
     project: &Project,
-    target: &mut T,
+    target: &mut Database,
     extent: &Extent,
     open_key: OpenKey,
     progress: &mut Progress<'_>,
@@ -49,7 +51,16 @@ pub async fn rollback<T: Target>(
     let mut session = Session::open(project, target, &rows, open_key).await?;
     let recovered = session.archive(target, &rows, progress).await?;
     let rows = target.history().await?;
-    let history = History::of(&rows);
+    let scripts = match &project.tool {
+        // What the tool's table is to say depends on the folder.
+        Some(_) => Scripts::read(project)?,
+        None => Scripts::read(project).unwrap_or_default(),
+    };
+    let view = View::look(project, Some(&mut *target), scripts, &rows).await?;
+    if !view.problems.is_empty() {
+        return Err(OpsError::Problems(view.problems));
+    }
+    let (folder, history) = (&view.folder, &view.history);
     if !history.half_applied.is_empty() {
         let half = history.half_applied.iter();
         let problem = |(version, row): (&String, &crate::database::HistoryRow)| Problem::HalfApplied {
@@ -58,13 +69,14 @@ pub async fn rollback<T: Target>(
             statement: None,
         };
         let mut problems: Vec<Problem> = half.map(problem).collect();
-        add_progress(&mut problems, &history, target).await?;
+        add_progress(&mut problems, history, target).await?;
         return Err(OpsError::Problems(problems));
     }
-    let folder = read_folder(&project.migrations).unwrap_or_default();
-    let selected = select(&history, extent)?;
+    let selected = select(history, extent)?;
     let all = |keys: Option<&dyn ContentKeys>| {
-        let way = |(version, applied): &(&str, &Applied)| way_down(&session, &folder, keys, version, applied);
+        let way = |(version, applied): &(&str, &Applied)| {
+            way_down(project, &session, folder, keys, version, applied)
+        };
         selected.iter().map(way).collect::<Result<Vec<_>, _>>()
     };
     let undos = match all(None) {
@@ -86,10 +98,11 @@ pub async fn rollback<T: Target>(
         return Err(OpsError::Problems(refused));
     }
     session.prepare_sealing(undos.iter().map(|undo| &undo.script)).await?;
-    let notes = differing(&folder, &undos);
+    let notes = differing(folder, &undos);
+    view.make_table(target).await?;
     let mut failed = None;
     let total = undos.len() as u64;
-    let mut steps = undos.into_iter().map(|undo| step_of(&session, undo)).peekable();
+    let mut steps = undos.into_iter().map(|undo| step_of(&session, view.tool.as_ref(), undo)).peekable();
     let mut done = 0;
     while let Some(step) = steps.next().transpose()? {
         progress("rolling back", done, Some(total));
@@ -108,14 +121,20 @@ pub async fn rollback<T: Target>(
     Ok(session.outcome(recovered, archived, failed, notes))
 }
 
-fn step_of(session: &Session, undo: Undo) -> Result<Step, OpsError> {
+fn step_of(session: &Session, tool: Option<&ToolView>, undo: Undo) -> Result<Step, OpsError> {
     let mut step = session.step(EventKind::Rollback, undo.name, &undo.script)?;
     step.record.reverts = Some(undo.reverts);
+    if let Some(tool) = tool {
+        let Script { file_name, bytes, .. } = &undo.script;
+        tool.keep(&mut step, Direction::Down, file_name, bytes, session.clock.now());
+    }
     Ok(Step { down: Some(file_of(&undo.script)), ..step })
 }
 
 fn select<'a>(history: &'a History, extent: &Extent) -> Result<Vec<(&'a str, &'a Applied)>, OpsError> {
-    let newest_first = history.newest_first();
+    // A tool's script that can run again is not undone.
+    let mut newest_first = history.newest_first();
+    newest_first.retain(|(version, _)| !version.starts_with("R__"));
     match extent {
         Extent::Steps(steps) if *steps > newest_first.len() => {
             Err(OpsError::TooManySteps { asked: *steps, applied: newest_first.len() })
@@ -131,6 +150,7 @@ fn select<'a>(history: &'a History, extent: &Extent) -> Result<Vec<(&'a str, &'a
 /// The way down that was archived with the event that made a version applied. One that is sealed is taken from the
 /// folder while it is there as the database noted it.
 fn way_down(
+    project: &Project,
     session: &Session,
     folder: &[Migration],
     keys: Option<&dyn ContentKeys>,
@@ -141,9 +161,12 @@ fn way_down(
     let (seq, reverts) = applied.archived.ok_or_else(no_way)?;
     let reader = &session.chain.reader;
     let entry = reader.entry(&reverts)?;
-    let (holder, file) = down_file(reader, entry.clone())?.ok_or_else(no_way)?;
+    let tool = project.tool.as_ref().map(|kept| kept.name());
+    let role = if tool.is_some_and(has_both_ways) { Role::Up } else { Role::Down };
+    let (holder, file) = file_of_role(reader, entry.clone(), role)?.ok_or_else(no_way)?;
     // The database keeps a digest of what it was applied with; an archive of another database differs.
-    let expected = applied.down.as_ref().map(|digests| digests.raw);
+    let expected = if role == Role::Up { &applied.up } else { &applied.down };
+    let expected = expected.as_ref().map(|digests| digests.raw);
     let (plain, opened) = match reader.plain(&holder, &file, keys)? {
         Some(plain) => (plain, file.sealed.then_some(holder.cid)),
         None => (on_disk(folder, version, expected).ok_or(OpsError::SealedHere { seq })?, None),
@@ -153,7 +176,15 @@ fn way_down(
         let fault = Fault::FileDigest { name: file.name.clone(), expected, found };
         return Err(OpsError::WayDownDiffers { version: version.to_owned(), detail: fault.to_string() });
     }
-    let script = Script::new(plain.name.to_string(), plain.bytes);
+    let name_of_file = plain.name.to_string();
+    let script = match tool {
+        Some(tool) => {
+            let beside = down_of(folder, version).map(|down| down.transaction);
+            script(tool, project.dialect, &name_of_file, &plain.bytes, Direction::Down, beside)?
+                .ok_or_else(no_way)?
+        }
+        None => Script::new(name_of_file, plain.bytes),
+    };
     let name = entry.statement.event.migration().cloned().ok_or_else(no_way)?;
     Ok(Undo { version: version.to_owned(), name, script, reverts, opened })
 }
@@ -169,9 +200,14 @@ fn down_of<'a>(folder: &'a [Migration], version: &str) -> Option<&'a Script> {
     folder.iter().find(|migration| migration.version.to_string() == version)?.down.as_ref()
 }
 
-/// The way down of an entry, and the entry that holds it; a repair without one stands on the entries that it is about.
-fn down_file(reader: &ChainReader, entry: Entry) -> Result<Option<(Entry, FileEntry)>, OpsError> {
-    if let Some(file) = entry.manifest.files.iter().find(|file| file.role == Role::Down).cloned() {
+/// The file of an entry that holds its way down, and the entry that holds that; a repair without one stands on the
+/// entries that it is about.
+fn file_of_role(
+    reader: &ChainReader,
+    entry: Entry,
+    role: Role,
+) -> Result<Option<(Entry, FileEntry)>, OpsError> {
+    if let Some(file) = entry.manifest.files.iter().find(|file| file.role == role).cloned() {
         return Ok(Some((entry, file)));
     }
     let Details::Repair { about, .. } = &entry.statement.event.details else { return Ok(None) };
@@ -179,7 +215,7 @@ fn down_file(reader: &ChainReader, entry: Entry) -> Result<Option<(Entry, FileEn
         let earlier = reader.entry(earlier)?;
         // An entry is only about older ones, so this ends.
         if earlier.manifest.seq < entry.manifest.seq
-            && let Some(found) = down_file(reader, earlier)?
+            && let Some(found) = file_of_role(reader, earlier, role)?
         {
             return Ok(Some(found));
         }

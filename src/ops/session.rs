@@ -14,7 +14,7 @@ use super::sealing::Sealing;
 use super::{ChainReader, KeyUnavailable, OpenKey, OpsError, Progress, Project, now};
 use crate::crypto::PrivateKey;
 use crate::database::{
-    DatabaseError, History, HistoryRow, Record, ScriptFile, Statement, Step, StepOutcome, Target,
+    DatabaseError, History, HistoryRow, Record, ScriptFile, Statement, Step, StepOutcome, Target, ToolWrites,
 };
 use crate::model::{
     Actor, Cid, EventId, EventKind, FileDigests, MigrationName, Target as TargetName, Timestamp,
@@ -223,6 +223,7 @@ impl Session {
             transaction: script.transaction,
             up: None,
             down: None,
+            tool: ToolWrites::default(),
         })
     }
 

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
+use super::kept::{Scripts, View};
 use super::outbox::archive_problems;
 use super::plan::{Plan, Problem, Wanted, add_progress, plan};
 use super::{ChainReader, OpsError, Project, today};
-use crate::database::{History, Target};
+use crate::database::{Database, Target as _};
 use crate::model::{Cid, Timestamp};
-use crate::scripts::read_folder;
 use crate::store::ArchiveError;
 
 /// What `status` found.
@@ -50,16 +50,17 @@ pub enum State {
 ///
 /// # Errors
 /// Those of folder, database and archive.
-pub async fn status<T: Target>(project: &Project, target: Option<&mut T>) -> Result<Status, OpsError> {
-    let folder = read_folder(&project.migrations)?;
-    let mut target = target;
+pub async fn status(project: &Project, mut target: Option<&mut Database>) -> Result<Status, OpsError> {
+    let scripts = Scripts::read(project)?;
     let rows = match &mut target {
         Some(target) => target.history().await?,
         None => Vec::new(),
     };
-    let history = History::of(&rows);
+    let View { folder, history, problems: found, .. } =
+        View::look(project, target.as_deref_mut(), scripts, &rows).await?;
     let wanted = Wanted { today: today(), publish: project.publish, ..Wanted::default() };
     let Plan { mut problems, .. } = plan(project.dialect, &folder, &history, &wanted);
+    problems.extend(found);
     let schema = match target {
         Some(target) if !rows.is_empty() => {
             add_progress(&mut problems, &history, target).await?;

@@ -73,13 +73,36 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 pub struct Version {
     written: String,
     number: i64,
+    /// Whether another tool calls it so; `number` is its place in the tool's order then.
+    is_of_tool: bool,
 }
 
 impl Version {
     /// Reads a decimal integer that fits in 64 bits with a sign, which is what sqlx takes for a version.
     pub fn parse(written: &str) -> Result<Self, VersionError> {
         let number = written.parse().map_err(|_| VersionError { written: written.to_owned() })?;
-        Ok(Self { written: written.to_owned(), number })
+        Ok(Self { written: written.to_owned(), number, is_of_tool: false })
+    }
+
+    /// What another tool calls a script, with its place in that tool's order.
+    #[must_use]
+    pub fn of_tool(written: &str, place: i64) -> Self {
+        Self { written: written.to_owned(), number: place, is_of_tool: true }
+    }
+
+    /// Whether this is the version that somebody wrote so.
+    #[must_use]
+    pub fn is(&self, written: &str) -> bool {
+        match self.is_of_tool {
+            true => self.written == written,
+            false => Self::parse(written).is_ok_and(|other| other == *self),
+        }
+    }
+
+    /// Whether it has a turn among the others: a tool's script that can run again has none.
+    #[must_use]
+    pub const fn has_turn(&self) -> bool {
+        !self.is_of_tool || self.number != i64::MAX
     }
 
     /// The digits as written, with any leading zeros.
@@ -116,6 +139,14 @@ pub struct Migration {
     pub header: Header,
 }
 
+impl Migration {
+    /// Its files, the way down first; one that holds both ways once.
+    pub fn files(&self) -> impl Iterator<Item = &Script> {
+        let down = self.down.iter().filter(|down| down.file_name != self.up.file_name);
+        down.chain([&self.up])
+    }
+}
+
 /// The bytes of one migration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
@@ -125,6 +156,9 @@ pub struct Script {
     pub bytes: Vec<u8>,
     /// Whether the script runs inside a transaction.
     pub transaction: bool,
+    /// What of it runs, where that is not all: a file of another tool may hold both ways. What stands before it is left
+    /// as empty lines.
+    pub part: Option<String>,
 }
 
 impl Script {
@@ -132,13 +166,16 @@ impl Script {
     /// transaction; these have to be the first bytes, so a byte order mark before them makes them a mere comment.
     pub fn new(file_name: impl Into<String>, bytes: Vec<u8>) -> Self {
         let transaction = !bytes.starts_with(b"-- no-transaction");
-        Self { file_name: file_name.into(), bytes, transaction }
+        Self { file_name: file_name.into(), bytes, transaction, part: None }
     }
 
-    /// The text that runs: the bytes as UTF-8 without a leading byte order mark.
+    /// The text that runs: the bytes as UTF-8 without a leading byte order mark, or the part of them that runs.
     ///
     /// A NUL is refused, because databases stop reading there: what follows would be archived and never run.
     pub fn text(&self) -> Result<&str, TextError> {
+        if let Some(part) = &self.part {
+            return Ok(part);
+        }
         let text = str::from_utf8(&self.bytes).map_err(|error| TextError::NotUtf8 {
             file_name: self.file_name.clone(),
             offset: error.valid_up_to(),

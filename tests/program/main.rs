@@ -54,5 +54,6 @@ mod settings;
 mod shop;
 mod status;
 mod subject;
+mod tool_apply;
 mod tools;
 mod vault;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use greffe::database::{Declaration, Record, ScriptFile, Statement, Step};
+use greffe::database::{Declaration, Record, ScriptFile, Statement, Step, ToolWrites};
 use greffe::model::{
     Actor, Direction, Engine, EventId, EventKind, Executor, MigrationName, Pseudonym, Run, SchemaChange,
     Target, Timestamp,
@@ -35,6 +35,7 @@ pub fn record(version: &str, fingerprint: bool) -> Record {
         reverts: None,
         about: vec![],
         hooks: vec![],
+        tool: None,
     }
 }
 
@@ -65,6 +66,7 @@ pub fn step(version: &str, parts: &[&str]) -> Step {
         up: Some(file),
         down: Some(ScriptFile { file_name: "down.sql".to_owned(), bytes: vec![0, 255, b'\'', b'\\'] }),
         record,
+        tool: ToolWrites::default(),
     }
 }
 
@@ -82,5 +84,6 @@ pub fn declaration(version: &str) -> Declaration {
         up: None,
         down: None,
         record: record(version, false),
+        tool: Vec::new(),
     }
 }

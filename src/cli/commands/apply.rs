@@ -10,7 +10,7 @@ use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::{CommandResult, Exit};
 use crate::database::Target as _;
 use crate::ops::apply::{FailedScript, Outcome, Preview, Reading, apply, preview};
-use crate::ops::{Archived, OpsError, Problem, Wanted, today};
+use crate::ops::{Archived, OpsError, Problem, Project, Wanted, today};
 use crate::scripts::Version;
 
 /// Apply pending migrations, sign and archive what happened
@@ -55,7 +55,7 @@ pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
     recorded::refuse(&settings, "apply them")?;
     let project = project(&settings)?;
     let wanted = Wanted {
-        to: wanted_version(arguments.to.as_deref())?,
+        to: wanted_version(&project, arguments.to.as_deref())?,
         allow_out_of_order: settings.allow_out_of_order,
         today: today(),
         publish: settings.publish,
@@ -86,8 +86,11 @@ pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
     Ok(Reply::new(Done { command: "apply", outcome }, show_outcome).with_exit(exit))
 }
 
-fn wanted_version(to: Option<&str>) -> Result<Option<Version>, CliError> {
+fn wanted_version(project: &Project, to: Option<&str>) -> Result<Option<Version>, CliError> {
     let parse = |text: &str| {
+        if project.tool.is_some() {
+            return Ok(Version::of_tool(text, 0));
+        }
         text.parse::<Version>()
             .map_err(|error| CliError::usage(error.to_string()).hint("run `greffe status`"))
     };

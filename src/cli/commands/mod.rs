@@ -168,12 +168,15 @@ pub struct SettingsArguments {
     /// How long nothing may be erased
     #[arg(long, global = true, value_name = "TIME", hide_short_help = true)]
     vault_minimum: Option<String>,
-    /// The migration tool that applies the scripts, for `record`, `baseline` and `audit`
+    /// The migration tool whose folder it is
     #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
     tool: Option<String>,
     /// Its history table, where it has another name
     #[arg(long, global = true, value_name = "TABLE", hide_short_help = true)]
     tool_table: Option<String>,
+    /// Whether greffe applies the tool's scripts itself and keeps its history table true
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_short_help = true)]
+    tool_apply: Option<bool>,
     /// The map of a person's data
     #[arg(long, global = true, value_name = "PATH", visible_alias = "map", hide_short_help = true)]
     subject_map: Option<PathBuf>,
@@ -222,6 +225,7 @@ impl SettingsArguments {
             vault_minimum: self.vault_minimum.clone(),
             tool: self.tool.clone(),
             tool_table: self.tool_table.clone(),
+            tool_apply: self.tool_apply,
             subject_map: self.subject_map.clone(),
             erasures: self.erasures.clone(),
             erasure_key: self.erasure_key.clone(),

@@ -12,6 +12,7 @@ use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit, ci, wrapped};
 use crate::database::{Database, Target as _};
 use crate::model::EventId;
+use crate::ops::kept::table_named;
 use crate::ops::record::archive::{Finished, Recorded, archive};
 use crate::ops::record::capture::{Found, find, note_collected};
 use crate::ops::record::events::Rendered;
@@ -123,13 +124,7 @@ impl Source {
     pub fn named(settings: &Settings, name: Option<&str>) -> Result<Self, CliError> {
         let folder = read_folder(&settings.migrations)?;
         let candidates = tools_of(name, &folder)?;
-        let table = &settings.tool_table;
-        let table = match table.as_ref().and_then(|table| table.split_once('.')) {
-            Some((schema, name)) => {
-                TableName { name: Some(name.to_owned()), schema: Some(schema.to_owned()) }
-            }
-            None => TableName { name: table.clone(), schema: None },
-        };
+        let table = table_named(settings.tool_table.as_deref());
         let tool = match candidates.only() {
             Some(tool) => tool,
             None => candidates.told_by(&tools_in_database(settings, &candidates, &table)?)?,

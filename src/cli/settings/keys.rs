@@ -40,6 +40,7 @@ pub enum Id {
     VaultMinimum,
     ToolName,
     ToolTable,
+    ToolApply,
 }
 
 /// What values a key takes.
@@ -228,7 +229,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 36] = [
+pub static KEYS: [Key; 37] = [
     key(
         Id::Name,
         ["", "name"],
@@ -573,7 +574,11 @@ pub static KEYS: [Key; 36] = [
         ["tool", "name"],
         Kind::Label,
         DefaultValue::Words { words: "found by the folder", example: "\"alembic\"" },
-        ["GREFFE_TOOL", "--tool", "The migration tool that applies the scripts, where greffe only records."],
+        [
+            "GREFFE_TOOL",
+            "--tool",
+            "The migration tool whose folder it is; greffe only records what it does, unless `tool.apply` is set.",
+        ],
     ),
     key(
         Id::ToolTable,
@@ -581,6 +586,17 @@ pub static KEYS: [Key; 36] = [
         Kind::Label,
         DefaultValue::Words { words: "the tool's own", example: "\"public.alembic_version\"" },
         ["GREFFE_TOOL_TABLE", "--tool-table", "The tool's history table, where it has another name."],
+    ),
+    key(
+        Id::ToolApply,
+        ["tool", "apply"],
+        Kind::Boolean,
+        DefaultValue::Value("false"),
+        [
+            "GREFFE_TOOL_APPLY",
+            "--tool-apply",
+            "Whether greffe applies and rolls back the tool's scripts itself, and keeps its history table true.",
+        ],
     ),
 ];
 

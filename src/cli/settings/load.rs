@@ -182,6 +182,7 @@ impl<'a> Loader<'a> {
             Id::VaultMinimum => self.settings.vault_minimum = Some(given.retention(kind)?),
             Id::ToolName => self.settings.tool = Some(given.label(kind)?),
             Id::ToolTable => self.settings.tool_table = Some(given.label(kind)?),
+            Id::ToolApply => self.settings.tool_apply = given.boolean(kind)?,
             Id::VaultBackupRetention => self.settings.vault_backup_retention = given.retention(kind)?,
             Id::SubjectMap => self.settings.subject_map = given.path(kind, base)?,
             Id::Erasures => self.settings.erasures = given.path(kind, base)?,

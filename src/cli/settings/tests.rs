@@ -122,6 +122,7 @@ fn every_variable_and_every_flag_is_read() {
         vault_minimum: text("5y"),
         tool: text("alembic"),
         tool_table: text("t"),
+        tool_apply: Some(true),
         subject_map: Some("y".into()),
         erasures: Some("e".into()),
         erasure_key: secret("file:l"),

@@ -39,6 +39,7 @@ use crate::model::{EventId, Timestamp};
 use connect::{Connector, ScriptSession};
 use failure::{NO_SUCH_TABLE, failure, history_error};
 use guard::Guard;
+pub use rows::literal;
 
 /// Where sqlx notes which of greffe's own migrations it ran; `_sqlx_migrations` may be the user's.
 const OWN_MIGRATIONS: &str = "greffe_migrations";
@@ -240,9 +241,20 @@ impl Target for Mysql {
             let insert = row.insert(&self.table, rows::literal);
             self.require_fits(insert.len())?;
             inserts.push(insert);
+            inserts.extend(declaration.tool.iter().cloned());
         }
         rows::execute_all(&mut self.own, inserts.into_iter()).await.map_err(outcome::insert_error)?;
         self.last_position = Some(position);
+        Ok(())
+    }
+
+    async fn make_tool_table(&mut self, statements: &[String]) -> Result<(), DatabaseError> {
+        self.require_lock().await?;
+        self.left = None;
+        for statement in statements {
+            let made = rows::execute(&mut self.own, statement.clone()).await;
+            made.map_err(|error| DatabaseError::ToolHistory(failure::failure(&error)))?;
+        }
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::Mysql;
 use super::failure::{history_error, is_lost};
-use super::rows::{self, execute, literal};
+use super::rows::{self, literal};
 use crate::database::rows::Ending;
 use crate::database::{DatabaseError, Target as _};
 use crate::model::{EventId, Timestamp};
@@ -27,16 +27,18 @@ impl Mysql {
         format!("{} AND id = '{id}' AND state = 'started'", ending.update(&self.table, literal))
     }
 
-    /// Ends a row. Where the connection is lost, the row is read before anything is repeated.
+    /// Ends a row, together with what another tool's table is to say. Where the connection is lost, the row is read
+    /// before anything is repeated.
     pub(super) async fn write_outcome(
         &mut self,
         ending: &Ending<'_>,
         id: EventId,
+        of_tool: &[String],
     ) -> Result<(), DatabaseError> {
         let sql = self.update(ending, id);
         let deadline = Instant::now() + RECONNECT;
         loop {
-            match execute(&mut self.own, sql.clone()).await {
+            match rows::end_with(&mut self.own, of_tool, &sql).await {
                 Ok(1) => return Ok(()),
                 Ok(_) => return Err(DatabaseError::RowGone),
                 Err(error) if is_lost(&error) && Instant::now() < deadline => {
@@ -97,6 +99,6 @@ impl Mysql {
         let rows = self.history().await?;
         let Some(row) = rows.iter().find(|row| row.position == position) else { return Ok(()) };
         let ending = Ending::of_started(row, &mut record, now, Some(schema), reached);
-        self.write_outcome(&ending, id).await
+        self.write_outcome(&ending, id, &[]).await
     }
 }

@@ -52,6 +52,26 @@ pub async fn execute(connection: &mut MySqlConnection, sql: String) -> Result<u6
     Ok(sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?.rows_affected())
 }
 
+/// Runs statements and then one that has to change one row, as one transaction; how many rows that one changed.
+pub async fn end_with(
+    connection: &mut MySqlConnection,
+    statements: &[String],
+    last: &str,
+) -> Result<u64, sqlx::Error> {
+    if statements.is_empty() {
+        return execute(connection, last.to_owned()).await;
+    }
+    let begin = format!("START TRANSACTION; {}", statements.join("; "));
+    let ended = match execute(connection, begin).await {
+        Ok(_) => execute(connection, last.to_owned()).await,
+        Err(error) => Err(error),
+    };
+    let end = if matches!(ended, Ok(1)) { "COMMIT" } else { "ROLLBACK" };
+    let closed = execute(connection, end.to_owned()).await;
+    let changed = ended?;
+    closed.map(|_| changed)
+}
+
 /// Runs statements of greffe's own as one transaction, in few messages.
 pub async fn execute_all(
     connection: &mut MySqlConnection,

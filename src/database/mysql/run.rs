@@ -18,6 +18,7 @@ use super::script::{Ended, disturbs, may_have_stayed, only_changes_rows, rows_of
 use crate::crypto::Digest;
 use crate::database::executed::{Failed, Fingerprint, add_statement, schema_change};
 use crate::database::rows::{Ending, NewRow};
+use crate::database::tool_history::timed;
 use crate::database::{DatabaseError, Failure, Record, RowState, Step, StepOutcome, Target as _};
 use crate::model::{EventKind, StatementRun, Timestamp};
 
@@ -55,6 +56,12 @@ impl Begun<'_> {
 
     fn ending<'a>(&self, event: EventKind, state: RowState, record: &'a Record) -> Ending<'a> {
         Ending { position: self.position, event, state, finished_at: self.finished_at(), record }
+    }
+
+    /// What another tool's table is to say of the script by now.
+    fn of_tool(&self, statements: &[String]) -> Vec<String> {
+        let elapsed = self.finished_at().as_microseconds() - self.started_at.as_microseconds();
+        timed(statements, u64::try_from(elapsed).unwrap_or(0))
     }
 
     fn interrupted(&self, statement: u64, source: Failure) -> DatabaseError {
@@ -123,12 +130,14 @@ impl Mysql {
             let partial = executed.stays || begun.before != after;
             let record = begun.record(&mut executed, after);
             let state = if partial { RowState::Partial } else { RowState::Done };
-            self.write_outcome(&begun.ending(EventKind::Fail, state, &record), step.id).await?;
+            let of_tool = begun.of_tool(&step.tool.failed);
+            self.write_outcome(&begun.ending(EventKind::Fail, state, &record), step.id, &of_tool).await?;
             return Ok(StepOutcome::Failed { failure, statement, partial, leftovers: Vec::new() });
         }
         if !executed.is_recorded {
             let record = begun.record(&mut executed, after);
-            self.write_outcome(&begun.ending(step.event, RowState::Done, &record), step.id).await?;
+            let of_tool = begun.of_tool(&step.tool.done);
+            self.write_outcome(&begun.ending(step.event, RowState::Done, &record), step.id, &of_tool).await?;
         }
         Ok(StepOutcome::Done)
     }
@@ -165,7 +174,11 @@ impl Mysql {
         let insert = NewRow::of_step(&first, position, begun.started_at).insert(&self.table, literal);
         let longest = step.statements.iter().map(|statement| statement.range.len()).max();
         self.require_fits(longest.unwrap_or(0).max(insert.len()))?;
-        execute(&mut self.own, insert).await.map_err(insert_error)?;
+        match step.tool.begun.is_empty() {
+            true => execute(&mut self.own, insert).await.map(drop),
+            false => rows::execute_all(&mut self.own, step.tool.begun.iter().cloned().chain([insert])).await,
+        }
+        .map_err(insert_error)?;
         self.last_position = Some(position);
         Ok(begun)
     }
@@ -230,6 +243,9 @@ impl Mysql {
         }
         let record = begun.record(&mut executed, begun.before);
         let ending = begun.ending(begun.step.event, RowState::Done, &record);
+        for statement in begun.of_tool(&begun.step.tool.done) {
+            execute(scripts, statement).await.map_err(|error| lost(error, nth))?;
+        }
         let update = self.update(&ending, begun.step.id);
         if execute(scripts, update).await.map_err(|error| lost(error, nth))? != 1 {
             roll_back(scripts).await.map_err(history_error)?;

@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 
 use sqlx::postgres::PgConnection;
 
+use super::Postgres;
 use super::failure::{answer, failure_in_use, schema_error};
 use super::marks::Marks;
 use super::outcome::Executed;
+use super::rows::{self, TABLE, literal};
 use super::run::insert_error;
 use super::session::fetch_json;
-use super::{Postgres, rows};
 use crate::database::executed::{Begun, Failed, Fingerprint, schema_change};
 use crate::database::rows::{Ending, NewRow};
 use crate::database::{DatabaseError, Failure, RowState, Step, StepOutcome, Target as _};
@@ -31,9 +32,9 @@ impl Postgres {
         let mut first = step.clone();
         first.record.schema = schema_change(before, None);
         let begun = Begun { step, position, started_at: clock(), clock };
-        rows::insert(self.journal(), &NewRow::of_step(&first, position, begun.started_at))
-            .await
-            .map_err(|error| insert_error(&error))?;
+        let mut written = step.tool.begun.clone();
+        written.push(NewRow::of_step(&first, position, begun.started_at).insert(TABLE, literal));
+        rows::write_as_one(self.journal(), &written).await.map_err(|error| insert_error(&error))?;
         self.last_position = Some(position);
         // Until all is read again, nothing is known: a step that is lost leaves no fingerprint behind.
         self.known = None;
@@ -68,7 +69,10 @@ impl Postgres {
             Some(_) => (EventKind::Fail, RowState::Done),
         };
         let ending = Ending { position, event, state, finished_at: begun.finished_at(), record: &record };
-        let finished = rows::update(self.journal(), &ending).await.map_err(|error| insert_error(&error))?;
+        let of_tool = if executed.failed.is_some() { &step.tool.failed } else { &step.tool.done };
+        let of_tool = begun.of_tool(of_tool, ending.finished_at);
+        let finished = rows::end_with(self.journal(), &of_tool, &ending).await;
+        let finished = finished.map_err(|error| insert_error(&error))?;
         if !finished {
             return Err(DatabaseError::RowGone);
         }

@@ -40,7 +40,8 @@ use fingerprint::{ALGORITHM, Known};
 use lock::{RunLock, take_for_scripts};
 use notices::Notices;
 use prepared::Prepared;
-use rows::{TABLE, literal};
+use rows::TABLE;
+pub use rows::literal;
 use run::Ahead;
 use scratch::Beside;
 use session::{Session, connect_options, fetch_json, fetch_text};
@@ -286,11 +287,23 @@ impl Target for Postgres {
             position += 1;
             sql.push_str(&NewRow::of_declaration(declaration, position, now).insert(TABLE, literal));
             sql.push_str(";\n");
+            for statement in &declaration.tool {
+                sql.push_str(&format!("{statement};\n"));
+            }
         }
         let declared = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut self.connection).await;
         declared.map_err(|error| run::insert_error(&error))?;
         self.last_position = Some(position);
         Ok(())
+    }
+
+    async fn make_tool_table(&mut self, statements: &[String]) -> Result<(), DatabaseError> {
+        self.abandon_ahead().await;
+        self.known = None;
+        // Statements of one message are one transaction.
+        let sql = sqlx::AssertSqlSafe(statements.join("; "));
+        let made = sqlx::raw_sql(sql).execute(&mut self.connection).await;
+        made.map(drop).map_err(|error| DatabaseError::ToolHistory(failure_in_use(&error)))
     }
 
     async fn schema(&mut self) -> Result<Schema, DatabaseError> {

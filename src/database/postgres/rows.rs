@@ -131,10 +131,30 @@ pub async fn read_reached(connection: &mut PgConnection, id: EventId) -> Result<
     Ok(reached.and_then(|reached| reached.parse().ok()))
 }
 
-/// Adds a row.
-pub async fn insert(connection: &mut PgConnection, row: &rows::NewRow<'_>) -> Result<(), sqlx::Error> {
-    let sql = sqlx::AssertSqlSafe(row.insert(TABLE, literal));
+/// Runs statements of greffe's own: those of one message are one transaction.
+pub async fn write_as_one(connection: &mut PgConnection, statements: &[String]) -> Result<(), sqlx::Error> {
+    let sql = sqlx::AssertSqlSafe(statements.join("; "));
     sqlx::raw_sql(sql).execute(connection).await.map(drop)
+}
+
+/// Ends a row together with what another tool's table is to say; whether the row was there.
+pub async fn end_with(
+    connection: &mut PgConnection,
+    of_tool: &[String],
+    ending: &rows::Ending<'_>,
+) -> Result<bool, sqlx::Error> {
+    if of_tool.is_empty() {
+        return update(connection, ending).await;
+    }
+    let begin = format!("BEGIN; {}", of_tool.join("; "));
+    let ended = match sqlx::raw_sql(sqlx::AssertSqlSafe(begin)).execute(&mut *connection).await {
+        Ok(_) => update(connection, ending).await,
+        Err(error) => Err(error),
+    };
+    let end = if matches!(ended, Ok(true)) { "COMMIT" } else { "ROLLBACK" };
+    let closed = sqlx::raw_sql(end).execute(connection).await;
+    let is_there = ended?;
+    closed.map(|_| is_there)
 }
 
 /// Whether the row was there to be ended: a script may have taken it away.

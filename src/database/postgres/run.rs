@@ -191,10 +191,15 @@ impl Postgres {
             finished_at: begun.finished_at(),
             record: &record,
         };
+        let of_tool = begun.of_tool(&begun.step.tool.done, ending.finished_at);
         let (before, after) = if changed { (2, 2) } else { (0, 0) };
+        let before = before + of_tool.len();
         let mut sql = String::new();
         if changed {
             sql.push_str(&format!("{}; ", self.session.state.restore_local()));
+        }
+        for statement in &of_tool {
+            sql.push_str(&format!("{statement}; "));
         }
         sql.push_str(&end_with(&ending, begun.step.id));
         if changed {
@@ -240,7 +245,10 @@ impl Postgres {
             return Err(DatabaseError::RowGone);
         }
         // The row was there before the script ran, and could be written.
-        let kept = Failure::Driver("the script keeps its row of the history from being written");
+        let kept = Failure::Driver(match result.ended < before && !of_tool.is_empty() {
+            true => "the script's row in the other tool's table cannot be written",
+            false => "the script keeps its row of the history from being written",
+        });
         let ran = (record.statements, record.notices.unwrap_or_default());
         self.record_failure(begun, ran, begun.failed_at_end(kept)).await
     }
@@ -307,7 +315,9 @@ impl Postgres {
             record: &record,
             ..NewRow::of_step(begun.step, begun.position, begun.started_at)
         };
-        rows::insert(&mut self.connection, &row).await.map_err(|error| insert_error(&error))?;
+        let mut written = begun.of_tool(&begun.step.tool.failed, begun.finished_at());
+        written.push(row.insert(TABLE, literal));
+        rows::write_as_one(&mut self.connection, &written).await.map_err(|error| insert_error(&error))?;
         self.last_position = Some(begun.position);
         let Failed { failure, statement } = failed;
         Ok(StepOutcome::Failed { failure, statement, partial: false, leftovers: Vec::new() })

@@ -2,9 +2,10 @@
 
 use sqlx::Row as _;
 
+use super::Sqlite;
+use super::rows::{self, TABLE, literal};
 use super::run::history_error;
 use super::script::execute_script;
-use super::{Sqlite, rows};
 use crate::database::executed::{Begun, Failed, schema_change};
 use crate::database::rows::{Ending, NewRow};
 use crate::database::{DatabaseError, Failure, RowState, Step, StepOutcome};
@@ -22,9 +23,9 @@ impl Sqlite {
         let mut first = step.clone();
         first.record.schema = schema_change(before, None);
         let begun = Begun { step, position, started_at: clock(), clock };
-        rows::insert(&mut self.connection, &NewRow::of_step(&first, position, begun.started_at))
-            .await
-            .map_err(|error| history_error(&error))?;
+        let mut written = step.tool.begun.clone();
+        written.push(NewRow::of_step(&first, position, begun.started_at).insert(TABLE, literal));
+        self.write_as_one(&written).await?;
         self.last_position = Some(position);
         let changes = self.total_changes().await?;
         let mut executed = execute_script(&mut self.connection, step).await;
@@ -48,9 +49,8 @@ impl Sqlite {
             Some(_) => (EventKind::Fail, RowState::Done),
         };
         let ending = Ending { position, event, state, finished_at: begun.finished_at(), record: &record };
-        let finished =
-            rows::update(&mut self.connection, &ending).await.map_err(|error| history_error(&error))?;
-        if !finished {
+        let of_tool = if executed.failed.is_some() { &step.tool.failed } else { &step.tool.done };
+        if !self.end_with(&begun.of_tool(of_tool, ending.finished_at), &ending).await? {
             return Err(DatabaseError::RowGone);
         }
         Ok(match executed.failed {
@@ -59,6 +59,27 @@ impl Sqlite {
                 StepOutcome::Failed { failure, statement, partial, leftovers: Vec::new() }
             }
         })
+    }
+
+    /// Ends a row together with what another tool's table is to say; whether the row was there.
+    async fn end_with(&mut self, of_tool: &[String], ending: &Ending<'_>) -> Result<bool, DatabaseError> {
+        let execute = |sql: String| sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+        let begin: String = of_tool.iter().map(|statement| format!("; {statement}")).collect();
+        let begun = execute(format!("BEGIN IMMEDIATE{begin}")).execute(&mut self.connection).await;
+        let ended = match begun {
+            Ok(_) => rows::update(&mut self.connection, ending).await,
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(true) => {
+                let committed = execute("COMMIT".to_owned()).execute(&mut self.connection).await;
+                committed.map(|_| true).map_err(|error| history_error(&error))
+            }
+            other => {
+                self.rollback().await;
+                other.map_err(|error| history_error(&error))
+            }
+        }
     }
 
     /// Rows that this connection has changed so far.

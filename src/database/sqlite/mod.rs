@@ -31,6 +31,7 @@ use crate::database::rows::Ending;
 use crate::model::{Engine, EventId, Timestamp};
 use fingerprint::Known;
 use lock::RunLock;
+pub use rows::literal;
 use run::Ahead;
 
 /// Where sqlx notes which of greffe's own migrations it ran; `_sqlx_migrations` may be the user's.
@@ -323,6 +324,11 @@ impl Target for Sqlite {
 
     async fn declare(&mut self, declarations: &[Declaration], now: Timestamp) -> Result<(), DatabaseError> {
         self.insert_all(declarations, now).await
+    }
+
+    async fn make_tool_table(&mut self, statements: &[String]) -> Result<(), DatabaseError> {
+        self.abandon_ahead().await;
+        self.write_as_one(statements).await
     }
 
     async fn schema(&mut self) -> Result<Schema, DatabaseError> {

@@ -133,12 +133,6 @@ pub async fn read_record(connection: &mut SqliteConnection, position: i64) -> Re
     parse_record(position, row.try_get::<Option<&str>, _>(0).map_err(history_error)?)
 }
 
-/// Adds a row.
-pub async fn insert(connection: &mut SqliteConnection, row: &rows::NewRow<'_>) -> Result<(), sqlx::Error> {
-    let sql = sqlx::AssertSqlSafe(row.insert(TABLE, literal));
-    sqlx::raw_sql(sql).execute(connection).await.map(drop)
-}
-
 /// Whether the row was there to be ended: a script may have taken it away.
 pub async fn update(
     connection: &mut SqliteConnection,

@@ -7,7 +7,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::{Either, Row as _};
 
 use super::fingerprint::ALGORITHM;
-use super::rows::{self, TABLE, literal};
+use super::rows::{TABLE, literal};
 use super::script::execute_script;
 use super::{Sqlite, failure};
 use crate::database::executed::{Begun, Failed, Fingerprint, schema_change};
@@ -139,7 +139,10 @@ impl Sqlite {
             finished_at: begun.finished_at(),
             record: &record,
         };
-        let mut sql = format!("{}; {REQUIRE_ONE_CHANGE}; COMMIT", ending.update(TABLE, literal));
+        let of_tool = begun.of_tool(&begun.step.tool.done, ending.finished_at);
+        let all = of_tool.len() + STATEMENTS_OF_COMMIT;
+        let mut sql: String = of_tool.iter().map(|statement| format!("{statement}; ")).collect();
+        sql.push_str(&format!("{}; {REQUIRE_ONE_CHANGE}; COMMIT", ending.update(TABLE, literal)));
         let (position, started_at) = (begun.position + 1, ending.finished_at);
         let following = following.filter(|step| step.transaction && !disturbs);
         if let Some(step) = following {
@@ -147,7 +150,7 @@ impl Sqlite {
             sql.push_str(&begin_with(&NewRow::of_step(step, position, started_at)));
         }
         let Answer { ended, value, error } = self.execute_in_turn(sql).await;
-        if ended >= STATEMENTS_OF_COMMIT {
+        if ended >= all {
             self.last_position = Some(begun.position);
             match (following, value) {
                 (Some(step), Some(counter)) if error.is_none() => {
@@ -170,8 +173,11 @@ impl Sqlite {
             _ => 0,
         };
         // The row was there before the script ran, and could be written.
-        if is_answer && ended + 1 < STATEMENTS_OF_COMMIT {
-            let kept = Failure::Driver("the script keeps its row of the history from being written");
+        if is_answer && ended + 1 < all {
+            let kept = Failure::Driver(match ended < of_tool.len() {
+                true => "the script's row in the other tool's table cannot be written",
+                false => "the script keeps its row of the history from being written",
+            });
             return self.record_failure(begun, record.statements, begun.failed_at_end(kept)).await;
         }
         if code & 0xff == CONSTRAINT {
@@ -199,6 +205,13 @@ impl Sqlite {
         }
     }
 
+    /// Runs statements of greffe's own as one transaction.
+    pub(super) async fn write_as_one(&mut self, statements: &[String]) -> Result<(), DatabaseError> {
+        let sql = format!("BEGIN IMMEDIATE; {}; COMMIT", statements.join("; "));
+        let done = self.execute_in_turn(sql).await.error.map_or(Ok(()), |error| Err(history_error(&error)));
+        self.or_rollback(done).await
+    }
+
     /// Undoes a script and writes a row that tells of it.
     async fn record_failure(
         &mut self,
@@ -220,7 +233,9 @@ impl Sqlite {
             record: &record,
             ..NewRow::of_step(begun.step, begun.position, begun.started_at)
         };
-        rows::insert(&mut self.connection, &row).await.map_err(|error| history_error(&error))?;
+        let mut written = begun.of_tool(&begun.step.tool.failed, begun.finished_at());
+        written.push(row.insert(TABLE, literal));
+        self.write_as_one(&written).await?;
         self.last_position = Some(begun.position);
         Ok(StepOutcome::Failed {
             failure: failed.failure,
@@ -257,6 +272,10 @@ impl Sqlite {
             position += 1;
             sql.push_str("; ");
             sql.push_str(&NewRow::of_declaration(declaration, position, now).insert(TABLE, literal));
+            for statement in &declaration.tool {
+                sql.push_str("; ");
+                sql.push_str(statement);
+            }
         }
         sql.push_str("; COMMIT");
         let done = self.execute_in_turn(sql).await.error.map_or(Ok(()), |error| Err(history_error(&error)));

@@ -45,6 +45,7 @@ pub async fn record_drift<T: Target>(
         up: None,
         down: None,
         record,
+        tool: Vec::new(),
     };
     target.declare(&[drift], session.clock.now()).await?;
     let rows = target.history().await?;

@@ -8,7 +8,9 @@ use super::capture::{Found, Installation, JournalFault, faults, uncollected};
 use super::look::Look;
 use crate::codec::sealed::ContentKeys;
 use crate::crypto::Digest;
+use crate::database::HistoryRow;
 use crate::model::Cid;
+use crate::ops::kept::history_of;
 use crate::ops::told::{ArchivedScript, Told};
 use crate::ops::{ChainReader, OpsError, Project};
 use crate::scripts::tools::{Catalog, Entry, Fault, FolderFile, State, Tool};
@@ -28,6 +30,8 @@ pub struct ToolAudit {
     pub pending: Vec<String>,
     /// Changes of the history that a journal has and the archive has not.
     pub uncollected: usize,
+    /// Events of greffe's own runs that the next one will archive first.
+    pub unarchived: usize,
     /// Sealed files for which there is no key here.
     pub not_compared: usize,
     /// Sealed files that were opened for it.
@@ -59,6 +63,10 @@ pub enum ToolFinding {
     NotInArchive { version: String },
     #[error("{version} failed or was not finished, as the tool's table says")]
     HalfApplied { version: String },
+    #[error(
+        "{version} was cut short outside a transaction, as greffe's own table says: it is neither applied nor not"
+    )]
+    CutShort { version: String },
     #[error("the tool's table remembers {remembered} of {version}, and its file has {reckoned}")]
     Checksum { version: String, remembered: String, reckoned: String },
     #[error(
@@ -85,7 +93,17 @@ impl ToolFinding {
     }
 }
 
-/// Compares.
+/// What was seen of a database.
+pub struct Seen<'a> {
+    pub look: &'a Look,
+    /// greffe's own history, where it does the tool's work.
+    pub rows: &'a [HistoryRow],
+    /// What the database notes by itself, and what is known of it.
+    pub captured: &'a Found,
+    pub noted: Option<&'a Installation>,
+}
+
+/// Compares. `rows`: those of greffe's own table, where it applies in the tool's place.
 ///
 /// # Errors
 /// Those of the archive.
@@ -93,9 +111,9 @@ pub async fn audit_tool(
     project: &Project,
     tool: &'static dyn Tool,
     catalog: &Catalog,
-    look: &Look,
-    (found, noted): (&Found, Option<&Installation>),
+    seen: &Seen<'_>,
 ) -> Result<ToolAudit, OpsError> {
+    let Seen { look, rows, .. } = *seen;
     let reader = ChainReader::open(&project.archive, &project.name)?;
     reader.require_end()?;
     let chain = reader.root();
@@ -107,10 +125,23 @@ pub async fn audit_tool(
         look.entries.iter().map(|entry| (entry.id.as_str(), entry)).collect();
     let mut findings: Vec<ToolFinding> = catalog.faults.iter().map(ToolFinding::of_fault).collect();
     findings.extend(scripts(project.dialect, &reader, keys, &told, catalog)?);
+    let waiting: Vec<&HistoryRow> = rows.iter().filter(|row| row.archived.is_none()).collect();
+    // What waits to be archived is ahead of the archive, and the next run brings it there.
+    let is_waiting = |finding: &ToolFinding| match finding {
+        ToolFinding::NotInHistory { version, .. } | ToolFinding::NotInArchive { version } => {
+            waiting.iter().any(|row| row.version == *version)
+        }
+        ToolFinding::Drifted { .. } => !waiting.is_empty(),
+        _ => false,
+    };
+    let cut_short = history_of(&told, rows).half_applied.into_keys();
+    findings.extend(cut_short.map(|version| ToolFinding::CutShort { version }));
     findings.extend(histories(tool, &told, catalog, &history));
     findings.extend(order(&told, catalog));
     findings.extend(drift(&told, look));
-    findings.extend(faults(found, &told, noted).into_iter().map(|fault| ToolFinding::Capture { fault }));
+    let journal = faults(seen.captured, &told, seen.noted);
+    findings.extend(journal.into_iter().map(|fault| ToolFinding::Capture { fault }));
+    findings.retain(|finding| !is_waiting(finding));
     let applied = |id: &str| history.get(id).is_some_and(|entry| entry.state.is_applied());
     let pending = catalog.scripts.iter().map(|script| &script.id).filter(|id| !applied(id)).cloned();
     Ok(ToolAudit {
@@ -120,7 +151,8 @@ pub async fn audit_tool(
         entries: told.entries.len() as u64,
         table: look.table.clone(),
         pending: pending.collect(),
-        uncollected: uncollected(found, &told, noted),
+        uncollected: uncollected(seen.captured, &told, seen.noted),
+        unarchived: waiting.len(),
         not_compared: told.unopened(),
         opened: told.opened(),
         chain,

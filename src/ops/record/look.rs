@@ -103,10 +103,10 @@ pub async fn present(
     Ok(present)
 }
 
-/// The tool's table, among all that have its name.
+/// The table that a tool keeps its history in; `None` where it never ran.
 ///
 /// # Errors
-/// As [`look`].
+/// [`RecordError::SeveralTables`], [`RecordError::OtherTable`]; those of the database.
 pub async fn find_table(
     tool: &dyn Tool,
     database: &mut Database,

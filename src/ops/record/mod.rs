@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use super::event::executor;
 use super::{ChainReader, OpsError};
 use crate::database::DatabaseError;
-use crate::model::{EventId, Timestamp};
+use crate::model::{Details, EventId, Timestamp};
 use crate::scripts::tools::{Folder, Tool, folder::FolderError, owners, possible_owners, tool_named};
 use look::Look;
 
@@ -130,7 +130,8 @@ impl From<OpsError> for RecordError {
     }
 }
 
-/// Who applies the scripts of a chain, by its newest event of one; `None` where it is greffe itself, or nobody yet.
+/// For which tool the scripts of a chain are applied, by its newest event of one; `None` where it is none but greffe, or
+/// nobody applied any yet.
 ///
 /// # Errors
 /// Those of the archive.
@@ -140,7 +141,11 @@ pub fn applier(reader: &ChainReader) -> Result<Option<String>, OpsError> {
         let entry = reader.entry(&cid)?;
         let event = entry.statement.event;
         if event.event.is_of_migration() {
-            return Ok(Some(event.executor.name).filter(|name| *name != executor().name));
+            if event.executor.name != executor().name {
+                return Ok(Some(event.executor.name));
+            }
+            let Details::Migration(details) = event.details else { return Ok(None) };
+            return Ok(details.tool.and_then(|tool| tool.name));
         }
         next = entry.manifest.prev;
     }

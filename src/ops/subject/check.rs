@@ -156,6 +156,7 @@ async fn run(
         transaction: migration.up.transaction,
         up: None,
         down: None,
+        tool: crate::database::ToolWrites::default(),
     };
     match database.run(&step, None, &now).await? {
         StepOutcome::Done => Ok(()),

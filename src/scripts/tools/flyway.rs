@@ -174,7 +174,7 @@ fn by_version(a: &str, b: &str) -> Ordering {
 }
 
 /// The CRC-32 of all lines without their ends, which Flyway's table has as a signed number.
-fn checksum(bytes: &[u8]) -> i32 {
+pub fn checksum(bytes: &[u8]) -> i32 {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = String::from_utf8_lossy(text);
     let mut digest = CRC32.digest();

@@ -11,6 +11,7 @@
 //! | `liquibase` | a tool whose files include one another, in four formats |
 //! | `listed` | tools whose table is a list of names |
 //! | `files` | scripts whose names begin with a version |
+//! | [`plain`] | folders of plain SQL as scripts that greffe can run itself |
 //! | `python` | the values that a Python file gives its names, without running it |
 
 mod alembic;
@@ -30,6 +31,7 @@ mod knex;
 mod liquibase;
 mod listed;
 mod node_pg_migrate;
+pub mod plain;
 mod prisma;
 mod python;
 mod rails;
@@ -141,6 +143,12 @@ pub static TOOLS: [&'static dyn Tool; 20] = [
     &sequelize::SEQUELIZE,
     &node_pg_migrate::NODE_PG_MIGRATE,
 ];
+
+/// What Flyway's table remembers of a script with these bytes.
+#[must_use]
+pub fn flyway_checksum(bytes: &[u8]) -> String {
+    flyway::checksum(bytes).to_string()
+}
 
 /// The tool that settings call `name`.
 #[must_use]

@@ -1,7 +1,9 @@
 //! Targets and steps for tests.
 
 use greffe::database::mysql::Mysql;
-use greffe::database::{Access, Options, Record, ScriptFile, Statement, Step, StepOutcome, Target};
+use greffe::database::{
+    Access, Options, Record, ScriptFile, Statement, Step, StepOutcome, Target, ToolWrites,
+};
 use greffe::model::{EventId, EventKind, MigrationName, Pseudonym};
 use greffe::ops::now;
 use serde_json::json;
@@ -76,6 +78,7 @@ pub fn step(version: &str, sql: &str) -> Step {
         id: EventId::generate(now()),
         event: EventKind::Apply,
         record: record(Some(migration.clone())),
+        tool: ToolWrites::default(),
         migration,
         sql: sql.to_owned(),
         statements,

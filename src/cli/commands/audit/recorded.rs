@@ -5,17 +5,19 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::cli::commands::record::Source;
-use crate::cli::context::{block_on, project};
+use crate::cli::context::{block_on, look_at_database, project};
 use crate::cli::error::CliError;
 use crate::cli::opening;
 use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
+use crate::database::{HistoryRow, Target as _};
 use crate::ops::record::applier;
-use crate::ops::record::audit::{ToolAudit, ToolFinding, audit_tool};
+use crate::ops::record::audit::{Seen, ToolAudit, ToolFinding, audit_tool};
 use crate::ops::record::capture::{JournalFault, installation};
 use crate::ops::{ChainReader, OpsError};
 use crate::scripts::Difference;
+use crate::scripts::tools::plain::PLAIN;
 use crate::store::{ArchiveError, CaptureFile};
 
 #[derive(Serialize)]
@@ -45,13 +47,24 @@ pub fn run(settings: &Settings, tool: &str) -> CommandResult {
     let project = project(settings)?;
     let noted = installation(&CaptureFile::of(&settings.archive_directory, settings.name()?))?;
     let captured = source.captured(settings)?;
-    let found =
-        block_on(audit_tool(&project, source.tool, &source.catalog, &look, (&captured, noted.as_ref())))??;
+    let rows = if settings.tool_apply { own_rows(settings)? } else { Vec::new() };
+    let seen = Seen { look: &look, rows: &rows, captured: &captured, noted: noted.as_ref() };
+    let found = block_on(audit_tool(&project, source.tool, &source.catalog, &seen))??;
     if !found.opened.is_empty() {
         block_on(opening::record(settings, found.chain, found.opened.clone(), "audit"))??;
     }
     let exit = if found.findings.is_empty() { Exit::Done } else { Exit::Findings };
     Ok(Reply::new(Shown { command: "audit", found }, show).with_exit(exit))
+}
+
+/// The rows of greffe's own table.
+fn own_rows(settings: &Settings) -> Result<Vec<HistoryRow>, CliError> {
+    block_on(async {
+        let Some(mut database) = look_at_database(settings).await? else { return Ok(Vec::new()) };
+        let rows = database.history().await;
+        database.close().await;
+        Ok(rows?)
+    })?
 }
 
 fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
@@ -66,6 +79,9 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     }
     if found.uncollected > 0 {
         writeln!(out, "{} change(s) of the history wait for `greffe record --collect`", found.uncollected)?;
+    }
+    if found.unarchived > 0 {
+        writeln!(out, "{} event(s) wait to be archived by the next run", found.unarchived)?;
     }
     for finding in &found.findings {
         writeln!(out, "{}", Clean(&finding.to_string()))?;
@@ -97,6 +113,10 @@ fn hint(finding: &ToolFinding) -> String {
         ToolFinding::NotInHistory { .. } | ToolFinding::NotInArchive { .. } => {
             "somebody changed the tool's table without greffe; `greffe record -- true` archives what it says now".to_owned()
         }
+        ToolFinding::CutShort { version } => format!(
+            "look at the database, finish or undo the rest by hand, then run `greffe repair {version} --applied` or \
+             `greffe repair {version} --rolled-back`"
+        ),
         ToolFinding::HalfApplied { .. } => "look at the database, and end it with the tool's own command".to_owned(),
         ToolFinding::Checksum { .. } | ToolFinding::Rewritten { .. } | ToolFinding::Forgotten { .. } => {
             "the script or the tool's table was changed after it was applied; find out who did it and why".to_owned()
@@ -115,14 +135,21 @@ fn hint(finding: &ToolFinding) -> String {
     }
 }
 
-/// Refuses what greffe would do itself, where the settings name another tool for it. A chain that tells of another tool's
-/// runs alone needs no such word: the history of the database lacks its events.
+/// Refuses what greffe would do itself, where the settings name another tool for it, or the chain tells of one, and nobody
+/// said that greffe is to do that tool's work.
 pub fn refuse(settings: &Settings, what: &str) -> Result<(), CliError> {
-    match &settings.tool {
-        Some(tool) => Err(CliError::usage(format!(
-            "{tool} applies the scripts of this project, so greffe does not {what}"
-        ))
-        .hint(format!("run `greffe record -- COMMAND` with the command of {tool}"))),
-        None => Ok(()),
+    if settings.tool_apply {
+        return Ok(());
     }
+    // An archive that cannot be read is told of by what reads it next.
+    let Some(tool) = tool(settings).unwrap_or_default() else { return Ok(()) };
+    let hint = match PLAIN.contains(&tool.as_str()) {
+        true => format!(
+            "run `greffe record -- COMMAND` with the command of {tool}, or let greffe do its work with `tool.name = \
+             \"{tool}\"` and `tool.apply = true` (`--tool {tool} --tool-apply`)"
+        ),
+        false => format!("run `greffe record -- COMMAND` with the command of {tool}"),
+    };
+    Err(CliError::usage(format!("{tool} applies the scripts of this project, so greffe does not {what}"))
+        .hint(hint))
 }
