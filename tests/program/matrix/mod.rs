@@ -47,7 +47,7 @@ pub struct Case {
     mend: Option<&'static str>,
     /// Marks the broken one as applied.
     mark: Option<&'static str>,
-    /// Whether the next run of the tool fails once an applied script was edited, and once one was deleted.
+    /// Whether the next run of the tool fails once an applied script was edited, and once its way up was deleted.
     sees: Sees,
     /// What is known of a script that is adopted.
     adopted: &'static str,
@@ -212,7 +212,7 @@ fn live(case: &Case, on: On) {
     assert_eq!((&event["executor"]["name"], &event["evidence"]), (&json!(case.tool), &json!("captured")));
     project.ok(["audit"]);
 
-    // One byte of what was applied, then the whole file.
+    // One byte of what was applied, then the whole way up.
     let (path, text) = second.files[0];
     let edited = text.replace("second (id", "second (ix");
     assert_ne!(edited, text, "{at}");

@@ -37,7 +37,7 @@ const SQLX: Case = Case {
     roll_back: Some("sqlx migrate revert"),
     mend: None,
     mark: Some("sqlx migrate override skip"),
-    sees: Sees { edit: true, deletion: true },
+    sees: Sees { edit: true, deletion: false },
     adopted: "imported-exact",
     surroundings,
 };
