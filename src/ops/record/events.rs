@@ -168,10 +168,11 @@ fn kind_of(change: &Change, known: Known) -> (EventKind, Direction) {
     let stamps = marked || matches!(known, Known::Seen { stamps: true });
     match (change.happened, known) {
         (Happened::Failed, _) => (EventKind::Fail, Direction::Up),
-        (Happened::Rewritten, _) => (EventKind::Stamp, Direction::Up),
-        (Happened::Applied | Happened::Again, Known::Found) => (EventKind::Baseline, Direction::Up),
-        (Happened::Applied | Happened::Again, _) if stamps => (EventKind::Stamp, Direction::Up),
-        (Happened::Applied | Happened::Again, _) => (EventKind::Apply, Direction::Up),
+        // A version is applied once: FORMAT knows no second run of one that was not undone.
+        (Happened::Rewritten | Happened::Again, _) => (EventKind::Stamp, Direction::Up),
+        (Happened::Applied, Known::Found) => (EventKind::Baseline, Direction::Up),
+        (Happened::Applied, _) if stamps => (EventKind::Stamp, Direction::Up),
+        (Happened::Applied, _) => (EventKind::Apply, Direction::Up),
         // That it is gone is all that is known: whether a script ran is not.
         (Happened::Undone, Known::Found) => (EventKind::Stamp, Direction::Down),
         (Happened::Undone, _) if stamps => (EventKind::Stamp, Direction::Down),

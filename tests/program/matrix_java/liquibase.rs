@@ -197,7 +197,8 @@ fn what_runs_again_and_what_is_only_marked() {
     java.put("parts/a.sql", &part.replace("SELECT 1", "SELECT 11"));
     java.finds(&["checksum", "edited"]);
     assert_eq!(java.recorded(&update).code, 0);
-    assert_eq!(java.story(4), ["apply known/as.sql::1::ann"]);
+    assert_eq!(java.story(4), ["stamp known/as.sql::1::ann"]);
+    assert_eq!(java.project.json(&["show", "4"])["event"]["evidence"], "captured");
     java.project.ok(["audit"]);
     java.project.verify();
     java.adopt(&["known/as.sql::1::ann", "known/as.sql::2::ann", "more/b.sql::raw::includeAll"]);
