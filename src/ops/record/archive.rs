@@ -134,6 +134,8 @@ pub async fn archive(
     let before = if news.inside.is_empty() { before } else { news.end.unwrap_or(before) };
     let mut seen = changes(catalog, &before, &last.entries);
     seen.retain(|change| is_new(change, &applied));
+    // A row that says of a failure says it as long as it stands.
+    seen.retain(|change| !collects || change.happened != Happened::Failed);
     if collects && !adopted && news.outside.is_empty() {
         unadopted = seen.len();
         seen.clear();
