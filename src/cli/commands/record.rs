@@ -335,7 +335,10 @@ impl From<RecordError> for CliError {
             RecordError::NothingCaptures => {
                 "run `greffe capture install`, or set GREFFE_STEPS to the file of a hook, as docs/record.md says"
             }
-            RecordError::Unsettled => "wait for its end, and run `greffe record --collect` again",
+            RecordError::Unsettled => {
+                return Self::new(Exit::Unfinished, RecordError::Unsettled.to_string())
+                    .hint("wait for its end, and run `greffe record --collect` again");
+            }
             RecordError::CaptureFile(_) => "make the archive's folder readable and writable",
             RecordError::Folder(_) => "name the tool's folder with `--migrations PATH`",
         };

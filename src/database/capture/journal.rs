@@ -150,6 +150,8 @@ impl Database {
                 ),
                 _ => earlier.is_quiet_on_sqlite(number(&place), number(&other)),
             };
+            let session =
+                session.or_else(|| (self.sql() == Sql::Sqlite).then(|| earlier.connection.to_string()));
             let at = at.and_then(|at| time_of(&at));
             journal.rows.push(JournalRow { id, at, what, transaction, session, role, quiet, digest });
         }
@@ -183,6 +185,8 @@ struct Earlier {
     /// Statements of the transaction so far, or rows that the connection changed.
     place: Option<i64>,
     size: Option<i64>,
+    /// How many connections there were in SQLite.
+    connection: u64,
     /// Sessions that defined something since they wrote the history.
     defined: BTreeSet<String>,
 }
@@ -212,6 +216,9 @@ impl Earlier {
         let follows =
             changes.zip(self.place).is_some_and(|(now, before)| (before + 1..=before + 2).contains(&now));
         let quiet = size == self.size && (changes == Some(0) || follows);
+        if changes <= self.place {
+            self.connection += 1;
+        }
         (self.place, self.size) = (changes, size);
         quiet
     }

@@ -136,6 +136,8 @@ pub async fn archive(
     let after = tool.since(&before, &last.entries);
     let mut seen = changes(catalog, &before, &after);
     seen.retain(|change| is_new(change, &applied));
+    // A row that says of a failure says it as long as it stands.
+    seen.retain(|change| !collects || change.happened != Happened::Failed);
     if collects && !adopted && news.outside.is_empty() {
         unadopted = seen.len();
         seen.clear();

@@ -84,13 +84,27 @@ pub fn follow(journal: &Journal, cursor: i64, last: i64, order: &[usize]) -> Fol
     let mut followed = Followed { start: state.clone(), observed: Vec::new(), explains };
     let (mut newest, mut group) = (Timestamp::from_microseconds(0), 0);
     let mut earlier: Option<(Timestamp, Option<&str>)> = None;
-    for row in rows.iter().filter(|row| row.id <= last) {
-        let JournalEntry::Changed { before, after } = &row.what else { continue };
+    let changed: Vec<(&JournalRow, &Vec<Row>, &Vec<Row>)> = rows
+        .iter()
+        .filter(|row| row.id <= last)
+        .filter_map(|row| match &row.what {
+            JournalEntry::Changed { before, after } => Some((*row, before, after)),
+            _ => None,
+        })
+        .collect();
+    let mut emptied: Vec<Row> = Vec::new();
+    for (place, (row, before, after)) in changed.iter().enumerate() {
         // A time that cannot be read is that of the row before.
         let Some(at) = row.at.or(newest) else { continue };
         newest = Some(at);
         replace(&mut state, before, after);
         sort(&mut state, order);
+        emptied.extend(before.iter().cloned());
+        let next = changed.get(place + 1).is_some_and(|(next, ..)| is_together(row, next));
+        if state.is_empty() && next {
+            // A tool that empties its table before it writes has undone nothing.
+            continue;
+        }
         let transaction = row.transaction.as_deref();
         let together = earlier.is_some_and(|(time, other)| match transaction {
             Some(_) => other == transaction,
@@ -110,8 +124,8 @@ pub fn follow(journal: &Journal, cursor: i64, last: i64, order: &[usize]) -> Fol
             at,
             group,
             rows: state.clone(),
-            before: before.clone(),
-            after: after.clone(),
+            before: std::mem::take(&mut emptied),
+            after: (*after).clone(),
             ran: if row.quiet { Ran::Quiet } else { Ran::Unknown },
             session: row.session.clone(),
             transaction: row.transaction.clone(),
@@ -120,6 +134,15 @@ pub fn follow(journal: &Journal, cursor: i64, last: i64, order: &[usize]) -> Fol
         shorten(&mut followed.observed);
     }
     followed
+}
+
+/// Whether two rows that follow one another are of one transaction, as far as they tell.
+fn is_together(row: &JournalRow, next: &JournalRow) -> bool {
+    match (&row.transaction, row.at.zip(next.at)) {
+        (Some(_), _) => row.transaction == next.transaction,
+        (None, Some((at, later))) => later.as_microseconds() - at.as_microseconds() < CLOSE,
+        (None, None) => false,
+    }
 }
 
 /// Keeps only what a very large transaction has come to.
@@ -180,12 +203,17 @@ pub fn steps(tool: &dyn Tool, catalog: &Catalog, start: &[Entry], observed: &[Ob
     join_what_was_begun(&mut raw, observed);
     raw.retain(|step| !step.dropped);
     let mut alive: HashMap<usize, usize> = HashMap::new();
-    let mut loud: HashMap<usize, bool> = HashMap::new();
+    // Where transactions have no numbers, all that one connection did belongs together.
+    let unit = |seen: &Observed| match (&seen.transaction, &seen.session) {
+        (None, Some(session)) => session.clone(),
+        _ => seen.group.to_string(),
+    };
+    let mut loud: HashMap<String, bool> = HashMap::new();
     for step in &raw {
         *alive.entry(step.place).or_default() += 1;
     }
     for seen in observed {
-        *loud.entry(seen.group).or_default() |= seen.ran != Ran::Quiet;
+        *loud.entry(unit(seen)).or_default() |= seen.ran != Ran::Quiet;
     }
     let step = |raw: Raw| {
         let seen = observed.get(raw.place)?;
@@ -199,7 +227,7 @@ pub fn steps(tool: &dyn Tool, catalog: &Catalog, start: &[Entry], observed: &[Ob
                 false
             }
             // A tool that runs scripts names each of them in its turn.
-            Ran::Quiet | Ran::Unknown => several || loud.get(&seen.group) == Some(&false),
+            Ran::Quiet | Ran::Unknown => several || loud.get(&unit(seen)) == Some(&false),
         };
         Some(Step {
             entry: seen.entry.clone(),
