@@ -13,7 +13,7 @@ use crate::ops::gate::require_clean;
 use crate::ops::outbox::Archived;
 use crate::ops::sealing::Sealing;
 use crate::ops::session::require_same_chain;
-use crate::ops::told::Told;
+use crate::ops::told::{Standing, Told};
 use crate::ops::{OpenKey, OpsError, Project};
 use crate::scripts::tools::{Catalog, Entry, Tool};
 
@@ -84,7 +84,11 @@ pub async fn archive(
         finished_at: end.map_or(run.started_at, |end| end.finished_at).max(newest),
         applied_by: &applied_by,
     };
-    let standing: Vec<Entry> = told.applied.keys().map(Entry::applied).collect();
+    let stands = |(id, standing): (&String, &Standing)| Entry {
+        checksum: standing.checksum.clone(),
+        ..Entry::applied(id)
+    };
+    let standing: Vec<Entry> = told.applied.iter().map(stands).collect();
     let before = run.before.as_ref().map_or(standing.as_slice(), |look| look.entries.as_slice());
     let adopted = told.entries.iter().any(|entry| !entry.version.is_empty());
     let mut drafts = Vec::new();

@@ -9,10 +9,10 @@ use crate::codec::sealed::ContentKeys;
 use crate::crypto::Digest;
 use crate::database::HistoryRow;
 use crate::model::Cid;
-use crate::ops::kept::history_of;
+use crate::ops::kept::{history_of, nth_run};
 use crate::ops::told::{ArchivedScript, Told};
 use crate::ops::{ChainReader, OpsError, Project};
-use crate::scripts::tools::{Catalog, Entry, Fault, FolderFile, State};
+use crate::scripts::tools::{AGAIN, Catalog, Entry, Fault, FolderFile, State};
 use crate::scripts::{Dialect, Difference, difference, explained_difference};
 
 /// What was compared, and what differs.
@@ -147,7 +147,7 @@ fn scripts(
     catalog: &Catalog,
 ) -> Result<Vec<ToolFinding>, OpsError> {
     let mut findings = Vec::new();
-    for (version, standing) in &told.applied {
+    for (version, standing) in told.applied.iter().filter(|(version, _)| !ran_again(told, version)) {
         let seq = standing.seq;
         let Some(script) = catalog.script(version) else {
             // A row without a script was archived as such.
@@ -171,6 +171,13 @@ fn scripts(
         }
     }
     Ok(findings)
+}
+
+/// Whether a script that can run again did so after this run: its file is that of the last one.
+fn ran_again(told: &Told, run: &str) -> bool {
+    let id = run.split_once(AGAIN).map_or(run, |(id, _)| id);
+    let next = nth_run(id, run).map(|nth| format!("{id}{AGAIN}{}", nth + 1));
+    next.is_some_and(|next| told.applied.contains_key(&next))
 }
 
 /// How a file differs from its archived copy; `None` where it does not, or nobody can tell.
@@ -215,7 +222,8 @@ fn histories(told: &Told, catalog: &Catalog, history: &BTreeMap<&str, &Entry>) -
             let (archived, remembered) = (archived.clone(), remembered.clone());
             findings.push(ToolFinding::Rewritten { version: version.clone(), archived, remembered });
         }
-        let reckoned = catalog.script(id).and_then(|script| script.checksum.as_ref());
+        let script = catalog.script(id).filter(|_| !ran_again(told, id));
+        let reckoned = script.and_then(|script| script.checksum.as_ref());
         if let Some(reckoned) = reckoned.filter(|reckoned| reckoned.value != *remembered) {
             let (remembered, reckoned) = (remembered.clone(), reckoned.value.clone());
             findings.push(ToolFinding::Checksum { version, remembered, reckoned });

@@ -181,3 +181,20 @@ fn what_cannot_be_done_for_a_tool_is_refused_before_anything_runs() {
     plain.variables.retain(|(name, _)| !name.starts_with("GREFFE_TOOL"));
     plain.ends(2, ["apply"]).says(&["goose applies the scripts", "tool.apply = true"]);
 }
+
+#[test]
+fn a_database_that_was_restored_is_told_of_by_its_own_tables() {
+    let team = Team::on_sqlite(&DBMATE).kept();
+    team.project.ok(["apply"]);
+    let backup = team.project.read("app.db");
+    team.add(2);
+    team.project.ok(["apply"]);
+    team.project.write("app.db", &backup);
+    team.project.ends(1, ["apply"]).says(&["greffe repair --restored"]);
+    team.project.ok(["repair", "--restored"]);
+    team.project.ends(1, ["apply"]).says(&["greffe record -- true"]);
+    team.project.ok(["record", "--", "true"]);
+    team.project.ok(["apply"]).prints(&["applied 003"]);
+    assert_eq!(team.story()[2..], ["apply 003", "repair", "stamp 003", "apply 003"]);
+    team.project.verify();
+}
