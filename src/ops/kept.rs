@@ -205,8 +205,9 @@ impl View {
     }
 }
 
-/// The number of a run of the script that can run again.
-fn nth_run(id: &str, run: &str) -> Option<u64> {
+/// The number of a run of the script that can run again, from 1; `None` where `run` is none of it.
+#[must_use]
+pub fn nth_run(id: &str, run: &str) -> Option<u64> {
     match run.strip_prefix(id)? {
         "" => Some(1),
         again => again.strip_prefix(AGAIN)?.parse().ok(),

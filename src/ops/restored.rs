@@ -55,7 +55,8 @@ pub async fn repair_restored<T: Target>(
         session.record_opening(project, told.opened(), "repair").await?;
         let looks = project.fingerprint || told.schema.is_some();
         let found = if looks { Some(target.fingerprint().await?) } else { None };
-        let declarations = Restored::new(&session, keys, &rows, &told, &untold).declarations(found)?;
+        let restored = Restored::new(&session, keys, &rows, &told, &untold, project.tool.is_some());
+        let declarations = restored.declarations(found)?;
         target.declare(&declarations, session.clock.now()).await?;
         session.explained = explained(target).await?;
     }
@@ -73,6 +74,8 @@ struct Restored<'a> {
     history: History,
     /// The newest archived event of each version that the history knows.
     known: HashMap<&'a str, Cid>,
+    /// Whether another tool's table says what is applied: what it lost is told from that table, not from the history.
+    has_tool: bool,
     /// What was lost of each version; of the database as a whole where the version is empty.
     lost: HashMap<&'a str, Vec<&'a Entry>>,
 }
@@ -84,6 +87,7 @@ impl<'a> Restored<'a> {
         rows: &'a [HistoryRow],
         told: &'a Told,
         untold: &[&'a Entry],
+        has_tool: bool,
     ) -> Self {
         let known = rows.iter().filter_map(|row| Some((row.version.as_str(), row.archived?.1))).collect();
         let mut lost: HashMap<&str, Vec<&Entry>> = HashMap::new();
@@ -91,7 +95,7 @@ impl<'a> Restored<'a> {
             let migration = entry.statement.event.migration();
             lost.entry(migration.map_or("", |migration| &migration.version)).or_default().push(entry);
         }
-        Self { session, keys, told, history: History::of(rows), known, lost }
+        Self { session, keys, told, history: History::of(rows), known, has_tool, lost }
     }
 
     /// `found`: the schema as it is, where it is looked at.
@@ -119,6 +123,9 @@ impl<'a> Restored<'a> {
     /// Versions that count as something else by the history than by the archive: those that are not applied first,
     /// the others in the order in which they were. What is half applied waits for a repair of its own.
     fn differing(&self) -> Vec<&str> {
+        if self.has_tool {
+            return Vec::new();
+        }
         let versions = self.told.applied.keys().chain(self.history.applied.keys());
         let versions: BTreeSet<&str> = versions.map(String::as_str).collect();
         let mut differing: Vec<(i64, &str)> = versions

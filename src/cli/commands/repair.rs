@@ -4,6 +4,7 @@ use clap::{ArgGroup, Args};
 use serde::Serialize;
 
 use super::apply::show_archived;
+use super::audit::recorded;
 use crate::cli::CommandResult;
 use crate::cli::context::{Context, block_on, key, open_database, project};
 use crate::cli::error::CliError;
@@ -53,6 +54,7 @@ struct DoneRestored {
 
 pub fn run(context: &Context, arguments: &Repair) -> CommandResult {
     let settings = context.settings()?;
+    recorded::refuse(&settings, "repair them")?;
     let project = project(&settings)?;
     // Without a version, clap asks for `--restored`.
     let Some(version) = &arguments.version else { return run_restored(&settings, &project) };

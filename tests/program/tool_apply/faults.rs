@@ -119,9 +119,9 @@ fn flyways_table_has_a_row_for_each_run() {
     let rows = flyway_rows(&team);
     assert!(rows[6].starts_with("7|3|bad|SQL|V3__bad.sql|") && rows[6].ends_with("||0"), "{rows:#?}");
     team.project.ends(1, ["apply"]);
+    team.sql("DROP TABLE half");
     team.project.ok(["repair", "3", "--rolled-back"]);
     assert_eq!(flyway_rows(&team).len(), 6);
-    team.sql("DROP TABLE half");
     team.write("V3__bad.sql", "CREATE TABLE half (id INTEGER);\n");
     team.project.ok(["apply"]);
     team.project.verify();
@@ -180,4 +180,21 @@ fn what_cannot_be_done_for_a_tool_is_refused_before_anything_runs() {
     let mut plain = team.project.copy();
     plain.variables.retain(|(name, _)| !name.starts_with("GREFFE_TOOL"));
     plain.ends(2, ["apply"]).says(&["goose applies the scripts", "tool.apply = true"]);
+}
+
+#[test]
+fn a_database_that_was_restored_is_told_of_by_its_own_tables() {
+    let team = Team::on_sqlite(&DBMATE).kept();
+    team.project.ok(["apply"]);
+    let backup = team.project.read("app.db");
+    team.add(2);
+    team.project.ok(["apply"]);
+    team.project.write("app.db", &backup);
+    team.project.ends(1, ["apply"]).says(&["greffe repair --restored"]);
+    team.project.ok(["repair", "--restored"]);
+    team.project.ends(1, ["apply"]).says(&["greffe record -- true"]);
+    team.project.ok(["record", "--", "true"]);
+    team.project.ok(["apply"]).prints(&["applied 003"]);
+    assert_eq!(team.story()[2..], ["apply 003", "repair", "stamp 003", "apply 003"]);
+    team.project.verify();
 }

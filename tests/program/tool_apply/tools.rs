@@ -159,8 +159,11 @@ pub const REFINERY: Tool = Tool {
     command: |team, way| {
         // It wants the file to be there.
         let file = team.project.path("app.db");
-        fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
-        team.project.write("refinery.toml", "[main]\ndb_type = \"Sqlite\"\ndb_path = \"./app.db\"\n");
+        fs::OpenOptions::new().create(true).append(true).open(&file).unwrap();
+        team.project.write(
+            "refinery.toml",
+            format!("[main]\ndb_type = \"Sqlite\"\ndb_path = \"{}\"\n", file.display()),
+        );
         let arguments = [&rust_tools("refinery"), "migrate", "-c", "refinery.toml", "-p", "migrations"];
         (way == Way::Up).then(|| arguments.map(str::to_owned).to_vec())
     },
