@@ -85,6 +85,7 @@ pub fn project(settings: &Settings) -> Result<Project, CliError> {
         fingerprint: settings.fingerprint,
         archive: settings.archive_directory.clone(),
         actor: actor(settings)?,
+        ci: settings.ci(),
         lock_wait: settings.lock_wait,
         publish: settings.publish,
         vault: vault_place(settings)?,

@@ -244,6 +244,12 @@ impl Settings {
         load::load(config, environment, &overrides)
     }
 
+    /// Commit, job and pipeline, where a build system runs this program.
+    #[must_use]
+    pub fn ci(&self) -> Option<serde_json::Map<String, serde_json::Value>> {
+        super::ci::of(&self.environment)
+    }
+
     /// What environment and flags say for a settings file at `path` that is about to be made.
     ///
     /// # Errors

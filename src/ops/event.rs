@@ -39,7 +39,7 @@ pub fn migration_name(migration: &Migration) -> MigrationName {
 pub fn record(
     actor: &Actor,
     target: &Target,
-    run: EventId,
+    run: Run,
     migration: Option<MigrationName>,
     fingerprint: bool,
 ) -> Record {
@@ -49,7 +49,7 @@ pub fn record(
         actor: actor.clone(),
         target: target.clone(),
         executor: executor(),
-        run: Run { id: run, ci: None },
+        run,
         migration,
         statements: Vec::new(),
         notices: None,

@@ -81,6 +81,8 @@ pub struct Project {
     /// Folder of the archive.
     pub archive: PathBuf,
     pub actor: Actor,
+    /// Commit, job and pipeline of the build that runs this program; `None` outside of one.
+    pub ci: Option<serde_json::Map<String, serde_json::Value>>,
     /// How long to wait for another run.
     pub lock_wait: Duration,
     /// Which scripts are archived in clear.

@@ -435,6 +435,6 @@ fn step_of(
         up: None,
         down: None,
         tool: ToolWrites::default(),
-        record: record(&event.actor, target, event.run.id, Some(details.migration.clone()), false),
+        record: record(&event.actor, target, event.run.clone(), Some(details.migration.clone()), false),
     }))
 }

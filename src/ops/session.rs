@@ -17,7 +17,7 @@ use crate::database::{
     DatabaseError, History, HistoryRow, Record, ScriptFile, Statement, Step, StepOutcome, Target, ToolWrites,
 };
 use crate::model::{
-    Actor, Cid, EventId, EventKind, FileDigests, MigrationName, Target as TargetName, Timestamp,
+    Actor, Cid, EventId, EventKind, FileDigests, MigrationName, Run, Target as TargetName, Timestamp,
 };
 use crate::scripts::{Dialect, Script, TextError, statements};
 
@@ -52,7 +52,7 @@ pub struct Session {
     /// Lost events that are no reason to stop; none but in a database that is being repaired as restored.
     pub explained: Explained,
     key: PrivateKey,
-    run: EventId,
+    run: Run,
     target: TargetName,
     actor: Actor,
     fingerprint: bool,
@@ -108,7 +108,7 @@ impl Session {
             chain,
             explained: Explained::new(),
             key,
-            run: EventId::generate(clock.now()),
+            run: Run { id: EventId::generate(clock.now()), ci: project.ci.clone() },
             clock,
             target: TargetName { name, engine, version },
             actor: project.actor.clone(),
@@ -229,7 +229,7 @@ impl Session {
 
     /// What a row of this run begins with.
     pub fn record(&self, migration: Option<MigrationName>) -> Record {
-        record(&self.actor, &self.target, self.run, migration, self.fingerprint)
+        record(&self.actor, &self.target, self.run.clone(), migration, self.fingerprint)
     }
 }
 

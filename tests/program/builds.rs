@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::ipfs::pins;
-use crate::project::{Project, Run, copy_folder};
+use crate::project::{Project, Run, THREE, copy_folder};
 use crate::replicas::settings;
 use crate::servers::Kubo;
 use crate::shop::{Shop, programs};
@@ -222,4 +222,15 @@ fn a_chain_that_is_not_to_be_had_stops_the_job_before_anything_runs() {
     let run = build(&github(), &runner, "flask db upgrade", "");
     assert_ne!(run.code, 0, "{run:#?}");
     assert!(shop.flask(&["db", "current"]).contains("5a0c"));
+}
+
+#[test]
+fn runs_of_greffe_itself_name_the_build_too() {
+    let mut project = Project::with(&THREE);
+    let variables = [("GITHUB_ACTIONS", "true"), ("GITHUB_SHA", COMMIT), ("GITHUB_ACTOR", "jeanne-morel")];
+    project.variables.extend(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    project.ok(["apply"]);
+    let ci = &project.json(&["show", "1"])["event"]["run"]["ci"];
+    assert_eq!(*ci, json!({ "system": "github", "commit": COMMIT }));
+    project.verify();
 }

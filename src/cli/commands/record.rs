@@ -9,7 +9,7 @@ use crate::cli::context::{Context, block_on, key, look_at_database, project};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::settings::Settings;
-use crate::cli::{CommandResult, Exit, ci, wrapped};
+use crate::cli::{CommandResult, Exit, wrapped};
 use crate::database::{Database, Target as _};
 use crate::model::EventId;
 use crate::ops::kept::table_named;
@@ -236,7 +236,6 @@ fn put(
         output: Some(&output),
         rendered,
         tool: source.tool,
-        ci: ci::of(&context.environment),
         notes: notes.as_ref(),
         collects: false,
     };

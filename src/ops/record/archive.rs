@@ -29,8 +29,6 @@ pub struct Finished<'a> {
     pub rendered: &'a Rendered,
     /// What reads the output.
     pub tool: &'a dyn Tool,
-    /// Commit, job and pipeline.
-    pub ci: Option<serde_json::Map<String, serde_json::Value>>,
     /// What was written down while it happened.
     pub notes: Option<&'a Notes>,
     /// Whether there was no run, and only notes are looked for.
@@ -62,7 +60,7 @@ pub async fn archive(
     finished: Finished<'_>,
     open_key: OpenKey,
 ) -> Result<Recorded, RecordError> {
-    let Finished { run, catalog, output, rendered, tool, ci, notes, collects } = finished;
+    let Finished { run, catalog, output, rendered, tool, notes, collects } = finished;
     let end = run.end.as_ref();
     let Some(last) = end.and_then(|end| end.after.as_ref()).or(run.before.as_ref()) else {
         return Ok(Recorded::default());
@@ -85,7 +83,7 @@ pub async fn archive(
         actor: &project.actor,
         target: &target(project, last),
         executor: Executor { name: run.tool.clone(), version: "unknown".to_owned() },
-        run: Run { id: run.id, ci },
+        run: Run { id: run.id, ci: project.ci.clone() },
         catalog,
         started_at: run.started_at,
         finished_at: end.map_or(run.started_at, |end| end.finished_at).max(newest),
@@ -183,7 +181,7 @@ pub async fn adopt(
         actor: &project.actor,
         target: &target(project, look),
         executor: Executor { name: tool.to_owned(), version: "unknown".to_owned() },
-        run: Run { id: EventId::generate(at), ci: None },
+        run: Run { id: EventId::generate(at), ci: project.ci.clone() },
         catalog,
         started_at: at,
         finished_at: at,

@@ -93,12 +93,18 @@ pub fn follow(journal: &Journal, cursor: i64, last: i64, order: &[usize]) -> Fol
         })
         .collect();
     let mut emptied: Vec<Row> = Vec::new();
+    let passed = passed_over(&changed);
     for (place, (row, before, after)) in changed.iter().enumerate() {
         // A time that cannot be read is that of the row before.
         let Some(at) = row.at.or(newest) else { continue };
         newest = Some(at);
         replace(&mut state, before, after);
+        if passed.get(place) == Some(&true) {
+            continue;
+        }
         sort(&mut state, order);
+        // Of a very large transaction only what it came to is told.
+        let large = place.checked_sub(1).and_then(|before| passed.get(before)) == Some(&true);
         emptied.extend(before.iter().cloned());
         let next = changed.get(place + 1).is_some_and(|(next, ..)| is_together(row, next));
         if state.is_empty() && next {
@@ -124,14 +130,13 @@ pub fn follow(journal: &Journal, cursor: i64, last: i64, order: &[usize]) -> Fol
             at,
             group,
             rows: state.clone(),
-            before: std::mem::take(&mut emptied),
-            after: (*after).clone(),
-            ran: if row.quiet { Ran::Quiet } else { Ran::Unknown },
+            before: if large { Vec::new() } else { std::mem::take(&mut emptied) },
+            after: if large { Vec::new() } else { (*after).clone() },
+            ran: if row.quiet && !large { Ran::Quiet } else { Ran::Unknown },
             session: row.session.clone(),
             transaction: row.transaction.clone(),
             role,
         });
-        shorten(&mut followed.observed);
     }
     followed
 }
@@ -145,17 +150,22 @@ fn is_together(row: &JournalRow, next: &JournalRow) -> bool {
     }
 }
 
-/// Keeps only what a very large transaction has come to.
-fn shorten(observed: &mut Vec<Observed>) {
-    let Some(last) = observed.last() else { return };
-    let begin = observed.partition_point(|other| other.group < last.group);
-    if observed.len() - begin > ONE_BY_ONE {
-        let end = observed.len() - 1;
-        observed.drain(begin..end);
-        if let Some(last) = observed.last_mut() {
-            (last.before, last.after, last.ran) = (Vec::new(), Vec::new(), Ran::Unknown);
+/// Which rows are only on the way to what a very large transaction came to: all of one but the last.
+fn passed_over(changed: &[(&JournalRow, &Vec<Row>, &Vec<Row>)]) -> Vec<bool> {
+    let mut passed = vec![false; changed.len()];
+    let mut begin = 0;
+    for (place, (row, ..)) in changed.iter().enumerate() {
+        if changed.get(place + 1).is_some_and(|(next, ..)| is_together(row, next)) {
+            continue;
         }
+        if place - begin >= ONE_BY_ONE
+            && let Some(rows) = passed.get_mut(begin..place)
+        {
+            rows.fill(true);
+        }
+        begin = place + 1;
     }
+    passed
 }
 
 /// Whether all rows that go were there.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{MapFile, SubjectError};
 use crate::database::{Database, History, HistoryRow, Scratch, Statement, Step, StepOutcome, Target as _};
-use crate::model::{Actor, EventId, EventKind, Pseudonym, Target};
+use crate::model::{Actor, EventId, EventKind, Pseudonym, Run, Target};
 use crate::ops::event::{migration_name, record};
 use crate::ops::now;
 use crate::ops::plan::refused_script;
@@ -147,7 +147,7 @@ async fn run(
     let step = Step {
         id: EventId::generate(now()),
         event: EventKind::Apply,
-        record: record(&actor, &target, EventId::generate(now()), Some(name.clone()), false),
+        record: record(&actor, &target, Run { id: EventId::generate(now()), ci: None }, Some(name.clone()), false),
         migration: name,
         sql: sql.to_owned(),
         statements: found

@@ -11,7 +11,7 @@ use crate::cli::context::{Context, block_on, key, project};
 use crate::cli::error::CliError;
 use crate::cli::output::Reply;
 use crate::cli::settings::Settings;
-use crate::cli::{CommandResult, Exit, ci};
+use crate::cli::{CommandResult, Exit};
 use crate::model::{Cid, EventId};
 use crate::ops::record::archive::{Finished, archive};
 use crate::ops::record::capture::note_collected;
@@ -61,7 +61,6 @@ pub fn run(context: &Context, settings: &Settings, source: &Source) -> CommandRe
         output: None,
         rendered: &Rendered::new(),
         tool: source.tool,
-        ci: ci::of(&context.environment),
         notes: Some(&notes),
         collects: true,
     };
