@@ -132,6 +132,7 @@ fn every_variable_and_every_flag_is_read() {
         .set("GREFFE_NAME", "b")
         .set("GREFFE_TOOL", "alembic")
         .set("GREFFE_TOOL_TABLE", "t")
+        .set("GREFFE_TOOL_APPLY", "true")
         .set("GREFFE_DPIA", "D-1")
         .set("GREFFE_CHAIN", &cid)
         .set("GREFFE_MIGRATIONS", "m")
