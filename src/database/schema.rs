@@ -73,7 +73,7 @@ pub fn own_differences(made: &str, found: &Objects) -> Vec<SchemaDifference> {
         let of_it = |table: &str| {
             name.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
         };
-        found.keys().any(|object| of_it(&object.name))
+        found.keys().any(|object| object.kind != "schema" && of_it(&object.name))
     };
     let object = |text: &str| {
         let (kind, name) = text.lines().next()?.split_once(' ')?;
