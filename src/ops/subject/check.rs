@@ -147,7 +147,13 @@ async fn run(
     let step = Step {
         id: EventId::generate(now()),
         event: EventKind::Apply,
-        record: record(&actor, &target, Run { id: EventId::generate(now()), ci: None }, Some(name.clone()), false),
+        record: record(
+            &actor,
+            &target,
+            Run { id: EventId::generate(now()), ci: None },
+            Some(name.clone()),
+            false,
+        ),
         migration: name,
         sql: sql.to_owned(),
         statements: found
