@@ -250,7 +250,14 @@ fn folder_of(variable: &str) -> PathBuf {
 }
 
 fn node_tools(name: &str) -> String {
-    program(folder_of("GREFFE_TEST_NODE_TOOLS").join("node_modules/.bin"), name)
+    let packages = folder_of("GREFFE_TEST_NODE_TOOLS").join("node_modules");
+    // dbmate is in a package of each platform.
+    let folder = match (name, std::env::consts::ARCH) {
+        ("dbmate", "aarch64") => "@dbmate/linux-arm64/bin",
+        ("dbmate", _) => "@dbmate/linux-x64/bin",
+        _ => ".bin",
+    };
+    program(packages.join(folder), name)
 }
 
 fn go_tools(name: &str) -> String {
