@@ -244,6 +244,26 @@ impl Settings {
         load::load(config, environment, &overrides)
     }
 
+    /// Names of the variables that hold secrets of greffe's own, as the settings name them.
+    #[must_use]
+    pub fn secret_variables(&self) -> Vec<String> {
+        let sources = [
+            self.key_source.as_ref(),
+            self.key_passphrase.as_ref(),
+            self.publish_key.as_ref(),
+            self.node_key.as_ref(),
+            self.swarm_key.as_ref(),
+            Some(&self.vault_key),
+            self.vault_passphrase.as_ref(),
+            self.erasure_key.as_ref(),
+        ];
+        let named = sources.into_iter().flatten().filter_map(|source| match source {
+            SecretSource::Variable(name) => Some(name.clone()),
+            SecretSource::File(_) => None,
+        });
+        named.chain(["GREFFE_VAULT_URL".to_owned()]).collect()
+    }
+
     /// Commit, job and pipeline, where a build system runs this program.
     #[must_use]
     pub fn ci(&self) -> Option<serde_json::Map<String, serde_json::Value>> {

@@ -29,18 +29,19 @@ const ANSWER_LIMIT: u64 = 64 << 20;
 /// How often it is looked whether the program ended.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Runs `command`, and keeps what it prints in `output`. A terminal is left to it; then nothing is kept.
+/// Runs `command`, and keeps what it prints in `output`. A terminal is left to it; then nothing is kept. `secrets`: names of
+/// further variables that it is not given.
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn run(command: &[String], output: Option<File>) -> io::Result<ToolExit> {
+pub fn run(command: &[String], output: Option<File>, secrets: &[String]) -> io::Result<ToolExit> {
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     // Who presses the keys means the program; this one has to outlive it.
     let asked = signals()?;
     let is_terminal = io::stdout().is_terminal() || io::stderr().is_terminal();
     let piped = || if is_terminal { Stdio::inherit() } else { Stdio::piped() };
     let mut wrapped = Command::new(program);
-    for secret in SECRETS {
+    for secret in SECRETS.into_iter().chain(secrets.iter().map(String::as_str)) {
         wrapped.env_remove(secret);
     }
     let mut child = wrapped.args(arguments).stdout(piped()).stderr(piped()).spawn()?;
@@ -50,6 +51,10 @@ pub fn run(command: &[String], output: Option<File>) -> io::Result<ToolExit> {
     let stderr = child.stderr.take().map(|pipe| copy(pipe, io::stderr(), &kept, done.clone()));
     drop(done);
     let status = wait(&mut child, &asked)?;
+    // From here on a signal means this program.
+    for asked in &asked {
+        asked.ours.store(true, Ordering::Relaxed);
+    }
     for _ in [stdout, stderr].into_iter().flatten() {
         // Nobody waits for what the program left running.
         let _ = ended.recv_timeout(LEFT_BEHIND);
@@ -89,6 +94,8 @@ struct Asked {
     signal: Signal,
     passed: bool,
     arrived: Arc<AtomicBool>,
+    /// Whether it ends this program, as it does by itself.
+    ours: Arc<AtomicBool>,
 }
 
 fn signals() -> io::Result<Vec<Asked>> {
@@ -97,9 +104,10 @@ fn signals() -> io::Result<Vec<Asked>> {
     let each = [(SIGINT, Signal::INT, passed), (SIGHUP, Signal::HUP, passed), (SIGTERM, Signal::TERM, true)];
     each.into_iter()
         .map(|(number, signal, passed)| {
-            let arrived = Arc::new(AtomicBool::new(false));
+            let (arrived, ours) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+            signal_hook::flag::register_conditional_default(number, Arc::clone(&ours))?;
             signal_hook::flag::register(number, Arc::clone(&arrived))?;
-            Ok(Asked { signal, passed, arrived })
+            Ok(Asked { signal, passed, arrived, ours })
         })
         .collect()
 }
@@ -131,12 +139,15 @@ fn copy(
     let kept = Arc::clone(kept);
     std::thread::spawn(move || {
         let mut buffer = vec![0; 64 << 10];
-        // Output that nobody reads any more is no reason to let the program fail.
         while let Ok(length @ 1..) = pipe.read(&mut buffer) {
             let bytes = buffer.get(..length).unwrap_or_default();
-            let _ = screen.write_all(bytes).and_then(|()| screen.flush());
             kept.lock().unwrap_or_else(PoisonError::into_inner).add(bytes);
+            // Where nobody reads any more, the program finds its pipe closed, as it would without this one.
+            if screen.write_all(bytes).and_then(|()| screen.flush()).is_err() {
+                break;
+            }
         }
+        drop(pipe);
         let _ = done.send(());
     });
 }

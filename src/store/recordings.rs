@@ -10,6 +10,7 @@ use crate::model::{ChainName, EventId};
 
 const RUN: &str = "run.json";
 const OUTPUT: &str = "output";
+const HELD: &str = "held";
 /// Larger notes are not ours: 64 MiB, room for histories of a hundred thousand scripts.
 const RUN_LIMIT: u64 = 64 << 20;
 /// As much of an output is read back.
@@ -60,6 +61,17 @@ impl Recordings {
         let place = self.place(id);
         DirBuilder::new().recursive(true).mode(0o700).create(&place)?;
         super::durable::replace(&place.join(RUN), run)
+    }
+
+    /// Holds a run while it goes on; whoever resumes runs leaves it alone until the file is closed.
+    ///
+    /// # Errors
+    /// When the file cannot be made, or another holds it.
+    pub fn hold(&self, id: EventId) -> io::Result<File> {
+        let path = self.place(id).join(HELD);
+        let file = File::options().create(true).append(true).mode(0o600).open(path)?;
+        file.try_lock()?;
+        Ok(file)
     }
 
     /// The file that what the tool prints goes to.

@@ -78,7 +78,7 @@ fn plain() -> System {
     System {
         name: "jenkins",
         lines,
-        shell: ["sh", "-o"],
+        shell: ["sh", "-eo"],
         variables: &[
             ("JENKINS_URL", "http://127.0.0.1/"),
             ("GIT_COMMIT", COMMIT),

@@ -436,3 +436,36 @@ fn django_runs_as_if_nobody_noted_it() {
 fn yoyo_runs_as_if_nobody_noted_it() {
     undisturbed(&YOYO);
 }
+
+#[test]
+fn what_the_owner_of_a_table_wrote_runs_with_nobody_elses_rights() {
+    let (shop, database) = on_postgresql();
+    shop.add(&["5a0c", "6b1d"]);
+    shop.flask(&["db", "upgrade", "5a0c"]);
+    let mut other = shop.project.copy();
+    other.variables.retain(|(name, _)| name != "DATABASE_URL");
+    other.variables.push(("DATABASE_URL".to_owned(), database.url_as(database.administrator())));
+    other.ok(["capture", "install"]);
+    let proof = "BEGIN CREATE TABLE proof AS SELECT current_user AS who;";
+    let own = |sql: &str| database.sql_as(database.user(), sql).unwrap();
+    own("CREATE TYPE z AS ENUM ('a')");
+    own(&format!(
+        "CREATE FUNCTION as_json(z) RETURNS json LANGUAGE plpgsql AS $$ {proof} RETURN '1'; END $$"
+    ));
+    own(&format!(
+        "CREATE FUNCTION as_text(z) RETURNS text LANGUAGE plpgsql AS $$ {proof} RETURN '1'; END $$"
+    ));
+    own("CREATE CAST (z AS json) WITH FUNCTION as_json(z)");
+    own("CREATE CAST (z AS text) WITH FUNCTION as_text(z)");
+    own("ALTER TABLE alembic_version ADD COLUMN zz z DEFAULT 'a'");
+    shop.flask(&["db", "upgrade"]);
+    for command in [&["capture", "status"][..], &["audit"], &["record", "--collect"]] {
+        other.run(command);
+    }
+    own("TRUNCATE alembic_version");
+    other.run(["capture", "status"]);
+    assert_eq!(own("SELECT count(*) FROM pg_tables WHERE tablename = 'proof'").trim(), "0");
+    let noted =
+        database.sql_as(database.administrator(), "SELECT operation, failure FROM greffe_capture.journal");
+    assert!(noted.unwrap().contains("UPDATE|"), "the change was noted");
+}

@@ -229,3 +229,88 @@ fn an_audit_finds_what_the_tool_does_not_see() {
     project.ends(1, ["audit"]).prints(&["the schema is not the one that the newest entry left"]);
     project.ends(2, ["apply", "--tool", "alembic"]).says(&["greffe does not apply them", "greffe record"]);
 }
+
+#[test]
+fn a_script_that_its_run_wrote_is_not_said_to_have_been_seen() {
+    let shop = Shop::in_a_file();
+    let project = &shop.project;
+    shop.add(&["5a0c"]);
+    let edit = "sed -i s/pseudonym/nickname_1/ migrations/versions/5a0c_customers.py && flask db upgrade";
+    project.ok(record(&["sh", "-c", edit]));
+    assert_eq!(project.story(), ["genesis", "apply 5a0c"]);
+    assert_eq!(event(&shop, 1)["evidence"], "imported-weak");
+    project.ok(["audit"]);
+    // A shell that stamps runs nothing.
+    shop.add(&["6b1d"]);
+    project.ok(record(&["sh", "-c", "flask db stamp head"]));
+    assert_eq!(project.story()[2..], ["stamp 6b1d"]);
+
+    // Nor is one that was edited before the run could be archived.
+    let shop = Shop::in_a_file();
+    let project = &shop.project;
+    shop.add(&["5a0c"]);
+    std::fs::rename(project.path("archive/shop.car"), project.path("elsewhere")).unwrap();
+    project.ok(record(&["flask", "db", "upgrade"]));
+    std::fs::rename(project.path("elsewhere"), project.path("archive/shop.car")).unwrap();
+    let file = "migrations/versions/5a0c_customers.py";
+    let text = String::from_utf8(project.read(file)).unwrap();
+    project.write(file, text.replace("String(32)", "String(33)"));
+    project.ok(["record", "--resume"]);
+    assert_eq!(event(&shop, 1)["evidence"], "imported-weak");
+}
+
+#[test]
+fn a_run_that_is_archived_after_later_ones_undoes_nothing() {
+    let shop = Shop::in_a_file();
+    let project = &shop.project;
+    shop.add(&["5a0c", "6b1d"]);
+    project.ok(record(&["flask", "db", "upgrade", "5a0c"]));
+    std::fs::rename(project.path("archive/shop.car"), project.path("elsewhere")).unwrap();
+    project.ok(record(&["flask", "db", "upgrade"])).says(&["record --resume"]);
+    std::fs::rename(project.path("elsewhere"), project.path("archive/shop.car")).unwrap();
+    std::fs::create_dir(project.path("archive/shop.runs/01890000-0000-7000-8000-000000000000")).unwrap();
+    project.ok(record(&["true"])).says(&["2 run(s) before are not archived"]);
+    let story = ["genesis", "apply 5a0c", "baseline 6b1d"];
+    assert_eq!(project.story(), story);
+    project.ends(3, ["record", "--resume"]).says(&["was not noted whole"]);
+    assert_eq!(project.story(), story);
+    project.ok(["audit"]);
+
+    // Another database, and another tool, undo nothing either.
+    let mut elsewhere = project.copy();
+    let nowhere = format!("sqlite:{}", project.path("nowhere.db").display());
+    elsewhere.variables.retain(|(name, _)| name != "DATABASE_URL");
+    elsewhere.variables.push(("DATABASE_URL".to_owned(), nowhere));
+    elsewhere.ok(record(&["true"])).says(&["has no table of alembic", "not archived"]);
+    project.ok(["record", "--tool", "dbmate", "--", "true"]).says(&["not archived"]);
+    assert_eq!(project.story(), story);
+    project.verify();
+}
+
+#[test]
+fn a_closed_pipe_ends_the_tool() {
+    let shop = Shop::in_a_file();
+    let greffe = env!("CARGO_BIN_EXE_greffe");
+    let mut shell = std::process::Command::new("sh");
+    shop.project.prepare(&mut shell);
+    let path = shop.project.variables.iter().find(|(name, _)| name == "PATH").unwrap().1.clone();
+    let lines = format!("{greffe} record -- sh -c 'yes; env' | head -1");
+    let begin = Instant::now();
+    let output = shell.env("PATH", path).args(["-c", &lines]).output().unwrap();
+    assert_eq!(output.stdout, b"y\n");
+    assert!(begin.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn variables_that_settings_name_for_secrets_stay_here() {
+    let mut shop = Shop::in_a_file();
+    let key = shop.project.variables.iter().find(|(name, _)| name == "GREFFE_KEY").unwrap().1.clone();
+    shop.project.variables.retain(|(name, _)| name != "GREFFE_KEY");
+    shop.project.variables.push(("OUR_SIGNING_KEY".to_owned(), key));
+    shop.project.variables.push(("GREFFE_KEY_SOURCE".to_owned(), "env:OUR_SIGNING_KEY".to_owned()));
+    shop.add(&["5a0c"]);
+    let run =
+        shop.project.ok(record(&["sh", "-c", "flask db upgrade; env | grep -c '^OUR_SIGNING_KEY='; true"]));
+    assert!(run.stdout.ends_with("0\n"), "{run:#?}");
+    assert_eq!(shop.project.story(), ["genesis", "apply 5a0c"]);
+}

@@ -1,5 +1,6 @@
 mod collect;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,14 +12,14 @@ use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit, wrapped};
 use crate::database::{Database, Target as _};
-use crate::model::EventId;
+use crate::model::{EventId, Timestamp};
 use crate::ops::kept::table_named;
 use crate::ops::record::archive::{Finished, Recorded, archive};
 use crate::ops::record::capture::{Found, find, note_collected};
 use crate::ops::record::events::Rendered;
 use crate::ops::record::look::{Look, TableName, look, present};
-use crate::ops::record::{Candidates, RecordError, RunEnd, ToolExit, ToolRun, tools_of};
-use crate::ops::{OpsError, now};
+use crate::ops::record::{Candidates, RecordError, RunEnd, ToolExit, ToolRun, digest_of, tools_of};
+use crate::ops::{ChainReader, OpsError, now};
 use crate::scripts::tools::{Catalog, Folder, Tool, is_wanted};
 use crate::store::{CaptureFile, Recordings};
 
@@ -69,26 +70,35 @@ pub fn run(context: &Context, arguments: &Record) -> CommandResult {
     let mut run = ToolRun {
         id: EventId::generate(now()),
         tool: source.tool.name().to_owned(),
-        stamps: source.tool.stamps(&arguments.command),
+        stamps: source.tool.stamps(&words(&arguments.command)),
+        scripts: Some(digests(&source.catalog)),
         started_at: now(),
         before: None,
         end: None,
     };
+    let waiting = recordings.all().map_or(0, |runs| runs.len());
+    if waiting > 0 && !context.quiet {
+        remark(&format!(
+            "note: {waiting} run(s) before are not archived\nhint: run `greffe record --resume`"
+        ));
+    }
     match source.look(&settings) {
         Ok(look) => run.before = look,
         Err(error) => remark_failure("the database cannot be looked at before the run", &error),
     }
-    let noted =
-        note(&recordings, &run).and_then(|()| recordings.output(run.id).map_err(|error| unwritten(&error)));
-    let output = match noted {
-        Ok(output) => Some(output),
+    let noted = note(&recordings, &run).and_then(|()| {
+        let held = recordings.hold(run.id).map_err(|error| unwritten(&error))?;
+        Ok((recordings.output(run.id).map_err(|error| unwritten(&error))?, held))
+    });
+    let (output, _held) = match noted {
+        Ok((output, held)) => (Some(output), Some(held)),
         Err(error) if arguments.strict => return Err(error),
         Err(error) => {
             remark_failure("should the run not be archived, it is found later and not witnessed", &error);
-            None
+            (None, None)
         }
     };
-    let exit = wrapped::run(&arguments.command, output);
+    let exit = wrapped::run(&arguments.command, output, &settings.secret_variables());
     let exit = exit.map_err(|error| {
         // Nothing ran, so there is nothing to tell of.
         let _ = recordings.forget(run.id);
@@ -96,6 +106,7 @@ pub fn run(context: &Context, arguments: &Record) -> CommandResult {
         CliError::usage(format!("cannot start `{}`: {error}", Clean(program)))
             .hint("write the command as in a shell, after `--`: `greffe record -- flask db upgrade`")
     })?;
+    let source = source.read_again(&settings);
     let archived = finish(context, &settings, &source, &recordings, &mut run, (exit, arguments));
     let failed = archived.is_err();
     if let Err(error) = archived {
@@ -118,6 +129,16 @@ impl Source {
     /// Reads the tool's folder. The name of a table may stand behind a schema and a point.
     pub fn of(settings: &Settings) -> Result<Self, CliError> {
         Self::named(settings, settings.tool.as_deref())
+    }
+
+    /// The folder as it is after a run; scripts that the run took away are as they were.
+    fn read_again(self, settings: &Settings) -> Self {
+        let Ok(folder) = read_folder(&settings.migrations) else { return self };
+        let mut catalog = self.tool.catalog(&folder);
+        let gone = self.catalog.scripts.into_iter().filter(|script| catalog.script(&script.id).is_none());
+        let gone: Vec<_> = gone.collect();
+        catalog.scripts.extend(gone);
+        Self { catalog, ..self }
     }
 
     /// The same for a tool that is known already.
@@ -158,6 +179,22 @@ impl Source {
     /// The tool's table, where the settings name it.
     pub fn table(&self) -> &TableName {
         &self.table
+    }
+}
+
+/// What each script is, to be compared after the run.
+fn digests(catalog: &Catalog) -> BTreeMap<String, String> {
+    catalog.scripts.iter().map(|script| (script.id.clone(), digest_of(script))).collect()
+}
+
+/// The words of a command; of a shell with `-c`, those that it is given.
+fn words(command: &[String]) -> Vec<String> {
+    let name = command.first().map(|program| program.rsplit('/').next().unwrap_or(program));
+    let is_shell = name.is_some_and(|name| ["sh", "bash", "dash", "zsh", "ash"].contains(&name));
+    let script = command.iter().position(|word| word.starts_with('-') && word.ends_with('c'));
+    match script.filter(|_| is_shell).and_then(|place| command.get(place + 1)) {
+        Some(script) => script.split_whitespace().map(str::to_owned).collect(),
+        None => command.to_vec(),
     }
 }
 
@@ -250,21 +287,42 @@ fn put(
 }
 
 fn resume(context: &Context, settings: &Settings, source: &Source, recordings: &Recordings) -> CommandResult {
+    let mut exit = Exit::Done;
     for id in recordings.all().map_err(|error| unwritten(&error))? {
-        let (note, _) = recordings.read(id).map_err(|error| unwritten(&error))?;
-        let mut run: ToolRun = serde_json::from_slice(&note).map_err(|_| {
-            CliError::new(Exit::Unfinished, format!("run {id} was not noted by this program"))
-                .hint("look at it, and move its folder away")
-        })?;
-        if run.end.as_ref().is_none_or(|end| end.after.is_none()) {
+        // One that still goes on is archived by who began it.
+        let Ok(_held) = recordings.hold(id) else { continue };
+        let noted = recordings.read(id).ok();
+        let Some(mut run) = noted.and_then(|(note, _)| serde_json::from_slice::<ToolRun>(&note).ok()) else {
+            let error = CliError::new(Exit::Unfinished, format!("run {id} was not noted whole")).hint(
+                "what it did is found by the next `greffe record`; remove its folder beside the archive",
+            );
+            remark_failure("a run is left out", &error);
+            exit = Exit::Unfinished;
+            continue;
+        };
+        let is_seen = run.end.as_ref().is_some_and(|end| end.after.is_some());
+        let ended = run.end.as_ref().map_or(run.started_at, |end| end.finished_at);
+        // Once the chain went on, only what is there now can be told of a run.
+        let is_late = newest(settings)? > ended;
+        if !is_seen || is_late {
             let after = source.look(settings)?;
             let exit = run.end.as_ref().map_or(ToolExit { code: None, signal: None }, |end| end.exit);
             let finished_at = run.end.as_ref().map_or_else(now, |end| end.finished_at);
             run.end = Some(RunEnd { finished_at, exit, after, late: true });
         }
+        if is_late {
+            run.before = None;
+        }
         put(context, settings, source, recordings, &run, &Rendered::new())?;
     }
-    Ok(Reply::silent(Exit::Done))
+    Ok(Reply::silent(exit))
+}
+
+/// When the newest entry of the chain ended.
+fn newest(settings: &Settings) -> Result<Timestamp, CliError> {
+    let reader = ChainReader::open(&settings.archive_directory, settings.name()?)?;
+    let entry = reader.entry(&reader.newest()?.0)?;
+    Ok(entry.statement.event.finished_at)
 }
 
 fn note(recordings: &Recordings, run: &ToolRun) -> Result<(), CliError> {
@@ -323,6 +381,12 @@ impl From<RecordError> for CliError {
             RecordError::SeveralTables { .. } => "name the table with `--tool-table TABLE`",
             RecordError::OtherTable { .. } => {
                 "name the tool with `--tool NAME`, or its table with `--tool-table TABLE`"
+            }
+            RecordError::NoHistory { .. } => {
+                "see whether `database.url` names the right database; nothing was archived"
+            }
+            RecordError::OtherTool { .. } => {
+                "name the tool of the chain with `--tool NAME`, or begin a chain of its own with `greffe init --name NAME`"
             }
             RecordError::Adopted { .. } => "run `greffe record` around the tool from here on",
             RecordError::NoTable { .. } => {

@@ -210,7 +210,9 @@ fn body(name: &str) -> Option<&'static str> {
 /// Whether it has its owner's rights, and the settings that it runs with.
 fn setting(name: &str) -> &'static str {
     match name {
-        "history_changed" => "t search_path=pg_catalog, pg_temp TimeZone=UTC bytea_output=hex",
+        "history_changed" => {
+            "t search_path=pg_catalog, pg_temp TimeZone=UTC bytea_output=hex row_security=off"
+        }
         "schema_changed" => "t search_path=pg_catalog, pg_temp",
         _ => "f search_path=pg_catalog, pg_temp",
     }

@@ -7,7 +7,7 @@ use super::events::{Draft, Known, Rendered, Shared, frame};
 use super::look::Look;
 use super::notes::{Drafting, Notes};
 use super::steps::Step;
-use super::{RecordError, RunEnd, ToolExit, ToolRun};
+use super::{RecordError, RunEnd, ToolExit, ToolRun, applier};
 use crate::chain::NewFile;
 use crate::crypto::PrivateKey;
 use crate::model::{Cid, Details, Event, EventId, EventKind, Executor, Role, Run, Target, Timestamp};
@@ -70,6 +70,13 @@ pub async fn archive(
     if pen.tells(run.id, &told)? {
         return Ok(Recorded { head: Some(pen.chain.reader.head()), ..Recorded::default() });
     }
+    // What looks undone then was never seen: it is another database, or another tool's.
+    if last.table.is_none() && !told.applied.is_empty() {
+        return Err(RecordError::NoHistory { tool: run.tool.clone(), applied: told.applied.len() });
+    }
+    if let Some(chain) = applier(&pen.chain.reader)?.filter(|chain| *chain != run.tool) {
+        return Err(RecordError::OtherTool { chain, tool: run.tool.clone() });
+    }
     let applied_by: HashMap<String, Cid> = told
         .applied
         .iter()
@@ -88,6 +95,7 @@ pub async fn archive(
         started_at: run.started_at,
         finished_at: end.map_or(run.started_at, |end| end.finished_at).max(newest),
         applied_by: &applied_by,
+        scripts: run.scripts.as_ref(),
     };
     let witnessed = end.is_some_and(RunEnd::is_witnessed);
     let journals =
@@ -186,12 +194,14 @@ pub async fn adopt(
         started_at: at,
         finished_at: at,
         applied_by: &HashMap::new(),
+        scripts: None,
     };
     let run = ToolRun {
         id: shared.run.id,
         tool: tool.to_owned(),
         stamps: false,
         started_at: at,
+        scripts: None,
         before: None,
         end: Some(RunEnd {
             finished_at: at,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::changes::{Change, Happened};
-use super::{RunEnd, ToolExit, ToolRun};
+use super::{RunEnd, ToolExit, ToolRun, digest_of};
 use crate::chain::NewFile;
 use crate::model::{
     Actor, Cid, Details, Direction, Event, EventId, EventKind, Evidence, Executor, FileDigests, FileName,
@@ -33,6 +33,8 @@ pub struct Shared<'a> {
     pub finished_at: Timestamp,
     /// Manifests that made scripts count as applied, by script.
     pub applied_by: &'a HashMap<String, Cid>,
+    /// What scripts were before the run, where it was noted.
+    pub scripts: Option<&'a BTreeMap<String, String>>,
 }
 
 /// How an event is known.
@@ -52,6 +54,31 @@ pub struct Draft {
 }
 
 impl Shared<'_> {
+    fn evidence(&self, change: &Change, script: Option<&ToolScript>, known: Known) -> Evidence {
+        // A script that the run itself wrote, or that was edited since, may be another than the one that ran.
+        let is_same = |script: &ToolScript| {
+            self.scripts.is_none_or(|scripts| scripts.get(&script.id) == Some(&digest_of(script)))
+        };
+        match (known, script) {
+            (Known::Seen { .. }, _)
+                if change.happened != Happened::Rewritten && script.is_none_or(is_same) =>
+            {
+                Evidence::Captured
+            }
+            (_, None) => Evidence::Bare,
+            (_, Some(script)) => {
+                let remembered = change.entry.as_ref().and_then(|entry| entry.checksum.as_deref());
+                let fixes = |checksum: &crate::scripts::tools::Checksum| {
+                    checksum.exact && remembered == Some(checksum.value.as_str())
+                };
+                match script.checksum.as_ref().is_some_and(fixes) {
+                    true => Evidence::ImportedExact,
+                    false => Evidence::ImportedWeak,
+                }
+            }
+        }
+    }
+
     /// The event of one change.
     #[must_use]
     pub fn draft(&self, change: &Change, known: Known, rendered: Option<&Vec<u8>>) -> Draft {
@@ -91,7 +118,7 @@ impl Shared<'_> {
         let undone = change.happened == Happened::Undone;
         let details = MigrationDetails {
             migration: name_of(&change.id, script),
-            evidence: evidence(change, script, known),
+            evidence: self.evidence(change, script, known),
             digests,
             statements: Vec::new(),
             notices: None,
@@ -177,23 +204,6 @@ fn kind_of(change: &Change, known: Known) -> (EventKind, Direction) {
         (Happened::Undone, Known::Found) => (EventKind::Stamp, Direction::Down),
         (Happened::Undone, _) if stamps => (EventKind::Stamp, Direction::Down),
         (Happened::Undone, _) => (EventKind::Rollback, Direction::Down),
-    }
-}
-
-fn evidence(change: &Change, script: Option<&ToolScript>, known: Known) -> Evidence {
-    match (known, script) {
-        (Known::Seen { .. }, _) if change.happened != Happened::Rewritten => Evidence::Captured,
-        (_, None) => Evidence::Bare,
-        (_, Some(script)) => {
-            let remembered = change.entry.as_ref().and_then(|entry| entry.checksum.as_deref());
-            let fixes = |checksum: &crate::scripts::tools::Checksum| {
-                checksum.exact && remembered == Some(checksum.value.as_str())
-            };
-            match script.checksum.as_ref().is_some_and(fixes) {
-                true => Evidence::ImportedExact,
-                false => Evidence::ImportedWeak,
-            }
-        }
     }
 }
 

@@ -26,15 +26,19 @@ pub mod notes;
 pub mod spool;
 pub mod steps;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::event::executor;
 use super::{ChainReader, OpsError};
+use crate::crypto::Digest;
 use crate::database::DatabaseError;
 use crate::model::{Details, EventId, Timestamp};
-use crate::scripts::tools::{Folder, Tool, folder::FolderError, owners, possible_owners, tool_named};
+use crate::scripts::tools::{
+    Folder, Tool, ToolScript, folder::FolderError, owners, possible_owners, tool_named,
+};
 use look::Look;
 
 /// One run of a tool, as it is noted beside the archive.
@@ -47,6 +51,9 @@ pub struct ToolRun {
     /// Whether the command writes the history and runs nothing.
     pub stamps: bool,
     pub started_at: Timestamp,
+    /// What each script was before it ran, by its identifier, as [`digest_of`] has it; `None` where nothing ran.
+    #[serde(default)]
+    pub scripts: Option<BTreeMap<String, String>>,
     /// Before it ran; `None` where the database did not answer.
     pub before: Option<Look>,
     /// How it ended; `None` while it runs, and for ever where this program was ended before it.
@@ -104,6 +111,10 @@ pub enum RecordError {
     SeveralTables { tables: Vec<String> },
     #[error("table {table} is not what {tool} makes: it has other columns than {}", columns.join(", "))]
     OtherTable { table: String, tool: &'static str, columns: &'static [&'static str] },
+    #[error("the database has no table of {tool}, though the chain tells of {applied} applied script(s)")]
+    NoHistory { tool: String, applied: usize },
+    #[error("the chain is one of {chain}, and this is {tool}")]
+    OtherTool { chain: String, tool: String },
     #[error("the chain tells of scripts already, from entry {seq} on")]
     Adopted { seq: u64 },
     #[error("{tool} has no table {table} in this database yet")]
@@ -128,6 +139,16 @@ impl From<OpsError> for RecordError {
     fn from(error: OpsError) -> Self {
         Self::Ops(Box::new(error))
     }
+}
+
+/// SHA-256, in hexadecimal digits, of what a script is made of: the way up, and the way down where that is a file of its
+/// own.
+#[must_use]
+pub fn digest_of(script: &ToolScript) -> String {
+    let mut bytes = (script.up.bytes.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(&script.up.bytes);
+    bytes.extend(script.down.iter().flat_map(|down| down.bytes.iter().copied()));
+    Digest::of(&bytes).to_string()
 }
 
 /// For which tool the scripts of a chain are applied, by its newest event of one; `None` where it is none but greffe, or

@@ -140,7 +140,8 @@ impl Drafting<'_> {
             let known = Known::Seen { stamps: stamps.unwrap_or(step.stamp) };
             let rendered = stamps.and_then(|_| self.rendered.get(&step.change.id));
             let mut draft = self.shared.draft(&step.change, known, rendered);
-            newest = newest.max(step.at);
+            // No clock of another makes this chain's times run ahead of this one.
+            newest = newest.max(step.at.min(self.shared.finished_at));
             draft.event.finished_at = newest;
             draft.event.started_at = step.begun.min(newest);
             if let Details::Migration(details) = &mut draft.event.details {

@@ -139,7 +139,15 @@ fn hint(finding: &ToolFinding) -> String {
 /// said that greffe is to do that tool's work.
 pub fn refuse(settings: &Settings, what: &str) -> Result<(), CliError> {
     if settings.tool_apply {
-        return Ok(());
+        // Its triggers would note what greffe itself does, and tell of it a second time.
+        let noted = installation(&CaptureFile::of(&settings.archive_directory, settings.name()?))?;
+        return match noted.filter(|noted| !noted.removed) {
+            Some(_) => {
+                Err(CliError::usage(format!("a capture notes the tool's history, so greffe does not {what}"))
+                    .hint("run `greffe record --collect`, then `greffe capture remove`"))
+            }
+            None => Ok(()),
+        };
     }
     // An archive that cannot be read is told of by what reads it next.
     let Some(tool) = tool(settings).unwrap_or_default() else { return Ok(()) };

@@ -52,6 +52,7 @@ pub fn run(context: &Context, settings: &Settings, source: &Source) -> CommandRe
         tool: source.tool.name().to_owned(),
         stamps: false,
         started_at: at,
+        scripts: None,
         before: None,
         end: Some(RunEnd { finished_at: at, exit, after: Some(look), late: true }),
     };
