@@ -274,7 +274,7 @@ fn a_run_that_is_archived_after_later_ones_undoes_nothing() {
     assert_eq!(project.story(), story);
     project.ends(3, ["record", "--resume"]).says(&["was not noted whole"]);
     assert_eq!(project.story(), story);
-    project.ok(["audit"]);
+    project.ok(["audit"]).prints(&["1 run(s) wait for `greffe record --resume`"]);
 
     // Another database, and another tool, undo nothing either.
     let mut elsewhere = project.copy();

@@ -70,7 +70,7 @@ pub fn run(context: &Context, arguments: &Record) -> CommandResult {
     let mut run = ToolRun {
         id: EventId::generate(now()),
         tool: source.tool.name().to_owned(),
-        stamps: source.tool.stamps(&words(&arguments.command)),
+        stamps: source.tool.stamps(&words(source.tool.name(), &arguments.command)),
         scripts: Some(digests(&source.catalog)),
         started_at: now(),
         before: None,
@@ -187,15 +187,18 @@ fn digests(catalog: &Catalog) -> BTreeMap<String, String> {
     catalog.scripts.iter().map(|script| (script.id.clone(), digest_of(script))).collect()
 }
 
-/// The words of a command; of a shell with `-c`, those that it is given.
-fn words(command: &[String]) -> Vec<String> {
+/// The words of a command that may be the tool's: of a shell with `-c` those that it is given, and from the tool's own
+/// name on, where it stands among them.
+fn words(tool: &str, command: &[String]) -> Vec<String> {
     let name = command.first().map(|program| program.rsplit('/').next().unwrap_or(program));
     let is_shell = name.is_some_and(|name| ["sh", "bash", "dash", "zsh", "ash"].contains(&name));
     let script = command.iter().position(|word| word.starts_with('-') && word.ends_with('c'));
-    match script.filter(|_| is_shell).and_then(|place| command.get(place + 1)) {
+    let words: Vec<String> = match script.filter(|_| is_shell).and_then(|place| command.get(place + 1)) {
         Some(script) => script.split_whitespace().map(str::to_owned).collect(),
         None => command.to_vec(),
-    }
+    };
+    let begin = words.iter().position(|word| word.rsplit('/').next() == Some(tool)).unwrap_or_default();
+    words.get(begin..).unwrap_or_default().to_vec()
 }
 
 /// The tools whose table the database has; none where there is no database yet.
@@ -406,5 +409,25 @@ impl From<RecordError> for CliError {
             RecordError::Folder(_) => "name the tool's folder with `--migrations PATH`",
         };
         Self::usage(error.to_string()).hint(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_words_of_the_tool_say_what_it_does() {
+        let of = |tool: &str, command: &[&str]| {
+            words(tool, &command.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).join(" ")
+        };
+        let compose = ["docker", "compose", "-f", "prod.yml", "run", "refinery", "migrate"];
+        assert_eq!(of("refinery", &compose), "refinery migrate");
+        assert_eq!(of("alembic", &["/bin/sh", "-ec", "flask db stamp head"]), "flask db stamp head");
+        assert_eq!(of("alembic", &["sh", "run.sh"]), "sh run.sh");
+        assert_eq!(
+            of("typeorm", &["npx", "bin/typeorm", "migration:run", "-f"]),
+            "bin/typeorm migration:run -f"
+        );
     }
 }

@@ -149,10 +149,17 @@ pub async fn archive(
         seen.clear();
     }
     let is_told = seen.iter().any(|change| change.happened == Happened::Failed);
+    let mut failure = None;
     if !is_told && !run.stamps && witnessed && end.is_some_and(|end| !end.exit.is_success()) {
-        seen.extend(failed(tool, catalog, output, &began, last));
+        failure = failed(tool, catalog, output, &began, last);
     }
     drafts.extend(seen.iter().map(|change| shared.draft(change, known, rendered.get(&change.id))));
+    // A script that nothing names may never have begun.
+    drafts.extend(
+        failure.iter().map(|(change, is_named)| {
+            shared.draft(change, if *is_named { known } else { Known::Found }, None)
+        }),
+    );
     let of_run = drafts.get_mut(first..).filter(|_| !collects);
     if let Some(of_run) = of_run {
         frame(of_run, run, end, output);
@@ -220,22 +227,23 @@ pub async fn adopt(
 }
 
 /// The script at which a tool stopped: the one that it named last, unless the run did that one, else the first one that
-/// waits. `None` where all are applied and none is named: then it failed at something else.
+/// waits; and whether it was named. `None` where all are applied and none is named: then it failed at something else.
 fn failed(
     tool: &dyn Tool,
     catalog: &Catalog,
     output: Option<&[u8]>,
     before: &[Entry],
     last: &Look,
-) -> Option<Change> {
+) -> Option<(Change, bool)> {
     let was: HashSet<&str> = before.iter().map(|entry| entry.id.as_str()).collect();
     let applied: HashSet<&str> = last.entries.iter().map(|entry| entry.id.as_str()).collect();
     let named = output.and_then(|output| tool.stopped_at(&String::from_utf8_lossy(output)));
     let named = named.and_then(|name| Some(catalog.script_called(&name)?.id.as_str()));
     let left = named.filter(|id| was.contains(id) == applied.contains(id));
     let mut waiting = catalog.scripts.iter().map(|script| script.id.as_str());
+    let is_named = left.is_some();
     let id = left.or_else(|| waiting.find(|id| !applied.contains(id)))?.to_owned();
-    Some(Change { id, happened: Happened::Failed, entry: None })
+    Some((Change { id, happened: Happened::Failed, entry: None }, is_named))
 }
 
 /// What the chain says of a history, after what happened `since`. What it does not know of a script's bytes is as it is

@@ -18,11 +18,13 @@ use crate::ops::record::capture::{JournalFault, installation};
 use crate::ops::{ChainReader, OpsError};
 use crate::scripts::Difference;
 use crate::scripts::tools::plain::PLAIN;
-use crate::store::{ArchiveError, CaptureFile};
+use crate::store::{ArchiveError, CaptureFile, Recordings};
 
 #[derive(Serialize)]
 struct Shown {
     command: &'static str,
+    /// Runs of the tool that are not archived yet.
+    waiting: usize,
     #[serde(flatten)]
     found: ToolAudit,
 }
@@ -54,7 +56,10 @@ pub fn run(settings: &Settings, tool: &str) -> CommandResult {
         block_on(opening::record(settings, found.chain, found.opened.clone(), "audit"))??;
     }
     let exit = if found.findings.is_empty() { Exit::Done } else { Exit::Findings };
-    Ok(Reply::new(Shown { command: "audit", found }, show).with_exit(exit))
+    // A folder that cannot be read is told of by what resumes them.
+    let runs = Recordings::of(&settings.archive_directory, settings.name()?).all();
+    let waiting = runs.map_or(0, |runs| runs.len());
+    Ok(Reply::new(Shown { command: "audit", waiting, found }, show).with_exit(exit))
 }
 
 /// The rows of greffe's own table.
@@ -76,6 +81,9 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     }
     for version in &found.pending {
         writeln!(out, "pending: {}", Clean(version))?;
+    }
+    if shown.waiting > 0 {
+        writeln!(out, "{} run(s) wait for `greffe record --resume`", shown.waiting)?;
     }
     if found.uncollected > 0 {
         writeln!(out, "{} change(s) of the history wait for `greffe record --collect`", found.uncollected)?;
