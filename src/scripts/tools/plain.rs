@@ -1,6 +1,6 @@
 //! Folders of plain SQL as scripts that greffe can run itself, each way taken as the tool takes it.
 //!
-//! What stands in a file and depends on something else (variables, placeholders, code) is refused, not guessed.
+//! What stands in a file and depends on something else (variables, substitutions, code) is refused, not guessed.
 
 use std::ops::Range;
 
@@ -157,7 +157,7 @@ fn beside(tool: &str, folder: &Folder, file: &FolderFile) -> Result<Option<bool>
     }
 }
 
-/// What `V1__a.sql.conf` says. Placeholders are Flyway's to fill in, unless it is told to leave them alone.
+/// What `V1__a.sql.conf` says. What stands in `${…}` is for Flyway to fill in, unless it is told to leave it alone.
 fn flyway_settings(folder: &Folder, file: &FolderFile) -> Result<Option<bool>, PlainError> {
     let path = format!("{}.conf", file.path);
     let conf = folder.file(&path).map(|conf| String::from_utf8_lossy(&conf.bytes).into_owned());
@@ -177,7 +177,7 @@ fn flyway_settings(folder: &Folder, file: &FolderFile) -> Result<Option<bool>, P
         }
     }
     if replaces && file.bytes.windows(2).any(|pair| pair == b"${") {
-        let (file, what) = (file.path.clone(), "a placeholder `${…}`");
+        let (file, what) = (file.path.clone(), "a substitution `${…}`");
         return Err(PlainError::Substituted { file, what, tool: "flyway" });
     }
     Ok(transaction)
