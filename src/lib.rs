@@ -27,6 +27,7 @@
 //! - [`vault`]: content keys of sealed files, off IPFS
 //! - [`ops`]: one use case a file
 //! - [`server`]: archives over HTTP, read only
+//! - [`witness`]: cosigns checkpoints of other people's logs
 //! - `node`: archives over Bitswap, read only; with the feature `bitswap`
 //! - [`cli`]: the command line
 //!
@@ -56,3 +57,4 @@ pub mod scripts;
 pub mod server;
 pub mod store;
 pub mod vault;
+pub mod witness;

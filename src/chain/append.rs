@@ -2,15 +2,17 @@
 //! head. Nothing is written here; blocks are handed out in the order in which they may be stored, each
 //! after all that it links to.
 
+use std::collections::BTreeSet;
+
 use super::Block;
 use super::snapshot::Snapshot;
 use crate::codec::dag_cbor::{self};
 use crate::codec::dsse::{Envelope, LOG_LIMIT};
 use crate::codec::note::{Note, encode_checkpoint};
-use crate::codec::statement::encode_statement;
+use crate::codec::statement::{StatementError, decode_statement, encode_statement};
 use crate::codec::trust::{TrustError, decode_trust};
 use crate::codec::unixfs::build_file;
-use crate::crypto::{Digest, PrivateKey};
+use crate::crypto::{Digest, KeyId, SignError, Signer};
 use crate::model::{
     Checkpoint, Cid, Codec, Event, EventKind, FileEntry, FileName, Head, KeyRole, Manifest, Role, Statement,
     Subject, TrustDocument,
@@ -43,6 +45,24 @@ pub enum AppendError {
     Threshold { role: KeyRole, seq: u64, needed: u32, given: usize },
     #[error("the {what} would have {size} bytes, more than {limit}")]
     TooLarge { what: &'static str, size: usize, limit: usize },
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    #[error("the statement that was signed cannot be read: {0}")]
+    Statement(#[from] StatementError),
+    #[error(
+        "it was signed to be entry {signed} behind another entry; the next entry of this chain is {next}"
+    )]
+    Moved { signed: u64, next: u64 },
+    #[error("the files are not those that were signed")]
+    OtherFiles,
+    #[error("the signature by key {keyid} is not over this")]
+    BadSignature { keyid: KeyId },
+    #[error("key {keyid} signed, and no trust document lists it")]
+    UnknownSigner { keyid: KeyId },
+    #[error("a chain without an entry has no head")]
+    Empty,
+    #[error("the checkpoint is of other entries than these")]
+    OtherCheckpoint,
 }
 
 /// A chain that grows.
@@ -80,6 +100,12 @@ impl Appender {
         self.chain
     }
 
+    /// CID of the newest manifest.
+    #[must_use]
+    pub fn newest(&self) -> Option<Cid> {
+        self.last
+    }
+
     /// The trust document in force.
     #[must_use]
     pub fn trust(&self) -> Option<&TrustDocument> {
@@ -97,7 +123,7 @@ impl Appender {
     ///
     /// # Errors
     /// [`AppendError::Threshold`].
-    pub fn require_signers(&self, keys: &[&PrivateKey]) -> Result<(), AppendError> {
+    pub fn require_signers(&self, keys: &[&dyn Signer]) -> Result<(), AppendError> {
         let trust = self.trust().ok_or(AppendError::Order(EventKind::Apply))?;
         require_threshold(trust, KeyRole::Signer, self.size(), keys)
     }
@@ -110,27 +136,83 @@ impl Appender {
         &mut self,
         mut event: Event,
         mut files: Vec<NewFile>,
-        keys: &[&PrivateKey],
+        keys: &[&dyn Signer],
         sink: &mut dyn FnMut(Block),
     ) -> Result<Cid, AppendError> {
-        if (event.event == EventKind::Genesis) != (self.size() == 0) {
-            return Err(AppendError::Order(event.event));
-        }
         (event.chain, event.seq, event.prev) = (self.chain, self.size(), self.last);
-        let brings_trust = matches!(event.event, EventKind::Genesis | EventKind::Trust);
         let trust = self.trust_after(&event, &files)?;
-        self.require_threshold(&event, &trust, keys)?;
-        files.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
-        if let Some(pair) =
-            files.windows(2).find(|pair| (pair[0].role, &pair[0].name) == (pair[1].role, &pair[1].name))
-        {
-            return Err(AppendError::DuplicateFile { role: pair[0].role, name: pair[0].name.clone() });
+        let role = role_of(event.event);
+        for document in self.trust().into_iter().chain([&trust]) {
+            require_threshold(document, role, event.seq, keys)?;
         }
-        let manifest = put_event(event, &files, keys, self.last, sink)?;
+        sort(&mut files)?;
+        let laid_out = lay_out(&files, self.last, sink);
+        let kind = event.event;
+        let payload = encode_statement(&Statement { subjects: laid_out.subjects, event });
+        let envelope = Envelope::sign(payload, keys)?;
+        self.put(kind, trust, &envelope, laid_out.entries, sink)
+    }
+
+    /// What `append` would have signed, to be signed elsewhere.
+    ///
+    /// # Errors
+    /// [`AppendError`] where no signature could make it fit.
+    pub fn draft(&self, mut event: Event, mut files: Vec<NewFile>) -> Result<Envelope, AppendError> {
+        (event.chain, event.seq, event.prev) = (self.chain, self.size(), self.last);
+        self.trust_after(&event, &files)?;
+        sort(&mut files)?;
+        let subjects = lay_out(&files, self.last, &mut |_| ()).subjects;
+        Ok(Envelope { payload: encode_statement(&Statement { subjects, event }), signatures: Vec::new() })
+    }
+
+    /// Appends an event that was signed elsewhere, byte for byte as it was signed.
+    ///
+    /// # Errors
+    /// [`AppendError::Moved`] when it was signed for another place; [`AppendError::OtherFiles`],
+    /// [`AppendError::BadSignature`] and [`AppendError::UnknownSigner`] when it is not what was signed. Nothing was
+    /// appended then, and blocks that were handed out belong to nothing.
+    pub fn append_signed(
+        &mut self,
+        envelope: &Envelope,
+        mut files: Vec<NewFile>,
+        sink: &mut dyn FnMut(Block),
+    ) -> Result<Cid, AppendError> {
+        let Statement { subjects, event } = decode_statement(&envelope.payload)?;
+        if (event.chain, event.seq, event.prev) != (self.chain, self.size(), self.last) {
+            return Err(AppendError::Moved { signed: event.seq, next: self.size() });
+        }
+        let trust = self.trust_after(&event, &files)?;
+        self.require_signatures(role_of(event.event), &trust, envelope)?;
+        sort(&mut files)?;
+        let laid_out = lay_out(&files, self.last, sink);
+        if laid_out.subjects != subjects {
+            return Err(AppendError::OtherFiles);
+        }
+        self.put(event.event, trust, envelope, laid_out.entries, sink)
+    }
+
+    /// Puts log and manifest, and goes on from there.
+    fn put(
+        &mut self,
+        kind: EventKind,
+        trust: TrustDocument,
+        envelope: &Envelope,
+        files: Vec<FileEntry>,
+        sink: &mut dyn FnMut(Block),
+    ) -> Result<Cid, AppendError> {
+        let log = envelope.encode();
+        refuse_larger("log", log.len(), LOG_LIMIT)?;
+        let log_cid = Cid::of(Codec::Raw, &log);
+        let (seq, chain, prev) = (self.size(), self.chain, self.last);
+        let bytes = dag_cbor::encode_manifest(&Manifest { seq, chain, prev, log: log_cid, files });
+        refuse_larger("manifest", bytes.len(), dag_cbor::MANIFEST_LIMIT)?;
+        let manifest = Cid::of(Codec::DagCbor, &bytes);
+        sink((log_cid, log));
+        sink((manifest, bytes));
         self.chain.get_or_insert(manifest);
         self.last = Some(manifest);
         let brought_by = match self.trust_manifest() {
-            Some(earlier) if !brings_trust => earlier,
+            Some(earlier) if !matches!(kind, EventKind::Genesis | EventKind::Trust) => earlier,
             _ => manifest,
         };
         self.trust = Some((brought_by, trust));
@@ -141,29 +223,57 @@ impl Appender {
     /// Ends a run: signs a checkpoint over all manifests and hands out the head's blocks, the head last.
     ///
     /// # Errors
-    /// [`AppendError::Threshold`] when `key` may not sign entries here.
-    pub fn finish(&self, key: &PrivateKey, sink: &mut dyn FnMut(Block)) -> Result<Cid, AppendError> {
-        let (Some(chain), Some(manifest), Some(trust)) = (self.chain, self.last, self.trust()) else {
-            return Err(AppendError::Order(EventKind::Apply));
-        };
-        let seq = self.size() - 1;
+    /// [`AppendError::Threshold`] when `key` may not sign entries here; [`AppendError::Sign`].
+    pub fn finish(&self, key: &dyn Signer, sink: &mut dyn FnMut(Block)) -> Result<Cid, AppendError> {
+        self.head(&self.checkpoint(key)?, Vec::new(), sink)
+    }
+
+    /// A checkpoint over all manifests, signed.
+    ///
+    /// # Errors
+    /// [`AppendError::Threshold`] when `key` may not sign entries here; [`AppendError::Sign`].
+    pub fn checkpoint(&self, key: &dyn Signer) -> Result<Note, AppendError> {
+        let (body, trust) = (self.checkpoint_body()?, self.trust().ok_or(AppendError::Empty)?);
+        let seq = body.size - 1;
         if trust.key_for(&key.public().id(), KeyRole::Signer, seq).is_none() {
             return Err(AppendError::Threshold { role: KeyRole::Signer, seq, needed: 1, given: 0 });
         }
-        let origin = Checkpoint::origin_of(&chain);
-        let checkpoint =
-            Checkpoint { origin: origin.clone(), size: self.size(), root: self.snapshot.merkle.root() };
-        let note = Note::sign(encode_checkpoint(&checkpoint), &origin, key);
-        let tlog = self.snapshot.directory(note.encode(), sink);
+        Ok(Note::sign(encode_checkpoint(&body), &body.origin, key)?)
+    }
+
+    /// Hands out the blocks of a head with this checkpoint and these timestamp tokens, the head last.
+    ///
+    /// # Errors
+    /// [`AppendError::OtherCheckpoint`] when the note is not over exactly these manifests. Its signatures are not
+    /// looked at.
+    pub fn head(
+        &self,
+        checkpoint: &Note,
+        timestamps: Vec<Vec<u8>>,
+        sink: &mut dyn FnMut(Block),
+    ) -> Result<Cid, AppendError> {
+        if encode_checkpoint(&self.checkpoint_body()?) != checkpoint.text {
+            return Err(AppendError::OtherCheckpoint);
+        }
+        let manifest = self.last.ok_or(AppendError::Empty)?;
+        let tlog = self.snapshot.directory(checkpoint.encode(), sink);
         let entries = self.snapshot.entries.root(sink).unwrap_or(manifest);
-        let bytes = dag_cbor::encode_head(&Head { manifest, entries, tlog, timestamps: Vec::new() });
+        let bytes = dag_cbor::encode_head(&Head { manifest, entries, tlog, timestamps });
         let head = Cid::of(Codec::DagCbor, &bytes);
         sink((head, bytes));
         Ok(head)
     }
 
+    fn checkpoint_body(&self) -> Result<Checkpoint, AppendError> {
+        let origin = Checkpoint::origin_of(&self.chain.ok_or(AppendError::Empty)?);
+        Ok(Checkpoint { origin, size: self.size(), root: self.snapshot.merkle.root() })
+    }
+
     /// The trust document that is in force from `event` on.
     fn trust_after(&self, event: &Event, files: &[NewFile]) -> Result<TrustDocument, AppendError> {
+        if (event.event == EventKind::Genesis) != (self.size() == 0) {
+            return Err(AppendError::Order(event.event));
+        }
         if !matches!(event.event, EventKind::Genesis | EventKind::Trust) {
             return self.trust().cloned().ok_or(AppendError::Order(event.event));
         }
@@ -180,20 +290,33 @@ impl Appender {
         }
     }
 
-    fn require_threshold(
+    /// Whether the signatures are by keys that are known, good, and enough under the document in force and the next.
+    fn require_signatures(
         &self,
-        event: &Event,
+        role: KeyRole,
         after: &TrustDocument,
-        keys: &[&PrivateKey],
+        envelope: &Envelope,
     ) -> Result<(), AppendError> {
-        let role = match event.event {
-            EventKind::Genesis | EventKind::Trust => KeyRole::Root,
-            _ => KeyRole::Signer,
-        };
-        self.trust()
-            .into_iter()
-            .chain([after])
-            .try_for_each(|document| require_threshold(document, role, event.seq, keys))
+        let message = envelope.message();
+        let documents = || self.trust().into_iter().chain([after]);
+        let mut ids = BTreeSet::new();
+        for (id, signature) in &envelope.signatures {
+            let key = documents().find_map(|document| document.keys.get(id));
+            let key = key.ok_or(AppendError::UnknownSigner { keyid: *id })?;
+            if !key.public.verify(&message, signature) {
+                return Err(AppendError::BadSignature { keyid: *id });
+            }
+            ids.insert(*id);
+        }
+        documents().try_for_each(|document| require_counted(document, role, self.size(), &ids))
+    }
+}
+
+/// The role whose threshold an event of this kind has to meet.
+const fn role_of(kind: EventKind) -> KeyRole {
+    match kind {
+        EventKind::Genesis | EventKind::Trust => KeyRole::Root,
+        _ => KeyRole::Signer,
     }
 }
 
@@ -201,23 +324,39 @@ fn require_threshold(
     document: &TrustDocument,
     role: KeyRole,
     seq: u64,
-    keys: &[&PrivateKey],
+    keys: &[&dyn Signer],
 ) -> Result<(), AppendError> {
-    let mut ids: Vec<_> = keys.iter().map(|key| key.public().id()).collect();
-    ids.sort_unstable();
-    ids.dedup();
+    let ids = keys.iter().map(|key| key.public().id()).collect();
+    require_counted(document, role, seq, &ids)
+}
+
+fn require_counted(
+    document: &TrustDocument,
+    role: KeyRole,
+    seq: u64,
+    ids: &BTreeSet<KeyId>,
+) -> Result<(), AppendError> {
     let given = ids.iter().filter(|id| document.key_for(id, role, seq).is_some()).count();
     let needed = document.threshold(role).max(1);
     if given < needed as usize { Err(AppendError::Threshold { role, seq, needed, given }) } else { Ok(()) }
 }
 
-fn put_event(
-    event: Event,
-    files: &[NewFile],
-    keys: &[&PrivateKey],
-    previous: Option<Cid>,
-    sink: &mut dyn FnMut(Block),
-) -> Result<Cid, AppendError> {
+/// Files in the order of the manifest (FORMAT §2).
+fn sort(files: &mut [NewFile]) -> Result<(), AppendError> {
+    files.sort_by(|a, b| (a.role, &a.name).cmp(&(b.role, &b.name)));
+    match files.windows(2).find(|pair| (pair[0].role, &pair[0].name) == (pair[1].role, &pair[1].name)) {
+        Some(pair) => Err(AppendError::DuplicateFile { role: pair[0].role, name: pair[0].name.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// What statement and manifest say of an event's files.
+struct LaidOut {
+    subjects: Vec<Subject>,
+    entries: Vec<FileEntry>,
+}
+
+fn lay_out(files: &[NewFile], previous: Option<Cid>, sink: &mut dyn FnMut(Block)) -> LaidOut {
     let mut subjects = Vec::with_capacity(files.len());
     let mut entries = Vec::with_capacity(files.len());
     for file in files {
@@ -230,16 +369,7 @@ fn put_event(
     if let (true, Some(previous)) = (subjects.is_empty(), previous) {
         subjects.push(Subject::Chain { digest: previous.digest() });
     }
-    let (chain, seq, prev) = (event.chain, event.seq, event.prev);
-    let log = Envelope::sign(encode_statement(&Statement { subjects, event }), keys).encode();
-    refuse_larger("log", log.len(), LOG_LIMIT)?;
-    let log_cid = Cid::of(Codec::Raw, &log);
-    let manifest = dag_cbor::encode_manifest(&Manifest { seq, chain, prev, log: log_cid, files: entries });
-    refuse_larger("manifest", manifest.len(), dag_cbor::MANIFEST_LIMIT)?;
-    let cid = Cid::of(Codec::DagCbor, &manifest);
-    sink((log_cid, log));
-    sink((cid, manifest));
-    Ok(cid)
+    LaidOut { subjects, entries }
 }
 
 fn refuse_larger(what: &'static str, size: usize, limit: usize) -> Result<(), AppendError> {

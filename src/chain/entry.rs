@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::finding::Fault;
+use crate::codec::dag_cbor::encode_manifest;
 use crate::codec::dsse::Envelope;
 use crate::codec::statement::decode_statement;
 use crate::codec::trust::decode_trust;
 use crate::crypto::{Digest, KeyId, PublicKey, Signature};
 use crate::model::{
     Cid, Codec, Details, Event, EventKind, FileDigests, FileEntry, Manifest, Role, Statement, Subject,
-    TrustDocument,
+    TrustDocument, TrustEntry,
 };
 
 /// Keys by their identifiers.
@@ -61,6 +62,8 @@ pub struct EntryVerdict {
     /// Kept while a signature is by an unknown key, which a later look may know.
     pub(super) message: Option<Vec<u8>>,
     pub(super) trust: Option<Arc<TrustDocument>>,
+    /// The blocks of the event that brings it.
+    pub(super) brought: Option<TrustEntry>,
     pub(super) faults: Vec<(Option<Cid>, Fault)>,
 }
 
@@ -89,6 +92,7 @@ impl EntryCheck {
             signatures: Vec::new(),
             message: None,
             trust: None,
+            brought: None,
             faults: std::mem::take(&mut self.faults),
         };
         let Some(manifest) = self.manifest.take() else { return verdict };
@@ -176,7 +180,14 @@ impl EntryCheck {
         };
         match bytes {
             FileBytes::Block(bytes) if file.cid.matches(bytes) => match decode_trust(bytes) {
-                Ok(document) => verdict.trust = Some(Arc::new(document)),
+                Ok(document) => {
+                    verdict.trust = Some(Arc::new(document));
+                    verdict.brought = self.log.as_ref().map(|log| TrustEntry {
+                        manifest: encode_manifest(manifest),
+                        log: log.clone(),
+                        document: bytes.clone(),
+                    });
+                }
                 Err(error) => {
                     let fault = Fault::Malformed { what: "trust document", detail: error.to_string() };
                     verdict.faults.push((Some(file.cid), fault));

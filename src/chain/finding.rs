@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::proof::ProofError;
+use super::timestamp::{TOKENS_LIMIT, TokenFault};
 use crate::crypto::{Digest, KeyId};
 use crate::model::{Cid, EventId, EventKind, FileName, KeyRole, Timestamp};
 
@@ -64,6 +66,10 @@ pub enum Fault {
         "{counted} keys that may sign as {role:?} signed, {needed} must; {revoked} revoked and {unknown} unknown keys signed too"
     )]
     Threshold { role: KeyRole, needed: u32, counted: u32, revoked: u32, unknown: u32 },
+    #[error(
+        "key {keyid}, which entry {entry} says was stolen by entry {since}, signed it, and without it too few keys did"
+    )]
+    Compromised { keyid: KeyId, since: u64, entry: u64 },
     #[error("there is no trust document in force, so no signature counts")]
     NoTrust,
     #[error("the trust document's version is {found}, not {expected}")]
@@ -112,6 +118,10 @@ pub enum Fault {
     CheckpointDiffers { member: &'static str, expected: String, found: String },
     #[error("the checkpoint is not signed by a key that may sign entries at its size")]
     CheckpointUnsigned,
+    #[error("it is not proved to be in the tree of the checkpoint: {reason}")]
+    NotIncluded { reason: ProofError },
+    #[error("{what} is not that of the entry: {detail}")]
+    EvidenceDiffers { what: &'static str, detail: &'static str },
     #[error("the entries tree: {detail}")]
     EntriesShape { detail: &'static str },
     #[error("the chain is {chain}, not one that this verifier was told to trust")]
@@ -122,16 +132,47 @@ pub enum Fault {
     RolledBack { seen: u64, found: u64, newest: Cid },
     #[error("forked: entry {entry} is not the one that was verified before, {expected}")]
     Forked { entry: u64, expected: Cid },
+    #[error("{whose} witness policy cannot be read: {detail}")]
+    PolicyMalformed { whose: Whose, detail: String },
+    #[error("the cosignature of the witness {witness} is not over this checkpoint")]
+    CosignatureInvalid { witness: String, vkey: String },
     #[error(
-        "the trust document asks for witnesses and their cosignatures were not checked: this version does not check them"
+        "not enough witnesses cosigned the checkpoint for {whose} policy: {} of {} that it names did", cosigned.len(),
+        cosigned.len() + missing.len()
     )]
-    WitnessesUnchecked,
+    QuorumUnmet { whose: Whose, cosigned: Vec<String>, missing: Vec<String> },
     #[error("the scripts cannot be run again up to the signed schema: {reason}")]
     Replay { reason: String },
     #[error("the database's schema is {found}, and the newest one that was signed is {expected}")]
     LiveSchema { expected: Digest, found: Digest },
-    #[error("{count} timestamp tokens were not checked: this version does not check them")]
-    TimestampsUnchecked { count: usize },
+    #[error("timestamp token {token}: {fault}")]
+    Timestamp {
+        /// Its place in the head, from 0.
+        token: usize,
+        #[serde(flatten)]
+        fault: TokenFault,
+    },
+    #[error("the head has {count} timestamp tokens, and only {TOKENS_LIMIT} are looked at")]
+    TimestampsTooMany { count: usize },
+}
+
+/// Who asks for witnesses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Whose {
+    /// The owner of the chain, in its trust document.
+    TrustDocument,
+    /// Whoever verifies.
+    Verifier,
+}
+
+impl std::fmt::Display for Whose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::TrustDocument => "the trust document's",
+            Self::Verifier => "the verifier's",
+        })
+    }
 }
 
 /// An optional value that reads `null` when it is absent.
@@ -159,18 +200,31 @@ impl Fault {
             | Self::SealedKeyDamaged { .. } => FindingKind::Completeness,
             Self::BadSignature { .. }
             | Self::Threshold { .. }
+            | Self::Compromised { .. }
             | Self::NoTrust
             | Self::TrustVersion { .. }
             | Self::CheckpointUnsigned => FindingKind::Signature,
             Self::NotAnchored { .. } => FindingKind::Anchor,
             Self::RolledBack { .. } | Self::Forked { .. } => FindingKind::Continuity,
-            Self::WitnessesUnchecked
-            | Self::TimestampsUnchecked { .. }
+            Self::PolicyMalformed { .. }
+            | Self::CosignatureInvalid { .. }
+            | Self::QuorumUnmet { .. }
+            | Self::Timestamp { .. }
+            | Self::TimestampsTooMany { .. }
             | Self::Replay { .. }
             | Self::ErasedButOpens { .. }
             | Self::LiveSchema { .. } => FindingKind::Corroboration,
             _ => FindingKind::Integrity,
         }
+    }
+}
+
+impl Finding {
+    /// Whether the chain itself tells of it, and takes it back by a trust document: entries that a stolen key signed stay a
+    /// finding for ever. Who refused to remember or to copy a chain for it would take the thief's version for the newest.
+    #[must_use]
+    pub fn is_said_by_the_chain(&self) -> bool {
+        matches!(self.fault, Fault::Compromised { .. })
     }
 }
 

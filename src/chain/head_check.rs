@@ -1,9 +1,12 @@
-//! Whether a head is what the manifests make (FORMAT §9, step 7): entries, tiles, checkpoint.
+//! Whether a head is what the manifests make (FORMAT §9, step 7): entries, tiles, checkpoint; and
+//! whether its timestamps hold (step 8).
 
 use super::finding::{Fault, Text};
+use super::timestamp::{Authority, TOKENS_LIMIT, imprints_of, verify_token};
 use super::verify::Verifier;
 use crate::codec::note::{Note, NoteVerdict, decode_checkpoint};
-use crate::model::{Checkpoint, KeyRole};
+use crate::crypto::Digest;
+use crate::model::Checkpoint;
 
 impl Verifier {
     pub(super) fn check_head(&mut self) {
@@ -28,7 +31,7 @@ impl Verifier {
         }
         let before = self.findings.len();
         self.check_tiles();
-        match self.checkpoint.take() {
+        let imprints = match self.checkpoint.clone() {
             Some(bytes) => {
                 let expected = self.snapshot.directory(bytes.clone(), &mut |_| ());
                 // The same files in other directories: an empty one more, sizes that are not theirs.
@@ -36,17 +39,17 @@ impl Verifier {
                     let (expected, found) = (Text(Some(expected)), Text(Some(head.tlog)));
                     self.find(None, Fault::HeadDiffers { member: "tlog", expected, found });
                 }
-                self.check_checkpoint(&bytes);
+                self.check_checkpoint(&bytes)
             }
-            None if self.tiles.contains_key("checkpoint") => {}
-            None => self.find(None, Fault::TileMissing { path: "checkpoint".to_owned() }),
-        }
-        if !head.timestamps.is_empty() {
-            self.find(None, Fault::TimestampsUnchecked { count: head.timestamps.len() });
-        }
-        if self.story.trust.as_ref().is_some_and(|trust| asks_for_witnesses(&trust.policy)) {
-            self.find(None, Fault::WitnessesUnchecked);
-        }
+            None => {
+                if !self.tiles.contains_key("checkpoint") {
+                    self.find(None, Fault::TileMissing { path: "checkpoint".to_owned() });
+                }
+                self.check_cosignatures(None);
+                Vec::new()
+            }
+        };
+        self.check_timestamps(&head.timestamps, &imprints);
     }
 
     /// The directory has exactly the tiles that the manifests make (FORMAT §4).
@@ -70,7 +73,8 @@ impl Verifier {
         self.tiles = found;
     }
 
-    fn check_checkpoint(&mut self, bytes: &[u8]) {
+    /// The digests of its signatures that count.
+    fn check_checkpoint(&mut self, bytes: &[u8]) -> Vec<Digest> {
         let read = Note::decode(bytes).and_then(|note| {
             let checkpoint = decode_checkpoint(&note.text)?;
             Ok((note, checkpoint))
@@ -80,7 +84,9 @@ impl Verifier {
             Err(error) => {
                 let cid = self.tiles.get("checkpoint").copied();
                 let fault = Fault::Malformed { what: "checkpoint", detail: error.to_string() };
-                return self.find(cid, fault);
+                self.find(cid, fault);
+                self.check_cosignatures(None);
+                return Vec::new();
             }
         };
         let origin = self.story.chain.map(|chain| Checkpoint::origin_of(&chain)).unwrap_or_default();
@@ -94,28 +100,41 @@ impl Verifier {
                 self.find(None, Fault::CheckpointDiffers { member, expected, found });
             }
         }
-        self.check_checkpoint_signature(&note, &origin);
+        let imprints = self.check_checkpoint_signature(&note, &origin);
+        self.check_cosignatures(Some(&note));
+        imprints
     }
 
-    fn check_checkpoint_signature(&mut self, note: &Note, origin: &str) {
-        let Some(trust) = self.story.trust.clone() else { return };
-        let seq = self.story.count.saturating_sub(1);
-        let mut signed = false;
+    fn check_checkpoint_signature(&mut self, note: &Note, origin: &str) -> Vec<Digest> {
+        let (Some(trust), Some(chain)) = (self.story.trust.clone(), self.story.chain) else {
+            return Vec::new();
+        };
         for (id, key) in &trust.keys {
-            match note.verify(origin, &key.public) {
-                NoteVerdict::Absent => {}
-                NoteVerdict::Invalid => self.find(None, Fault::BadSignature { keyid: *id }),
-                NoteVerdict::Valid => signed |= trust.key_for(id, KeyRole::Signer, seq).is_some(),
+            if note.verify(origin, &key.public) == NoteVerdict::Invalid {
+                self.find(None, Fault::BadSignature { keyid: *id });
             }
         }
-        if !signed {
+        let imprints = imprints_of(note, &chain, self.story.count.saturating_sub(1), &trust);
+        if imprints.is_empty() {
             self.find(None, Fault::CheckpointUnsigned);
         }
+        imprints
     }
-}
 
-/// Whether a C2SP tlog-policy asks for any cosignature: it has a quorum, and that is not `none`.
-fn asks_for_witnesses(policy: &str) -> bool {
-    let quorum = policy.lines().filter_map(|line| line.trim().strip_prefix("quorum")).next_back();
-    quorum.map_or(!policy.trim().is_empty(), |name| name.trim() != "none")
+    /// Each token is valid and not of a time before the newest entry (FORMAT §9, step 8).
+    fn check_timestamps(&mut self, tokens: &[Vec<u8>], imprints: &[Digest]) {
+        if tokens.len() > TOKENS_LIMIT {
+            return self.find(None, Fault::TimestampsTooMany { count: tokens.len() });
+        }
+        let authorities = self.story.trust.as_ref().map(|trust| Authority::of_trust(&trust.authorities));
+        let authorities = authorities.unwrap_or_default();
+        for (token, bytes) in tokens.iter().enumerate() {
+            let read = verify_token(bytes, imprints, &authorities);
+            let newest = self.story.newest;
+            match read.and_then(|stamped| stamped.not_before(newest, self.story.tolerance)) {
+                Ok(stamped) => self.stamped.push(stamped),
+                Err(fault) => self.find(None, Fault::Timestamp { token, fault }),
+            }
+        }
+    }
 }

@@ -2,25 +2,45 @@
 //! blocks are handed in and handed out.
 
 mod append;
+mod chain_keys;
+mod compact_range;
+mod compromise;
 mod entry;
+mod evidence;
 mod finding;
+mod fork;
+mod freshness;
 mod head_check;
+pub mod proof;
+mod proposal;
 mod report;
 mod restore;
 mod sealed;
 mod snapshot;
 mod story;
+mod timestamp;
 mod tree;
 mod verify;
 mod walk;
+mod witness_check;
+pub mod witnessing;
 
 pub use append::{AppendError, Appender, NewFile};
+pub use chain_keys::{ChainKeys, CheckpointError, SignedCheckpoint, TrustEventError};
+pub use compact_range::CompactRange;
 pub use entry::{EntryCheck, EntryVerdict};
-pub use finding::{Fault, Finding, FindingKind, Text};
-pub use report::{Established, Report};
-pub use restore::RestoreError;
+pub use evidence::{EntryEvidence, EvidenceReport, NotEstablished, verify_evidence};
+pub use finding::{Fault, Finding, FindingKind, Text, Whose};
+pub use fork::{Fork, NoFork, compare, verify_fork};
+pub use freshness::{Fresh, Freshness};
+pub use proposal::{Proposal, ProposalError, TRUST_FILE, Tally};
+pub use report::{Cosigned, Established, Report, TimeBound, TimeInterval, TimeSource};
+pub use restore::{GetBlock, RestoreError, trust_in_force};
 pub use sealed::{SealedCounts, SealedFile, SealedState};
 pub use snapshot::{EntriesTree, Snapshot};
+pub use timestamp::{
+    Authority, NotAuthority, Stamped, TOKENS_LIMIT, TokenFault, imprints_of, verify_response, verify_token,
+};
 pub use tree::{FullTile, MerkleTree, leaf_hash, node_hash};
 pub use verify::{Anchor, Options, Verifier};
 pub use walk::Fetched;

@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use super::finding::{Finding, FindingKind};
+use super::freshness::Freshness;
 use super::sealed::{SealedCounts, SealedFile};
-use crate::model::{ChainName, Cid, Remembered, Timestamp};
+use super::timestamp::Stamped;
+use crate::model::{ChainName, Cid, ForkEvidence, Remembered, Timestamp};
 
 /// What was established, each on its own (FORMAT §9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -23,6 +25,85 @@ pub struct Established {
     pub live: bool,
 }
 
+/// A witness that cosigned the checkpoint with all its entries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cosigned {
+    /// What the policy calls it.
+    pub witness: String,
+    pub vkey: String,
+    /// By its clock, when it had seen the checkpoint at the latest: no entry is newer.
+    pub not_after: Option<Timestamp>,
+    /// By its clock, when it last said that it knows of no larger checkpoint.
+    pub latest: Option<Timestamp>,
+}
+
+/// Whose word a time is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "by", content = "name", rename_all = "kebab-case")]
+pub enum TimeSource {
+    /// Those who sign the chain.
+    Signer,
+    /// A timestamp authority of the trust document, by its name.
+    Authority(String),
+    /// A witness that a policy names.
+    Witness(String),
+}
+
+/// One end of the time in which something happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TimeBound {
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub source: TimeSource,
+}
+
+impl TimeBound {
+    fn of_token(stamped: &Stamped) -> Self {
+        Self { at: stamped.latest, source: TimeSource::Authority(stamped.authority.clone()) }
+    }
+
+    /// Everybody's word that a head is the newest one, or was when they saw it.
+    #[must_use]
+    pub fn all(newest: Option<Timestamp>, stamped: &[Stamped], witnesses: &[Cosigned]) -> Vec<Self> {
+        let latest = witnesses.iter().filter_map(|cosigned| {
+            let source = TimeSource::Witness(cosigned.witness.clone());
+            Some(Self { at: cosigned.latest?, source })
+        });
+        let signers = newest.map(|at| Self { at, source: TimeSource::Signer });
+        // What an authority's clock may be wrong by makes no head younger.
+        let tokens = stamped.iter().map(|stamped| Self { at: stamped.time, ..Self::of_token(stamped) });
+        signers.into_iter().chain(tokens).chain(latest).collect()
+    }
+}
+
+/// When the newest entry was made, and with it this version of the chain. Both ends say whose word they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimeInterval {
+    /// The newest time that an entry tells of.
+    pub not_before: Option<TimeBound>,
+    /// The first time at which others saw it; `None` when nobody says so.
+    pub not_after: Option<TimeBound>,
+}
+
+impl TimeInterval {
+    /// Of what entries, valid timestamps and cosignatures say. A witness whose clock was behind the newest entry bounds
+    /// nothing.
+    #[must_use]
+    pub fn of(newest: Option<Timestamp>, stamped: &[Stamped], witnesses: &[Cosigned]) -> Self {
+        let seen = witnesses.iter().filter_map(|cosigned| {
+            let source = TimeSource::Witness(cosigned.witness.clone());
+            let at = cosigned.not_after.filter(|at| newest.is_none_or(|newest| *at >= newest))?;
+            Some(TimeBound { at, source })
+        });
+        Self {
+            not_before: newest.map(|at| TimeBound { at, source: TimeSource::Signer }),
+            not_after: stamped.iter().map(TimeBound::of_token).chain(seen).min_by_key(|bound| bound.at),
+        }
+    }
+}
+
 /// The result of a verification.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,14 +120,28 @@ pub struct Report {
     pub entries: u64,
     /// The newest `finishedAt`.
     pub newest: Option<Timestamp>,
+    /// When this version of the chain was made.
+    pub time: TimeInterval,
     /// Sealed files.
     pub sealed: u64,
     /// What became of them, as far as keys were at hand.
     pub sealed_states: SealedCounts,
     pub established: Established,
+    /// Who cosigned the checkpoint, of the witnesses that a policy names.
+    pub witnesses: Vec<Cosigned>,
+    /// How old the newest word on this head is, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
     /// What a later verification may be told to remember: this head, when it is one and without a finding.
     #[serde(skip)]
     pub memory: Option<Remembered>,
+    /// Who vouched for this head, and when.
+    #[serde(skip)]
+    pub vouched: Vec<TimeBound>,
+    /// Evidence that the chain's own keys signed this head and one that was verified before, and that it does not go on
+    /// from that one.
+    #[serde(skip)]
+    pub fork: Option<ForkEvidence>,
     /// The sealed files, where they were asked for.
     #[serde(skip)]
     pub sealed_files: Vec<SealedFile>,
@@ -57,6 +152,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether all that was found is what the chain tells of itself, so that it can be copied and continued.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.findings.iter().all(Finding::is_said_by_the_chain)
+    }
+
     /// Adds what was found after the verification ended.
     pub fn add(&mut self, finding: Finding) {
         self.verified = false;
@@ -69,5 +170,35 @@ impl Report {
             FindingKind::Corroboration | FindingKind::Continuity => {}
         }
         self.findings.push(finding);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Digest;
+
+    #[test]
+    fn clocks_that_are_wrong_bound_nothing_and_make_nothing_younger() {
+        let at = |seconds: i64| Timestamp::from_microseconds(seconds * 1_000_000);
+        let witness = |name: &str, seconds| Cosigned {
+            witness: name.to_owned(),
+            vkey: name.to_owned(),
+            not_after: at(seconds),
+            latest: at(seconds),
+        };
+        let token = Stamped {
+            time: at(110).unwrap(),
+            latest: at(900).unwrap(),
+            authority: "a".to_owned(),
+            root: Digest([0; 32]),
+        };
+        let witnesses = [witness("behind", 1), witness("right", 120)];
+        let interval = TimeInterval::of(at(100), &[token.clone()], &witnesses).not_after.unwrap();
+        assert_eq!((Some(interval.at), interval.source), (at(120), TimeSource::Witness("right".to_owned())));
+        let interval = TimeInterval::of(at(100), &[], &witnesses[..1]);
+        assert_eq!(interval.not_after, None);
+        let newest = TimeBound::all(at(100), &[token], &[]).into_iter().map(|bound| bound.at).max();
+        assert_eq!(newest, at(110));
     }
 }

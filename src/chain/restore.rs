@@ -77,6 +77,22 @@ impl Appender {
     }
 }
 
+/// The trust document that is in force at the end of a chain, and the manifest that brought it. `known` as
+/// [`Appender::restore`] has it.
+///
+/// # Errors
+/// As [`Appender::restore`].
+pub fn trust_in_force<E>(
+    newest: &Cid,
+    known: Option<(u64, Cid)>,
+    get: &mut GetBlock<'_, E>,
+) -> Result<(Cid, TrustDocument), RestoreError<E>> {
+    let mut reader = Reader { get };
+    let last = reader.manifest(newest)?;
+    let brought_by = reader.newest_trust(*newest, last, known)?;
+    Ok((brought_by, reader.trust(&brought_by)?))
+}
+
 fn restore_snapshot<E>(
     reader: &mut Reader<'_, E>,
     size: u64,

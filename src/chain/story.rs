@@ -1,15 +1,16 @@
 //! What holds over the entries of a chain in their order: links, trust, and a story without
 //! contradictions (FORMAT §9, steps 2, 4 and 6).
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use super::compromise::Signed;
 use super::entry::{EntryVerdict, KnownKeys, SignatureState};
 use super::finding::{Fault, Finding, Text};
 use crate::crypto::{Digest, KeyId};
 use crate::model::{
-    Cid, Details, Direction, Event, EventId, EventKind, KeyRole, Manifest, Outcome, SchemaChange, Timestamp,
-    TrustDocument,
+    Cid, Details, Direction, Event, EventId, EventKind, KeyRole, Manifest, Outcome, RevocationReason,
+    SchemaChange, Timestamp, TrustDocument,
 };
 
 /// The state of a chain up to an entry.
@@ -30,11 +31,13 @@ pub struct Story {
     pub erased: HashSet<Cid>,
     pub findings: Vec<Finding>,
     /// Microseconds.
-    tolerance: i64,
+    pub tolerance: i64,
     ids: HashSet<EventId>,
     /// Versions that count as applied, each by the front of its digest, so that a long story stays small.
     applied: HashSet<[u8; 16]>,
     schema: Option<(String, Digest)>,
+    /// Who signed what, for the day on which a key is told to be stolen.
+    signers: Signed,
 }
 
 impl Story {
@@ -59,6 +62,28 @@ impl Story {
         self.chain.get_or_insert(verdict.cid);
         self.last = Some(verdict.cid);
         self.count += 1;
+    }
+
+    /// Takes an entry without those before it, `verdict.index` being its number: what is wrong with it alone, whether
+    /// it is of the chain, and who signed it.
+    pub fn tell_alone(&mut self, mut verdict: EntryVerdict) {
+        self.count = verdict.index;
+        for (cid, fault) in std::mem::take(&mut verdict.faults) {
+            self.find(cid, fault);
+        }
+        if let Some(manifest) = &verdict.manifest {
+            let expected = self.chain.filter(|chain| *chain != verdict.cid);
+            if manifest.chain != expected {
+                let (expected, found) = (Text(expected), Text(manifest.chain));
+                self.find(Some(verdict.cid), Fault::LinkDiffers { member: "chain", expected, found });
+            }
+        }
+        self.check_signatures(&verdict);
+        if let Some(event) = verdict.event.map(|event| event.event)
+            && (event == EventKind::Genesis) != (verdict.index == 0)
+        {
+            self.find(None, Fault::EventOrder { event, seq: verdict.index });
+        }
     }
 
     fn find(&mut self, cid: Option<Cid>, fault: Fault) {
@@ -113,6 +138,7 @@ impl Story {
                 let counted = verdict.signatures.iter().map(|(id, _)| *id);
                 self.genesis_roots = counted.filter(|id| document.key_for(id, role, seq).is_some()).collect();
             }
+            self.find_compromised(document);
             self.adopt(Arc::clone(document));
         }
     }
@@ -120,7 +146,7 @@ impl Story {
     /// Whether enough keys of `role` signed the entry, each counted once.
     fn require_threshold(&mut self, document: &TrustDocument, role: KeyRole, verdict: &EntryVerdict) -> bool {
         let seq = self.count;
-        let mut counted = BTreeSet::new();
+        let mut counted_keys = BTreeSet::new();
         let (mut revoked, mut unknown, mut broken) = (0, 0, None);
         for (id, state) in &verdict.signatures {
             // A key that some document named stays known, also when it has no say any more.
@@ -139,7 +165,7 @@ impl Story {
             if !valid {
                 broken = Some(*id);
             } else if document.key_for(id, role, seq).is_some() {
-                counted.insert(*id);
+                counted_keys.insert(*id);
             } else {
                 revoked += 1;
             }
@@ -148,11 +174,41 @@ impl Story {
             self.find(Some(verdict.cid), Fault::BadSignature { keyid });
             return false;
         }
-        let (needed, counted) = (document.threshold(role).max(1), counted.len() as u32);
+        let (needed, counted) = (document.threshold(role).max(1), counted_keys.len() as u32);
         if counted < needed {
             self.find(Some(verdict.cid), Fault::Threshold { role, needed, counted, revoked, unknown });
+            return false;
         }
-        counted >= needed
+        self.signers.note(seq, needed, &counted_keys);
+        true
+    }
+
+    /// Entries before this one that a key signed after it was stolen, as the new document says.
+    fn find_compromised(&mut self, document: &TrustDocument) {
+        let told = |document: &TrustDocument| -> BTreeSet<(KeyId, u64)> {
+            let stolen =
+                document.revoked.iter().filter(|known| known.reason == RevocationReason::Compromised);
+            stolen.map(|revocation| (revocation.key, revocation.since)).collect()
+        };
+        let known = self.trust.as_deref().map(told).unwrap_or_default();
+        let mut stolen = BTreeMap::new();
+        // In their order, so that the earliest entry of a key is the one that stays.
+        for (key, since) in told(document).difference(&known) {
+            stolen.entry(*key).or_insert(*since);
+        }
+        if stolen.is_empty() {
+            return;
+        }
+        let entry = self.count;
+        // The event that takes the key away is judged as it was: what it says counts from there on.
+        let fallen = self.signers.take(&stolen).into_iter().filter(|(seq, _, _)| *seq < entry);
+        for (seq, keyid, since) in fallen {
+            self.findings.push(Finding {
+                seq: Some(seq),
+                cid: None,
+                fault: Fault::Compromised { keyid, since, entry },
+            });
+        }
     }
 
     fn adopt(&mut self, document: Arc<TrustDocument>) {

@@ -85,7 +85,14 @@ impl MerkleTree {
     /// The root: SHA-256 of nothing for an empty tree.
     #[must_use]
     pub fn root(&self) -> Digest {
-        // The maximal perfect subtrees from left to right; each is larger than those after it.
+        let mut peaks = self.peaks().into_iter().rev();
+        let Some(last) = peaks.next() else { return Digest::of(b"") };
+        peaks.fold(last, |right, left| node_hash(&left, &right))
+    }
+
+    /// Roots of the maximal perfect subtrees from left to right; each is larger than those after it.
+    #[must_use]
+    pub fn peaks(&self) -> Vec<Digest> {
         let mut peaks = Vec::new();
         for hashes in self.levels.iter().rev() {
             let mut rest = hashes.as_slice();
@@ -95,14 +102,12 @@ impl MerkleTree {
                 rest = more;
             }
         }
-        let mut peaks = peaks.into_iter().rev();
-        let Some(last) = peaks.next() else { return Digest::of(b"") };
-        peaks.fold(last, |right, left| node_hash(&left, &right))
+        peaks
     }
 }
 
 /// Root over a power of two of hashes.
-fn perfect_root(hashes: &[Digest]) -> Digest {
+pub(super) fn perfect_root(hashes: &[Digest]) -> Digest {
     let mut level = hashes.to_vec();
     while level.len() > 1 {
         level = level.chunks_exact(2).map(|pair| node_hash(&pair[0], &pair[1])).collect();

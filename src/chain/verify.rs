@@ -12,14 +12,17 @@ use std::sync::Arc;
 
 use super::entry::{EntryCheck, EntryVerdict};
 use super::finding::{Fault, Finding, FindingKind};
-use super::report::{Established, Report};
+use super::fork::ForkWatch;
+use super::report::{Cosigned, Established, Report, TimeBound, TimeInterval};
 use super::restore::DIRECTORY_DEPTH;
 use super::sealed::{self, SealedCounts, SealedFile};
 use super::snapshot::Snapshot;
 use super::story::Story;
+use super::timestamp::Stamped;
 use super::walk::{Fetched, Item, OpenEntry, Walked};
 use crate::codec::dag_cbor::{self, decode_entries_node, decode_head, decode_manifest};
 use crate::codec::note::{Note, decode_checkpoint};
+use crate::codec::policy::Policy;
 use crate::codec::unixfs::decode_directory;
 use crate::crypto::KeyId;
 use crate::model::{Cid, Codec, Head, Manifest, Remembered};
@@ -53,6 +56,8 @@ pub struct Options {
     pub older: bool,
     /// Whether the report names each sealed file, so that it can be opened.
     pub sealed_files: bool,
+    /// What the verifier itself asks of witnesses, beside the trust document.
+    pub policy: Option<Policy>,
 }
 
 impl Default for Options {
@@ -64,6 +69,7 @@ impl Default for Options {
             remembered: Vec::new(),
             older: false,
             sealed_files: false,
+            policy: None,
         }
     }
 }
@@ -71,7 +77,7 @@ impl Default for Options {
 /// Verifies a chain from its head, or from one of its manifests.
 pub struct Verifier {
     pub(super) root: Cid,
-    options: Options,
+    pub(super) options: Options,
     started: bool,
     pub(super) head: Option<Head>,
     items: VecDeque<Item>,
@@ -95,6 +101,12 @@ pub struct Verifier {
     walked: Walked,
     /// Whether it began at a head.
     from_head: bool,
+    pub(super) witnesses: Vec<Cosigned>,
+    /// Whether a policy asks for witnesses, and all that ask are met.
+    pub(super) witnessed: bool,
+    /// What the timestamps of the head prove.
+    pub(super) stamped: Vec<Stamped>,
+    forks: ForkWatch,
 }
 
 impl Verifier {
@@ -121,6 +133,10 @@ impl Verifier {
             sealed_in_short: Vec::new(),
             walked: Walked::new(),
             from_head: false,
+            witnesses: Vec::new(),
+            witnessed: false,
+            stamped: Vec::new(),
+            forks: ForkWatch::default(),
             options,
         }
     }
@@ -205,24 +221,26 @@ impl Verifier {
     /// Takes the verdict of a check.
     pub fn absorb(&mut self, verdict: EntryVerdict) {
         self.early.insert(verdict.index, verdict);
-        while let Some(verdict) = self.early.remove(&self.story.count) {
+        while let Some(mut verdict) = self.early.remove(&self.story.count) {
             let cid = verdict.cid;
             self.keep_sealed(&verdict);
-            self.compare_with_memory(&verdict);
+            let (index, brought) = (verdict.index, verdict.brought.take());
             self.story.tell(verdict);
             self.snapshot.push(cid, &mut |_| ());
+            brought.into_iter().for_each(|entry| self.forks.keep(entry));
+            self.forks.follow(&cid);
+            self.compare_with_memory(index, cid);
         }
     }
 
     /// Where an entry stands that is remembered, it has to be that one.
-    fn compare_with_memory(&mut self, verdict: &EntryVerdict) {
+    fn compare_with_memory(&mut self, index: u64, cid: Cid) {
         let Some(chain) = self.story.chain else { return };
-        let fork = |seen: &&Remembered| {
-            seen.chain == chain && seen.seq == verdict.index && seen.manifest != verdict.cid
-        };
-        if let Some(expected) = self.options.remembered.iter().find(fork).map(|seen| seen.manifest) {
-            let fault = Fault::Forked { entry: verdict.index, expected };
-            self.findings.push(Finding { seq: Some(verdict.index), cid: Some(verdict.cid), fault });
+        let fork = |seen: &&Remembered| seen.chain == chain && seen.seq == index && seen.manifest != cid;
+        if let Some(seen) = self.options.remembered.iter().find(fork) {
+            self.forks.diverge(seen, &self.snapshot.merkle);
+            let fault = Fault::Forked { entry: index, expected: seen.manifest };
+            self.findings.push(Finding { seq: Some(index), cid: Some(cid), fault });
         }
     }
 
@@ -233,8 +251,8 @@ impl Verifier {
         }
         let of_chain = self.options.remembered.iter().filter(|seen| Some(seen.chain) == self.story.chain);
         let newest = of_chain.max_by_key(|seen| seen.seq).filter(|seen| seen.seq >= self.story.count);
-        if let Some(Remembered { seq, head, .. }) = newest.copied() {
-            let fault = Fault::RolledBack { seen: seq + 1, found: self.story.count, newest: head };
+        if let Some(Remembered { seq, head, .. }) = newest {
+            let fault = Fault::RolledBack { seen: seq + 1, found: self.story.count, newest: *head };
             self.find(Some(self.root), fault);
         }
     }
@@ -442,30 +460,43 @@ impl Verifier {
         findings.append(&mut self.findings);
         let none = |kind| !findings.iter().any(|finding| finding.fault.kind() == kind);
         let looked = self.story.count > 0;
+        let is_of_tokens =
+            |fault: &Fault| matches!(fault, Fault::Timestamp { .. } | Fault::TimestampsTooMany { .. });
+        let bad_token = findings.iter().any(|finding| is_of_tokens(&finding.fault));
+        let time = TimeInterval::of(self.story.newest, &self.stamped, &self.witnesses);
+        let vouched = TimeBound::all(self.story.newest, &self.stamped, &self.witnesses);
         let memory = match (self.story.chain, self.story.last, self.story.count.checked_sub(1)) {
-            (Some(chain), Some(manifest), Some(seq)) if self.from_head && findings.is_empty() => {
-                Some(Remembered { chain, seq, manifest, head: self.root })
+            (Some(chain), Some(manifest), Some(seq))
+                if self.from_head && findings.iter().all(Finding::is_said_by_the_chain) =>
+            {
+                let checkpoint = self.checkpoint.clone().and_then(|bytes| String::from_utf8(bytes).ok());
+                Some(Remembered { chain, seq, manifest, head: self.root, checkpoint })
             }
             _ => None,
         };
         Report {
             memory,
+            fork: self.forks.finish(self.checkpoint.as_deref()),
             verified: findings.is_empty(),
             root: self.root,
             chain: self.story.chain,
             name: self.story.trust.as_ref().map(|trust| trust.name.clone()),
             entries: self.story.count,
             newest: self.story.newest,
+            time,
             sealed: self.story.sealed,
             sealed_states,
             sealed_files: std::mem::take(&mut self.sealed_files),
             opened: Vec::new(),
+            witnesses: self.witnesses,
+            freshness: None,
+            vouched,
             established: Established {
                 intact: looked && none(FindingKind::Integrity),
                 signed: looked && none(FindingKind::Signature) && self.story.signed == self.story.count,
                 anchored: anchored && none(FindingKind::Signature),
-                witnessed: false,
-                timestamped: false,
+                witnessed: self.witnessed,
+                timestamped: !self.stamped.is_empty() && none(FindingKind::Signature) && !bad_token,
                 complete: looked && none(FindingKind::Completeness),
                 replayed: false,
                 live: false,

@@ -2,21 +2,23 @@
 
 use std::io::IsTerminal as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
+use super::agent::{AgentKey, Wanted};
 use super::error::CliError;
 use super::modes::{look_at_source, look_at_vault};
 pub use super::owner::{open_owner, owner};
 use super::places::require_apart;
 use super::progress::Progress;
 use super::settings::{
-    Anchor as SettingsAnchor, DatabaseSource, DatabaseUrl, Environment, Overrides, ReplicaSettings, Secret,
-    Settings,
+    Anchor as SettingsAnchor, DatabaseSource, DatabaseUrl, Environment, KeySource, Overrides,
+    ReplicaSettings, Secret, SecretSource, Settings,
 };
 use crate::chain::{Anchor, Options as VerifyOptions};
-use crate::crypto::{KeyTextError, PrivateKey, parse_private_key};
+use crate::crypto::{KeyTextError, PrivateKey, Signer, is_public_key, parse_private_key, parse_public_key};
 use crate::database::{Access, Database, DatabaseError, Options, Scratch};
 use crate::model::{Actor, Engine};
 use crate::ops::kept::{KeptTool, table_named};
@@ -220,19 +222,46 @@ pub fn replicas(settings: &Settings) -> Result<Vec<NamedReplica>, CliError> {
 /// The signing key, opened when it is needed.
 pub fn key(settings: &Settings) -> OpenKey {
     let settings = settings.clone();
-    Box::new(move || open_key(&settings))
+    Box::new(move || open_signer(&settings))
 }
 
-/// The signing key.
+/// Who signs with the signing key.
+pub fn open_signer(settings: &Settings) -> Result<Arc<dyn Signer>, KeyUnavailable> {
+    let in_agent = |wanted: &Wanted<'_>| {
+        let key = AgentKey::open(settings.agent_socket().as_deref(), wanted)?;
+        Ok::<Arc<dyn Signer>, KeyUnavailable>(Arc::new(key))
+    };
+    if let Some(KeySource::Agent(name)) = &settings.key_source {
+        return in_agent(&Wanted::Named(name));
+    }
+    let text = key_text(settings)?;
+    if is_public_key(text.expose()) {
+        let public = parse_public_key(text.expose()).map_err(|error| KeyUnavailable {
+            message: format!("the signing key cannot be used: {error}"),
+            hint: "name a key of type ssh-ed25519, such as `ssh-keygen -t ed25519` makes".to_owned(),
+        })?;
+        return in_agent(&Wanted::Public(&public));
+    }
+    look_at_key(settings);
+    Ok(Arc::new(open_text(settings, &text, "signing key")?))
+}
+
+/// Warns when others may use the file of the private key.
+fn look_at_key(settings: &Settings) {
+    look_at_source("signing key", settings.key_source.as_ref().and_then(KeySource::text));
+}
+
+fn key_text(settings: &Settings) -> Result<Secret, KeyUnavailable> {
+    settings.key_text().map_err(|error| KeyUnavailable {
+        message: error.to_string(),
+        hint: "run `greffe key generate --out FILE`, or set GREFFE_KEY to the key's text".to_owned(),
+    })
+}
+
+/// The private signing key itself, where it is at hand.
 pub fn open_key(settings: &Settings) -> Result<PrivateKey, KeyUnavailable> {
-    let unavailable = |message: String, hint: &str| KeyUnavailable { message, hint: hint.to_owned() };
-    look_at_source("signing key", settings.key_source.as_ref());
-    let text = settings.key_text().map_err(|error| {
-        unavailable(
-            error.to_string(),
-            "run `greffe key generate --out FILE`, or set GREFFE_KEY to the key's text",
-        )
-    })?;
+    look_at_key(settings);
+    let text = key_text(settings)?;
     open_text(settings, &text, "signing key")
 }
 
@@ -256,6 +285,20 @@ pub fn open_node_key(settings: &Settings) -> Result<PrivateKey, KeyUnavailable> 
             .to_owned(),
     })?;
     open_text(settings, &text, "key of the node")
+}
+
+/// The key that a source holds.
+pub fn open_source(
+    settings: &Settings,
+    source: &SecretSource,
+    what: &str,
+) -> Result<PrivateKey, KeyUnavailable> {
+    look_at_source(what, Some(source));
+    let text = settings.secret(source).map_err(|error| KeyUnavailable {
+        message: format!("the {what} is `{source}`, but {error}"),
+        hint: "name the place where it is: `file:PATH` or `env:NAME`".to_owned(),
+    })?;
+    open_text(settings, &text, what)
 }
 
 fn open_text(settings: &Settings, text: &Secret, what: &str) -> Result<PrivateKey, KeyUnavailable> {

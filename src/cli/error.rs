@@ -99,6 +99,11 @@ impl From<OpsError> for CliError {
             | OpsError::OtherChain { .. }
             | OpsError::SealedDiffers { .. }
             | OpsError::AccessLost { .. }
+            | OpsError::EvidenceDamaged { .. }
+            | OpsError::EvidenceFindings { .. }
+            | OpsError::Tree { .. }
+            | OpsError::HeadInconsistent { .. }
+            | OpsError::Incomparable { .. }
             | OpsError::Unpublishable { .. }
             | OpsError::HistoryDiffers { .. }
             | OpsError::HistoryBehind { .. }
@@ -120,8 +125,10 @@ impl From<OpsError> for CliError {
             | OpsError::Held { .. }
             | OpsError::TooYoung { .. }
             | OpsError::NoRetention
+            | OpsError::NoAuthority
             | OpsError::Terms { .. }
             | OpsError::NothingSealed
+            | OpsError::NoVersion(_)
             | OpsError::Grant { .. }
             | OpsError::Vault(
                 VaultError::Missing(_)
@@ -197,6 +204,9 @@ fn hint(error: &OpsError) -> Option<String> {
         OpsError::Append(crate::chain::AppendError::Threshold { .. }) => {
             "sign with a key that the trust document lists as signer: name it with `--key SOURCE`".to_owned()
         }
+        OpsError::Append(crate::chain::AppendError::Sign(_)) => {
+            "look whether the agent has the key (`ssh-add -l`), and run the command again: it archives what ran".to_owned()
+        }
         OpsError::HistoryDiffers { .. } | OpsError::ArchiveBehind { .. } | OpsError::OtherChain { .. } => {
             "name the archive that belongs to this database with `--archive PATH`, or bring it here with \
              `greffe import FILE.car`"
@@ -225,7 +235,16 @@ fn hint(error: &OpsError) -> Option<String> {
         OpsError::NotApplied(_) | OpsError::TooManySteps { .. } => {
             "run `greffe status` to see what is applied".to_owned()
         }
-        OpsError::NoEntry(..) | OpsError::NotInArchive(_) => {
+        OpsError::EvidenceDamaged { .. } => {
+            "ask for the directory again, as `greffe evidence ENTRY --out DIR` writes it".to_owned()
+        }
+        OpsError::EvidenceFindings { .. }
+        | OpsError::Tree { .. }
+        | OpsError::HeadInconsistent { .. }
+        | OpsError::Incomparable { .. } => {
+            "run `greffe verify \"$(greffe head)\"` to see what is wrong".to_owned()
+        }
+        OpsError::NoEntry(..) | OpsError::NotInArchive(_) | OpsError::NoVersion(_) => {
             "run `greffe log` to see what there is".to_owned()
         }
         OpsError::UnknownVersion(_) | OpsError::CannotRepair { .. } => "run `greffe status`".to_owned(),
@@ -257,6 +276,10 @@ fn hint(error: &OpsError) -> Option<String> {
             "run it again from {} on; `vault.minimum` says how long things have to be kept",
             until.to_string().chars().take(10).collect::<String>()
         ),
+        OpsError::NoAuthority => {
+            "have its root in the trust document: `greffe init --authority ROOT.pem` for a new chain".to_owned()
+        }
+        OpsError::Unsigned => "run `greffe verify \"$(greffe head)\"` to see what is wrong".to_owned(),
         OpsError::NoRetention => "set `retention = \"10y\"` below `[vault]`".to_owned(),
         OpsError::Terms { member: "to" } => "write a recipient of age: `--to age1…`".to_owned(),
         OpsError::Terms { member: "until" } => "write a day to come: `--until 2027-01-31`".to_owned(),
@@ -362,6 +385,9 @@ fn database_hint(error: &DatabaseError) -> Option<String> {
         }
         DatabaseError::RowGone => {
             "restore the database from a backup: its history was written by a script".to_owned()
+        }
+        DatabaseError::LongText { table, .. } => {
+            format!("no tool writes such a row: find out who wrote it, and take it out of {table}")
         }
         DatabaseError::Url(_) => "write it like `sqlite:app.db`, `postgres://user@host/name` or `mysql://user@host/name`; \
                                   a replay takes `--on` of the chain's own engine"

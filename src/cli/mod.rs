@@ -1,12 +1,15 @@
 //! The command line: reads arguments and settings, chooses adapters, talks to people. No rules here.
 //!
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 done or verified,
-//! 1 findings, 2 wrong usage or settings, 3 could not finish, 4 archived and not yet replicated, 70 a bug.
+//! 1 findings, 2 wrong usage or settings, 3 could not finish, 4 archived and not yet replicated,
+//! 5 not the chain that was verified before, 6 verified and stale, 70 a bug.
 
+mod agent;
 mod ci;
 mod commands;
 mod context;
 mod error;
+mod heads;
 mod memory;
 mod modes;
 mod opening;
@@ -41,6 +44,10 @@ pub enum Exit {
     Unfinished,
     /// Archived, and not yet with the replicas that have to have it.
     Undelivered,
+    /// A chain that was cut back, or does not go on from the version of it that was verified before.
+    Discontinuous,
+    /// Nothing is wrong, and nobody vouched for it lately.
+    Stale,
     /// What another tool ended with, which greffe ran.
     Tool(u8),
 }
@@ -55,6 +62,8 @@ impl Exit {
             Self::Usage => 2,
             Self::Unfinished => 3,
             Self::Undelivered => 4,
+            Self::Discontinuous => 5,
+            Self::Stale => 6,
             Self::Tool(code) => code,
         }
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Exit;
 use super::error::CliError;
+use crate::model::Cid;
 
 /// A result that can be shown both ways.
 pub trait Show {
@@ -49,6 +50,30 @@ impl Show for Raw {
     }
 }
 
+/// What a command has to say, with another CID in the place of one.
+struct Moved {
+    shown: Box<dyn Show>,
+    before: String,
+    after: String,
+}
+
+impl Show for Moved {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut text = Vec::new();
+        self.shown.text(&mut text)?;
+        // A CID of this length stands in nothing else.
+        out.write_all(String::from_utf8_lossy(&text).replace(&self.before, &self.after).as_bytes())
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let mut value = self.shown.json();
+        if let Some(head) = value.get_mut("head").filter(|head| **head == self.before.as_str()) {
+            *head = self.after.clone().into();
+        }
+        value
+    }
+}
+
 /// What a command has to say, and what the process ends with.
 pub struct Reply {
     shown: Option<Box<dyn Show>>,
@@ -86,6 +111,22 @@ impl Reply {
     /// The object of `--json`.
     pub fn json(&self) -> serde_json::Value {
         self.shown.as_ref().map_or(serde_json::Value::Null, |shown| shown.json())
+    }
+
+    /// Whether the command has written what it has to say.
+    #[must_use]
+    pub const fn is_silent(&self) -> bool {
+        self.shown.is_none()
+    }
+
+    /// The same with another head in the place of the one that it names.
+    #[must_use]
+    pub fn with_head(self, before: &Cid, after: &Cid) -> Self {
+        if before == after {
+            return self;
+        }
+        let moved = |shown| Box::new(Moved { shown, before: before.to_string(), after: after.to_string() });
+        Self { shown: self.shown.map(|shown| moved(shown) as Box<dyn Show>), ..self }
     }
 
     /// Ends with `exit`.

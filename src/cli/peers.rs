@@ -2,7 +2,7 @@
 
 use super::context::open_node_key;
 use super::error::CliError;
-use super::settings::Settings;
+use super::settings::{KeySource, Settings};
 use crate::crypto::parse_private_key;
 use crate::ops::OpsError;
 use crate::store::remote::bitswap::Identity;
@@ -14,7 +14,8 @@ pub fn identity(settings: &Settings) -> Result<Identity, CliError> {
         let key = open_node_key(settings).map_err(OpsError::from)?;
         // A signing key that has a passphrase is not asked for.
         let signing = settings.key_text().ok().and_then(|text| parse_private_key(text.expose(), None).ok());
-        if settings.node_key == settings.key_source
+        let source = settings.key_source.as_ref().and_then(KeySource::text);
+        if settings.node_key.as_ref() == source
             || signing.is_some_and(|signing| signing.public() == key.public())
         {
             return Err(CliError::usage("`node.key` is the key that signs events")

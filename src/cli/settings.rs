@@ -1,12 +1,14 @@
 //! The settings of one run: `greffe.toml`, then the environment, then flags, each over the one before. Nothing
 //! here prints or asks; no output of anything here shows a secret.
 
+mod authorities;
 mod database_url;
 #[cfg(test)]
 mod documented;
 mod environment;
 mod error;
 mod file;
+mod key_source;
 mod keys;
 mod load;
 mod nearest;
@@ -16,29 +18,34 @@ mod secret;
 #[cfg(test)]
 mod tests;
 mod value;
+mod witnesses;
 
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
 
+pub use authorities::AuthoritySettings;
 pub use database_url::{DatabaseSource, DatabaseUrl};
 pub use environment::Environment;
 pub use error::{Place, Problem, Reason, SettingsError, SourceError};
+pub use key_source::{AgentKeyName, KeySource};
 pub use keys::{
     CONFIG_VARIABLE, DefaultValue, Id, KEY_VARIABLE, KEYS, Key, Kind, OTHER_VARIABLES, TABLES,
     VAULT_KEY_VARIABLE,
 };
 pub use render::{NewSettings, render_new};
 pub use replicas::{FIELDS, ReplicaSettings};
-pub use secret::{ReadError, SIZE_LIMIT, Secret, SecretSource};
+pub use secret::{ReadError, SIZE_LIMIT, Secret, SecretSource, read_text};
 pub use value::{
     Anchor, LONGEST_DURATION, NotAnchor, Retention, parse_duration, parse_retention, render_duration,
 };
 
+pub use witnesses::{TIMEOUT as WITNESS_TIMEOUT, WitnessSettings, parse_prefix};
+
 use crate::model::{ChainName, Cid, Pseudonym};
 use crate::privacy::Publish;
-use secret::{read_text, strip_newline};
+use secret::strip_newline;
 use value::Given;
 
 /// All settings, resolved. Paths are absolute or relative to the current directory.
@@ -65,7 +72,7 @@ pub struct Settings {
     /// `archive.directory`: the folder that holds the archive.
     pub archive_directory: PathBuf,
     /// `key.source`: where the private key is.
-    pub key_source: Option<SecretSource>,
+    pub key_source: Option<KeySource>,
     /// `key.passphrase`: where its passphrase is.
     pub key_passphrase: Option<SecretSource>,
     /// `actor.pseudonym`: stands for who acts.
@@ -123,6 +130,10 @@ pub struct Settings {
     pub erasure_key: Option<SecretSource>,
     /// `[[replica]]`: where copies are kept.
     pub replicas: Vec<ReplicaSettings>,
+    /// `[[witness]]`: who is asked to cosign.
+    pub witnesses: Vec<WitnessSettings>,
+    /// `[[authority]]`: who is asked for timestamps.
+    pub authorities: Vec<AuthoritySettings>,
     environment: Environment,
 }
 
@@ -248,7 +259,7 @@ impl Settings {
     #[must_use]
     pub fn secret_variables(&self) -> Vec<String> {
         let sources = [
-            self.key_source.as_ref(),
+            self.key_source.as_ref().and_then(KeySource::text),
             self.key_passphrase.as_ref(),
             self.publish_key.as_ref(),
             self.node_key.as_ref(),
@@ -325,6 +336,8 @@ impl Settings {
             erasures: folder.join("greffe.erasures.age"),
             erasure_key: None,
             replicas: Vec::new(),
+            witnesses: Vec::new(),
+            authorities: Vec::new(),
             environment: environment.clone(),
         }
     }
@@ -411,7 +424,16 @@ impl Settings {
     /// # Errors
     /// [`SettingsError::Missing`]; [`SettingsError::Source`] when there is no text where it should be.
     pub fn key_text(&self) -> Result<Secret, SettingsError> {
-        self.text_of(Id::KeySource, self.key_source.as_ref())
+        match &self.key_source {
+            Some(source @ KeySource::Agent(_)) => Err(unusable(Id::KeySource, source, SourceError::Agent)),
+            source => self.text_of(Id::KeySource, source.as_ref().and_then(KeySource::text)),
+        }
+    }
+
+    /// Where the SSH agent listens.
+    #[must_use]
+    pub fn agent_socket(&self) -> Option<PathBuf> {
+        self.environment.get("SSH_AUTH_SOCK").map(PathBuf::from)
     }
 
     /// The text of the IPNS name's private key.
@@ -504,7 +526,11 @@ impl Settings {
         }
     }
 
-    fn secret(&self, source: &SecretSource) -> Result<Secret, SourceError> {
+    /// What a source holds.
+    ///
+    /// # Errors
+    /// [`SourceError`] when there is nothing where it should be.
+    pub fn secret(&self, source: &SecretSource) -> Result<Secret, SourceError> {
         match source {
             SecretSource::Variable(name) => self.variable(name),
             SecretSource::File(path) => {

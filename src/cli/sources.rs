@@ -14,8 +14,8 @@ use crate::model::{Cid, IpnsName};
 use crate::ops::fetch::SourceState;
 use crate::ops::publish::{Passed, resolve};
 use crate::store::remote::{
-    Endpoint, EndpointError, Http, Kubo, NamedReplica, NamedSource, Names, Patience, ReplicaUrl, Router,
-    SourceUrl,
+    Endpoint, EndpointError, Http, Kubo, NamedReplica, NamedSource, Names, Patience, RemoteError, ReplicaUrl,
+    Router, SourceUrl,
 };
 
 /// How many requests' time one block may take in all.
@@ -60,8 +60,7 @@ impl SourceArguments {
             }
             let url =
                 SourceUrl::parse(text, Path::new(""), self.insecure).map_err(|error| refused_url(&error))?;
-            let failed = |error| CliError::usage(format!("`--from` cannot be used: {error}")).hint(FROM);
-            sources.push(NamedSource::new(&url, patience).map_err(failed)?);
+            sources.push(NamedSource::new(&url, patience).map_err(refused)?);
         }
         Ok(sources)
     }
@@ -70,30 +69,9 @@ impl SourceArguments {
     /// `--from` and the settings, and the record with the highest sequence counts; any other text stays what it is.
     pub async fn resolve(&self, settings: &Settings, target: &str) -> Result<String, CliError> {
         let Some(name) = parse_name(target)? else { return Ok(target.to_owned()) };
-        let patience = self.patience()?;
-        let refused = |error| CliError::usage(format!("`--from` cannot be used: {error}"));
-        let mut places = Vec::new();
-        for replica in replicas(settings)? {
-            let NamedReplica { name, replica, .. } = replica;
-            places.extend(replica.into_kubo().map(|kubo| (name, Names::Kubo(Box::new(kubo)))));
-        }
-        for text in &self.from {
-            let names = match SourceUrl::parse(text, Path::new(""), self.insecure) {
-                Ok(SourceUrl::Gateway(Endpoint::Url(base))) => {
-                    Names::Router(Router::new(Http::new(base, None, patience).map_err(refused)?))
-                }
-                Ok(SourceUrl::Replica(ReplicaUrl::Kubo(endpoint))) => {
-                    Names::Kubo(Box::new(Kubo::new(&endpoint, None, patience).map_err(refused)?))
-                }
-                _ => continue,
-            };
-            places.push((text.clone(), names));
-        }
+        let places = self.names(settings)?;
         if places.is_empty() {
-            return Err(CliError::usage(
-                "an IPNS name is asked for at gateways, routers and Kubo nodes, and none is named",
-            )
-            .hint("add `--from https://gateway.example.org`"));
+            return Err(no_names());
         }
         let resolved = resolve(name, &places).await.map_err(|error| {
             CliError::new(Exit::Unfinished, error.to_string())
@@ -112,6 +90,54 @@ impl SourceArguments {
         }
         Ok(resolved.record.head.to_string())
     }
+
+    /// Where IPNS names are asked for: at the Kubo nodes of the settings, and what `--from` names.
+    pub fn names(&self, settings: &Settings) -> Result<Vec<(String, Names)>, CliError> {
+        let patience = self.patience()?;
+        let mut places = Vec::new();
+        for replica in replicas(settings)? {
+            let NamedReplica { name, replica, .. } = replica;
+            places.extend(replica.into_kubo().map(|kubo| (name, Names::Kubo(Box::new(kubo)))));
+        }
+        for text in &self.from {
+            let names = match SourceUrl::parse(text, Path::new(""), self.insecure) {
+                Ok(SourceUrl::Gateway(Endpoint::Url(base))) => {
+                    Names::Router(Router::new(Http::new(base, None, patience).map_err(refused)?))
+                }
+                Ok(SourceUrl::Replica(ReplicaUrl::Kubo(endpoint))) => {
+                    Names::Kubo(Box::new(Kubo::new(&endpoint, None, patience).map_err(refused)?))
+                }
+                _ => continue,
+            };
+            places.push((text.clone(), names));
+        }
+        Ok(places)
+    }
+
+    /// The gateways of `--from`, which may be a log's, too.
+    pub fn gateways(&self) -> Result<Vec<(String, Http)>, CliError> {
+        let patience = self.patience()?;
+        let parsed =
+            self.from.iter().map(|text| (text, SourceUrl::parse(text, Path::new(""), self.insecure)));
+        let gateways = parsed.filter_map(|(text, url)| match url {
+            Ok(SourceUrl::Gateway(Endpoint::Url(base))) => Some((text, base)),
+            _ => None,
+        });
+        let open = |(text, base): (&String, _)| {
+            Ok((text.clone(), Http::new(base, None, patience).map_err(refused)?))
+        };
+        gateways.map(open).collect()
+    }
+}
+
+fn refused(error: RemoteError) -> CliError {
+    CliError::usage(format!("`--from` cannot be used: {error}")).hint(FROM)
+}
+
+/// Nobody can be asked for an IPNS name.
+pub fn no_names() -> CliError {
+    CliError::usage("an IPNS name is asked for at gateways, routers and Kubo nodes, and none is named")
+        .hint("add `--from https://gateway.example.org`")
 }
 
 const FROM: &str =
@@ -134,7 +160,7 @@ fn refused_url(error: &EndpointError) -> CliError {
 }
 
 /// The name in `/ipns/NAME`, `ipns://NAME` or `k51…`; `None` for what does not look like one.
-fn parse_name(text: &str) -> Result<Option<IpnsName>, CliError> {
+pub fn parse_name(text: &str) -> Result<Option<IpnsName>, CliError> {
     let looks = text.starts_with("/ipns/") || text.starts_with("ipns://") || text.starts_with("k51");
     if !looks || Path::new(text).exists() {
         return Ok(None);

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -19,8 +19,11 @@ use crate::ops::record::ToolExit;
 
 /// What is kept of the beginning of an output, and of its end, in bytes.
 const PART: usize = 512 << 10;
-/// How long output is waited for after the program ended: what it left behind may hold the pipe for ever.
+/// How long output is waited for after the program ended, on both of its streams together: what it left behind may hold
+/// them for ever.
 const LEFT_BEHIND: Duration = Duration::from_secs(2);
+/// How often a program that has closed its output is looked at.
+const ENDING: Duration = Duration::from_millis(5);
 /// Variables of greffe that are nobody else's business.
 const SECRETS: [&str; 4] =
     [KEY_VARIABLE, "GREFFE_KEY_PASSPHRASE", VAULT_KEY_VARIABLE, "GREFFE_VAULT_PASSPHRASE"];
@@ -55,34 +58,39 @@ pub fn run(command: &[String], output: Option<File>, secrets: &[String]) -> io::
     for asked in &asked {
         asked.ours.store(true, Ordering::Relaxed);
     }
+    let until = Instant::now() + LEFT_BEHIND;
     for _ in [stdout, stderr].into_iter().flatten() {
         // Nobody waits for what the program left running.
-        let _ = ended.recv_timeout(LEFT_BEHIND);
+        let _ = ended.recv_timeout(until.saturating_duration_since(Instant::now()));
     }
     // It ran, whatever could be kept of what it printed.
     let _ = kept.lock().unwrap_or_else(PoisonError::into_inner).finish();
     Ok(ToolExit { code: status.code(), signal: status.signal() })
 }
 
-/// What a command prints on standard output; `None` where it fails, or takes longer than `limit`.
-pub fn answer(command: &[String], limit: Duration) -> Option<Vec<u8>> {
+/// What a command prints on standard output; `None` where it fails, or takes longer than `limit`. `secrets`: as in [`run`].
+pub fn answer(command: &[String], limit: Duration, secrets: &[String]) -> Option<Vec<u8>> {
     let (program, arguments) = command.split_first()?;
     let mut asked = Command::new(program);
-    for secret in SECRETS {
+    for secret in SECRETS.into_iter().chain(secrets.iter().map(String::as_str)) {
         asked.env_remove(secret);
     }
     asked.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = asked.spawn().ok()?;
     let mut pipe = child.stdout.take()?;
     let (done, ended) = channel();
+    let until = Instant::now() + limit;
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let read = pipe.by_ref().take(ANSWER_LIMIT + 1).read_to_end(&mut bytes);
         let _ = done.send(read.ok().map(|_| bytes));
     });
     let bytes = ended.recv_timeout(limit).ok().flatten().filter(|bytes| bytes.len() as u64 <= ANSWER_LIMIT);
-    if bytes.is_none() {
-        // It may have ended by itself.
+    // One that has said all may still not end.
+    while bytes.is_some() && Instant::now() < until && matches!(child.try_wait(), Ok(None)) {
+        std::thread::sleep(ENDING);
+    }
+    if !matches!(child.try_wait(), Ok(Some(_))) {
         let _ = child.kill();
     }
     let status = child.wait().ok()?;
@@ -187,6 +195,28 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_said_all_and_does_not_end_is_ended() {
+        let asked = |script: &str| {
+            let command = ["sh", "-c", script].map(str::to_owned);
+            let begin = Instant::now();
+            (answer(&command, Duration::from_secs(1), &[]), begin.elapsed())
+        };
+        let (said, took) = asked("echo 1.2; exec 1>&-; exec sleep 60");
+        assert_eq!(said, None);
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        assert_eq!(asked("echo 1.2").0.as_deref(), Some(&b"1.2\n"[..]));
+        assert_eq!(asked("echo 1.2; exit 3").0, None);
+    }
+
+    #[test]
+    fn both_streams_are_waited_for_once() {
+        let command = ["sh", "-c", "sleep 6 &"].map(str::to_owned);
+        let begin = Instant::now();
+        assert!(run(&command, None, &[]).unwrap().is_success());
+        assert!(begin.elapsed() < LEFT_BEHIND.mul_f32(1.7), "{:?}", begin.elapsed());
+    }
 
     #[test]
     fn of_a_long_output_the_beginning_and_the_end_are_kept() {

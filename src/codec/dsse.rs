@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
-use crate::crypto::{KeyId, PrivateKey, Signature, decode_base64};
+use crate::crypto::{KeyId, SignError, Signature, Signer, decode_base64};
 use crate::model::PAYLOAD_TYPE;
 
 /// No log is larger (FORMAT §2).
@@ -62,11 +62,14 @@ struct WireSignature<'a> {
 
 impl Envelope {
     /// Signs `payload` with each of `keys`.
-    #[must_use]
-    pub fn sign(payload: Vec<u8>, keys: &[&PrivateKey]) -> Self {
+    ///
+    /// # Errors
+    /// [`SignError`] when one of them does not sign.
+    pub fn sign(payload: Vec<u8>, keys: &[&dyn Signer]) -> Result<Self, SignError> {
         let message = pre_authentication_encoding(&payload);
-        let signatures = keys.iter().map(|key| (key.public().id(), key.sign(&message))).collect();
-        Self { payload, signatures }
+        let sign = |key: &&dyn Signer| Ok((key.public().id(), key.sign(&message)?));
+        let signatures = keys.iter().map(sign).collect::<Result<_, _>>()?;
+        Ok(Self { payload, signatures })
     }
 
     /// The bytes that the signatures are over.
@@ -98,6 +101,17 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeError`] for another shape, other members, other base64 or another payload type.
     pub fn decode(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        match Self::decode_draft(bytes)? {
+            envelope if envelope.signatures.is_empty() => Err(EnvelopeError::SignatureCount(0)),
+            envelope => Ok(envelope),
+        }
+    }
+
+    /// Reads an envelope that is still being signed: it may have no signature yet.
+    ///
+    /// # Errors
+    /// As [`Envelope::decode`].
+    pub fn decode_draft(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         if bytes.len() > LOG_LIMIT {
             return Err(EnvelopeError::TooLarge(bytes.len()));
         }
@@ -107,7 +121,7 @@ impl Envelope {
         if wire.payload_type != PAYLOAD_TYPE {
             return Err(EnvelopeError::PayloadType(wire.payload_type.chars().take(100).collect()));
         }
-        if wire.signatures.is_empty() || wire.signatures.len() > SIGNATURE_LIMIT {
+        if wire.signatures.len() > SIGNATURE_LIMIT {
             return Err(EnvelopeError::SignatureCount(wire.signatures.len()));
         }
         // serde takes lists for objects. All text of a sound envelope is free of braces, so they count objects.
@@ -138,9 +152,10 @@ pub fn pre_authentication_encoding(payload: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::PrivateKey;
 
     fn sample() -> Envelope {
-        Envelope::sign(b"{}".to_vec(), &[&PrivateKey::from_seed(&[1; 32])])
+        Envelope::sign(b"{}".to_vec(), &[&PrivateKey::from_seed(&[1; 32])]).unwrap()
     }
 
     #[test]

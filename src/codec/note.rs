@@ -1,8 +1,8 @@
 //! Signed notes and checkpoints ⇄ text (C2SP signed-note, tlog-checkpoint; FORMAT §5).
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER};
 
-use crate::crypto::{Digest, PrivateKey, PublicKey, Signature, decode_base64};
+use crate::crypto::{Digest, PublicKey, SignError, Signature, Signer, decode_base64};
 use crate::model::Checkpoint;
 
 /// Signature type of Ed25519 (C2SP signed-note).
@@ -55,14 +55,16 @@ impl Note {
     /// Signs `text` under `name`.
     ///
     /// `text` has to end with a line feed, as [`encode_checkpoint`]'s does.
-    #[must_use]
-    pub fn sign(text: String, name: &str, key: &PrivateKey) -> Self {
+    ///
+    /// # Errors
+    /// [`SignError`] when the key does not sign.
+    pub fn sign(text: String, name: &str, key: &dyn Signer) -> Result<Self, SignError> {
         let signature = NoteSignature {
             name: name.to_owned(),
             key_id: key_id(name, ED25519, key.public()),
-            signature: key.sign(text.as_bytes()).0.to_vec(),
+            signature: key.sign(text.as_bytes())?.0.to_vec(),
         };
-        Self { text, signatures: vec![signature] }
+        Ok(Self { text, signatures: vec![signature] })
     }
 
     /// What the Ed25519 lines of `key` under `name` say of the text.
@@ -81,15 +83,17 @@ impl Note {
         verdict
     }
 
+    /// The Ed25519 signatures of `key` under `name`, valid or not.
+    pub fn signatures_by(&self, name: &str, key: &PublicKey) -> impl Iterator<Item = &[u8]> {
+        let wanted = key_id(name, ED25519, key);
+        let lines = self.signatures.iter().filter(move |line| line.key_id == wanted && line.name == name);
+        lines.map(|line| line.signature.as_slice())
+    }
+
     /// Writes text, an empty line and the signature lines.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut note = format!("{}\n", self.text);
-        for line in &self.signatures {
-            let bytes = [line.key_id.as_slice(), &line.signature].concat();
-            note.push_str(&format!("\u{2014} {} {}\n", line.name, BASE64.encode(&bytes)));
-        }
-        note.into_bytes()
+        format!("{}\n{}", self.text, encode_signatures(&self.signatures)).into_bytes()
     }
 
     /// Reads a note.
@@ -108,12 +112,37 @@ impl Note {
         let (text, lines) = (&note[..=split], &note[split + 2..]);
         let lines =
             lines.strip_suffix('\n').ok_or(NoteError::Malformed("no signature line, or no line end"))?;
-        let signatures = lines.split('\n').map(decode_line).collect::<Result<Vec<_>, _>>()?;
-        if signatures.len() > SIGNATURE_LIMIT {
-            return Err(NoteError::Malformed("more than 256 signature lines"));
-        }
+        let signatures = decode_lines(lines)?;
         Ok(Self { text: text.to_owned(), signatures })
     }
+}
+
+/// Reads signature lines, the last without its line feed.
+fn decode_lines(lines: &str) -> Result<Vec<NoteSignature>, NoteError> {
+    let signatures = lines.split('\n').map(decode_line).collect::<Result<Vec<_>, _>>()?;
+    let few = signatures.len() <= SIGNATURE_LIMIT;
+    if few { Ok(signatures) } else { Err(NoteError::Malformed("more than 256 signature lines")) }
+}
+
+/// Reads signature lines without a note, as witnesses answer (C2SP tlog-witness).
+///
+/// # Errors
+/// [`NoteError`].
+pub fn decode_signatures(bytes: &[u8]) -> Result<Vec<NoteSignature>, NoteError> {
+    let lines = std::str::from_utf8(bytes).map_err(|_| NoteError::Malformed("not UTF-8"))?;
+    let lines = lines.strip_suffix('\n').ok_or(NoteError::Malformed("no signature line, or no line end"))?;
+    decode_lines(lines)
+}
+
+/// Writes signature lines without a note.
+#[must_use]
+pub fn encode_signatures(signatures: &[NoteSignature]) -> String {
+    signatures.iter().map(encode_line).collect()
+}
+
+fn encode_line(line: &NoteSignature) -> String {
+    let bytes = [line.key_id.as_slice(), &line.signature].concat();
+    format!("\u{2014} {} {}\n", line.name, BASE64.encode(&bytes))
 }
 
 fn decode_line(line: &str) -> Result<NoteSignature, NoteError> {
@@ -138,6 +167,13 @@ fn key_id(name: &str, kind: u8, key: &PublicKey) -> [u8; 4] {
     [a, b, c, d]
 }
 
+/// The verifier key of `key` under `name`: name, key ID and key in one word, as programs of C2SP are given it.
+#[must_use]
+pub fn encode_verifier_key(name: &str, key: &PublicKey) -> String {
+    let id = HEXLOWER.encode(&key_id(name, ED25519, key));
+    format!("{name}+{id}+{}", BASE64.encode(&[&[ED25519], key.as_bytes().as_slice()].concat()))
+}
+
 /// Writes the body of a checkpoint: origin, size, root, each on a line.
 #[must_use]
 pub fn encode_checkpoint(checkpoint: &Checkpoint) -> String {
@@ -149,10 +185,24 @@ pub fn encode_checkpoint(checkpoint: &Checkpoint) -> String {
 /// # Errors
 /// [`NoteError::Checkpoint`].
 pub fn decode_checkpoint(text: &str) -> Result<Checkpoint, NoteError> {
+    match text.split('\n').count() {
+        4 => decode_extended_checkpoint(text),
+        _ => Err(NoteError::Checkpoint("it has three lines: origin, size, root")),
+    }
+}
+
+/// The same of any log (C2SP tlog-checkpoint), which may have extension lines.
+///
+/// # Errors
+/// [`NoteError::Checkpoint`].
+pub fn decode_extended_checkpoint(text: &str) -> Result<Checkpoint, NoteError> {
     let lines: Vec<&str> = text.split('\n').collect();
-    let [origin, size, root, ""] = lines[..] else {
-        return Err(NoteError::Checkpoint("it has three lines: origin, size, root"));
+    let [origin, size, root, ref extensions @ .., ""] = lines[..] else {
+        return Err(NoteError::Checkpoint("it begins with three lines: origin, size, root"));
     };
+    if extensions.iter().any(|line| line.is_empty()) {
+        return Err(NoteError::Checkpoint("an extension line is not empty"));
+    }
     let number: u64 = size.parse().map_err(|_| NoteError::Checkpoint("the size is a decimal number"))?;
     if origin.is_empty() || number.to_string() != size {
         return Err(NoteError::Checkpoint(
@@ -179,6 +229,8 @@ mod tests {
         assert_eq!(note.verify("example.com/foo", &key), NoteVerdict::Valid);
         assert_eq!(note.verify("example.com/bar", &key), NoteVerdict::Absent);
         assert_eq!(note.encode(), text.as_bytes());
+        let vkey = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+        assert_eq!(encode_verifier_key("example.com/foo", &key), vkey);
         let changed = Note { text: "another\n".into(), ..note };
         assert_eq!(changed.verify("example.com/foo", &key), NoteVerdict::Invalid);
     }

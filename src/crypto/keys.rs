@@ -106,6 +106,15 @@ impl PublicKey {
         BASE64.encode(self.as_bytes())
     }
 
+    /// The key as `SubjectPublicKeyInfo` in PEM (RFC 8410 §4), as `openssl` reads it.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        // Everything before the key itself: two sequences, the algorithm's identifier, a bit string of whole bytes.
+        const FRONT: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+        let der = [FRONT.as_slice(), self.as_bytes()].concat();
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", BASE64.encode(&der))
+    }
+
     /// Whether `signature` over `message` was made by this key, by the strict rules: no small-order
     /// points, no second encoding of a valid signature.
     #[must_use]

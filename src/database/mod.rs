@@ -224,6 +224,8 @@ pub enum DatabaseError {
     NoCapture,
     #[error("table {table} has more than {limit} rows, which no tool's history has")]
     ManyRows { table: String, limit: usize },
+    #[error("row {row} of table {table} has more than {limit} characters in `{column}`")]
+    LongText { table: String, row: usize, column: String, limit: usize },
     #[error("the script ended the transaction that it runs in")]
     TransactionEnded,
 }

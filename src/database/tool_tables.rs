@@ -6,6 +6,9 @@ use super::{Database, DatabaseError};
 /// How many rows of a table are read at most.
 pub(super) const ROW_LIMIT: usize = 200_000;
 
+/// How many characters a text of a table has at most: no tool writes longer ones.
+const TEXT_LIMIT: usize = 1000;
+
 /// A table that has a name which was looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolTable {
@@ -83,7 +86,7 @@ impl Database {
     /// The rows of a table: these columns as text, ordered by `order`; a column that the table lacks is NULL.
     ///
     /// # Errors
-    /// [`DatabaseError::ToolHistory`]; [`DatabaseError::ManyRows`].
+    /// [`DatabaseError::ToolHistory`]; [`DatabaseError::ManyRows`], [`DatabaseError::LongText`].
     pub async fn tool_rows(
         &mut self,
         table: &ToolTable,
@@ -102,6 +105,15 @@ impl Database {
         let rows = rows?;
         if rows.len() > ROW_LIMIT {
             return Err(DatabaseError::ManyRows { table: table.shown(), limit: ROW_LIMIT });
+        }
+        let is_long = |text: &Option<String>| {
+            text.as_ref().is_some_and(|text| text.len() > TEXT_LIMIT && text.chars().count() > TEXT_LIMIT)
+        };
+        for (place, row) in rows.iter().enumerate() {
+            if let Some((_, column)) = row.iter().zip(columns).find(|(text, _)| is_long(text)) {
+                let (table, column) = (table.shown(), (*column).to_owned());
+                return Err(DatabaseError::LongText { table, row: place + 1, column, limit: TEXT_LIMIT });
+            }
         }
         Ok(rows)
     }
@@ -196,7 +208,12 @@ fn rows_of(sql: Sql, table: &ToolTable, columns: &[&str], order: &[&str]) -> Que
             (Sql::Mysql, false) => format!("CONVERT(CAST({name} AS CHAR) USING utf8mb4)"),
         }
     };
-    let texts: Vec<String> = columns.iter().map(text).collect();
+    // What is too long is not fetched, and is seen to be.
+    let cut = if sql == Sql::Postgres { "pg_catalog.left" } else { "LEFT" };
+    let cut = if sql == Sql::Sqlite { "substr" } else { cut };
+    let begin = if sql == Sql::Sqlite { "1, " } else { "" };
+    let texts = columns.iter().map(|name| format!("{cut}({}, {begin}{})", text(name), TEXT_LIMIT + 1));
+    let texts: Vec<String> = texts.collect();
     let order = order.iter().filter_map(|name| Some(sql.name(&table.column(name)?.name)));
     let order: Vec<String> = order.collect();
     let named = match &table.schema {

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod cid;
 mod event;
+mod fork;
 mod head;
 mod ipns;
 mod line_feed;
@@ -14,6 +15,7 @@ mod statement;
 mod text;
 mod time;
 mod trust;
+mod trust_change;
 
 pub use checkpoint::Checkpoint;
 pub use cid::{CID_LENGTH, Cid, CidError, Codec, link};
@@ -22,6 +24,7 @@ pub use event::{
     ErasureReach, ErrorCode, Event, EventKind, Evidence, Executor, FileDigests, Hook, Left, MigrationDetails,
     MigrationName, Outcome, PlaceOutcome, Run, SchemaChange, StatementRun, Target, ToolSays, WithheldFile,
 };
+pub use fork::{ForkEvidence, TrustEntry};
 pub use head::{ENTRIES_WIDTH, Head};
 pub use ipns::{IpnsName, IpnsNameError, IpnsRecord, in_base};
 pub use line_feed::{LineFeedHasher, line_feed_digest, line_feed_form};
@@ -32,3 +35,4 @@ pub use remembered::Remembered;
 pub use statement::{PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Statement, Subject};
 pub use time::{TimeError, Timestamp};
 pub use trust::{KeyRole, Revocation, RevocationReason, Thresholds, TrustDocument, TrustedKey};
+pub use trust_change::{TrustChange, trust_changes};

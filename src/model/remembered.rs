@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Cid;
 
 /// The newest head of a chain that was verified without a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Remembered {
     /// CID of manifest 0.
@@ -15,4 +15,7 @@ pub struct Remembered {
     /// Its manifest.
     pub manifest: Cid,
     pub head: Cid,
+    /// Its signed checkpoint, with which a fork can be shown to others; absent in what older versions remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! The trust document: which keys may sign what, from which entry to which (FORMAT §7).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::ChainName;
 use crate::crypto::{KeyId, PublicKey};
@@ -15,6 +16,21 @@ pub enum KeyRole {
 }
 
 super::text::as_word!(KeyRole, RevocationReason);
+
+impl KeyRole {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Root, Self::Signer, Self::Approver];
+}
+
+impl fmt::Display for KeyRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Root => "root",
+            Self::Signer => "signer",
+            Self::Approver => "approver",
+        })
+    }
+}
 
 /// One key of a trust document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +88,22 @@ impl TrustDocument {
         let key = self.keys.get(id).filter(|key| key.roles.contains(&role))?;
         let revoked = self.revoked.iter().any(|revocation| revocation.key == *id && revocation.since <= seq);
         (!revoked).then_some(&key.public)
+    }
+
+    /// The keys that have `role` and count for entry `seq`.
+    pub fn keys_for(&self, role: KeyRole, seq: u64) -> impl Iterator<Item = &KeyId> {
+        self.keys.keys().filter(move |id| self.key_for(id, role, seq).is_some())
+    }
+
+    /// A role whose threshold its keys could not meet for ever: the role, how many keys are needed, and how many are
+    /// left once every revocation counts.
+    #[must_use]
+    pub fn stranded(&self) -> Option<(KeyRole, u32, usize)> {
+        let left = |role| self.keys_for(role, u64::MAX).count();
+        KeyRole::ALL
+            .into_iter()
+            .map(|role| (role, self.threshold(role), left(role)))
+            .find(|(_, needed, left)| (*left as u64) < u64::from(*needed))
     }
 
     /// How many keys of `role` must sign.

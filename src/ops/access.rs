@@ -72,7 +72,7 @@ pub async fn record_access(
     let chain = match open() {
         Err(OpsError::Archive(ArchiveError::NotFound { .. })) => {
             require(project, &name, noted, None)?;
-            match init::init(&project.archive, &name, &project.actor, &key) {
+            match init::init(&project.archive, &name, &project.actor, &*key) {
                 // Another program may have begun it in between.
                 Ok(_) | Err(OpsError::Archive(ArchiveError::Exists { .. })) => open()?,
                 Err(error) => return Err(error),
@@ -81,7 +81,7 @@ pub async fn record_access(
         chain => chain?,
     };
     require(project, &name, noted, Some(&chain.reader))?;
-    chain.appender.require_signers(&[&key])?;
+    chain.appender.require_signers(&[&*key])?;
     let root = chain.reader.root();
     let details = Details::Attach { about, access: Some(Box::new(access)) };
     let mut pen = Pen::with(chain, key, project.actor.clone());

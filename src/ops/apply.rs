@@ -45,6 +45,9 @@ pub struct FailedScript {
     /// What it left behind unusable, such as an invalid index.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<String>,
+    /// Whether the table of the tool in whose place it ran says that it failed, and stops the next run.
+    #[serde(skip)]
+    pub is_noted: bool,
 }
 
 fn serialize_failure<S: serde::Serializer>(failure: &Failure, serializer: S) -> Result<S::Ok, S::Error> {
@@ -254,5 +257,6 @@ pub fn failed_script(step: &Step, failure: Failure, statement: u64, partial: boo
         failure,
         partial,
         leftovers: Vec::new(),
+        is_noted: !step.tool.failed.is_empty(),
     }
 }

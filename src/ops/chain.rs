@@ -10,10 +10,11 @@ use super::sealed::{self, Plain, SealedPlace};
 use crate::chain::{Appender, Block};
 use crate::codec::dag_cbor::{decode_entries_node, decode_head, decode_manifest};
 use crate::codec::dsse::Envelope;
+use crate::codec::note::Note;
 use crate::codec::sealed::ContentKeys;
 use crate::codec::statement::decode_statement;
 use crate::codec::unixfs::decode_file_node;
-use crate::crypto::PrivateKey;
+use crate::crypto::Signer;
 use crate::model::{ChainName, Cid, Codec, ENTRIES_WIDTH, EventId, FileEntry, Head, Manifest, Statement};
 use crate::store::{Archive, ArchiveError, HeadFile, Rewritten, Torn};
 
@@ -118,7 +119,11 @@ impl ChainReader {
         self.archive.get(cid)?.ok_or_else(missing)
     }
 
-    fn head_block(&self) -> Result<Head, OpsError> {
+    /// The head's own block.
+    ///
+    /// # Errors
+    /// When it is missing or malformed.
+    pub fn head_block(&self) -> Result<Head, OpsError> {
         let cid = self.head();
         decode_head(&self.block("head", &cid)?).map_err(|error| refuse("head", cid, error))
     }
@@ -230,7 +235,7 @@ fn archives(directory: &Path) -> impl Iterator<Item = ChainName> {
     })
 }
 
-fn refuse(what: &'static str, cid: Cid, error: impl Into<BlockError>) -> OpsError {
+pub(super) fn refuse(what: &'static str, cid: Cid, error: impl Into<BlockError>) -> OpsError {
     OpsError::Block { what, cid, source: error.into() }
 }
 
@@ -349,8 +354,29 @@ impl OpenChain {
     ///
     /// # Errors
     /// As the appender and the archive have them.
-    pub fn store(&mut self, mut blocks: Vec<Block>, key: &PrivateKey) -> Result<Cid, OpsError> {
+    pub fn store(&mut self, mut blocks: Vec<Block>, key: &dyn Signer) -> Result<Cid, OpsError> {
         let head = self.appender.finish(key, &mut |block| blocks.push(block))?;
+        self.reader.archive.append(&blocks, head)?;
+        Ok(head)
+    }
+
+    /// Opens an archive to write to whoever appends no event: the trust document in force, which says who may sign, is
+    /// not looked for. The one of manifest 0 stands in for it.
+    ///
+    /// # Errors
+    /// As [`OpenChain::open`].
+    pub fn open_unsigned(directory: &Path, name: &ChainName, wait: Duration) -> Result<Self, OpsError> {
+        let root = ChainReader::open(directory, name)?.root();
+        Self::open(directory, name, wait, Some((u64::MAX, root)))
+    }
+
+    /// Replaces the head by one of the same entries with another note around the same checkpoint, and other timestamps.
+    ///
+    /// # Errors
+    /// As the appender and the archive have them.
+    pub fn replace_head(&mut self, checkpoint: &Note, timestamps: Vec<Vec<u8>>) -> Result<Cid, OpsError> {
+        let mut blocks: Vec<Block> = Vec::new();
+        let head = self.appender.head(checkpoint, timestamps, &mut |block| blocks.push(block))?;
         self.reader.archive.append(&blocks, head)?;
         Ok(head)
     }

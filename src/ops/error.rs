@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::KeyUnavailable;
 use super::plan::Problem;
 use super::record::RecordError;
+use crate::chain::proof::ProofError;
 use crate::chain::{AppendError, Finding, RestoreError};
 use crate::codec::dag_cbor::DagCborError;
 use crate::codec::dsse::EnvelopeError;
@@ -152,8 +153,24 @@ pub enum OpsError {
     NothingSealed,
     #[error("the grant cannot be used: {reason}")]
     Grant { reason: &'static str },
+    #[error("the trust document names no timestamp authority, so no timestamp would be taken")]
+    NoAuthority,
+    #[error("the head's checkpoint is not signed by a key that may sign entries, so it is not timestamped")]
+    Unsigned,
     #[error("entry {seq} is sealed, and there is no key for it here")]
     SealedHere { seq: u64 },
+    #[error("{} cannot be evidence: {reason}", file.display())]
+    EvidenceDamaged { file: PathBuf, reason: String },
+    #[error("evidence of entry {seq} would not hold, so none is written: {}", .findings.first().map(ToString::to_string).unwrap_or_default())]
+    EvidenceFindings { seq: u64, findings: Vec<Finding> },
+    #[error("no entry tells of version {0}")]
+    NoVersion(String),
+    #[error("the tree of head {head}: {source}")]
+    Tree { head: Cid, source: Box<ProofError> },
+    #[error("nothing can be compared with the archive's head {head}: {detail}")]
+    Incomparable { head: Cid, detail: String },
+    #[error("head {head} contradicts itself: {detail}")]
+    HeadInconsistent { head: Cid, detail: &'static str },
     #[error(transparent)]
     Name(#[from] NameError),
 }
@@ -180,6 +197,12 @@ pub enum BlockError {
     UnixFs(#[from] crate::codec::unixfs::UnixFsError),
     #[error(transparent)]
     Links(#[from] crate::codec::links::LinksError),
+    #[error(transparent)]
+    Trust(#[from] crate::codec::trust::TrustError),
+    #[error(transparent)]
+    Note(#[from] crate::codec::note::NoteError),
+    #[error("it has no checkpoint")]
+    NoCheckpoint,
     #[error("it has more than {0} bytes")]
     TooLarge(u64),
 }

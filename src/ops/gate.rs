@@ -1,7 +1,7 @@
 //! The last look at an event before it leaves: its serialised blocks are read back, and every text and file in them that
 //! is not sealed is scanned. What is sealed, and why, was decided before; nothing is decided or mended here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::chain::Block;
 use crate::codec::dsse::Envelope;
 use crate::codec::statement::decode_statement;
 use crate::crypto::Digest;
-use crate::model::{Cid, EventId, Pseudonym, Timestamp};
+use crate::model::{Cid, Event, EventId, Pseudonym, Timestamp};
 use crate::privacy::publish::found_in;
 use crate::privacy::scan;
 
@@ -24,52 +24,103 @@ const PREFIXES: [&str; 3] = ["ipfs://", "hmac-sha256:", "sha256:"];
 /// # Errors
 /// [`OpsError::Unpublishable`], which names event, member and rule and never the value: nothing may be stored then.
 pub fn require_clean(manifest: &Cid, blocks: &[Block]) -> Result<(), OpsError> {
-    let by_cid: HashMap<Cid, &[u8]> = blocks.iter().map(|(cid, bytes)| (*cid, bytes.as_slice())).collect();
-    let mut block = |what: &'static str, cid: &Cid| {
-        by_cid.get(cid).map(|bytes| bytes.to_vec()).ok_or(OpsError::BlockMissing { what, cid: *cid })
-    };
-    let manifest = read_manifest(manifest, &mut block)?;
-    let log = block("log", &manifest.log)?;
-    let refuse = |source: BlockError| OpsError::Block { what: "log", cid: manifest.log, source };
-    let payload = Envelope::decode(&log).map_err(|error| refuse(error.into()))?.payload;
-    let event = decode_statement(&payload).map_err(|error| refuse(error.into()))?.event;
-    let found = |(member, rule)| OpsError::Unpublishable { event: event.event, id: event.id, member, rule };
-    // A payload that was just decoded is JSON.
-    let payload = serde_json::from_slice(&payload).unwrap_or(Value::Null);
-    look("", &payload).map_err(found)?;
-    for (place, file) in manifest.files.iter().enumerate() {
-        if let Some(rule) = found_in(file.name.as_str()) {
-            return Err(found((format!("files[{place}].name"), rule)));
-        }
-        if file.sealed {
-            continue;
-        }
-        if let Some(finding) = scan(&read_file(&file.cid, &mut block)?).into_iter().next() {
-            let member = format!("files[{place}], line {}, column {}", finding.line, finding.column);
-            return Err(found((member, finding.rule.into_owned())));
-        }
-    }
-    Ok(())
+    Gate::default().require_clean(manifest, blocks)
 }
 
-/// The first member below `value` in which something is found, and by which rule. A name of a member that gives something
-/// away is not part of the path.
-fn look(path: &str, value: &Value) -> Result<(), (String, String)> {
-    match value {
-        Value::String(text) if !is_opaque(text) => {
-            found_in(text).map_or(Ok(()), |rule| Err((path.to_owned(), rule)))
+/// Refuses an event that is not signed yet when anything is found in its statement or its file.
+///
+/// # Errors
+/// As [`require_clean`].
+pub fn require_clean_draft(event: &Event, payload: &[u8], file: &[u8]) -> Result<(), OpsError> {
+    let found = |(member, rule)| OpsError::Unpublishable { event: event.event, id: event.id, member, rule };
+    Gate::default().look_at_payload(payload).map_err(found)?;
+    match scan(file).into_iter().next() {
+        None => Ok(()),
+        Some(finding) => {
+            let member = format!("files[0], line {}, column {}", finding.line, finding.column);
+            Err(found((member, finding.rule.into_owned())))
         }
-        Value::Array(items) => {
-            items.iter().enumerate().try_for_each(|(place, item)| look(&format!("{path}[{place}]"), item))
-        }
-        Value::Object(members) => members.iter().try_for_each(|(name, item)| {
-            if let Some(rule) = Some(name).filter(|name| !is_opaque(name)).and_then(|name| found_in(name)) {
-                return Err((format!("{path} (the name of a member)"), rule));
+    }
+}
+
+/// How many texts are remembered, and how long one of them may be in bytes.
+const REMEMBERED: (usize, usize) = (10_000, 200);
+
+/// The same for many events, of which most texts are alike: those in which nothing was found are not scanned again.
+#[derive(Default)]
+pub struct Gate {
+    clean: HashSet<String>,
+}
+
+impl Gate {
+    /// Refuses the blocks of the event with this manifest, as [`require_clean`] does.
+    ///
+    /// # Errors
+    /// [`OpsError::Unpublishable`].
+    pub fn require_clean(&mut self, manifest: &Cid, blocks: &[Block]) -> Result<(), OpsError> {
+        let by_cid: HashMap<Cid, &[u8]> =
+            blocks.iter().map(|(cid, bytes)| (*cid, bytes.as_slice())).collect();
+        let mut block = |what: &'static str, cid: &Cid| {
+            by_cid.get(cid).map(|bytes| bytes.to_vec()).ok_or(OpsError::BlockMissing { what, cid: *cid })
+        };
+        let manifest = read_manifest(manifest, &mut block)?;
+        let log = block("log", &manifest.log)?;
+        let refuse = |source: BlockError| OpsError::Block { what: "log", cid: manifest.log, source };
+        let payload = Envelope::decode(&log).map_err(|error| refuse(error.into()))?.payload;
+        let event = decode_statement(&payload).map_err(|error| refuse(error.into()))?.event;
+        let found =
+            |(member, rule)| OpsError::Unpublishable { event: event.event, id: event.id, member, rule };
+        self.look_at_payload(&payload).map_err(found)?;
+        for (place, file) in manifest.files.iter().enumerate() {
+            if let Some(rule) = found_in(file.name.as_str()) {
+                return Err(found((format!("files[{place}].name"), rule)));
             }
-            let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            look(&below, item)
-        }),
-        _ => Ok(()),
+            if file.sealed {
+                continue;
+            }
+            if let Some(finding) = scan(&read_file(&file.cid, &mut block)?).into_iter().next() {
+                let member = format!("files[{place}], line {}, column {}", finding.line, finding.column);
+                return Err(found((member, finding.rule.into_owned())));
+            }
+        }
+        Ok(())
+    }
+
+    /// A payload that was decoded before is JSON.
+    fn look_at_payload(&mut self, payload: &[u8]) -> Result<(), (String, String)> {
+        self.look("", &serde_json::from_slice(payload).unwrap_or(Value::Null))
+    }
+
+    /// The first member below `value` in which something is found, and by which rule. A name of a member that gives
+    /// something away is not part of the path.
+    fn look(&mut self, path: &str, value: &Value) -> Result<(), (String, String)> {
+        match value {
+            Value::String(text) => self.found_in(text).map_or(Ok(()), |rule| Err((path.to_owned(), rule))),
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .try_for_each(|(place, item)| self.look(&format!("{path}[{place}]"), item)),
+            Value::Object(members) => members.iter().try_for_each(|(name, item)| {
+                if let Some(rule) = self.found_in(name) {
+                    return Err((format!("{path} (the name of a member)"), rule));
+                }
+                let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                self.look(&below, item)
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The rule that finds something in a text.
+    fn found_in(&mut self, text: &str) -> Option<String> {
+        if self.clean.contains(text) || is_opaque(text) {
+            return None;
+        }
+        let found = found_in(text);
+        if found.is_none() && self.clean.len() < REMEMBERED.0 && text.len() <= REMEMBERED.1 {
+            self.clean.insert(text.to_owned());
+        }
+        found
     }
 }
 
@@ -99,7 +150,8 @@ mod tests {
         let key = PrivateKey::from_seed(&[7; 32]);
         let actor = Actor { pseudonym: Pseudonym::generate(), role: role.to_owned() };
         let mut appender = Appender::new();
-        let trust = crate::codec::trust::encode_trust(&sole_key("demo".parse().unwrap(), &key, "operator"));
+        let trust =
+            crate::codec::trust::encode_trust(&sole_key("demo".parse().unwrap(), *key.public(), "operator"));
         let trust =
             NewFile { name: "trust.json".parse().unwrap(), role: Role::Trust, bytes: trust, sealed: false };
         let mut first = Vec::new();
@@ -142,7 +194,7 @@ mod tests {
     #[test]
     fn names_of_members_count_and_are_not_told() {
         let value = serde_json::json!({ "run": { "ci": { MAIL: 1 } } });
-        let (member, rule) = look("", &value).unwrap_err();
+        let (member, rule) = Gate::default().look("", &value).unwrap_err();
         assert_eq!((member.as_str(), rule.as_str()), ("run.ci (the name of a member)", "email"));
     }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::corroborate::has_all_of;
 use super::verify::verify_car;
 use super::{ChainReader, OpsError, Progress};
 use crate::chain::{Options, Report};
@@ -43,7 +44,7 @@ pub fn import(
     progress: &mut Progress<'_>,
 ) -> Result<Result<Imported, Report>, OpsError> {
     let report = verify_car(path, options, threads, progress)?;
-    let (Some(chain), Some(name), true) = (report.chain, report.name.clone(), report.verified) else {
+    let (Some(chain), Some(name), true) = (report.chain, report.name.clone(), report.is_sound()) else {
         return Ok(Err(report));
     };
     let head = report.root;
@@ -56,7 +57,7 @@ pub fn import(
         Err(ArchiveError::NotFound { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let imported = |new_entries| Imported {
+    let imported = |new_entries, head| Imported {
         name: name.clone(),
         chain,
         head,
@@ -66,7 +67,7 @@ pub fn import(
     };
     let Some(mut archive) = present else {
         create(path, directory, &name, chain, head)?;
-        return Ok(Ok(imported(report.entries)));
+        return Ok(Ok(imported(report.entries, head)));
     };
     if archive.root() != chain {
         let (found, expected) = (chain, archive.root());
@@ -74,8 +75,25 @@ pub fn import(
     }
     let present = ChainReader::open(directory, &name)?.newest()?.1.seq + 1;
     require_continuation(path, head, directory, &name, present, report.entries)?;
+    if report.entries == present && !may_replace(path, directory, &name, head)? {
+        return Ok(Ok(imported(0, archive.head())));
+    }
     copy_new_blocks(path, &mut archive, head)?;
-    Ok(Ok(imported(report.entries - present)))
+    Ok(Ok(imported(report.entries - present, head)))
+}
+
+/// Whether the head in a file, of the entries that the archive has, may take the place of the archive's.
+pub(super) fn may_replace(
+    path: &Path,
+    directory: &Path,
+    name: &ChainName,
+    head: Cid,
+) -> Result<bool, OpsError> {
+    let (mut file, reader) = (CarReader::open(path)?, ChainReader::open(directory, name)?);
+    has_all_of(&reader, head, &mut |what, cid| match file.get_verified(cid)? {
+        Some(bytes) => Ok(bytes.to_vec()),
+        None => reader.block(what, cid),
+    })
 }
 
 /// Adds what the archive lacks in parts of bounded size; the head moves with the last one. Other heads stay out:

@@ -9,7 +9,7 @@ use super::gate::require_clean;
 use super::{OpsError, now};
 use crate::chain::{Appender, NewFile};
 use crate::codec::trust::encode_trust;
-use crate::crypto::{KeyId, PrivateKey};
+use crate::crypto::{KeyId, PublicKey, Signer};
 use crate::model::{Actor, ChainName, Cid, KeyRole, Role, Thresholds, TrustDocument, TrustedKey};
 use crate::store::Archive;
 
@@ -26,8 +26,7 @@ pub struct Begun {
 
 /// A trust document with one key, which is root and signer.
 #[must_use]
-pub fn sole_key(name: ChainName, key: &PrivateKey, label: &str) -> TrustDocument {
-    let public = *key.public();
+pub fn sole_key(name: ChainName, public: PublicKey, label: &str) -> TrustDocument {
     let trusted = TrustedKey { public, roles: vec![KeyRole::Root, KeyRole::Signer], label: label.to_owned() };
     TrustDocument {
         version: 1,
@@ -43,9 +42,24 @@ pub fn sole_key(name: ChainName, key: &PrivateKey, label: &str) -> TrustDocument
 /// Creates the archive of a new chain in `directory`.
 ///
 /// # Errors
+/// As [`init_with`].
+pub fn init(directory: &Path, name: &ChainName, actor: &Actor, key: &dyn Signer) -> Result<Begun, OpsError> {
+    init_with(directory, name, actor, key, Vec::new())
+}
+
+/// The same, with the PEM texts of roots of timestamp authorities in the trust document.
+///
+/// # Errors
 /// [`OpsError::Unpublishable`]; when there is such an archive already, or it cannot be written.
-pub fn init(directory: &Path, name: &ChainName, actor: &Actor, key: &PrivateKey) -> Result<Begun, OpsError> {
-    let trust = encode_trust(&sole_key(name.clone(), key, "operator"));
+pub fn init_with(
+    directory: &Path,
+    name: &ChainName,
+    actor: &Actor,
+    key: &dyn Signer,
+    authorities: Vec<String>,
+) -> Result<Begun, OpsError> {
+    let trust =
+        encode_trust(&TrustDocument { authorities, ..sole_key(name.clone(), *key.public(), "operator") });
     let file = NewFile { name: "trust.json".parse()?, role: Role::Trust, bytes: trust, sealed: false };
     let mut blocks = Vec::new();
     let mut appender = Appender::new();

@@ -26,7 +26,7 @@ use crate::database::{
 };
 use crate::model::{Direction, EventKind, FileDigests, Timestamp, ToolSays};
 use crate::scripts::tools::plain::{PlainError, migrations};
-use crate::scripts::tools::{AGAIN, Catalog, Entry, Folder, State, Tool, is_wanted, tool_named};
+use crate::scripts::tools::{AGAIN, Catalog, Entry, Folder, State, Tool, catalog_of, is_wanted, tool_named};
 use crate::scripts::{Dialect, Migration, Version, read_folder};
 use crate::store::ArchiveError;
 
@@ -113,7 +113,7 @@ impl Scripts {
         };
         let folder = Folder::read(path, is_wanted).map_err(super::record::RecordError::from)?;
         let migrations = migrations(*tool, &folder, dialect)?;
-        Ok(Self { migrations, catalog: Some(tool.catalog(&folder)) })
+        Ok(Self { migrations, catalog: Some(catalog_of(*tool, &folder)) })
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::fetch::{Kept, Places, SourceState, Spool, Verified, find, verify_from};
-use super::import::{copy_new_blocks, create};
+use super::import::{copy_new_blocks, create, may_replace};
 use super::{ChainReader, OpsError, Progress};
 use crate::chain::Options;
 use crate::codec::dag_cbor::{decode_entries_node, decode_head, is_entries_node};
@@ -57,7 +57,7 @@ pub async fn mirror(
     mut options: Options,
     progress: &mut Progress<'_>,
 ) -> Result<Result<Mirrored, Verified>, OpsError> {
-    let Followed { head, directory, sources, patience, threads, wait } = *followed;
+    let Followed { mut head, directory, sources, patience, threads, wait } = *followed;
     let chain = chain_of(followed).await?;
     // An archive that cannot be opened may be of any chain.
     let held = ChainReader::each(directory);
@@ -73,7 +73,7 @@ pub async fn mirror(
         }
         None => None,
     };
-    if let (Some(reader), Some(present)) = (&here, present.filter(|present| present.head == head)) {
+    if let (Some(reader), Some(present)) = (&here, present.as_ref().filter(|present| present.head == head)) {
         return Ok(Ok(Mirrored {
             name: name_of(reader)?,
             chain,
@@ -84,7 +84,7 @@ pub async fn mirror(
             memory: None,
         }));
     }
-    options.remembered.extend(present);
+    options.remembered.extend(present.clone());
     options.older = false;
     let archives: Vec<ChainReader> = here.into_iter().collect();
     std::fs::create_dir_all(directory).map_err(|source| OpsError::File {
@@ -96,7 +96,7 @@ pub async fn mirror(
     let places = Places { archives: &archives, sources, patience };
     let verified = verify_from(&places, head, options, threads, Some(&mut spool), progress).await?;
     let (Some(memory), Some(name), true) =
-        (verified.report.memory, verified.report.name.clone(), verified.report.verified)
+        (verified.report.memory.clone(), verified.report.name.clone(), verified.report.is_sound())
     else {
         return Ok(Err(verified));
     };
@@ -111,8 +111,14 @@ pub async fn mirror(
             return Err(OpsError::NameTaken { path, found, expected: memory.chain });
         }
         // What was compared with the chain is what is continued.
-        Ok(mut archive) if Some(archive.head()) == present.map(|present| present.head) => {
-            copy_new_blocks(fetched, &mut archive, head)?;
+        Ok(mut archive) if Some(archive.head()) == present.as_ref().map(|present| present.head) => {
+            let is_same = present.as_ref().is_some_and(|present| present.manifest == memory.manifest);
+            let kept = archives.first().map_or_else(|| Ok(name.clone()), name_of)?;
+            if is_same && !may_replace(fetched, directory, &kept, head)? {
+                head = archive.head();
+            } else {
+                copy_new_blocks(fetched, &mut archive, head)?;
+            }
         }
         Ok(archive) => {
             let (path, found) = (archive.path().to_owned(), Some(archive.head()));
@@ -153,7 +159,8 @@ async fn chain_of(followed: &Followed<'_>) -> Result<Cid, OpsError> {
 
 fn newest_of(reader: &ChainReader) -> Result<Remembered, OpsError> {
     let (manifest, newest) = reader.newest()?;
-    Ok(Remembered { chain: reader.root(), seq: newest.seq, manifest, head: reader.head() })
+    let checkpoint = String::from_utf8(reader.checkpointed()?.note.encode()).ok();
+    Ok(Remembered { chain: reader.root(), seq: newest.seq, manifest, head: reader.head(), checkpoint })
 }
 
 /// The name under which an archive is kept.

@@ -1,20 +1,24 @@
 //! Use cases, one a file: the only place where scripts, databases, stores and chains meet. No command
 //! line, no printing, no environment; keys, waits and clocks are handed in.
 
+pub mod absent;
 pub mod access;
 pub mod apply;
 pub mod audit;
 mod chain;
 mod checking;
 pub mod compact;
+pub mod corroborate;
 pub mod delta;
 pub mod erase;
 mod error;
 mod event;
+pub mod evidence;
 pub mod export;
 pub mod fetch;
 mod gate;
 pub mod gdpr;
+pub mod gossip;
 pub mod grant;
 pub mod import;
 pub mod init;
@@ -44,10 +48,14 @@ pub mod show;
 pub mod source;
 pub mod status;
 pub mod subject;
+pub mod timestamp;
 mod told;
+pub mod trust;
 pub mod verify;
+pub mod witness;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use chain::ChainReader;
@@ -57,7 +65,7 @@ pub use plan::{Pending, Problem, Wanted};
 pub use sealed::{OpenOwner, OwnerUnavailable};
 pub use sealing::VaultPlace;
 
-use crate::crypto::PrivateKey;
+use crate::crypto::Signer;
 use crate::model::{Actor, ChainName, Cid, Timestamp};
 use crate::privacy::Publish;
 use crate::scripts::Dialect;
@@ -93,7 +101,7 @@ pub struct Project {
 }
 
 /// Opens the signing key; called once, and only when something has to be signed.
-pub type OpenKey = Box<dyn FnOnce() -> Result<PrivateKey, KeyUnavailable> + Send>;
+pub type OpenKey = Box<dyn FnOnce() -> Result<Arc<dyn Signer>, KeyUnavailable> + Send>;
 
 /// Why there is no signing key.
 #[derive(Debug, thiserror::Error)]

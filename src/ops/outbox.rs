@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use super::chain::{Entry, OpenChain};
 use super::event::{executor, of_row};
-use super::gate::require_clean;
+use super::gate::Gate;
 use super::plan::Problem;
 use super::sealing::Sealing;
 use super::session::require_same_chain;
 use super::{ChainReader, OpsError, Progress, Project};
-use crate::crypto::PrivateKey;
+use crate::crypto::Signer;
 use crate::database::{DatabaseError, History, HistoryRow, Place, ScriptFile, Target, Unarchived};
 use crate::model::{Cid, Event, EventId, EventKind, FileDigests};
 use crate::store::ArchiveError;
@@ -45,7 +45,7 @@ pub struct Sent {
 
 /// Who signs rows, and what is known of them besides.
 pub struct Writer<'a> {
-    pub key: &'a PrivateKey,
+    pub key: &'a dyn Signer,
     /// Lost events that are no reason to stop.
     pub explained: &'a Explained,
     /// What ran in this run.
@@ -91,7 +91,7 @@ pub async fn archive_outstanding<T: Target>(
     }
     // Events of this run that tell no name, by their manifests.
     let mut hidden: HashMap<Cid, bool> = HashMap::new();
-    let mut archived = Vec::new();
+    let (mut archived, mut gate) = (Vec::new(), Gate::default());
     let mut after = 0;
     loop {
         let batch = target.unarchived(after, BATCH).await?;
@@ -122,7 +122,7 @@ pub async fn archive_outstanding<T: Target>(
                     let mut keep = |block| blocks.push(block);
                     let manifest = chain.appender.append(draft, files, &[writer.key], &mut keep)?;
                     // Its row stays as it is, so that it can be archived once what stands in the way is mended.
-                    require_clean(&manifest, &blocks[before..])?;
+                    gate.require_clean(&manifest, &blocks[before..])?;
                     hidden.insert(manifest, hides);
                     (seq, manifest)
                 }

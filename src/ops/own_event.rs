@@ -1,11 +1,13 @@
 //! Appends an event that no database tells of: an erasure, or an access to sealed content.
 
+use std::sync::Arc;
+
 use super::chain::OpenChain;
 use super::event::executor;
 use super::gate::require_clean;
 use super::{OpenKey, OpsError, Project, now};
 use crate::chain::Block;
-use crate::crypto::PrivateKey;
+use crate::crypto::Signer;
 use crate::model::{Actor, Cid, Details, Event, EventId, EventKind, Run, Timestamp};
 
 /// An event of `kind` at `at`; its place is filled in when it is appended.
@@ -31,7 +33,7 @@ pub fn own_event(kind: EventKind, actor: &Actor, at: Timestamp, details: Details
 /// A chain that is open, with the key that signs what is appended.
 pub struct Pen {
     pub chain: OpenChain,
-    key: PrivateKey,
+    key: Arc<dyn Signer>,
     actor: Actor,
 }
 
@@ -44,19 +46,19 @@ impl Pen {
         let key = open_key()?;
         let chain = OpenChain::open(&project.archive, &project.name, project.lock_wait, None)?;
         super::session::require_same_chain(project, chain.reader.root())?;
-        chain.appender.require_signers(&[&key])?;
+        chain.appender.require_signers(&[&*key])?;
         Ok(Self { chain, key, actor: project.actor.clone() })
     }
 
     /// As [`Pen::open`] with what is open already.
     #[must_use]
-    pub const fn with(chain: OpenChain, key: PrivateKey, actor: Actor) -> Self {
+    pub const fn with(chain: OpenChain, key: Arc<dyn Signer>, actor: Actor) -> Self {
         Self { chain, key, actor }
     }
 
     /// Lets the chain go, and keeps the key for when it is opened again.
     #[must_use]
-    pub fn release(self) -> PrivateKey {
+    pub fn release(self) -> Arc<dyn Signer> {
         self.key
     }
 
@@ -70,9 +72,9 @@ impl Pen {
         let event = own_event(kind, &self.actor, now().max(newest), details);
         let mut blocks: Vec<Block> = Vec::new();
         let cid =
-            self.chain.appender.append(event, Vec::new(), &[&self.key], &mut |block| blocks.push(block))?;
+            self.chain.appender.append(event, Vec::new(), &[&*self.key], &mut |block| blocks.push(block))?;
         require_clean(&cid, &blocks)?;
-        let head = self.chain.store(blocks, &self.key)?;
+        let head = self.chain.store(blocks, &*self.key)?;
         Ok((manifest.seq + 1, cid, head))
     }
 }

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::access::record_opening;
 use super::apply::{FailedScript, Outcome};
@@ -12,7 +13,7 @@ use super::outbox::{Archived, Explained, Sent, Writer, archive_outstanding, requ
 use super::plan::Problem;
 use super::sealing::Sealing;
 use super::{ChainReader, KeyUnavailable, OpenKey, OpsError, Progress, Project, now};
-use crate::crypto::PrivateKey;
+use crate::crypto::Signer;
 use crate::database::{
     DatabaseError, History, HistoryRow, Record, ScriptFile, Statement, Step, StepOutcome, Target, ToolWrites,
 };
@@ -51,7 +52,7 @@ pub struct Session {
     pub clock: Clock,
     /// Lost events that are no reason to stop; none but in a database that is being repaired as restored.
     pub explained: Explained,
-    key: PrivateKey,
+    key: Arc<dyn Signer>,
     run: Run,
     target: TargetName,
     actor: Actor,
@@ -100,7 +101,7 @@ impl Session {
             hint: "try again".to_owned(),
         })??;
         // Before anything runs that nobody could sign for.
-        chain.appender.require_signers(&[&key])?;
+        chain.appender.require_signers(&[&*key])?;
         target.prepare().await?;
         let identity = target.identity();
         let (name, engine, version) = (project.database_name.clone(), identity.engine, identity.version);
@@ -129,7 +130,7 @@ impl Session {
         progress: &mut Progress<'_>,
     ) -> Result<Vec<Archived>, OpsError> {
         let sent = self.sent.take();
-        let (key, explained, sealing) = (&self.key, &self.explained, &mut self.sealing);
+        let (key, explained, sealing) = (&*self.key, &self.explained, &mut self.sealing);
         let writer = Writer { key, explained, sent: &sent, sealing };
         let archived = archive_outstanding(target, &mut self.chain, rows, writer, progress).await?;
         let is_archived = |id: &EventId| archived.iter().any(|done| done.id == *id);
@@ -194,7 +195,7 @@ impl Session {
         if about.is_empty() {
             return Ok(());
         }
-        let (key, root) = (self.key.clone(), self.chain.reader.root());
+        let (key, root) = (Arc::clone(&self.key), self.chain.reader.root());
         record_opening(project, Box::new(move || Ok(key)), root, about, purpose).await.map(drop)
     }
 

@@ -118,7 +118,7 @@ impl Source {
     }
 
     /// A block, whose bytes hash to its CID.
-    fn block(&mut self, what: &'static str, cid: &Cid) -> Result<Vec<u8>, OpsError> {
+    pub(super) fn block(&mut self, what: &'static str, cid: &Cid) -> Result<Vec<u8>, OpsError> {
         match &mut self.blocks {
             Blocks::Archive { reader, .. } => reader.block(what, cid),
             Blocks::File { reader, .. } => {
@@ -163,7 +163,7 @@ impl Source {
         read_file(cid, &mut self.reads())
     }
 
-    fn reads(&mut self) -> Box<ReadBlock<'_>> {
+    pub(super) fn reads(&mut self) -> Box<ReadBlock<'_>> {
         Box::new(|what, cid| self.block(what, cid))
     }
 }

@@ -33,6 +33,8 @@ pub struct Recorded {
     pub seq: u64,
     pub manifest: Cid,
     pub id: EventId,
+    /// The run that it is of.
+    pub run: EventId,
     pub event: EventKind,
     pub direction: Direction,
     /// Empty where the event is about no migration.
@@ -202,6 +204,7 @@ impl Recorded {
             seq: entry.manifest.seq,
             manifest: entry.cid,
             id: event.id,
+            run: event.run.id,
             event: event.event,
             direction,
             version: migration.map(|migration| migration.version.clone()).unwrap_or_default(),

@@ -80,7 +80,7 @@ fn root_of(reader: &mut CarReader) -> Result<(Cid, Option<Cid>, bool), ReadError
     Ok((head.unwrap_or(root), Some(root), head.is_some()))
 }
 
-fn finding_of(damage: Damage) -> Finding {
+pub(super) fn finding_of(damage: Damage) -> Finding {
     match damage {
         Damage::Mismatch { offset, cid } => {
             Finding { seq: None, cid: Some(cid), fault: Fault::CarBlockCorrupt { offset } }

@@ -97,8 +97,13 @@ impl Publish {
 pub fn found_in(text: &str) -> Option<String> {
     let stem = [".up.sql", ".down.sql", ".sql"].iter().find_map(|suffix| text.strip_suffix(suffix));
     let stem = stem.unwrap_or(text);
-    let forms =
-        [text.to_owned(), stem.to_owned(), stem.replace('_', " "), stem.replace(['_', '-', '.', '/'], " ")];
+    let mut forms = vec![text.to_owned()];
+    for form in [stem.to_owned(), stem.replace('_', " "), stem.replace(['_', '-', '.', '/'], " ")] {
+        // Most texts are the same in all forms.
+        if !forms.contains(&form) {
+            forms.push(form);
+        }
+    }
     let found = forms.iter().flat_map(|form| scan(form.as_bytes())).next()?;
     Some(found.rule.into_owned())
 }

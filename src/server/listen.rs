@@ -38,12 +38,74 @@ const BREATH: Duration = Duration::from_millis(50);
 /// Connections that the system keeps until they are taken.
 const BACKLOG: u32 = 1024;
 
-/// A server that listens and does not yet answer.
-pub struct Server {
-    site: Arc<Site>,
-    listener: TcpListener,
+/// A port that is open and does not yet answer.
+pub struct Listener {
+    socket: TcpListener,
     limits: Limits,
     behind_proxy: bool,
+    takes_bodies: bool,
+}
+
+impl Listener {
+    /// Listens. `behind_proxy`: all requests come from the address of a proxy.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`].
+    pub fn bind(address: SocketAddr, limits: Limits, behind_proxy: bool) -> Result<Self, ServeError> {
+        let socket = listen(address).map_err(|source| ServeError::Listen { address, source })?;
+        Ok(Self { socket, limits, behind_proxy, takes_bodies: false })
+    }
+
+    /// The same for routes that read the bodies of requests, and bound their size and time themselves.
+    #[must_use]
+    pub fn taking_bodies(self) -> Self {
+        Self { takes_bodies: true, ..self }
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Answers with `router` until it is stopped, and then as long as the grace lasts.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn run(self, router: Router, stop: &Stop) -> io::Result<()> {
+        self.socket.set_nonblocking(true)?;
+        let shared = Arc::new(Shared {
+            router: TowerToHyperService::new(router),
+            places: Places::new(
+                self.limits.connections,
+                if self.behind_proxy { self.limits.connections } else { self.limits.connections_each() },
+            ),
+            buckets: Buckets::new(self.limits.rate),
+            limits: self.limits,
+            takes_bodies: self.takes_bodies,
+        });
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(16);
+        let listeners = (1..threads).map(|_| self.socket.try_clone()).collect::<Result<Vec<_>, _>>()?;
+        std::thread::scope(|scope| {
+            let work = |listener| work(&shared, listener, stop.0.clone());
+            let others: Vec<_> =
+                listeners.into_iter().map(|listener| scope.spawn(move || work(listener))).collect();
+            // The last listener that is closed is the end of the port.
+            let mut result = work(self.socket);
+            for other in others {
+                result = result.and(other.join().unwrap_or(Err(io::ErrorKind::Other.into())));
+            }
+            result
+        })
+    }
+}
+
+/// A server of archives that listens and does not yet answer.
+pub struct Server {
+    site: Arc<Site>,
+    listener: Listener,
 }
 
 impl Server {
@@ -52,15 +114,14 @@ impl Server {
     /// # Errors
     /// [`ServeError`].
     pub fn bind(options: &Options, report: Report) -> Result<Self, ServeError> {
-        let failed = |source| ServeError::Listen { address: options.listen, source };
-        let listener = listen(options.listen).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let listener = Listener::bind(options.listen, options.limits, options.behind_proxy)?;
+        let address = listener.address();
+        let address = address.map_err(|source| ServeError::Listen { address: options.listen, source })?;
         let mut announce = options.announce.clone();
         if announce.is_empty() && !address.ip().is_unspecified() {
             announce.push(multiaddress(address));
         }
-        let site = Site::open(options, announce, report)?;
-        Ok(Self { site, listener, limits: options.limits, behind_proxy: options.behind_proxy })
+        Ok(Self { site: Site::open(options, announce, report)?, listener })
     }
 
     /// Where it listens.
@@ -68,7 +129,7 @@ impl Server {
     /// # Errors
     /// Those of the system.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.listener.address()
     }
 
     /// Where delegated routing says that it is.
@@ -89,29 +150,8 @@ impl Server {
     /// # Errors
     /// Those of the system.
     pub fn run(self, stop: &Stop) -> io::Result<()> {
-        self.listener.set_nonblocking(true)?;
-        let shared = Arc::new(Shared {
-            router: TowerToHyperService::new(routes(&self.site)),
-            places: Places::new(
-                self.limits.connections,
-                if self.behind_proxy { self.limits.connections } else { self.limits.connections_each() },
-            ),
-            buckets: Buckets::new(self.limits.rate),
-            limits: self.limits,
-        });
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(16);
-        let listeners = (1..threads).map(|_| self.listener.try_clone()).collect::<Result<Vec<_>, _>>()?;
-        std::thread::scope(|scope| {
-            let work = |listener| work(&shared, listener, stop.0.clone());
-            let others: Vec<_> =
-                listeners.into_iter().map(|listener| scope.spawn(move || work(listener))).collect();
-            // The last listener that is closed is the end of the port.
-            let mut result = work(self.listener);
-            for other in others {
-                result = result.and(other.join().unwrap_or(Err(io::ErrorKind::Other.into())));
-            }
-            result
-        })
+        let router = routes(&self.site);
+        self.listener.run(router, stop)
     }
 }
 
@@ -188,6 +228,7 @@ struct Shared {
     places: Arc<Places>,
     buckets: Buckets,
     limits: Limits,
+    takes_bodies: bool,
 }
 
 fn work(shared: &Arc<Shared>, listener: TcpListener, stop: watch::Receiver<bool>) -> io::Result<()> {
@@ -271,7 +312,7 @@ async fn respond(shared: &Shared, peer: IpAddr, mut request: Request<hyper1::bod
         return Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too many requests: wait a second")
             .into_response();
     }
-    if has_body(request.headers()) {
+    if !shared.takes_bodies && has_body(request.headers()) {
         let mut answer =
             Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "no request here has a body").into_response();
         set(&mut answer, CONNECTION, "close");

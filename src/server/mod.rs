@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use listen::{Server, Stop};
+pub use listen::{Listener, Server, Stop};
 pub use shares::owner;
 pub use shelf::{Found, Shelf};
 

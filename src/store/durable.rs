@@ -85,6 +85,66 @@ impl Drop for Draft {
     }
 }
 
+/// A directory under another name until it is finished; dropped before, it is removed with all that is in it.
+pub struct DraftDirectory {
+    path: PathBuf,
+    temporary: PathBuf,
+    finished: bool,
+}
+
+impl DraftDirectory {
+    /// Creates a directory under a temporary name beside `path`.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when something has the name.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        refuse_existing(path)?;
+        let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+        let mut random = [0; 8];
+        fill_random(&mut random);
+        name.push(format!(".{:016x}{DRAFT}", u64::from_le_bytes(random)));
+        let temporary = path.with_file_name(name);
+        DirBuilder::new().mode(0o755).create(&temporary)?;
+        Ok(Self { path: path.to_owned(), temporary, finished: false })
+    }
+
+    /// Where it is until it is finished.
+    #[must_use]
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Gives the directory its name, durably. What is in it has to be durable already.
+    ///
+    /// # Errors
+    /// `AlreadyExists` rather than replacing what has the name.
+    pub fn finish(mut self) -> io::Result<()> {
+        File::open(&self.temporary)?.sync_all()?;
+        // An empty directory that is made at this moment could be replaced; nothing else could.
+        refuse_existing(&self.path)?;
+        fs::rename(&self.temporary, &self.path)?;
+        self.finished = true;
+        sync_directory(&self.path)
+    }
+}
+
+impl Drop for DraftDirectory {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Nobody can be told; its name says what it is.
+            let _ = fs::remove_dir_all(&self.temporary);
+        }
+    }
+}
+
+fn refuse_existing(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Removes drafts of the file at `path` that a process which was ended has left: no lock, and not written to for so
 /// long.
 fn sweep(path: &Path, longest: Duration) {
@@ -143,7 +203,10 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// Puts bytes in place of a file's, durably.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+/// Those of the file system; the old bytes are there then.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (draft, mut file) = Draft::create(path)?;
     file.write_all(bytes)?;
     draft.finish(&file)?;
@@ -227,6 +290,28 @@ mod tests {
             .unwrap();
         replace(&path, b"new").unwrap();
         assert!(!left.exists());
+    }
+
+    #[test]
+    fn a_directory_is_there_whole_or_not_at_all() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let draft = DraftDirectory::create(&path).unwrap();
+        fs::write(draft.temporary().join("b"), "x").unwrap();
+        drop(draft);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        let draft = DraftDirectory::create(&path).unwrap();
+        fs::write(draft.temporary().join("b"), "x").unwrap();
+        draft.finish().unwrap();
+        assert_eq!(fs::read(path.join("b")).unwrap(), b"x");
+        let again = DraftDirectory::create(&path).err().unwrap();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        let late = directory.path().join("late");
+        let draft = DraftDirectory::create(&late).unwrap();
+        fs::write(&late, "mine").unwrap();
+        assert_eq!(draft.finish().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&late).unwrap(), b"mine");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -16,13 +16,15 @@ mod recordings;
 pub mod remote;
 mod seen;
 mod spans;
+mod witnessed;
 
 pub use archive::{Archive, ArchiveError, Block, HeadFile, Rewritten, Torn};
 pub use capture_file::CaptureFile;
 pub use car_writer::{CarWriter, Existing, WriteError};
 pub use deliveries::{Confirmed, Delivered, Deliveries};
-pub use durable::create as create_file;
+pub use durable::{DraftDirectory, create as create_file, replace as replace_file};
 pub use published::{RecordPlace, read_record, record_path};
 pub use reader::{CarReader, Checked, Damage, Next, ReadError};
 pub use recordings::Recordings;
 pub use seen::Seen;
+pub use witnessed::{KnownTrust, Witnessed, WitnessedSize};

@@ -102,7 +102,10 @@ impl Recordings {
     /// When its files cannot be removed.
     pub fn forget(&self, id: EventId) -> io::Result<()> {
         match fs::remove_dir_all(self.place(id)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            // Nor is one there that could not be noted.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(())
+            }
             removed => removed,
         }
     }

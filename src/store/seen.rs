@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::durable;
+use crate::crypto::Digest;
 use crate::model::{Cid, Remembered};
 
-/// Larger files are not ours.
-const LIMIT: u64 = 4096;
+/// Larger files are not ours: a checkpoint with all its signatures has at most 1 MiB.
+const LIMIT: u64 = 4 << 20;
 /// Locked by whoever writes. No CID is called so.
 const LOCK: &str = "lock";
+/// Evidence of forks. No CID is called so, either.
+const FORKS: &str = "forks";
 
 /// The folder.
 pub struct Seen {
@@ -86,6 +89,19 @@ impl Seen {
         text.push(b'\n');
         durable::replace(&self.directory.join(head.chain.to_string()), &text)
     }
+
+    /// Keeps evidence of a fork of `chain`, and says where. The same evidence is kept once.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn keep_fork(&self, chain: &Cid, evidence: &[u8]) -> io::Result<PathBuf> {
+        let directory = self.directory.join(FORKS);
+        durable::create_directory(&directory)?;
+        let digest = Digest::of(evidence).to_string();
+        let path = directory.join(format!("{chain}-{}.json", &digest[..16]));
+        durable::replace(&path, evidence)?;
+        Ok(path)
+    }
 }
 
 #[cfg(test)]
@@ -99,14 +115,23 @@ mod tests {
         let seen = Seen::new(directory.path().join("state/greffe/seen"));
         assert_eq!(seen.all().unwrap(), []);
         let cid = |text: &str| Cid::of(Codec::DagCbor, text.as_bytes());
-        let head = |seq| Remembered { chain: cid("chain"), seq, manifest: cid("m"), head: cid("h") };
+        let head = |seq| Remembered {
+            chain: cid("chain"),
+            seq,
+            manifest: cid("m"),
+            head: cid("h"),
+            checkpoint: Some("greffe/x\n".to_owned()),
+        };
         for (given, kept) in [(3, 3), (2, 3), (7, 7)] {
             seen.remember(&head(given)).unwrap();
             assert_eq!(seen.all().unwrap(), [head(kept)]);
         }
+        let path = seen.keep_fork(&cid("chain"), b"{}").unwrap();
+        assert_eq!(seen.keep_fork(&cid("chain"), b"{}").unwrap(), path);
+        assert_eq!(fs::read(path).unwrap(), b"{}");
         fs::write(seen.directory().join("notes.txt"), "mine").unwrap();
         assert_eq!(seen.all().unwrap().len(), 1);
-        for text in [&b"{"[..], b"", &vec![b' '; 5000]] {
+        for text in [&b"{"[..], b"", &vec![b' '; (4 << 20) + 1]] {
             fs::write(seen.directory().join(cid("chain").to_string()), text).unwrap();
             assert!(seen.all().is_err());
             assert!(seen.remember(&head(9)).is_err());

@@ -102,7 +102,7 @@ impl Chain {
     }
 
     fn genesis(&self) -> (Event, NewFile) {
-        let trust = encode_trust(&sole_key(self.name.clone(), &self.key, "operator"));
+        let trust = encode_trust(&sole_key(self.name.clone(), *self.key.public(), "operator"));
         let name = "trust.json".parse().expect("a file name");
         (
             event(EventKind::Genesis, 0, Details::Other { schema: None }),

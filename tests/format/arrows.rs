@@ -5,13 +5,13 @@
 use std::path::{Path, PathBuf};
 
 /// The modules of the crate, in reading order.
-const MODULES: [&str; 13] = [
+const MODULES: [&str; 14] = [
     "crypto", "model", "codec", "chain", "scripts", "privacy", "database", "store", "vault", "ops", "server",
-    "node", "cli",
+    "witness", "node", "cli",
 ];
 
 /// What each module may use beside itself; `None`: everything.
-const MAY_USE: [(&str, Option<&[&str]>); 13] = [
+const MAY_USE: [(&str, Option<&[&str]>); 14] = [
     ("crypto", Some(&[])),
     ("model", Some(&["crypto"])),
     ("codec", Some(&["crypto", "model"])),
@@ -24,6 +24,8 @@ const MAY_USE: [(&str, Option<&[&str]>); 13] = [
     ("vault", Some(&["crypto", "model", "codec"])),
     ("ops", Some(&["crypto", "model", "codec", "chain", "scripts", "privacy", "database", "store", "vault"])),
     ("server", None),
+    // It listens as the server does, and knows no archive.
+    ("witness", Some(&["crypto", "model", "codec", "chain", "server"])),
     // The archives that are open, and signals, are those of the server.
     ("node", Some(&["crypto", "model", "store", "server"])),
     ("cli", None),
@@ -68,7 +70,7 @@ const SERVED: [&str; 8] =
     ["clap", "indicatif", "std::env", "sqlx", "File", "open_write", "create_dir", "remove_file"];
 
 /// What each module never contains.
-const NEVER: [(&str, &[&[&str]]); 13] = [
+const NEVER: [(&str, &[&[&str]]); 14] = [
     ("crypto", &[&IMPURE, &PRINTING]),
     ("model", &[&IMPURE, &PRINTING]),
     ("codec", &[&IMPURE, &PRINTING]),
@@ -80,6 +82,7 @@ const NEVER: [(&str, &[&[&str]]); 13] = [
     ("vault", &[&["clap", "indicatif", "std::env", "SystemTime"], &PRINTING]),
     ("ops", &[&["clap", "indicatif", "std::env"], &PRINTING]),
     ("server", &[&SERVED, &PRINTING]),
+    ("witness", &[&["clap", "indicatif", "std::env"], &PRINTING]),
     ("node", &[&SERVED, &PRINTING]),
     ("cli", &[]),
 ];

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use greffe::chain::{Appender, Block, NewFile};
 use greffe::codec::trust::encode_trust;
-use greffe::crypto::{Digest, PrivateKey};
+use greffe::crypto::{Digest, PrivateKey, Signer};
 use greffe::model::{
     Actor, Cid, Details, Direction, Engine, ErrorCode, Event, EventId, EventKind, Evidence, Executor,
     FileDigests, KeyRole, MigrationDetails, MigrationName, Outcome, Role, Run, SchemaChange, StatementRun,
@@ -69,7 +69,7 @@ pub struct Growing {
 
 impl Growing {
     /// A chain with its first manifest, signed by `signers`.
-    pub fn new(label: &str, document: &TrustDocument, signers: &[&PrivateKey]) -> Self {
+    pub fn new(label: &str, document: &TrustDocument, signers: &[&dyn Signer]) -> Self {
         let (appender, label) = (Appender::new(), label.to_owned());
         let mut chain =
             Self { appender, blocks: Vec::new(), manifests: Vec::new(), clock: 0, schema: 0, label };
@@ -93,7 +93,7 @@ impl Growing {
         kind: EventKind,
         details: Details,
         files: Vec<NewFile>,
-        signers: &[&PrivateKey],
+        signers: &[&dyn Signer],
     ) -> Cid {
         let event = self.event(kind, details);
         let blocks = &mut self.blocks;
@@ -182,7 +182,7 @@ impl Growing {
         kind: EventKind,
         version: &str,
         files: Vec<NewFile>,
-        signers: &[&PrivateKey],
+        signers: &[&dyn Signer],
     ) -> Cid {
         let details = self.migration(kind, version, &files);
         self.append(kind, details, files, signers)

@@ -1,13 +1,18 @@
 //! The format, tested as data: archives and blocks made here and by another program.
 
 mod arrows;
+mod attacks;
 mod bits;
 mod chains;
+mod evidence;
+mod forks;
 mod graphs;
 mod independent;
 mod memory;
 mod own_archive;
 mod privacy;
 mod properties;
+mod timestamps;
 mod two_keys;
 mod vectors;
+mod witnesses;

@@ -132,7 +132,7 @@ fn own_migrations() -> Vec<(Event, Vec<NewFile>)> {
 fn build(directory: &Path) {
     let key = demonstration_key();
     let label = "published demonstration key: it shows the format and carries no authority";
-    let trust = encode_trust(&sole_key(name(), &key, label));
+    let trust = encode_trust(&sole_key(name(), *key.public(), label));
     let at = "2026-11-22T00:00:00.000000Z".parse().unwrap();
     let genesis = event(EventKind::Genesis, at, "genesis", None, Details::Other { schema: None });
     let file =

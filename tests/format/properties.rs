@@ -104,7 +104,7 @@ proptest! {
     #[test]
     fn envelopes_and_notes_go_both_ways(envelope in any_envelope(), text in "[^\\p{Cc}]{0,40}\n", seed in 1_u8..) {
         prop_assert_eq!(Envelope::decode(&envelope.encode()), Ok(envelope));
-        let note = Note::sign(text, "greffe/x", &key(seed));
+        let note = Note::sign(text, "greffe/x", &key(seed)).unwrap();
         prop_assert_eq!(Note::decode(&note.encode()), Ok(note));
     }
 
@@ -473,11 +473,11 @@ fn a_chain_of_tens_of_thousands_is_continued_from_its_head() {
     }
 }
 
-fn head_of(snapshot: &Snapshot, chain: Cid, manifest: Cid, sink: &mut dyn FnMut(Block)) -> Cid {
+pub fn head_of(snapshot: &Snapshot, chain: Cid, manifest: Cid, sink: &mut dyn FnMut(Block)) -> Cid {
     let origin = Checkpoint::origin_of(&chain);
     let root = snapshot.merkle.root();
     let checkpoint = Checkpoint { origin: origin.clone(), size: snapshot.merkle.size(), root };
-    let note = Note::sign(encode_checkpoint(&checkpoint), &origin, &key(1));
+    let note = Note::sign(encode_checkpoint(&checkpoint), &origin, &key(1)).unwrap();
     let tlog = snapshot.directory(note.encode(), sink);
     let entries = snapshot.entries.root(sink).unwrap();
     let bytes = encode_head(&Head { manifest, entries, tlog, timestamps: vec![] });
@@ -515,7 +515,7 @@ fn a_trust_document_that_another_event_holds_is_not_in_force() {
 }
 
 /// A head over these manifests in this order, signed as it has to be: who may sign cannot make them a chain.
-fn report_of(chain: &Growing, manifests: &[Cid], mut blocks: Blocks) -> Report {
+pub fn report_of(chain: &Growing, manifests: &[Cid], mut blocks: Blocks) -> Report {
     let mut snapshot = Snapshot::default();
     let mut made: Vec<Block> = Vec::new();
     manifests.iter().for_each(|cid| snapshot.push(*cid, &mut |block| made.push(block)));
@@ -526,7 +526,7 @@ fn report_of(chain: &Growing, manifests: &[Cid], mut blocks: Blocks) -> Report {
 }
 
 /// A chain of a genesis and five applies.
-fn six(label: &str) -> Growing {
+pub fn six(label: &str) -> Growing {
     let mut chain = Growing::of_one_key(label);
     for version in 1..6 {
         chain.apply(&version.to_string());
@@ -535,7 +535,7 @@ fn six(label: &str) -> Growing {
 }
 
 /// The entry of `seq` with its manifest and envelope changed, and what follows linked to it.
-fn rebuilt(chain: &Growing, seq: usize, change: impl FnOnce(&mut Manifest, &mut Envelope)) -> Report {
+pub fn rebuilt(chain: &Growing, seq: usize, change: impl FnOnce(&mut Manifest, &mut Envelope)) -> Report {
     let mut blocks = chain.map();
     let mut manifests = chain.manifests[..seq].to_vec();
     let mut change = Some(change);
@@ -557,7 +557,7 @@ fn rebuilt(chain: &Growing, seq: usize, change: impl FnOnce(&mut Manifest, &mut 
     report_of(chain, &manifests, blocks)
 }
 
-fn found_at(report: &Report, seq: u64) {
+pub fn found_at(report: &Report, seq: u64) {
     assert!(!report.verified);
     assert!(report.findings.iter().any(|finding| finding.seq == Some(seq)), "{:?}", report.findings);
 }

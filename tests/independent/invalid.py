@@ -435,6 +435,11 @@ trust_changed("key-taken-away", 3, "event 3 is signed by a key that event 2 took
               trust_document(2, {ROOT: ["root"], SECOND_SIGNER: ["signer"]}))
 
 
+trust_changed("key-stolen-before", 1, "event 1 is signed by a key that was stolen by then, as event 2 says",
+              trust_document(2, TWO_SIGNERS, revoked=[(SIGNER, 1, "compromised")]), after=(SECOND_SIGNER,),
+              before=trust_document(1, TWO_SIGNERS))
+
+
 def key_before_it_is_brought():
     chain = start()
     chain.apply("0001", signers=(SECOND_SIGNER,))

@@ -114,6 +114,22 @@ def trust_revokes_a_key():
 
 
 @valid
+def trust_retires_a_key_from_the_start():
+    chain = start(trust_document(1, TWO_SIGNERS))
+    chain.apply("0001")
+    chain.trust(trust_document(2, TWO_SIGNERS, revoked=[(SIGNER, 0, "retired")]))
+    return whole(chain, lines=lambda text: note_line(SECOND_SIGNER, text))
+
+
+@valid
+def trust_revokes_a_stolen_key_that_was_not_needed():
+    chain = start(trust_document(1, TWO_SIGNERS))
+    chain.apply("0001", signers=(SIGNER, SECOND_SIGNER))
+    chain.trust(trust_document(2, TWO_SIGNERS, revoked=[(SIGNER, 1, "compromised")]))
+    return whole(chain, lines=lambda text: note_line(SECOND_SIGNER, text))
+
+
+@valid
 def trust_changes_the_root():
     chain = start()
     chain.trust(trust_document(2, {SECOND_ROOT: ["root"], SIGNER: ["signer"]}), (ROOT, SECOND_ROOT))

@@ -38,6 +38,8 @@ class Trust:
         self.version, self.thresholds = document["version"], document["thresholds"]
         demand(min(self.thresholds["root"], self.thresholds["signer"]) >= 1, "trust document: a threshold is 0")
         self.revoked = [(entry["keyid"], entry["since"]) for entry in document["revoked"]]
+        self.stolen = [(entry["keyid"], entry["since"]) for entry in document["revoked"]
+                       if entry["reason"] == "compromised"]
         self.keys, self.roles, self.public = {}, {}, {}
         for keyid, key in document["keys"].items():
             public = decode_base64(key["public"])
@@ -80,6 +82,7 @@ class Archive:
         except Malformed as fault:
             self.find(None, str(fault))
         self.trust, self.identifiers, self.applied, self.schema, self.clock = None, {}, set(), None, None
+        self.carried = []  # of each event and document that asked: seq, keys that counted, how many were needed
 
     def find(self, seq, what):
         if {"seq": seq, "what": what} not in self.findings:
@@ -257,8 +260,11 @@ class Archive:
 
     def verify_signatures(self, position, event, valid, files, contents):
         def enough(trust, role, which):
-            count, needed = len(valid & trust.may(role, position)), trust.thresholds[role]
-            if count < needed:
+            counted, needed = valid & trust.may(role, position), trust.thresholds[role]
+            count = len(counted)
+            if count >= needed:
+                self.carried.append([position, counted, needed])
+            else:
                 self.find(position, f"{count} of {needed} signatures of role {role} under the {which} trust document")
             return count >= needed
 
@@ -275,7 +281,18 @@ class Archive:
                 accepted = self.find(position, f"the trust document's version goes from {self.trust.version} "
                                                f"to {brought.version}")
         if accepted or position == 0:
+            self.take_stolen(position, brought)
             self.trust = brought
+
+    def take_stolen(self, position, brought):
+        """What a key that is now told to be stolen signed from then on no longer stands on it."""
+        for keyid, since in brought.stolen:
+            for entry in self.carried:
+                seq, counted, needed = entry
+                if since <= seq < position and keyid in counted:
+                    if len(counted) == needed:
+                        self.find(seq, f"it stands on key {keyid}, which event {position} revokes as compromised")
+                    entry[1] = counted - {keyid}
 
     def verify_subjects(self, position, subjects, files, contents, manifests):
         if not files:

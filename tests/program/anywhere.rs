@@ -19,7 +19,7 @@ use crate::servers::{Kubo, LIMIT, poll};
 use crate::tools::{output_of, tool};
 
 /// Puts the project's head, and all below it, on the node.
-fn publish(project: &Project, kubo: &Kubo) -> String {
+pub fn publish(project: &Project, kubo: &Kubo) -> String {
     project.ok(["export", "--out", "out.car", "--force"]);
     kubo.run(&["dag", "import", "--pin-roots=false", &project.path("out.car").display().to_string()]);
     project.remove("out.car");
@@ -27,7 +27,7 @@ fn publish(project: &Project, kubo: &Kubo) -> String {
 }
 
 /// A machine on which nothing was ever done; what is verified there is remembered.
-fn machine() -> Project {
+pub fn machine() -> Project {
     let mut machine = Project::empty();
     fs::remove_dir(machine.path("migrations")).unwrap();
     machine.variables = vec![("XDG_STATE_HOME".to_owned(), machine.path("state").display().to_string())];
@@ -322,16 +322,16 @@ fn an_older_head_and_another_version_are_found_by_memory() {
     let machine = machine();
     machine.ok(["verify", &older, "--from", &from]);
     machine.ok(["verify", &newest, "--from", &from]);
-    let run = machine.ends(1, ["verify", &older, "--from", &from, "--json"]);
+    let run = machine.ends(5, ["verify", &older, "--from", &from, "--json"]);
     assert_eq!(codes(&run), ["rolled-back"]);
     assert_eq!(run.object()["findings"][0]["newest"], *newest);
-    machine.ends(1, ["verify", &older, "--from", &from]).prints(&["rolled back: the head has 4 entries"]);
-    let run = machine.ends(1, ["verify", &forked, "--from", &from, "--json"]);
+    machine.ends(5, ["verify", &older, "--from", &from]).prints(&["rolled back: the head has 4 entries"]);
+    let run = machine.ends(5, ["verify", &forked, "--from", &from, "--json"]);
     assert_eq!(codes(&run), ["forked"]);
     assert_eq!(run.object()["findings"][0]["seq"], 4);
     machine.ok(["verify", &older, "--from", &from, "--older"]);
     assert_eq!(
-        codes(&machine.ends(1, ["verify", &forked, "--from", &from, "--older", "--json"])),
+        codes(&machine.ends(5, ["verify", &forked, "--from", &from, "--older", "--json"])),
         ["forked"]
     );
     machine.ok(["verify", &forked, "--from", &from, "--no-memory"]);
@@ -342,8 +342,8 @@ fn an_older_head_and_another_version_are_found_by_memory() {
     // The way without a network has the same checks.
     fork.ok(["export", "--out", "fork.car"]);
     fs::copy(fork.path("fork.car"), machine.path("fork.car")).unwrap();
-    assert_eq!(codes(&machine.ends(1, ["verify", "fork.car", "--json"])), ["forked"]);
-    machine.ends(1, ["import", "fork.car"]).prints(&["forked: entry 4"]);
+    assert_eq!(codes(&machine.ends(5, ["verify", "fork.car", "--json"])), ["forked"]);
+    machine.ends(5, ["import", "fork.car"]).prints(&["forked: entry 4"]);
     assert!(!machine.path("archive").exists());
     // A memory that cannot be read is no empty one.
     let chain = machine.json(&["verify", &newest, "--from", &from])["chain"].as_str().unwrap().to_owned();
@@ -411,7 +411,7 @@ fn a_mirror_goes_neither_back_nor_astray() {
     assert_eq!(mirror(&newest).code, 0);
     for (head, code) in [(&older, "rolled-back"), (&forked, "forked")] {
         let run = machine.unchanged(|| mirror(head));
-        assert_eq!((run.code, codes(&run)), (1, vec![code.to_owned()]), "{run:#?}");
+        assert_eq!((run.code, codes(&run)), (5, vec![code.to_owned()]), "{run:#?}");
     }
     let run = machine.unchanged(|| mirror(&other));
     run.says(&["the source shows the chain", "holds another one", "hint:", "--require"]);

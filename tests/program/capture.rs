@@ -1,6 +1,7 @@
 //! What the database itself notes of another tool's runs.
 
 mod hook;
+mod live;
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,6 @@
 //! The program as people and scripts meet it: the real binary, real databases, no terminal.
 
+mod agent;
 mod anywhere;
 mod apply;
 mod articles;
@@ -14,9 +15,12 @@ mod copies;
 mod damage;
 mod engines;
 mod erasure;
+mod evidence;
 mod exchange;
 mod faults;
+mod forks;
 mod gate;
+mod gossip;
 mod guards;
 mod hostile;
 mod hostile_replay;
@@ -54,6 +58,9 @@ mod settings;
 mod shop;
 mod status;
 mod subject;
+mod timestamps;
 mod tool_apply;
 mod tools;
+mod trust;
 mod vault;
+mod witness;

@@ -208,7 +208,7 @@ impl Project {
     /// `event version` of each entry, the oldest first.
     pub fn story(&self) -> Vec<String> {
         let line = |entry: &Value| match entry["migration"]["version"].as_str() {
-            Some(version) => format!("{} {version}", entry["event"].as_str().unwrap()),
+            Some(version) => format!("{} {version}", entry["event"].as_str().unwrap()).trim_end().to_owned(),
             None => entry["event"].as_str().unwrap().to_owned(),
         };
         self.log().iter().map(line).collect()

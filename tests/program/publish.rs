@@ -205,7 +205,7 @@ fn a_name_leads_a_fresh_machine_to_the_newest_head_and_a_mirror_follows_it() {
     assert!(elsewhere.ok(mirror).stdout.contains("2 new of 4 entries"));
     // An older record that is shown again leads back, which is seen.
     project.write("archive/demo.ipns", &old);
-    let back = elsewhere.ends(1, mirror.iter().chain(&["--json"])).object();
+    let back = elsewhere.ends(5, mirror.iter().chain(&["--json"])).object();
     assert_eq!(back["findings"][0]["code"], "rolled-back", "{back}");
     // One whose signature does not hold leads nowhere.
     let mut forged = old;

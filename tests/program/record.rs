@@ -1,5 +1,7 @@
 //! Runs of other tools, archived as they happen.
 
+mod ending;
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -119,12 +121,19 @@ fn the_tool_is_as_if_nobody_watched() {
     shop.add(&["5a0c"]);
     let run = project.run(record(&["sh", "-c", "echo out; echo err >&2; cat; exit 7"]));
     assert_eq!((run.code, run.stdout.as_str()), (7, "out\n"), "{run:#?}");
-    run.says(&["err"]);
+    run.says(&["err", "archived a run that failed as entry 1"]);
     assert_eq!(project.run(record(&["sh", "-c", "kill -TERM $$"])).code, 128 + 15);
     let variables = "env | grep -c '^GREFFE_KEY\\|^GREFFE_VAULT'; true";
     assert_eq!(project.ok(record(&["sh", "-c", variables])).stdout, "0\n");
     project.ends(2, record(&["no-such-program"])).says(&["cannot start"]);
-    assert_eq!(project.story(), ["genesis", "fail 5a0c", "fail 5a0c"]);
+    // Nothing says at which script it failed, and none is named for it.
+    assert_eq!(project.story(), ["genesis", "fail", "fail"]);
+    let failed = event(&shop, 1);
+    assert_eq!(
+        (&failed["migration"]["version"], &failed["evidence"], &failed["tool"]["exit"]),
+        (&json!(""), &json!("captured"), &json!(7))
+    );
+    project.ok(["log"]).prints(&["Event:   fail\n"]);
     // What it leaves running holds nobody back, however long it holds the output.
     let begin = Instant::now();
     project.ok(record(&["sh", "-c", "sleep 60 & echo $!"]));

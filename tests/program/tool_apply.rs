@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::project::Project;
-use crate::servers::{Database, Postgres};
+use crate::servers::{Database, MariaDb, Postgres};
 use crate::tools::runs_all;
 use tools::{DBMATE, DIESEL, FLYWAY, GOLANG_MIGRATE, GOOSE, NODE_PG_MIGRATE, REFINERY, Tool};
 
@@ -35,6 +35,10 @@ impl Team {
 
     fn on_postgres(tool: &'static Tool) -> Self {
         Self::new(tool, Some(Postgres::shared().database("kept")))
+    }
+
+    fn on_mariadb(tool: &'static Tool) -> Self {
+        Self::new(tool, Some(MariaDb::shared().database("kept")))
     }
 
     fn new(tool: &'static Tool, server: Option<Database>) -> Self {
@@ -75,6 +79,7 @@ impl Team {
     /// As the tools of others write it.
     fn url(&self) -> String {
         match &self.server {
+            Some(server) if server.url().starts_with("mysql:") => server.url(),
             // The user of tests is called as greffe's own schema, where tools would look first.
             Some(server) => format!("{}?sslmode=disable&search_path=public", server.url()),
             None => "sqlite:app.db".to_owned(),
@@ -220,6 +225,65 @@ fn life(make: fn(&'static Tool) -> Team, tool: &'static Tool) {
         team.tool(Way::Up);
         team.project.ok(["apply"]).prints(&["nothing to apply"]);
         team.verify();
+    }
+}
+
+/// A tool and greffe on MariaDB, which ends a transaction before each change of the schema.
+fn life_on_mariadb(tool: &'static Tool) {
+    let (ours, theirs) = leaves_the_same(Team::on_mariadb, tool);
+    let [_, second, third] = tool.ids;
+    let rows = ours.rows();
+    ours.tool(Way::Up);
+    assert_eq!(ours.rows(), rows);
+    ours.add(2);
+    ours.record(Way::Up).unwrap();
+    assert_eq!(ours.story()[2..], [format!("apply {third}")]);
+    ours.project.ok(["apply"]).prints(&["nothing to apply"]);
+    ours.project.verify();
+    ours.project.ok(["audit"]);
+    let team = theirs.kept();
+    team.project.ok(["rollback", "--steps", "1"]);
+    team.project.ok(["apply"]).prints(&[&format!("applied {second}")]);
+    team.tool(Way::Up);
+    team.project.ok(["apply"]).prints(&["nothing to apply"]);
+    team.project.verify();
+    team.project.ok(["audit"]);
+}
+
+#[test]
+fn dbmate_and_greffe_take_turns_on_mariadb() {
+    life_on_mariadb(&DBMATE);
+}
+
+#[test]
+fn goose_and_greffe_take_turns_on_mariadb() {
+    life_on_mariadb(&GOOSE);
+}
+
+#[test]
+fn golang_migrate_and_greffe_take_turns_on_mariadb() {
+    life_on_mariadb(&GOLANG_MIGRATE);
+}
+
+/// What greffe applied for a tool on PostgreSQL is made again there from the archive alone.
+#[test]
+fn what_was_applied_for_a_tool_is_replayed_on_postgresql() {
+    for tool in [&DBMATE, &GOOSE, &GOLANG_MIGRATE, &NODE_PG_MIGRATE] {
+        let mut team = Team::on_postgres(tool).kept();
+        team.project.ok(["apply"]);
+        team.add(2);
+        team.project.ok(["apply"]);
+        team.project.ok(["rollback", "--steps", "1"]);
+        let database = Postgres::shared().database("replayed");
+        let url = database.url_as(&database.replayer());
+        team.project.variables.push(("REPLAY_URL".to_owned(), url));
+        let replayed = team.project.json(&["replay", &team.project.head(), "--on", "env:REPLAY_URL"]);
+        assert_eq!(
+            (&replayed["stopped"], &replayed["holds"], &replayed["executed"]),
+            (&Value::Null, &json!(true), &json!(4)),
+            "{}: {replayed:#}",
+            tool.name
+        );
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 /// A command of the system, with a plain environment.
 pub fn tool(name: &str) -> Command {
     let package = match name {
-        "ssh-keygen" => "openssh-client",
+        "ssh-keygen" | "ssh-agent" | "ssh-add" => "openssh-client",
         other => other,
     };
     let found = Command::new("sh")

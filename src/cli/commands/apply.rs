@@ -9,6 +9,7 @@ use crate::cli::error::{CliError, problem_hint};
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::{CommandResult, Exit};
 use crate::database::Target as _;
+use crate::model::EventKind;
 use crate::ops::apply::{FailedScript, Outcome, Preview, Reading, apply, preview};
 use crate::ops::{Archived, OpsError, Problem, Project, Wanted, today};
 use crate::scripts::Version;
@@ -128,6 +129,12 @@ fn notes(problems: &[Problem]) {
 fn failure_text(failed: &FailedScript) -> String {
     let hint = if failed.partial {
         problem_hint(&Problem::HalfApplied { version: failed.version.clone(), failed: true, statement: None })
+    } else if failed.is_noted {
+        format!(
+            "nothing of it was kept but the tool's note that it failed: run `greffe repair {} --rolled-back`, mend the \
+             script and run the command again",
+            failed.version
+        )
     } else {
         "nothing of it was kept; mend the script and run the command again".to_owned()
     };
@@ -175,6 +182,7 @@ fn show_outcome(shown: &Done, out: &mut dyn Write) -> io::Result<()> {
 /// One line for an event that was archived.
 pub fn show_archived(archived: &Archived, out: &mut dyn Write) -> io::Result<()> {
     let what = match archived.version.as_str() {
+        "" if archived.event == EventKind::Fail => "a run that failed",
         "" => "the database",
         version => version,
     };
@@ -182,10 +190,10 @@ pub fn show_archived(archived: &Archived, out: &mut dyn Write) -> io::Result<()>
 }
 
 fn past(archived: &Archived) -> &'static str {
-    use crate::model::EventKind;
     match archived.event {
         EventKind::Apply => "applied",
         EventKind::Rollback => "rolled back",
+        EventKind::Fail if archived.version.is_empty() => "archived",
         EventKind::Fail => "failed",
         EventKind::Repair => "repaired",
         EventKind::Drift => "recorded the drift of",

@@ -35,8 +35,12 @@ pub fn run(context: &Context, _: &Baseline) -> CommandResult {
         return Err(CliError::usage(text).hint("run the tool under `greffe record -- COMMAND`"));
     }
     let project = project(&settings)?;
+    let mut progress = context.progress();
+    let mut show_progress = |what: &str, done, total| progress.show(what, done, total);
+    let (tool, catalog) = (source.tool.name(), &source.catalog);
     let adopted =
-        block_on(adopt(&project, source.tool.name(), &source.catalog, &look, now(), key(&settings)))??;
+        block_on(adopt(&project, tool, catalog, &look, now(), key(&settings), &mut show_progress))??;
+    drop(progress);
     let shown = Adopted { command: "baseline", archived: adopted.archived, head: adopted.head };
     Ok(Reply::new(shown, show))
 }

@@ -9,8 +9,9 @@ use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
-use crate::database::Target as _;
 use crate::database::capture::CaptureFault;
+use crate::database::{Database, Target as _};
+use crate::model::Engine;
 use crate::ops::record::capture::{Installed, install, remove, waiting};
 use crate::store::CaptureFile;
 
@@ -51,6 +52,9 @@ struct Shown {
     table: Option<String>,
     /// Whether it notes what is defined and dropped, too.
     definitions: bool,
+    /// What it would take, where it does not.
+    #[serde(skip)]
+    missing: Option<&'static str>,
     /// Changes of the history that the archive has not.
     uncollected: usize,
     faults: Vec<CaptureFault>,
@@ -96,6 +100,11 @@ fn status(
     let uncollected = waiting(&found, &project(settings)?, file)?;
     let table = found.table.map(|table| table.shown());
     let capture = found.capture.unwrap_or_default();
+    let missing = match Database::engine(settings.database_url()?.expose()) {
+        Some(Engine::Sqlite) => Some("SQLite has no triggers for that"),
+        Some(Engine::Postgresql) => Some("that takes a superuser of PostgreSQL"),
+        _ => None,
+    };
     let exit = if capture.faults.is_empty() { Exit::Done } else { Exit::Findings };
     let shown = Shown {
         command: "capture",
@@ -104,6 +113,7 @@ fn status(
         id: capture.id,
         table,
         definitions: capture.definitions,
+        missing,
         uncollected,
         faults: capture.faults,
     };
@@ -125,8 +135,8 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
             Clean(table)
         )?,
     }
-    if !shown.definitions {
-        writeln!(out, "what is defined and dropped is not noted: that takes a superuser of PostgreSQL")?;
+    if let (false, Some(why)) = (shown.definitions, shown.missing) {
+        writeln!(out, "what is defined and dropped is not noted: {why}")?;
     }
     for fault in &shown.faults {
         writeln!(out, "{fault}\n  hint: run `greffe capture install`")?;

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::verify::{parse_anchors, reply, threads};
+use super::verify::{parse_anchors, reply_from, threads};
 use crate::cli::CommandResult;
 use crate::cli::context::{Context, verify_options};
 use crate::cli::memory::MemoryArguments;
@@ -41,7 +41,7 @@ pub fn run(context: &Context, arguments: &Import) -> CommandResult {
     let (directory, wait) = (&settings.archive_directory, settings.lock_wait);
     match import(&arguments.file, directory, options, threads(None), wait, &mut show)? {
         Ok(imported) => {
-            arguments.memory.remember(context, imported.memory);
+            arguments.memory.remember(context, imported.memory.as_ref());
             Ok(Reply::new(Done { command: "import", imported }, |done, out| {
                 let imported = &done.imported;
                 writeln!(
@@ -51,6 +51,9 @@ pub fn run(context: &Context, arguments: &Import) -> CommandResult {
                 )
             }))
         }
-        Err(report) => Ok(reply(report)),
+        Err(report) => {
+            let evidence = arguments.memory.keep_fork(context, &report);
+            Ok(reply_from(report, Vec::new(), evidence))
+        }
     }
 }

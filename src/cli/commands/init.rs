@@ -1,22 +1,27 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::key::write_key;
+use super::record::naming;
 use super::vault::{NewVault, make_vault};
-use crate::cli::context::{Context, open_key};
+use crate::chain::Authority;
+use crate::cli::context::{Context, open_signer};
 use crate::cli::error::CliError;
-use crate::cli::output::Reply;
+use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::{
-    DatabaseSource, Environment, NewSettings, Overrides, SecretSource, Settings, render_new,
+    DatabaseSource, Environment, KeySource, NewSettings, Overrides, SecretSource, Settings, read_text,
+    render_new,
 };
 use crate::cli::{CommandResult, Exit};
-use crate::crypto::{KeyId, PrivateKey};
+use crate::crypto::{KeyId, PrivateKey, Signer};
 use crate::model::{Actor, ChainName, Cid, Pseudonym};
 use crate::ops::{self, ChainReader, OpsError};
 use crate::privacy::Publish;
+use crate::scripts::tools::{Folder, is_wanted, owners};
 use crate::store::{ArchiveError, create_file};
 
 /// The key file that a new project gets.
@@ -34,6 +39,9 @@ pub struct Init {
     /// Whose age identity opens the vault: `age1…`; no identity is made here then
     #[arg(long, value_name = "RECIPIENT")]
     vault_owner: Option<String>,
+    /// A timestamp authority's root, as a PEM file, that the trust document shall name
+    #[arg(long, value_name = "ROOT.pem")]
+    authority: Vec<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -78,19 +86,21 @@ pub fn run(context: &Context, arguments: &Init) -> CommandResult {
         }
     };
     let publish = publish(&settings)?;
+    let authorities = arguments.authority.iter().map(|path| authority(path)).collect::<Result<_, _>>()?;
     let (key, key_file) = key(&settings, &folder, arguments.plain_key)?;
     let vault = make_vault(&settings, arguments.vault_owner.as_deref(), arguments.plain_key)?;
     let pseudonym = settings.actor_pseudonym.unwrap_or_else(Pseudonym::generate);
     let actor = Actor { pseudonym, role: settings.actor_role.clone() };
-    let (chain, head, adopted) = begin(&settings, &name, &actor, &key)?;
+    let (chain, head, adopted) = begin(&settings, &name, &actor, &*key, authorities)?;
     let mut fresh = NewSettings::named(name.clone());
     fresh.chain = Some(chain);
     fresh.database_url = Some(database);
     fresh.database_name = settings.database_name.clone();
     fresh.migrations = Some(relative(&settings.migrations, &folder));
     fresh.archive_directory = Some(relative(&settings.archive_directory, &folder));
-    fresh.key_source =
-        Some(settings.key_source.clone().unwrap_or_else(|| SecretSource::File(KEY_FILE.into())));
+    fresh.key_source = Some(
+        settings.key_source.clone().unwrap_or_else(|| KeySource::Text(SecretSource::File(KEY_FILE.into()))),
+    );
     fresh.actor_pseudonym = Some(pseudonym);
     fresh.actor_role = Some(settings.actor_role.clone());
     fresh.publish = Some(publish);
@@ -117,7 +127,7 @@ pub fn run(context: &Context, arguments: &Init) -> CommandResult {
         publish: publish.to_string(),
         vault,
     };
-    let records = settings.tool.is_some();
+    let next = next(&settings);
     Ok(Reply::new(done, move |done, out| {
         if let Some(key) = &done.key {
             writeln!(out, "key      {}, keyid {}", key.display(), done.keyid)?;
@@ -126,11 +136,30 @@ pub fn run(context: &Context, arguments: &Init) -> CommandResult {
         writeln!(out, "publish  {}", done.publish)?;
         writeln!(out, "settings {}", done.settings.display())?;
         writeln!(out, "chain    {}", done.chain)?;
-        match records {
-            true => writeln!(out, "next: `greffe record -- COMMAND`"),
-            false => writeln!(out, "next: `greffe apply`"),
-        }
+        writeln!(out, "next: {}", Clean(&next))
     }))
+}
+
+/// What comes next: with a folder of another tool, that tool goes on.
+fn next(settings: &Settings) -> String {
+    let record = "`greffe record -- COMMAND`, after `greffe baseline` where migrations were applied before";
+    if settings.tool_apply {
+        return "`greffe apply`, after `greffe baseline` where migrations were applied before".to_owned();
+    }
+    if settings.tool.is_some() {
+        return record.to_owned();
+    }
+    let folder = Folder::read(&settings.migrations, is_wanted).ok();
+    let tools = folder.map(|folder| owners(&folder)).unwrap_or_default();
+    let names: Vec<&str> = tools.iter().map(|tool| tool.name()).collect();
+    // greffe's own scripts are called as those of these two.
+    if names.iter().all(|name| matches!(*name, "golang-migrate" | "sqlx")) {
+        return "`greffe apply`".to_owned();
+    }
+    match names.as_slice() {
+        [tool] => format!("{record}, for the folder is one of {tool}"),
+        several => format!("{record}; first {}", naming(several)),
+    }
 }
 
 /// What is to be published: what the settings say, else what people answer.
@@ -155,15 +184,26 @@ fn publish(settings: &Settings) -> Result<Publish, CliError> {
     }
 }
 
+/// The PEM text of a timestamp authority's root.
+fn authority(path: &Path) -> Result<String, CliError> {
+    let refused = |error: &dyn std::fmt::Display| CliError::usage(format!("{}: {error}", path.display()));
+    let text = read_text(path).map_err(|error| refused(&error))?;
+    let authority = Authority::parse(text.expose()).map_err(|error| {
+        refused(&error).hint("give the root's certificate alone; `openssl x509 -in FILE` writes it as PEM")
+    })?;
+    Ok(authority.to_pem())
+}
+
 /// A new chain, or the one that is in the archive folder under this name.
 fn begin(
     settings: &Settings,
     name: &ChainName,
     actor: &Actor,
-    key: &PrivateKey,
+    key: &dyn Signer,
+    authorities: Vec<String>,
 ) -> Result<(Cid, Cid, bool), CliError> {
     let directory = &settings.archive_directory;
-    match ops::init::init(directory, name, actor, key) {
+    match ops::init::init_with(directory, name, actor, key, authorities) {
         Ok(begun) => Ok((begun.chain, begun.head, false)),
         Err(OpsError::Archive(ArchiveError::Exists { .. })) => {
             let reader = ChainReader::open(directory, name)?;
@@ -174,19 +214,23 @@ fn begin(
 }
 
 /// The key that the settings name, the one in the folder, or a new one with the file that it was written to.
-fn key(settings: &Settings, folder: &Path, plain: bool) -> Result<(PrivateKey, Option<PathBuf>), CliError> {
+fn key(
+    settings: &Settings,
+    folder: &Path,
+    plain: bool,
+) -> Result<(Arc<dyn Signer>, Option<PathBuf>), CliError> {
     let path = folder.join(KEY_FILE);
     if settings.key_source.is_some() {
-        return Ok((open_key(settings).map_err(OpsError::from)?, None));
+        return Ok((open_signer(settings).map_err(OpsError::from)?, None));
     }
     if path.symlink_metadata().is_ok() {
         let mut settings = settings.clone();
-        settings.key_source = Some(SecretSource::File(path));
-        return Ok((open_key(&settings).map_err(OpsError::from)?, None));
+        settings.key_source = Some(KeySource::Text(SecretSource::File(path)));
+        return Ok((open_signer(&settings).map_err(OpsError::from)?, None));
     }
     let key = PrivateKey::generate();
     write_key(settings, &path, &key, plain, "--plain-key")?;
-    Ok((key, Some(path)))
+    Ok((Arc::new(key), Some(path)))
 }
 
 fn ask(prompt: &str, missing: impl FnOnce() -> Result<(), CliError>) -> Result<String, CliError> {

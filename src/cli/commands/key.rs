@@ -4,11 +4,11 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::cli::CommandResult;
-use crate::cli::context::{Context, open_key, passphrase};
+use crate::cli::context::{Context, open_key, open_signer, passphrase};
 use crate::cli::error::CliError;
 use crate::cli::output::Reply;
 use crate::cli::settings::Settings;
-use crate::crypto::{KeyId, PrivateKey};
+use crate::crypto::{KeyId, PrivateKey, PublicKey};
 use crate::ops::{self, OpsError};
 
 /// Generate, show or import the signing key
@@ -53,20 +53,17 @@ struct Shown {
 
 pub fn run(context: &Context, arguments: &Key) -> CommandResult {
     let settings = context.settings()?;
-    let (key, file) = match &arguments.action {
-        Action::Generate(new) => (PrivateKey::generate(), Some(new)),
-        Action::Import(new) => (open_key(&settings).map_err(OpsError::from)?, Some(new)),
-        Action::Show => (open_key(&settings).map_err(OpsError::from)?, None),
+    let (key, new) = match &arguments.action {
+        Action::Generate(new) => (PrivateKey::generate(), new),
+        Action::Import(new) => (open_key(&settings).map_err(OpsError::from)?, new),
+        Action::Show => return show(open_signer(&settings).map_err(OpsError::from)?.public(), None),
     };
-    if let Some(new) = file {
-        write_key(&settings, &new.out, &key, new.plain, "--plain")?;
-    }
-    let shown = Shown {
-        command: "key",
-        keyid: key.public().id(),
-        public: key.public().to_base64(),
-        file: file.map(|new| new.out.clone()),
-    };
+    write_key(&settings, &new.out, &key, new.plain, "--plain")?;
+    show(key.public(), Some(new.out.clone()))
+}
+
+fn show(public: &PublicKey, file: Option<PathBuf>) -> CommandResult {
+    let shown = Shown { command: "key", keyid: public.id(), public: public.to_base64(), file };
     Ok(Reply::new(shown, |shown, out| {
         if let Some(file) = &shown.file {
             writeln!(out, "wrote  {}", file.display())?;

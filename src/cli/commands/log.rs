@@ -67,6 +67,9 @@ fn show(entry: &LogEntry, oneline: bool, first: bool, out: &mut dyn Write) -> io
 /// What happened, in a few words.
 fn title(entry: &LogEntry) -> String {
     let Some(migration) = entry.event.migration() else { return entry.event.event.to_string() };
+    if migration.version.is_empty() {
+        return entry.event.event.to_string();
+    }
     let name = migration.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
     format!("{} {}{name}", entry.event.event, migration.version)
 }

@@ -141,11 +141,12 @@ async fn round(
         Ok(mirrored) => mirrored,
         Err(refused) => {
             remark_faults(context, &refused.sources);
-            return Ok((None, reply_from(refused.report, refused.sources)));
+            let evidence = arguments.memory.keep_fork(context, &refused.report);
+            return Ok((None, reply_from(refused.report, refused.sources, evidence)));
         }
     };
     remark_faults(context, &mirrored.sources);
-    arguments.memory.remember(context, mirrored.memory);
+    arguments.memory.remember(context, mirrored.memory.as_ref());
     let replicas = deliver(context, settings, &mirrored).await?;
     let exit = owed(settings, &replicas);
     let chain = Some(mirrored.chain);

@@ -7,8 +7,10 @@ mod capture;
 mod compact;
 mod completions;
 mod erase;
+mod evidence;
 mod export;
 mod gdpr;
+mod gossip;
 mod grant;
 mod head;
 mod import;
@@ -20,6 +22,8 @@ mod mirror;
 #[cfg(feature = "bitswap")]
 mod node;
 mod open;
+mod proof;
+mod prove_absent;
 mod publish;
 mod quickstart;
 mod record;
@@ -35,14 +39,22 @@ mod serve;
 mod show;
 mod status;
 mod subject;
+mod timestamp;
+mod trust;
 mod vault;
 mod verify;
+mod verify_evidence;
+mod verify_fork;
+mod witness;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use self::replicate::Destinations;
+use self::timestamp::Services;
+pub use self::verify::threads;
+use self::witness::after::ask_witnesses;
 use super::context::Context;
 use super::settings::{Overrides, Secret};
 use super::{CommandResult, Exit};
@@ -101,7 +113,7 @@ pub struct SettingsArguments {
     #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
     archive: Option<PathBuf>,
     // A key that is given in place of its source begins with hyphens; read as a flag, it would be repeated.
-    /// Where the signing key is: `file:PATH` or `env:NAME`
+    /// Where the signing key is: `file:PATH`, `env:NAME` or `agent:SHA256:…`
     #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
     key: Option<Secret>,
     /// Where the key's passphrase is: `env:NAME` or `file:PATH`
@@ -249,18 +261,26 @@ pub enum Command {
     Show(show::Show),
     Head(head::Head),
     Verify(verify::Verify),
+    VerifyFork(verify_fork::VerifyFork),
     Replay(replay::Replay),
     Schema(schema::SchemaCommand),
     Scan(scan::Scan),
     Subject(subject::Subject),
+    Evidence(evidence::Evidence),
+    VerifyEvidence(verify_evidence::VerifyEvidence),
+    Proof(proof::Proof),
+    ProveAbsent(prove_absent::ProveAbsent),
     Export(export::Export),
     Import(import::Import),
     Compact(compact::Compact),
+    Timestamp(timestamp::TimestampCommand),
     Replicate(replicate::Replicate),
     Replicas(replicas::Replicas),
     Publish(publish::Publish),
     Mirror(mirror::Mirror),
+    Gossip(gossip::Gossip),
     Serve(serve::Serve),
+    Witness(witness::Witness),
     #[cfg(feature = "bitswap")]
     Node(node::Node),
     Repair(repair::Repair),
@@ -271,11 +291,12 @@ pub enum Command {
     Open(open::Open),
     Gdpr(gdpr::Gdpr),
     Key(key::Key),
+    Trust(trust::Trust),
     Completions(completions::Completions),
     Man(man::Man),
 }
 
-/// Runs one command. What it archived goes to the replicas.
+/// Runs one command. What it archived is timestamped and goes to the replicas.
 pub fn run(context: &Context, command: Command) -> CommandResult {
     let (archives, runs_scripts) = match &command {
         Command::Apply(apply) => (!apply.dry_run(), !apply.dry_run()),
@@ -284,6 +305,8 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
         Command::Record(_) | Command::Baseline(_) => (true, false),
         Command::Audit(audit) => (audit.records(), false),
         Command::Repair(_) | Command::Erase(_) | Command::Retention(_) => (true, false),
+        Command::Trust(trust) => (trust.archives(), false),
+        Command::Witness(witness) => (witness.asks(), false),
         _ => (false, false),
     };
     if !archives {
@@ -292,10 +315,15 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
     // What is erased has to be erased, whatever may be published.
     let erases = matches!(command, Command::Erase(_) | Command::Retention(_));
     let destinations = if erases { Destinations::assessed(context)? } else { Destinations::open(context)? };
+    let services = Services::open(context.settings()?)?;
     if runs_scripts {
         destinations.require_answers()?;
     }
+    let asks = matches!(command, Command::Witness(_));
     let reply = run_alone(context, command)?;
+    // Before replicas, so that they get the head with its cosignatures and timestamps.
+    let reply = if asks { reply } else { ask_witnesses(context, reply) };
+    let reply = services.stamp(context, reply);
     let exit = destinations.bring(context, reply.exit);
     // The exit code of another tool is its own.
     let exit = if matches!(reply.exit, Exit::Tool(_)) { reply.exit } else { exit };
@@ -317,22 +345,31 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Show(command) => show::run(context, &command),
         Command::Head(command) => head::run(context, &command),
         Command::Verify(command) => verify::run(context, &command),
+        Command::VerifyFork(command) => verify_fork::run(&command),
         Command::Replay(command) => replay::run(context, &command),
         Command::Schema(command) => schema::run(context, &command),
         Command::Scan(command) => scan::run(context, &command),
         Command::Subject(command) => subject::run(context, &command),
+        Command::Evidence(command) => evidence::run(context, &command),
+        Command::VerifyEvidence(command) => verify_evidence::run(context, &command),
+        Command::Proof(command) => proof::run(context, &command),
+        Command::ProveAbsent(command) => prove_absent::run(context, &command),
         Command::Export(command) => export::run(context, &command),
         Command::Import(command) => import::run(context, &command),
         Command::Compact(command) => compact::run(context, &command),
+        Command::Timestamp(command) => timestamp::run(context, &command),
         Command::Replicate(command) => replicate::run(context, &command),
         Command::Replicas(command) => replicas::run(context, &command),
         Command::Publish(command) => publish::run(context, &command),
         Command::Mirror(command) => mirror::run(context, &command),
+        Command::Gossip(command) => gossip::run(context, &command),
         Command::Serve(command) => serve::run(context, &command),
+        Command::Witness(command) => witness::run(context, &command),
         #[cfg(feature = "bitswap")]
         Command::Node(command) => node::run(context, &command),
         Command::Repair(command) => repair::run(context, &command),
         Command::Erase(command) => erase::run(context, &command),
+        Command::Trust(command) => trust::run(context, &command),
         Command::Retention(command) => retention::run(context, &command),
         Command::Grant(command) => grant::run(context, &command),
         Command::Open(command) => open::run(context, &command),

@@ -1,8 +1,10 @@
+mod asked;
 mod collect;
+mod errors;
+mod version;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use clap::Args;
 
@@ -12,15 +14,16 @@ use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit, wrapped};
 use crate::database::{Database, Target as _};
-use crate::model::{EventId, Timestamp};
+use crate::model::{EventId, EventKind, Timestamp};
 use crate::ops::kept::table_named;
 use crate::ops::record::archive::{Finished, Recorded, archive};
 use crate::ops::record::capture::{Found, find, note_collected};
 use crate::ops::record::events::Rendered;
 use crate::ops::record::look::{Look, TableName, look, present};
 use crate::ops::record::{Candidates, RecordError, RunEnd, ToolExit, ToolRun, digest_of, tools_of};
-use crate::ops::{ChainReader, OpsError, now};
-use crate::scripts::tools::{Catalog, Folder, Tool, is_wanted};
+use crate::ops::{ChainReader, now};
+use crate::scripts::tools::command::simple_commands;
+use crate::scripts::tools::{Catalog, Folder, Tool, catalog_of, is_wanted};
 use crate::store::{CaptureFile, Recordings};
 
 /// Run another migration tool, and archive what it did
@@ -47,13 +50,11 @@ pub struct Record {
     command: Vec<String>,
 }
 
-/// How long the tool may take to say which SQL it ran.
-const RENDERING: Duration = Duration::from_secs(120);
-
 /// What a run is looked at with.
 pub struct Source {
     pub tool: &'static dyn Tool,
     pub catalog: Catalog,
+    folder: Folder,
     table: TableName,
 }
 
@@ -70,11 +71,12 @@ pub fn run(context: &Context, arguments: &Record) -> CommandResult {
     let mut run = ToolRun {
         id: EventId::generate(now()),
         tool: source.tool.name().to_owned(),
-        stamps: source.tool.stamps(&words(source.tool.name(), &arguments.command)),
+        stamps: source.tool.calls().stamps(&arguments.command),
         scripts: Some(digests(&source.catalog)),
         started_at: now(),
         before: None,
         end: None,
+        version: None,
     };
     let waiting = recordings.all().map_or(0, |runs| runs.len());
     if waiting > 0 && !context.quiet {
@@ -111,7 +113,12 @@ pub fn run(context: &Context, arguments: &Record) -> CommandResult {
     let failed = archived.is_err();
     if let Err(error) = archived {
         remark_failure("the run is not archived", &error);
-        remark("hint: mend that and run `greffe record --resume`; the command's own work is done");
+        let command = match recordings.read(run.id) {
+            Ok(_) => "run `greffe record --resume`",
+            // Nothing is noted that could be resumed.
+            Err(_) => "run `greffe record -- true`, which archives what it finds",
+        };
+        remark(&format!("hint: mend that and {command}; the command's own work is done"));
     }
     let exit = match exit {
         ToolExit { code: Some(code), .. } => u8::try_from(code & 0xff).unwrap_or(1),
@@ -134,11 +141,15 @@ impl Source {
     /// The folder as it is after a run; scripts that the run took away are as they were.
     fn read_again(self, settings: &Settings) -> Self {
         let Ok(folder) = read_folder(&settings.migrations) else { return self };
-        let mut catalog = self.tool.catalog(&folder);
+        // Scripts are understood once.
+        if folder == self.folder {
+            return self;
+        }
+        let mut catalog = catalog_of(self.tool, &folder);
         let gone = self.catalog.scripts.into_iter().filter(|script| catalog.script(&script.id).is_none());
         let gone: Vec<_> = gone.collect();
         catalog.scripts.extend(gone);
-        Self { catalog, ..self }
+        Self { catalog, folder, ..self }
     }
 
     /// The same for a tool that is known already.
@@ -150,7 +161,7 @@ impl Source {
             Some(tool) => tool,
             None => candidates.told_by(&tools_in_database(settings, &candidates, &table)?)?,
         };
-        Ok(Self { tool, catalog: tool.catalog(&folder), table })
+        Ok(Self { tool, catalog: catalog_of(tool, &folder), folder, table })
     }
 
     /// A database that is not there yet has no history.
@@ -187,20 +198,6 @@ fn digests(catalog: &Catalog) -> BTreeMap<String, String> {
     catalog.scripts.iter().map(|script| (script.id.clone(), digest_of(script))).collect()
 }
 
-/// The words of a command that may be the tool's: of a shell with `-c` those that it is given, and from the tool's own
-/// name on, where it stands among them.
-fn words(tool: &str, command: &[String]) -> Vec<String> {
-    let name = command.first().map(|program| program.rsplit('/').next().unwrap_or(program));
-    let is_shell = name.is_some_and(|name| ["sh", "bash", "dash", "zsh", "ash"].contains(&name));
-    let script = command.iter().position(|word| word.starts_with('-') && word.ends_with('c'));
-    let words: Vec<String> = match script.filter(|_| is_shell).and_then(|place| command.get(place + 1)) {
-        Some(script) => script.split_whitespace().map(str::to_owned).collect(),
-        None => command.to_vec(),
-    };
-    let begin = words.iter().position(|word| word.rsplit('/').next() == Some(tool)).unwrap_or_default();
-    words.get(begin..).unwrap_or_default().to_vec()
-}
-
 /// The tools whose table the database has; none where there is no database yet.
 fn tools_in_database(
     settings: &Settings,
@@ -235,24 +232,27 @@ fn finish(
         Err(error) => (None, Some(error)),
     };
     run.end = Some(RunEnd { finished_at, exit, after, late: false });
-    note(recordings, run)?;
+    let noted = note(recordings, run);
+    let secrets = settings.secret_variables();
+    if run.has_news() {
+        let (_, printed) = recordings.read(run.id).unwrap_or_default();
+        let printed = String::from_utf8_lossy(&printed);
+        let commands = simple_commands(&arguments.command);
+        run.version = commands.iter().find_map(|words| version::of(source.tool, words, &printed, &secrets));
+    }
+    let noted = noted.and_then(|()| note(recordings, run));
     if let Some(error) = failed {
         return Err(error);
     }
-    let rendered =
-        if arguments.no_render { Rendered::new() } else { rendered(source, run, &arguments.command) };
-    put(context, settings, source, recordings, run, &rendered)
-}
-
-/// The SQL that the tool says it ran, where it has a way to say so.
-fn rendered(source: &Source, run: &ToolRun, command: &[String]) -> Rendered {
-    let after = run.end.as_ref().and_then(|end| end.after.as_ref());
-    let (Some(before), Some(after), false) = (&run.before, after, run.stamps) else { return Rendered::new() };
-    let Source { tool, catalog, .. } = source;
-    let asked = tool.rendering(command, catalog, &before.entries, &after.entries);
-    let answer = asked.and_then(|asked| wrapped::answer(&asked, RENDERING));
-    let Some(sql) = answer.and_then(|bytes| String::from_utf8(bytes).ok()) else { return Rendered::new() };
-    tool.rendered(&sql).into_iter().map(|(id, sql)| (id, sql.into_bytes())).collect()
+    let rendered = match arguments.no_render {
+        true => Rendered::new(),
+        false => asked::rendered(source, run, &arguments.command, &secrets),
+    };
+    let archived = put(context, settings, source, recordings, run, &rendered);
+    if let (Err(error), Err(_)) = (&noted, &archived) {
+        remark_failure("how the run ended is not noted", error);
+    }
+    archived
 }
 
 fn put(
@@ -264,7 +264,8 @@ fn put(
     rendered: &Rendered,
 ) -> Result<(), CliError> {
     let project = project(settings)?;
-    let (_, output) = recordings.read(run.id).map_err(|error| unwritten(&error))?;
+    // A run that could not be noted is archived all the same.
+    let output = recordings.read(run.id).ok().map(|(_, output)| output);
     // Without the journal a run is archived as two looks tell of it.
     let notes = source.captured(settings).map(Found::notes).unwrap_or_else(|error| {
         remark_failure("the journal of the capture cannot be read", &error);
@@ -273,7 +274,7 @@ fn put(
     let finished = Finished {
         run,
         catalog: &source.catalog,
-        output: Some(&output),
+        output: output.as_deref(),
         rendered,
         tool: source.tool,
         notes: notes.as_ref(),
@@ -286,6 +287,11 @@ fn put(
     }
     recordings.forget(run.id).map_err(|error| unwritten(&error))?;
     tell(context, &recorded);
+    let failed = recorded.archived.iter().rfind(|archived| archived.event == EventKind::Fail);
+    let mending = failed.and_then(|archived| source.tool.mending(&archived.version));
+    if let Some(mending) = mending.filter(|_| !context.quiet) {
+        remark(&format!("hint: look at the database, finish or undo the rest by hand, then {mending}"));
+    }
     Ok(())
 }
 
@@ -370,64 +376,11 @@ fn remark_failure(what: &str, error: &CliError) {
     }
 }
 
-impl From<RecordError> for CliError {
-    fn from(error: RecordError) -> Self {
-        let hint = match error {
-            RecordError::Ops(error) => return (*error).into(),
-            RecordError::Database(error) => return OpsError::from(error).into(),
-            RecordError::UnknownTool(_) | RecordError::SeveralTools { .. } => {
-                "name one with `--tool NAME`, such as `alembic`"
-            }
-            RecordError::NoTool => {
-                "name the folder with `--migrations PATH`, and the tool with `--tool NAME`"
-            }
-            RecordError::SeveralTables { .. } => "name the table with `--tool-table TABLE`",
-            RecordError::OtherTable { .. } => {
-                "name the tool with `--tool NAME`, or its table with `--tool-table TABLE`"
-            }
-            RecordError::NoHistory { .. } => {
-                "see whether `database.url` names the right database; nothing was archived"
-            }
-            RecordError::OtherTool { .. } => {
-                "name the tool of the chain with `--tool NAME`, or begin a chain of its own with `greffe init --name NAME`"
-            }
-            RecordError::Adopted { .. } => "run `greffe record` around the tool from here on",
-            RecordError::NoTable { .. } => {
-                "run the tool once, such as `flask db upgrade`, or name its table with `--tool-table TABLE`"
-            }
-            RecordError::Uncollected { .. } => {
-                "run `greffe record --collect`, or `greffe capture remove --discard`"
-            }
-            RecordError::NothingCaptures => {
-                "run `greffe capture install`, or set GREFFE_STEPS to the file of a hook, as docs/record.md says"
-            }
-            RecordError::Unsettled => {
-                return Self::new(Exit::Unfinished, RecordError::Unsettled.to_string())
-                    .hint("wait for its end, and run `greffe record --collect` again");
-            }
-            RecordError::CaptureFile(_) => "make the archive's folder readable and writable",
-            RecordError::Folder(_) => "name the tool's folder with `--migrations PATH`",
-        };
-        Self::usage(error.to_string()).hint(hint)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_words_of_the_tool_say_what_it_does() {
-        let of = |tool: &str, command: &[&str]| {
-            words(tool, &command.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).join(" ")
-        };
-        let compose = ["docker", "compose", "-f", "prod.yml", "run", "refinery", "migrate"];
-        assert_eq!(of("refinery", &compose), "refinery migrate");
-        assert_eq!(of("alembic", &["/bin/sh", "-ec", "flask db stamp head"]), "flask db stamp head");
-        assert_eq!(of("alembic", &["sh", "run.sh"]), "sh run.sh");
-        assert_eq!(
-            of("typeorm", &["npx", "bin/typeorm", "migration:run", "-f"]),
-            "bin/typeorm migration:run -f"
-        );
-    }
+/// How one of several tools is named.
+pub fn naming(tools: &[&str]) -> String {
+    let each: Vec<String> = tools.iter().map(|name| format!("`name = \"{name}\"`")).collect();
+    let each = each.join(" or ");
+    format!(
+        "write `[tool]` and below it {each} into greffe.toml, whichever you run, or pass it as `--tool NAME`"
+    )
 }

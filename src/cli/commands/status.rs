@@ -1,12 +1,16 @@
+mod recorded;
+
 use std::io::{self, Write};
 
 use clap::Args;
 use serde::Serialize;
 
+use super::audit;
 use super::replicate::{remark_unreadable, show_states};
 use crate::cli::context::{Context, block_on, look_at_database, project, replicas};
 use crate::cli::error::{CliError, problem_hint};
 use crate::cli::output::{Clean, Reply};
+use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
 use crate::ops::replicate::{KnownStates, ReplicaState, known};
 use crate::ops::status::{Line, State, Status as Found, status};
@@ -14,7 +18,7 @@ use crate::ops::status::{Line, State, Status as Found, status};
 /// Compare folder, database and archive; change nothing
 ///
 /// Exits with 1 when a script was edited, is missing or out of order, a migration is half applied, or
-/// the schema changed outside the archive.
+/// the schema changed outside the archive. Where another tool applies the scripts, its table says what is applied.
 #[derive(Args)]
 pub struct Status {}
 
@@ -29,20 +33,32 @@ struct Shown {
 
 pub fn run(context: &Context, _: &Status) -> CommandResult {
     let settings = context.settings()?;
+    // Where greffe does a tool's work it tells of it as of its own.
+    if let (Some(tool), false) = (audit::recorded::tool(&settings)?, settings.tool_apply) {
+        return recorded::run(context, &settings, &tool);
+    }
     let project = project(&settings)?;
     let found = block_on(async {
         let mut database = look_at_database(&settings).await?;
         Ok::<_, CliError>(status(&project, database.as_mut()).await?)
     })??;
-    let KnownStates { replicas, unreadable } = match found.head {
-        Some(_) if !settings.replicas.is_empty() => {
-            known(&context.reader()?, &project.name, &replicas(&settings)?)?
-        }
-        _ => KnownStates::default(),
+    let replicas = match found.head {
+        Some(_) => known_replicas(context, &settings)?,
+        None => Vec::new(),
     };
-    remark_unreadable(context, unreadable.as_deref());
     let exit = if found.problems.is_empty() { Exit::Done } else { Exit::Findings };
     Ok(Reply::new(Shown { command: "status", found, replicas }, show).with_exit(exit))
+}
+
+/// What is known of the replicas of an archive without asking them.
+fn known_replicas(context: &Context, settings: &Settings) -> Result<Vec<ReplicaState>, CliError> {
+    if settings.replicas.is_empty() {
+        return Ok(Vec::new());
+    }
+    let KnownStates { replicas, unreadable } =
+        known(&context.reader()?, settings.name()?, &replicas(settings)?)?;
+    remark_unreadable(context, unreadable.as_deref());
+    Ok(replicas)
 }
 
 fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {

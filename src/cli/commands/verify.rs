@@ -1,11 +1,15 @@
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::replay::{exit_with, replay_verified};
-use crate::chain::{Options, Report, SealedCounts};
+use crate::chain::{
+    Finding, FindingKind, Fresh, Freshness, Options, Report, SealedCounts, TimeBound, TimeInterval,
+    TimeSource,
+};
 use crate::cli::context::{Context, block_on, look_at_database, verify_options};
 use crate::cli::error::CliError;
 use crate::cli::memory::MemoryArguments;
@@ -14,12 +18,13 @@ use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::{Anchor, Secret, Settings};
 use crate::cli::sources::{SourceArguments, parse_cid, remark_faults};
 use crate::cli::{CommandResult, Exit};
+use crate::codec::policy::{POLICY_LIMIT, Policy};
 use crate::database::Target as _;
 use crate::model::Cid;
 use crate::ops::fetch::{Kept, Places, SourceState, Spool, Verified, verify_from};
 use crate::ops::replay::{Replayed, add_live, add_replay, may_run};
 use crate::ops::source::Source;
-use crate::ops::{ChainReader, OpsError, Progress};
+use crate::ops::{ChainReader, OpsError, Progress, now};
 use crate::store::ArchiveError;
 
 /// Verify a chain from its CID, or from a CAR file
@@ -27,7 +32,9 @@ use crate::store::ArchiveError;
 /// Checks every block, link, signature, file and the story that they tell, and lists all that is
 /// wrong. Blocks come from the archive, then from the replicas of the settings, then from the sources that
 /// `--from` names; nothing that they send is believed. A CID that is in an archive here is verified from that archive
-/// alone, unless `--from` is given. Exits with 0 when nothing is, with 1 when something is found.
+/// alone, unless `--from` is given. Exits with 0 when nothing is, with 1 when something is found, with 5
+/// when this is not the chain that was verified here before: cut back, or another version of it. With `--max-age` it
+/// exits with 6 when nothing is wrong, and the newest word on this head is older than that.
 #[derive(Args)]
 pub struct Verify {
     /// CID of a head or manifest, also as `ipfs://CID`, an IPNS name, or a CARv1 file
@@ -40,9 +47,15 @@ pub struct Verify {
     /// A head that is older than the newest one that was verified before is no finding
     #[arg(long)]
     older: bool,
+    /// How old the newest word on this head may be, such as `12h` or `7d`; an older one is stale
+    #[arg(long, value_name = "DURATION", value_parser = parse_age)]
+    max_age: Option<Duration>,
     /// The archive must be of this chain or root key, or it is a finding
     #[arg(long, value_name = "ANCHOR")]
     require: Vec<String>,
+    /// A file with what the verifier asks of witnesses, beside the trust document (C2SP tlog-policy)
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     /// Run the scripts again, in memory for SQLite, and compare each schema with the one that was signed
     #[arg(long)]
     replay: bool,
@@ -62,6 +75,7 @@ pub struct Verify {
 
 /// What verification came to, as it is shown.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Shown {
     command: &'static str,
     #[serde(flatten)]
@@ -69,6 +83,9 @@ pub struct Shown {
     /// Where blocks came from, when they were not all here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sources: Vec<SourceState>,
+    /// The file that shows anyone a fork.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fork_evidence: Option<PathBuf>,
 }
 
 pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
@@ -77,7 +94,9 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     let mut options = verify_options(&settings, &required);
     arguments.memory.recall(context, &mut options)?;
     options.older = arguments.older;
+    let tolerance = options.tolerance;
     options.sealed_files = arguments.open;
+    options.policy = arguments.policy.as_deref().map(read_policy).transpose()?;
     let mut progress = context.progress();
     let mut show = |what: &str, done, total| progress.show(what, done, total);
     let threads = threads(arguments.threads);
@@ -111,7 +130,8 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
         source.open_sealed(&mut report)?;
         record_opened(&settings, &report, "verify")?;
     }
-    arguments.memory.remember(context, report.memory);
+    arguments.memory.remember(context, report.memory.as_ref());
+    let evidence = arguments.memory.keep_fork(context, &report);
     let mut replayed = Replayed::default();
     if arguments.replays() && may_run(&report) {
         let source = source.as_mut().ok_or(OpsError::Nowhere(report.root))?;
@@ -132,23 +152,35 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     }
     drop(progress);
     remark_faults(context, &sources);
+    if let Some(max_age) = arguments.max_age {
+        let vouched = report.vouched.clone();
+        report.freshness = Some(Freshness::of(vouched, now(), max_age.as_secs(), tolerance));
+    }
     let exit = exit_with(&replayed, exit_of(&report));
-    Ok(reply_from(report, sources).with_exit(exit))
+    Ok(reply_from(report, sources, evidence).with_exit(exit))
 }
 
 /// The report as a reply.
 pub fn reply(report: Report) -> Reply {
-    reply_from(report, Vec::new())
+    reply_from(report, Vec::new(), None)
 }
 
-/// The report as a reply, and where its blocks came from.
-pub fn reply_from(report: Report, sources: Vec<SourceState>) -> Reply {
+/// The report as a reply, where its blocks came from, and where evidence of a fork is kept.
+pub fn reply_from(report: Report, sources: Vec<SourceState>, fork_evidence: Option<PathBuf>) -> Reply {
     let exit = exit_of(&report);
-    Reply::new(Shown { command: "verify", report, sources }, show).with_exit(exit)
+    Reply::new(Shown { command: "verify", report, sources, fork_evidence }, show).with_exit(exit)
 }
 
 fn exit_of(report: &Report) -> Exit {
-    if report.verified { Exit::Done } else { Exit::Findings }
+    let is_other = |finding: &Finding| finding.fault.kind() == FindingKind::Continuity;
+    match report.verified {
+        true if report.freshness.as_ref().is_some_and(|freshness| freshness.fresh != Fresh::Yes) => {
+            Exit::Stale
+        }
+        true => Exit::Done,
+        false if report.findings.iter().any(is_other) => Exit::Discontinuous,
+        false => Exit::Findings,
+    }
 }
 
 impl Verify {
@@ -221,6 +253,54 @@ fn fetch(
     Ok(Verified { sources: failures, ..verified })
 }
 
+/// What a file asks of witnesses.
+fn read_policy(path: &Path) -> Result<Policy, CliError> {
+    let shown = path.display().to_string();
+    let failed = |error: String| {
+        CliError::usage(format!("{}: {error}", Clean(&shown)))
+            .hint("write it as C2SP tlog-policy has it; docs/witness.md has an example")
+    };
+    let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
+    if size > POLICY_LIMIT as u64 {
+        return Err(failed(format!("it has more than {POLICY_LIMIT} bytes")));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    Policy::parse(&text).map_err(|error| failed(error.to_string()))
+}
+
+/// Reads minutes, hours or days, up to a hundred years.
+fn parse_age(text: &str) -> Result<Duration, String> {
+    let units = [("m", 60), ("h", 3600), ("d", 86_400)];
+    let seconds = units.iter().find_map(|(suffix, seconds)| {
+        let number = text.strip_suffix(suffix)?;
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        number.parse::<u64>().ok().filter(|_| is_number)?.checked_mul(*seconds)
+    });
+    let seconds = seconds.filter(|seconds| *seconds <= 100 * 366 * 86_400);
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| "write minutes, hours or days: `30m`, `12h`, `7d`".to_owned())
+}
+
+/// How old the newest word on a head is, in words.
+fn freshness(freshness: &Freshness) -> String {
+    let Some((word, age)) = freshness.newest.as_ref().zip(freshness.age_seconds) else {
+        return "nobody vouched for this head at a time that has been".to_owned();
+    };
+    let age = match age {
+        ..60 => "less than a minute".to_owned(),
+        60..3600 => format!("{} minutes", age / 60),
+        3600..172_800 => format!("{} hours", age / 3600),
+        _ => format!("{} days", age / 86_400),
+    };
+    let whose = match &word.source {
+        TimeSource::Signer => "its signers'".to_owned(),
+        TimeSource::Authority(name) => format!("that of the timestamp authority {}", Clean(name)),
+        TimeSource::Witness(name) => format!("that of the witness {}", Clean(name)),
+    };
+    format!("the newest word on this head is {whose}, {age} old")
+}
+
 /// As many threads as were asked for, else as there are cores.
 pub fn threads(asked: Option<usize>) -> usize {
     asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).clamp(1, 64)
@@ -251,6 +331,22 @@ fn states(counts: &SealedCounts) -> String {
     some.join(", ")
 }
 
+/// Between when this version of the chain was made, and whose word that is; nothing where its signers alone say it.
+fn show_time(time: &TimeInterval, out: &mut dyn Write) -> io::Result<()> {
+    let word = |TimeBound { at, source }: &TimeBound| match source {
+        TimeSource::Signer => format!("{at} (its signers say)"),
+        TimeSource::Authority(name) => format!("{at} (the timestamp authority {} says)", Clean(name)),
+        TimeSource::Witness(name) => format!("{at} (the witness {} says)", Clean(name)),
+    };
+    match (&time.not_before, &time.not_after) {
+        (Some(not_before), Some(not_after)) => {
+            writeln!(out, "  made        not before {}", word(not_before))?;
+            writeln!(out, "              not after {}", word(not_after))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The chain that a CID or the path of a CAR file names.
 pub fn source(settings: &Settings, text: &str) -> Result<Source, CliError> {
     match parse_cid(text) {
@@ -279,6 +375,7 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     if let Some(newest) = report.newest {
         writeln!(out, "  newest      {newest}")?;
     }
+    show_time(&report.time, out)?;
     let established = &report.established;
     for (word, holds, meaning) in [
         ("intact", established.intact, "every byte, link and step of the story holds"),
@@ -292,6 +389,17 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     ] {
         writeln!(out, "  {word:<11} {:<3} {meaning}", if holds { "yes" } else { "no" })?;
     }
+    for cosigned in &report.witnesses {
+        let at = cosigned.not_after.map(|at| format!(" by {at}")).unwrap_or_default();
+        writeln!(out, "  cosigned    by {}: it saw all entries{at}", Clean(&cosigned.witness))?;
+    }
+    if let Some(found) = &report.freshness {
+        let word = match found.fresh {
+            Fresh::Yes => "yes",
+            Fresh::No | Fresh::Unknown => "no",
+        };
+        writeln!(out, "  {:<11} {word:<3} {}", "fresh", freshness(found))?;
+    }
     if report.sealed > 0 {
         writeln!(out, "  sealed      {} files: {}", report.sealed, states(&report.sealed_states))?;
     }
@@ -304,6 +412,11 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     }
     for finding in &report.findings {
         writeln!(out, "  {}", Clean(&finding.to_string()))?;
+    }
+    if let Some(path) = &shown.fork_evidence {
+        let path = path.display().to_string();
+        writeln!(out, "both versions are signed by the chain's own keys; show it to others with")?;
+        writeln!(out, "  greffe verify-fork {}", Clean(&path))?;
     }
     Ok(())
 }

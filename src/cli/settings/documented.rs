@@ -3,10 +3,13 @@
 use std::{path::Path, time::Duration};
 
 use super::{
-    Anchor, DatabaseSource, DefaultValue, KEYS, Key, NewSettings, OTHER_VARIABLES, Retention, SecretSource,
+    Anchor, DatabaseSource, DefaultValue, KEYS, Key, KeySource, NewSettings, OTHER_VARIABLES, Retention,
+    SecretSource,
+    authorities::AUTHORITY_FIELDS,
     parse_retention, render_new,
-    replicas::FIELDS,
+    replicas::{self, Field},
     tests::{Case, block},
+    witnesses,
 };
 use crate::privacy::Publish;
 
@@ -21,7 +24,7 @@ fn full() -> NewSettings {
         lock_timeout: Some(Duration::ZERO),
         statement_timeout: Some(Duration::from_secs(600)),
         archive_directory: Some("C:\\archive\\new".into()),
-        key_source: SecretSource::parse("file:keys\\greffe.key.pem", Path::new("")),
+        key_source: KeySource::parse("file:keys\\greffe.key.pem", Path::new("")),
         key_passphrase: SecretSource::parse("env:OURS", Path::new("")),
         actor_pseudonym: Some("00112233445566778899aabbccddeeff".parse().unwrap()),
         actor_role: Some("déployeur".into()),
@@ -59,7 +62,7 @@ fn a_rendered_file_loads_back_to_the_same_values() {
     assert_eq!(settings.database_url().unwrap().expose(), url);
     assert_eq!(settings.database_name().unwrap(), "app \"one\" \\ 🦀");
     assert_eq!(settings.archive_directory, case.path("C:\\archive\\new"));
-    assert_eq!(settings.key_source, Some(SecretSource::File(case.path("keys\\greffe.key.pem"))));
+    assert_eq!(settings.key_source, KeySource::parse("file:keys\\greffe.key.pem", &case.path("")));
     assert_eq!(settings.key_passphrase, Some(SecretSource::Variable("OURS".into())));
     assert_eq!(settings.actor_pseudonym().unwrap(), new.actor_pseudonym.unwrap());
     assert_eq!(settings.actor_role, "déployeur");
@@ -150,15 +153,18 @@ fn the_documentation_describes_exactly_the_keys_of_the_table() {
         })
         .collect();
     assert_eq!(rows, expected, "the table should be\n{}\n", expected.join("\n"));
-    let rows = rows_of("The keys of a replica:\n");
-    let expected: Vec<String> = FIELDS
-        .iter()
-        .map(|field| {
-            let (name, kind, default) = (field.name, field.kind.as_str(), field.default);
-            format!("| `{name}` | {kind} | {default} | {} |", field.meaning)
-        })
-        .collect();
-    assert_eq!(rows, expected, "the table should be\n{}\n", expected.join("\n"));
+    let row = |field: &Field| {
+        let (name, kind, default) = (field.name, field.kind.as_str(), field.default);
+        format!("| `{name}` | {kind} | {default} | {} |", field.meaning)
+    };
+    for (heading, fields) in [
+        ("The keys of a replica:\n", replicas::FIELDS.as_slice()),
+        ("The keys of a witness:\n", &witnesses::FIELDS),
+        ("The keys of an authority:\n", &AUTHORITY_FIELDS),
+    ] {
+        let expected: Vec<String> = fields.iter().map(row).collect();
+        assert_eq!(rows_of(heading), expected, "the table should be\n{}\n", expected.join("\n"));
+    }
     let others = rows_of("Variables that belong to no single key:\n");
     let others: Vec<&str> = others.iter().filter_map(|row| row.split('`').nth(1)).collect();
     assert_eq!(others, OTHER_VARIABLES);

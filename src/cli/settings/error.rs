@@ -6,6 +6,7 @@ use super::{
     keys::{Key, Kind},
     secret::ReadError,
 };
+use crate::codec::vkey::VkeyError;
 use crate::store::remote::EndpointError;
 
 /// Why there are no settings, or not the one that is needed.
@@ -48,6 +49,8 @@ pub enum SourceError {
         "what it holds is not a URL such as `sqlite:app.db` (it is not shown, for it may hold a password)"
     )]
     NotUrl,
+    #[error("an SSH agent keeps it, and hands it out to nobody")]
+    Agent,
     #[error("what it holds is neither `bearer:TOKEN` nor `basic:USER:PASSWORD` (it is not shown)")]
     NotAuthorization,
 }
@@ -103,12 +106,16 @@ pub enum Reason {
     Endpoint(EndpointError),
     #[error("has no `{0}`")]
     FieldMissing(&'static str),
-    #[error("has the name of the replica before it")]
-    NameTaken,
+    #[error("has the name of the {0} before it")]
+    NameTaken(&'static str),
+    #[error("has the key of another one before it: one key is one witness")]
+    KeyTaken,
+    #[error("has a `vkey` that cannot be read: {0}")]
+    Vkey(VkeyError),
     #[error("is for replicas of the kind `{0}:` alone")]
     OtherKind(&'static str),
-    #[error("is not a list of tables: begin each replica with `[[replica]]`")]
-    NotList,
+    #[error("is not a list of tables: begin each {0} with `[[{0}]]`")]
+    NotList(&'static str),
     #[error("is relative to a folder whose name is not Unicode: write an absolute path")]
     FolderNotUnicode,
 }

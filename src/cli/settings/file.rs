@@ -8,11 +8,13 @@ use toml::{
 };
 
 use super::{
+    authorities::{self, AUTHORITY_FIELDS},
     error::{Place, Problem, Reason, printable},
     keys::{Key, Kind, TABLES},
     nearest::{nearest_field, nearest_key},
-    replicas::{self, FIELDS, Written},
+    replicas::{self, Field, Written},
     value::Given,
+    witnesses,
 };
 
 /// A key of the file that is known, with a value of its type.
@@ -30,7 +32,7 @@ pub(super) fn read(path: &Path, text: &str) -> (Vec<Entry>, Vec<Written>, Vec<Pr
         text,
         lines: Lines::of(text),
         entries: Vec::new(),
-        replicas: Vec::new(),
+        lists: Vec::new(),
         problems: Vec::new(),
     };
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -46,7 +48,7 @@ pub(super) fn read(path: &Path, text: &str) -> (Vec<Entry>, Vec<Written>, Vec<Pr
         matches!(problem.reason, Reason::Syntax(_) | Reason::Duplicate) || !is_broken(&problem.place)
     });
     reader.problems.sort_by_key(|problem| line_of(&problem.place));
-    (reader.entries, reader.replicas, reader.problems)
+    (reader.entries, reader.lists, reader.problems)
 }
 
 fn line_of(place: &Place) -> usize {
@@ -58,7 +60,7 @@ struct Reader<'a> {
     text: &'a str,
     lines: Lines,
     entries: Vec<Entry>,
-    replicas: Vec<Written>,
+    lists: Vec<Written>,
     problems: Vec<Problem>,
 }
 
@@ -79,7 +81,13 @@ impl Reader<'_> {
             match (Key::find(table, name), inner) {
                 (Some(key), value) => self.read_value(key, &span, value),
                 (None, value) if table.is_empty() && name == replicas::TABLE => {
-                    self.read_replicas(&span, value)
+                    self.read_list(replicas::TABLE, &replicas::FIELDS, &span, value)
+                }
+                (None, value) if table.is_empty() && name == witnesses::TABLE => {
+                    self.read_list(witnesses::TABLE, &witnesses::FIELDS, &span, value)
+                }
+                (None, value) if table.is_empty() && name == authorities::TABLE => {
+                    self.read_list(authorities::TABLE, &AUTHORITY_FIELDS, &span, value)
                 }
                 (None, DeValue::Table(inner)) if is_table(table, name) => self.read_table(name, inner),
                 (None, _) if is_table(table, name) => {
@@ -94,31 +102,37 @@ impl Reader<'_> {
         }
     }
 
-    fn read_replicas(&mut self, span: &Range<usize>, value: &DeValue<'_>) {
+    fn read_list(
+        &mut self,
+        table: &'static str,
+        fields: &'static [Field],
+        span: &Range<usize>,
+        value: &DeValue<'_>,
+    ) {
         let tables = value.as_array().into_iter().flatten();
         let tables: Option<Vec<_>> =
             tables.map(|item| Some((item.span(), item.get_ref().as_table()?))).collect();
         let (Some(tables), true) = (tables, value.is_array()) else {
-            return self.refuse(span, Some(replicas::TABLE.to_owned()), Reason::NotList);
+            return self.refuse(span, Some(table.to_owned()), Reason::NotList(table));
         };
         for (span, values) in tables {
-            let mut written =
-                Written { place: self.place(&span, Some(replicas::TABLE.to_owned())), values: Vec::new() };
+            let place = self.place(&span, Some(table.to_owned()));
+            let mut written = Written { table, place, values: Vec::new() };
             for (name, value) in values {
                 let (span, name) = (name.span(), name.get_ref().as_ref());
-                let Some(field) = FIELDS.iter().find(|field| field.name == name) else {
-                    let nearest = nearest_field(name);
-                    let reason = Reason::UnknownKey { table: replicas::TABLE.to_owned(), nearest };
+                let Some(field) = fields.iter().find(|field| field.name == name) else {
+                    let nearest = nearest_field(table, fields, name);
+                    let reason = Reason::UnknownKey { table: table.to_owned(), nearest };
                     self.refuse(&span, Some(printable(name)), reason);
                     continue;
                 };
-                let key = Some(format!("{}.{name}", replicas::TABLE));
+                let key = Some(format!("{table}.{name}"));
                 match given(field.kind, value.get_ref()) {
                     Ok(given) => written.values.push((field.id, given, self.place(&span, key))),
                     Err(found) => self.refuse(&span, key, Reason::WrongType { kind: field.kind, found }),
                 }
             }
-            self.replicas.push(written);
+            self.lists.push(written);
         }
     }
 

@@ -53,11 +53,15 @@ pub enum Kind {
     Label,
     Boolean,
     SecretSource,
+    KeySource,
     Pseudonym,
     Duration,
     Anchors,
     Count,
     ReplicaUrl,
+    Vkey,
+    WitnessUrl,
+    AuthorityUrl,
     Origins,
     Publish,
     Retention,
@@ -75,11 +79,15 @@ impl Kind {
             Self::Label => "text",
             Self::Boolean => "boolean",
             Self::SecretSource => "secret source",
+            Self::KeySource => "key source",
             Self::Pseudonym => "pseudonym",
             Self::Duration => "duration",
             Self::Anchors => "list of anchors",
             Self::Count => "number",
             Self::ReplicaUrl => "replica URL",
+            Self::Vkey => "verifier key",
+            Self::WitnessUrl => "URL",
+            Self::AuthorityUrl => "authority URL",
             Self::Origins => "list of multiaddresses",
             Self::Publish => "what is published",
             Self::Retention => "retention",
@@ -99,6 +107,9 @@ impl Kind {
             Self::Label => "1 to 128 characters, none of them a control character",
             Self::Boolean => "`true` or `false`",
             Self::SecretSource => "`env:NAME` or `file:PATH`, never the secret itself",
+            Self::KeySource => {
+                "`env:NAME`, `file:PATH`, or `agent:` and a fingerprint (`SHA256:…`) or keyid, never the key itself"
+            }
             Self::Pseudonym => "32 lower-case hexadecimal digits",
             Self::Duration => {
                 "a whole number followed by `ms`, `s`, `m` or `h`, at most `24h`, for instance `30s`"
@@ -111,6 +122,9 @@ impl Kind {
                 "`kubo:URL`, `cluster:URL`, `pinning:URL`, `archive:FOLDER` or `car:FILE`, for instance \
                  `kubo:http://127.0.0.1:5001`"
             }
+            Self::Vkey => "a verifier key of a witness: `name+hash+base64`, of type 4 or 6",
+            Self::WitnessUrl => "a URL such as `https://witness.example.org/`",
+            Self::AuthorityUrl => "`http://HOST/PATH` or `https://HOST/PATH`",
             Self::Origins => {
                 "at most 20 multiaddresses of nodes that end with `/p2p/` and their identity, such as \
                  `/ip4/192.0.2.7/tcp/4001/p2p/12D3Koo…`"
@@ -125,7 +139,15 @@ impl Kind {
     /// Whether a value of this kind may be a secret, so that no message repeats it.
     #[must_use]
     pub const fn is_confidential(self) -> bool {
-        matches!(self, Self::DatabaseUrl | Self::SecretSource | Self::ReplicaUrl)
+        matches!(
+            self,
+            Self::DatabaseUrl
+                | Self::SecretSource
+                | Self::KeySource
+                | Self::ReplicaUrl
+                | Self::WitnessUrl
+                | Self::AuthorityUrl
+        )
     }
 }
 
@@ -308,12 +330,13 @@ pub static KEYS: [Key; 37] = [
     key(
         Id::KeySource,
         ["key", "source"],
-        Kind::SecretSource,
+        Kind::KeySource,
         none("\"file:greffe.key.pem\""),
         [
             "GREFFE_KEY_SOURCE",
             "--key",
-            "Where the private signing key is: `file:PATH`, or `env:NAME` for a variable that holds its PEM text.",
+            "Where the private signing key is: `file:PATH`, `env:NAME` for a variable that holds its PEM text, or \
+             `agent:SHA256:…` for a key of the SSH agent; a file with the public key names one of the agent, too.",
         ],
     ),
     key(

@@ -7,14 +7,16 @@ use std::{
 };
 
 use super::{
-    Environment, Overrides, Settings, SettingsError,
+    Environment, Overrides, Settings, SettingsError, authorities,
     database_url::{DatabaseSource, DatabaseUrl},
     error::{Place, Problem, Reason, printable},
     file,
+    key_source::KeySource,
     keys::{CONFIG_VARIABLE, Id, KEY_VARIABLE, KEYS, Key, Kind, VAULT_KEY_VARIABLE},
     nearest, replicas,
     secret::{ReadError, SecretSource, read_text},
     value::Given,
+    witnesses,
 };
 
 /// Where settings are looked for when nobody says where; never in a folder above.
@@ -75,9 +77,16 @@ impl<'a> Loader<'a> {
     }
 
     fn read_file(&mut self, path: PathBuf, folder: &Path, text: &str) {
-        let (entries, replicas, problems) = file::read(&path, text);
+        let (entries, lists, problems) = file::read(&path, text);
         self.problems = problems;
+        let (replicas, others): (Vec<_>, Vec<_>) =
+            lists.into_iter().partition(|written| written.table == replicas::TABLE);
+        let (witnesses, authorities) =
+            others.into_iter().partition(|written| written.table == witnesses::TABLE);
+        self.settings.authorities =
+            authorities::resolve(authorities, folder, &mut self.named, &mut self.problems);
         self.settings.replicas = replicas::resolve(replicas, folder, &mut self.named, &mut self.problems);
+        self.settings.witnesses = witnesses::resolve(witnesses, &mut self.problems);
         for entry in entries {
             let password = is_url(entry.key.id) && has_password(&entry.given);
             let allowed = if password { Err(Reason::PasswordInFile) } else { Ok(()) };
@@ -108,7 +117,8 @@ impl<'a> Loader<'a> {
         }
         let source = Key::of(Id::KeySource).variable;
         if self.environment.get(KEY_VARIABLE).is_some() && self.environment.get(source).is_none() {
-            self.settings.key_source = Some(SecretSource::Variable(KEY_VARIABLE.to_owned()));
+            let source = SecretSource::Variable(KEY_VARIABLE.to_owned());
+            self.settings.key_source = Some(KeySource::Text(source));
         }
         let source = Key::of(Id::VaultKey).variable;
         if self.environment.get(VAULT_KEY_VARIABLE).is_some() && self.environment.get(source).is_none() {
@@ -156,7 +166,7 @@ impl<'a> Loader<'a> {
             Id::LockTimeout => self.settings.lock_timeout = Some(given.duration(kind)?),
             Id::StatementTimeout => self.settings.statement_timeout = Some(given.duration(kind)?),
             Id::ArchiveDirectory => self.settings.archive_directory = given.path(kind, base)?,
-            Id::KeySource => self.settings.key_source = Some(self.secret_source(given, base)?),
+            Id::KeySource => self.settings.key_source = Some(self.key_source(given, base)?),
             Id::KeyPassphrase => self.settings.key_passphrase = Some(self.secret_source(given, base)?),
             Id::ActorPseudonym => self.settings.actor_pseudonym = Some(given.parse(kind)?),
             Id::ActorRole => self.settings.actor_role = given.label(kind)?,
@@ -194,6 +204,14 @@ impl<'a> Loader<'a> {
     fn secret_source(&mut self, given: &Given, base: &Path) -> Result<SecretSource, Reason> {
         let source = given.parse_with(Kind::SecretSource, |text| SecretSource::parse(text, base))?;
         if let SecretSource::Variable(name) = &source {
+            self.named.push(name.clone());
+        }
+        Ok(source)
+    }
+
+    fn key_source(&mut self, given: &Given, base: &Path) -> Result<KeySource, Reason> {
+        let source = given.parse_with(Kind::KeySource, |text| KeySource::parse(text, base))?;
+        if let KeySource::Text(SecretSource::Variable(name)) = &source {
             self.named.push(name.clone());
         }
         Ok(source)

@@ -2,7 +2,7 @@
 
 use super::{
     keys::{KEYS, Key, OTHER_VARIABLES, TABLES},
-    replicas::{self, FIELDS},
+    replicas::Field,
 };
 
 /// The valid name nearest to an unknown key, with its table, such as `database.url` or `[database]`.
@@ -24,11 +24,11 @@ pub fn nearest_key(table: &str, name: &str, is_table: bool) -> Option<String> {
     here.chain(elsewhere).min_by_key(|(distance, _)| *distance).map(|(_, path)| path)
 }
 
-/// The key of a replica nearest to an unknown one.
+/// The key of a list's table nearest to an unknown one.
 #[must_use]
-pub fn nearest_field(name: &str) -> Option<String> {
-    let (found, _) = nearest(name, FIELDS.iter().map(|field| field.name))?;
-    Some(format!("{}.{found}", replicas::TABLE))
+pub fn nearest_field(table: &str, fields: &[Field], name: &str) -> Option<String> {
+    let (found, _) = nearest(name, fields.iter().map(|field| field.name))?;
+    Some(format!("{table}.{found}"))
 }
 
 /// Whether greffe knows this environment variable.

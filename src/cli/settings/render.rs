@@ -4,6 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use super::{
     database_url::DatabaseSource,
+    key_source::KeySource,
     keys::{DefaultValue, Id, KEYS, Key},
     secret::SecretSource,
     value::{Anchor, Retention, render_duration},
@@ -25,7 +26,7 @@ pub struct NewSettings {
     pub lock_timeout: Option<Duration>,
     pub statement_timeout: Option<Duration>,
     pub archive_directory: Option<String>,
-    pub key_source: Option<SecretSource>,
+    pub key_source: Option<KeySource>,
     pub key_passphrase: Option<SecretSource>,
     pub actor_pseudonym: Option<Pseudonym>,
     pub actor_role: Option<String>,

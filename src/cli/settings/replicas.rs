@@ -41,7 +41,7 @@ impl ReplicaSettings {
     }
 }
 
-/// Which field of a replica.
+/// Which field of a replica or a witness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldId {
     Name,
@@ -51,9 +51,10 @@ pub enum FieldId {
     Insecure,
     Origins,
     Public,
+    Vkey,
 }
 
-/// One key of `[[replica]]`.
+/// One key of `[[replica]]` or `[[witness]]`.
 pub struct Field {
     pub id: FieldId,
     pub name: &'static str,
@@ -116,8 +117,9 @@ pub static FIELDS: [Field; 7] = [
     },
 ];
 
-/// A replica as it stands in the file.
+/// A replica, a witness or an authority as it stands in the file.
 pub(super) struct Written {
+    pub(super) table: &'static str,
     pub(super) place: Place,
     pub(super) values: Vec<(FieldId, Given, Place)>,
 }
@@ -128,7 +130,7 @@ impl Written {
     }
 
     /// The value of a field, or `default` where it is not given.
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         id: FieldId,
         default: Result<T, Reason>,
@@ -149,25 +151,44 @@ pub(super) fn resolve(
     named: &mut Vec<String>,
     problems: &mut Vec<Problem>,
 ) -> Vec<ReplicaSettings> {
-    let mut replicas: Vec<ReplicaSettings> = Vec::new();
-    for written in written {
-        match resolve_one(&written, base, &mut Collected { named, problems }) {
-            Some(replica) if replicas.iter().any(|before| before.name == replica.name) => {
-                problems.push(Problem { place: written.place, reason: Reason::NameTaken });
-            }
-            found => replicas.extend(found),
-        }
-    }
-    replicas
+    let mut collected = Collected { named, problems };
+    resolve_each(written, &mut collected, |written, collected| {
+        let replica = resolve_one(written, base, collected)?;
+        Some((replica.name.clone(), replica))
+    })
 }
 
-struct Collected<'a> {
-    named: &'a mut Vec<String>,
-    problems: &'a mut Vec<Problem>,
+/// Judges each table by `resolve`, which gives its name with it; no two have one name.
+pub(super) fn resolve_each<T>(
+    written: Vec<Written>,
+    collected: &mut Collected<'_>,
+    resolve: impl Fn(&Written, &mut Collected<'_>) -> Option<(String, T)>,
+) -> Vec<T> {
+    let (mut names, mut all) = (Vec::new(), Vec::new());
+    for written in written {
+        match resolve(&written, collected) {
+            Some((name, _)) if names.contains(&name) => {
+                let reason = Reason::NameTaken(written.table);
+                collected.problems.push(Problem { place: written.place, reason });
+            }
+            Some((name, found)) => {
+                names.push(name);
+                all.push(found);
+            }
+            None => {}
+        }
+    }
+    all
+}
+
+/// What is collected while tables are judged.
+pub(super) struct Collected<'a> {
+    pub(super) named: &'a mut Vec<String>,
+    pub(super) problems: &'a mut Vec<Problem>,
 }
 
 impl Collected<'_> {
-    fn keep<T>(&mut self, read: Result<T, Problem>) -> Option<T> {
+    pub(super) fn keep<T>(&mut self, read: Result<T, Problem>) -> Option<T> {
         read.map_err(|problem| self.problems.push(problem)).ok()
     }
 }

@@ -209,7 +209,8 @@ fn all_problems_of_all_layers_are_listed_also_of_replaced_values() {
             "environment: `GREFFE_LOCKWAIT`",
         ]
     );
-    assert!(found[4].ends_with("(not shown here): write `env:NAME` or `file:PATH`, never the secret itself"));
+    assert!(found[4].contains("(not shown here): write `env:NAME`, `file:PATH`, or `agent:`"));
+    assert!(found[5].ends_with("(not shown here): write `env:NAME` or `file:PATH`, never the secret itself"));
     assert!(found[6].contains("is \"5 minutes\": write a whole number followed by"));
     assert!(found[7].contains("is \"x\", \"y\": write key ids"));
     assert!(found[11].ends_with("the nearest valid one is `GREFFE_LOCK_WAIT`"));

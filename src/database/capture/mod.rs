@@ -14,6 +14,9 @@ use super::{Database, DatabaseError, ToolTable};
 /// Which shape of journal and triggers this program makes.
 pub const VERSION: u32 = 1;
 
+/// A condition that a row of the journal tells of a change of the history.
+const IS_CHANGE: &str = "operation IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')";
+
 /// What was found of a capture.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capture {
@@ -90,14 +93,19 @@ impl Database {
         done.map_err(DatabaseError::Capture)
     }
 
-    /// Removes all of it; all or nothing.
+    /// Removes all of it; all or nothing. Whether it did: not where the journal has a change of the history behind the
+    /// row `after`, also one that was written while the table was waited for.
     ///
     /// # Errors
     /// [`DatabaseError::Capture`], [`DatabaseError::NoCapture`].
-    pub async fn remove_capture(&mut self, table: Option<&ToolTable>) -> Result<(), DatabaseError> {
+    pub async fn remove_capture(
+        &mut self,
+        table: Option<&ToolTable>,
+        after: Option<i64>,
+    ) -> Result<bool, DatabaseError> {
         let done = match self {
-            Self::Postgres(database) => database.remove_capture(table).await,
-            Self::Sqlite(database) => database.remove_capture().await,
+            Self::Postgres(database) => database.remove_capture(table, after).await,
+            Self::Sqlite(database) => database.remove_capture(after).await,
             Self::Mysql(_) => return Err(DatabaseError::NoCapture),
         };
         done.map_err(DatabaseError::Capture)

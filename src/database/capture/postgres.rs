@@ -1,6 +1,6 @@
 //! Capture in PostgreSQL: a schema of its own, so that whom the tool runs as needs no right on the journal.
 
-use super::{Capture, CaptureFault, VERSION};
+use super::{Capture, CaptureFault, IS_CHANGE, VERSION};
 use crate::database::people::{Query, Speak as _, Sql};
 use crate::database::postgres::Postgres;
 use crate::database::{Database, DatabaseError, Failure, ToolTable};
@@ -74,7 +74,11 @@ impl Postgres {
         Ok(definitions)
     }
 
-    pub(super) async fn remove_capture(&mut self, table: Option<&ToolTable>) -> Result<(), Failure> {
+    pub(super) async fn remove_capture(
+        &mut self,
+        table: Option<&ToolTable>,
+        after: Option<i64>,
+    ) -> Result<bool, Failure> {
         let drop = |table: &ToolTable| {
             let table = qualified(table);
             TRIGGERS.map(|(name, _)| format!("DROP TRIGGER IF EXISTS {name} ON {table};")).concat()
@@ -86,7 +90,22 @@ impl Postgres {
             .await?;
         let sql = REMOVE.replace("{triggers}", &table.map(drop).unwrap_or_default());
         let sql: Vec<&str> = sql.lines().filter(|line| events || !line.starts_with("DROP EVENT")).collect();
-        self.say_all(format!("BEGIN; SET LOCAL lock_timeout = '5s';\n{}\nCOMMIT", sql.join("\n"))).await
+        self.say_all("BEGIN; SET LOCAL lock_timeout = '5s'".to_owned()).await?;
+        if let Some(after) = after {
+            // Whoever writes the history is waited for, and nobody writes it from here on.
+            let tables = [table.map(qualified), Some("greffe_capture.journal".to_owned())];
+            let tables: Vec<String> = tables.into_iter().flatten().collect();
+            self.say_all(format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", "))).await?;
+            let waits =
+                format!("EXISTS (SELECT FROM greffe_capture.journal WHERE id > {after} AND {IS_CHANGE})");
+            let waits = self.says_yes(&waits).await;
+            if !matches!(waits, Ok(false)) {
+                self.say("ROLLBACK".to_owned()).await.ok();
+                return waits.map(|_| false);
+            }
+        }
+        self.say_all(format!("{}\nCOMMIT", sql.join("\n"))).await?;
+        Ok(true)
     }
 
     /// Runs statements; where one fails, the open transaction is rolled back unless it has a savepoint for that.

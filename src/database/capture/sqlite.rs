@@ -1,7 +1,7 @@
 //! Capture in SQLite: a table, and three triggers on the tool's table. There are no sessions, no roles and no numbers
 //! of transactions to tell of.
 
-use super::{Capture, CaptureFault, VERSION};
+use super::{Capture, CaptureFault, IS_CHANGE, VERSION};
 use crate::database::people::Sql;
 use crate::database::sqlite::Sqlite;
 use crate::database::{Database, DatabaseError, Failure, ToolTable};
@@ -41,10 +41,12 @@ impl Sqlite {
         Ok(false)
     }
 
-    pub(super) async fn remove_capture(&mut self) -> Result<(), Failure> {
+    pub(super) async fn remove_capture(&mut self, after: Option<i64>) -> Result<bool, Failure> {
         let mut sql: String = NAMES.map(|name| format!("DROP TRIGGER IF EXISTS main.{name};\n")).concat();
         sql.push_str("DROP TABLE IF EXISTS main.greffe_capture");
-        self.change_all(sql).await
+        let waits = after
+            .map(|after| format!("SELECT 1 FROM main.greffe_capture WHERE id > {after} AND {IS_CHANGE}"));
+        self.change_all_unless(waits, sql).await
     }
 }
 

@@ -40,6 +40,8 @@ impl Told {
             next = entry.manifest.prev;
             let event = entry.statement.event;
             let version = event.migration().map(|migration| migration.version.clone());
+            // A run that failed, and nothing says at which script.
+            let version = version.filter(|version| !version.is_empty());
             if let Details::Erase { erased, .. } = &event.details {
                 told.erased.extend(erased);
             }

@@ -177,13 +177,17 @@ pub async fn remove(
     (project, discard): (&Project, bool),
 ) -> Result<bool, RecordError> {
     let found = find(tool, database, wanted).await?;
-    let rows = waiting(&found, project, file)?;
+    let collected = collected_up_to(&found, project, file)?;
+    let rows = changes_after(&found, collected);
     if rows > 0 && !discard {
         return Err(RecordError::Uncollected { rows });
     }
     let there = found.capture.is_some();
-    if there {
-        database.remove_capture(found.table.as_ref()).await?;
+    // What a tool writes meanwhile is not lost either.
+    let after = found.journal.as_ref().filter(|_| !discard).map(|_| collected);
+    if there && !database.remove_capture(found.table.as_ref(), after).await? {
+        let rows = changes_after(&find(tool, database, wanted).await?, collected);
+        return Err(RecordError::Uncollected { rows });
     }
     let earlier = installation(file)?;
     let id = found.capture.and_then(|capture| capture.id).or(earlier.map(|earlier| earlier.id));
@@ -237,24 +241,33 @@ fn history_at(journal: &Journal, entry: i64) -> Digest {
 /// # Errors
 /// Those of archive and note.
 pub fn waiting(found: &Found, project: &Project, file: &CaptureFile) -> Result<usize, RecordError> {
+    Ok(changes_after(found, collected_up_to(found, project, file)?))
+}
+
+/// Up to which row a journal was collected.
+fn collected_up_to(found: &Found, project: &Project, file: &CaptureFile) -> Result<i64, RecordError> {
     let told = match ChainReader::open(&project.archive, &project.name) {
         Ok(reader) => Told::read(&reader, None)?,
         Err(OpsError::Archive(ArchiveError::NotFound { .. })) => Told::default(),
         Err(error) => return Err(error.into()),
     };
-    Ok(uncollected(found, &told, installation(file)?.as_ref()))
+    Ok(newest_collected(found, &told, installation(file)?.as_ref()))
 }
 
 /// How many changes of the history wait to be collected.
 #[must_use]
 pub fn uncollected(found: &Found, told: &Told, installation: Option<&Installation>) -> usize {
-    let Some(journal) = &found.journal else { return 0 };
+    changes_after(found, newest_collected(found, told, installation))
+}
+
+fn newest_collected(found: &Found, told: &Told, installation: Option<&Installation>) -> i64 {
     let id = found.capture.as_ref().and_then(|capture| capture.id.as_deref()).unwrap_or_default();
-    let cursor = cursor(told, id).max(collected(installation, id).map_or(0, |collected| collected.entry));
-    let waits = |row: &&crate::database::capture::JournalRow| {
-        row.id > cursor && matches!(row.what, JournalEntry::Changed { .. })
-    };
-    journal.rows.iter().filter(waits).count()
+    cursor(told, id).max(collected(installation, id).map_or(0, |collected| collected.entry))
+}
+
+fn changes_after(found: &Found, entry: i64) -> usize {
+    let rows = found.journal.iter().flat_map(|journal| &journal.rows);
+    rows.filter(|row| row.id > entry && matches!(row.what, JournalEntry::Changed { .. })).count()
 }
 
 fn collected<'a>(installation: Option<&'a Installation>, id: &str) -> Option<&'a Collected> {

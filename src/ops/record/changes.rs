@@ -79,14 +79,9 @@ mod tests {
     use crate::scripts::tools::{FolderFile, State, ToolScript};
 
     fn catalog(ids: &[&str]) -> Catalog {
-        let script = |id: &&str| ToolScript {
-            id: (*id).to_owned(),
-            name: None,
-            purpose: None,
-            stands_on: Vec::new(),
-            up: FolderFile { path: format!("{id}.sql"), bytes: Vec::new() },
-            down: None,
-            checksum: None,
+        let script = |id: &&str| {
+            let up = FolderFile { path: format!("{id}.sql"), bytes: Vec::new() };
+            ToolScript::new((*id).to_owned(), None, up, None)
         };
         Catalog { scripts: ids.iter().map(script).collect(), faults: Vec::new() }
     }

@@ -10,10 +10,12 @@
 //! | [`mod@changes`] | what happened between two looks |
 //! | [`events`] | what happened, as events with their files |
 //! | [`audit`] | compares archive, folder and history |
+//! | [`mod@standing`] | how each script stands |
 //! | [`notes`] | what triggers and hooks noted, as events |
 //! | [`steps`] | what a journal tells, change by change |
 //! | [`spool`] | what a hook of the tool wrote |
 //! | [`capture`] | installs and removes a journal |
+//! | `telling` | what happened, in the order in which the chain tells it |
 //! | [`archive`] | appends the events of one run to the chain, once |
 
 pub mod archive;
@@ -24,7 +26,9 @@ pub mod events;
 pub mod look;
 pub mod notes;
 pub mod spool;
+pub mod standing;
 pub mod steps;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -48,8 +52,9 @@ pub struct ToolRun {
     pub id: EventId,
     /// As settings call it.
     pub tool: String,
-    /// Whether the command writes the history and runs nothing.
-    pub stamps: bool,
+    /// Whether the command writes the history and runs nothing; `None` where it does not say so plainly.
+    #[serde(default)]
+    pub stamps: Option<bool>,
     pub started_at: Timestamp,
     /// What each script was before it ran, by its identifier, as [`digest_of`] has it; `None` where nothing ran.
     #[serde(default)]
@@ -58,6 +63,21 @@ pub struct ToolRun {
     pub before: Option<Look>,
     /// How it ended; `None` while it runs, and for ever where this program was ended before it.
     pub end: Option<RunEnd>,
+    /// The tool's version, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+impl ToolRun {
+    /// Whether there may be anything to tell of it.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        let entries = |look: Option<&Look>| look.map(|look| look.entries.clone());
+        let end = self.end.as_ref();
+        end.is_some_and(|end| {
+            !end.exit.is_success() || entries(end.after.as_ref()) != entries(self.before.as_ref())
+        })
+    }
 }
 
 /// How a run ended.

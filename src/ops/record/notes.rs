@@ -1,8 +1,9 @@
 //! What triggers and hooks noted, as events: one a change.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
+use super::ToolRun;
 use super::changes::{Change, Happened};
 use super::events::{Draft, Known, Rendered, Shared};
 use super::spool::{STEPS, Spool, untold};
@@ -32,6 +33,8 @@ pub struct News {
     pub inside: Vec<Step>,
     /// The history that they end in; `None` where there is nothing new.
     pub end: Option<Vec<Entry>>,
+    /// Scripts of which a hook tells what the tool's table does not have.
+    pub unconfirmed: Vec<String>,
 }
 
 impl Notes {
@@ -44,8 +47,16 @@ impl Notes {
         }
     }
 
+    /// The history at the newest change that is told of, as a journal has it.
+    #[must_use]
+    pub fn history(&self, tool: &dyn Tool, catalog: &Catalog) -> Option<Vec<Entry>> {
+        let Self::Journal { journal, .. } = self else { return None };
+        let settled = follow(journal, journal.settled, journal.settled, &order(tool));
+        Some(tool.entries(catalog, &settled.start))
+    }
+
     /// What the chain does not yet tell, up to what the look after the run saw; `inside` the run is what came after the
-    /// look before it.
+    /// look before it. `table`: what the tool's own table has in the end.
     #[must_use]
     pub fn news(
         &self,
@@ -53,6 +64,7 @@ impl Notes {
         catalog: &Catalog,
         told: &Told,
         run: (Option<i64>, Option<i64>),
+        table: &[Entry],
     ) -> News {
         let of_this = |captured: &&(String, String)| captured.0 == self.name();
         let entries = told.entries.iter().filter_map(|entry| entry.captured.as_ref()).filter(of_this);
@@ -84,10 +96,34 @@ impl Notes {
         if let Some(step) = all.last_mut() {
             step.entry.clone_from(&last.entry);
         }
+        let unconfirmed = match self {
+            Self::Journal { .. } => Vec::new(),
+            Self::Steps(_) => take_unconfirmed(&mut all, table),
+        };
         let first = run.0.map_or(all.len(), |before| all.partition_point(|step| step.id <= before));
         let inside = all.split_off(first);
-        News { start, outside: all, inside, end: Some(end) }
+        News { start, outside: all, inside, end: Some(end), unconfirmed }
     }
+}
+
+/// Takes away the last step of each script that leaves it otherwise than the tool's table has it: a file is no proof.
+fn take_unconfirmed(steps: &mut Vec<Step>, table: &[Entry]) -> Vec<String> {
+    let in_table = |id: &str| table.iter().any(|entry| entry.id == id && entry.state.is_applied());
+    let mut last: HashMap<String, bool> = HashMap::new();
+    for Step { change, .. } in steps.iter() {
+        if matches!(change.happened, Happened::Applied | Happened::Undone) {
+            last.insert(change.id.clone(), change.happened == Happened::Applied);
+        }
+    }
+    let mut unconfirmed = Vec::new();
+    for (id, _) in last.into_iter().filter(|(id, applied)| in_table(id) != *applied) {
+        if let Some(place) = steps.iter().rposition(|step| step.change.id == id) {
+            steps.remove(place);
+        }
+        unconfirmed.push(id);
+    }
+    unconfirmed.sort();
+    unconfirmed
 }
 
 /// What was applied before the first step that a hook noted.
@@ -131,14 +167,16 @@ pub struct Drafting<'a> {
 }
 
 impl Drafting<'_> {
-    /// Events of steps. `stamps`: whether the run that they are of was one of stamps; `None` where they are of none.
+    /// Events of steps, and of the run that they are of. What was noted of a step goes before what the run's command says.
     #[must_use]
-    pub fn drafts(&self, steps: &[Step], stamps: Option<bool>) -> Vec<Draft> {
+    pub fn drafts(&self, steps: &[Step], run: Option<&ToolRun>) -> Vec<Draft> {
+        let said = run.and_then(|run| run.stamps);
         let mut undone: HashSet<String> = HashSet::new();
         let mut newest = self.newest;
         let draft = |step: &Step| {
-            let known = Known::Seen { stamps: stamps.unwrap_or(step.stamp) };
-            let rendered = stamps.and_then(|_| self.rendered.get(&step.change.id));
+            let stamps = if step.is_sure { step.stamp } else { said.unwrap_or(step.stamp) };
+            let known = Known::Seen { stamps };
+            let rendered = run.filter(|_| !stamps).and_then(|_| self.rendered.get(&step.change.id));
             let mut draft = self.shared.draft(&step.change, known, rendered);
             // No clock of another makes this chain's times run ahead of this one.
             newest = newest.max(step.at.min(self.shared.finished_at));
@@ -153,7 +191,7 @@ impl Drafting<'_> {
                     transaction: step.transaction.clone(),
                     role: step.role,
                 });
-                if stamps.is_none() && details.evidence == Evidence::Captured && self.is_edited_since(step) {
+                if run.is_none() && details.evidence == Evidence::Captured && self.is_edited_since(step) {
                     details.evidence = Evidence::ImportedWeak;
                 }
                 // Only the first way back undoes what the chain told of before.

@@ -54,6 +54,8 @@ pub struct Step {
     pub change: Change,
     /// Whether the history was written and nothing ran.
     pub stamp: bool,
+    /// Whether that was noted, and not only what is likely.
+    pub is_sure: bool,
     pub transaction: Option<String>,
     pub role: Option<CapturedRole>,
 }
@@ -228,16 +230,16 @@ pub fn steps(tool: &dyn Tool, catalog: &Catalog, start: &[Entry], observed: &[Ob
     let step = |raw: Raw| {
         let seen = observed.get(raw.place)?;
         let several = !raw.direct || alive.get(&raw.place).is_some_and(|count| *count > 1);
-        let stamp = match seen.ran {
-            Ran::Yes => false,
-            Ran::No => true,
-            Ran::Quiet | Ran::Unknown
-                if !tool.is_in_one_transaction() || seen.before.len() + seen.after.len() == 0 =>
-            {
-                false
-            }
+        let is_written_alone = loud.get(&unit(seen)) == Some(&false);
+        let tells = tool.is_in_one_transaction() && seen.before.len() + seen.after.len() > 0;
+        let (stamp, is_sure) = match seen.ran {
+            Ran::Yes => (false, true),
+            Ran::No => (true, true),
+            Ran::Quiet | Ran::Unknown if !tells => (false, false),
             // A tool that runs scripts names each of them in its turn.
-            Ran::Quiet | Ran::Unknown => several || loud.get(&unit(seen)) == Some(&false),
+            Ran::Quiet | Ran::Unknown if several => (true, true),
+            // A script that does nothing looks like none.
+            Ran::Quiet | Ran::Unknown => (is_written_alone, !is_written_alone),
         };
         Some(Step {
             entry: seen.entry.clone(),
@@ -246,6 +248,7 @@ pub fn steps(tool: &dyn Tool, catalog: &Catalog, start: &[Entry], observed: &[Ob
             at: seen.at,
             change: raw.change,
             stamp,
+            is_sure,
             transaction: seen.transaction.clone(),
             role: seen.role,
         })

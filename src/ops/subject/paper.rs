@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 use super::receipt::Receipt;
 use super::{MapFile, SubjectError};
-use crate::crypto::PrivateKey;
+use crate::crypto::Signer;
 
 /// A file that waits for its receipt; one that gets none is removed.
 pub struct Paper<'a> {
     path: PathBuf,
     file: File,
     map: &'a MapFile,
-    key: &'a PrivateKey,
+    key: &'a dyn Signer,
     is_written: bool,
 }
 
@@ -24,7 +24,7 @@ impl<'a> Paper<'a> {
     ///
     /// # Errors
     /// [`SubjectError::Exists`]; [`SubjectError::File`].
-    pub fn create(path: &Path, map: &'a MapFile, key: &'a PrivateKey) -> Result<Self, SubjectError> {
+    pub fn create(path: &Path, map: &'a MapFile, key: &'a dyn Signer) -> Result<Self, SubjectError> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let file = file.map_err(|source| match source.kind() {
             ErrorKind::AlreadyExists => SubjectError::Exists(path.to_owned()),
@@ -37,7 +37,7 @@ impl<'a> Paper<'a> {
     ///
     /// # Errors
     /// As [`Paper::create`].
-    pub fn create_free(stem: &str, map: &'a MapFile, key: &'a PrivateKey) -> Result<Self, SubjectError> {
+    pub fn create_free(stem: &str, map: &'a MapFile, key: &'a dyn Signer) -> Result<Self, SubjectError> {
         let mut tried = Self::create(Path::new(&format!("{stem}.json")), map, key);
         for number in 2..10_000_u32 {
             if !matches!(tried, Err(SubjectError::Exists(_))) {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Line;
 use crate::codec::dsse::{Envelope, EnvelopeError};
 use crate::codec::json;
-use crate::crypto::{Digest, KeyId, PrivateKey, PublicKey};
+use crate::crypto::{Digest, KeyId, PublicKey, SignError, Signer};
 use crate::model::{Engine, Executor, Pseudonym, STATEMENT_TYPE, Timestamp};
 
 /// What the predicate of a receipt is.
@@ -117,6 +117,8 @@ pub enum ReceiptError {
     UnknownKey(Vec<KeyId>),
     #[error("its signature by {0} does not hold: it was changed")]
     Signature(KeyId),
+    #[error(transparent)]
+    Sign(#[from] SignError),
 }
 
 fn list(keys: &[KeyId]) -> String {
@@ -151,8 +153,8 @@ impl Receipt {
     /// Signs it together with the map that held.
     ///
     /// # Errors
-    /// [`ReceiptError::Malformed`] when it cannot be written.
-    pub fn sign(&self, map: (&str, Digest), key: &PrivateKey) -> Result<Vec<u8>, ReceiptError> {
+    /// [`ReceiptError::Malformed`] when it cannot be written; [`ReceiptError::Sign`].
+    pub fn sign(&self, map: (&str, Digest), key: &dyn Signer) -> Result<Vec<u8>, ReceiptError> {
         let (name, digest) = map;
         let subject = Subject { name: name.to_owned(), digest: Sha256 { sha256: digest.to_string() } };
         let statement = Statement {
@@ -163,7 +165,7 @@ impl Receipt {
         };
         let payload =
             serde_json::to_vec(&statement).map_err(|error| ReceiptError::Malformed(error.to_string()))?;
-        let mut bytes = Envelope::sign(payload, &[key]).encode();
+        let mut bytes = Envelope::sign(payload, &[key])?.encode();
         bytes.push(b'\n');
         Ok(bytes)
     }

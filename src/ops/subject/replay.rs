@@ -12,7 +12,7 @@ use super::mark::{self, Marks};
 use super::paper::Paper;
 use super::receipt::Receipt;
 use super::{Covered, MapFile, Place, SubjectError, detach_of};
-use crate::crypto::PrivateKey;
+use crate::crypto::Signer;
 use crate::database::people::{People, Purpose, Rows};
 use crate::database::{Database, DatabaseError};
 use crate::model::Timestamp;
@@ -66,7 +66,7 @@ pub struct Replay<'a> {
     /// Also where the person's own row is another one than it was.
     pub also_different: bool,
     /// Signs receipts.
-    pub signing: &'a PrivateKey,
+    pub signing: &'a dyn Signer,
     pub clock: &'a dyn Fn() -> Timestamp,
 }
 

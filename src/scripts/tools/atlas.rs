@@ -1,5 +1,6 @@
 //! Atlas: files of SQL with a sum over all of them, and a table of revisions that says how far each came.
 
+use super::command::{Calls, Valued};
 use super::files::Pairs;
 use super::{Catalog, Checksum, Entry, Folder, FolderFile, HistoryTable, Row, State, Tool};
 use sha2::{Digest as _, Sha256};
@@ -12,6 +13,16 @@ static TABLE: HistoryTable = HistoryTable {
 };
 
 const SUM: &str = "atlas.sum";
+
+/// How it is called.
+const CALLS: Calls = Calls {
+    programs: &[("atlas", &["migrate"])],
+    runs: &["apply", "down"],
+    stamps: &["set"],
+    flags: &[],
+    valued: Valued::These(&["-c", "--config", "--env", "--var", "--url", "-u", "--dir"]),
+    several: false,
+};
 
 /// Atlas.
 pub struct Atlas;
@@ -65,8 +76,8 @@ impl Tool for Atlas {
         rows.iter().filter_map(entry).collect()
     }
 
-    fn stamps(&self, command: &[String]) -> bool {
-        command.windows(2).any(|words| words == ["migrate", "set"])
+    fn calls(&self) -> &Calls {
+        &CALLS
     }
 }
 

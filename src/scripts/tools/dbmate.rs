@@ -1,5 +1,6 @@
 //! dbmate: one file with both ways, `-- migrate:up` and `-- migrate:down`, and a table of versions.
 
+use super::command::Calls;
 use super::files::numbered;
 use super::listed::{Listed, Named, as_text, says};
 use super::{FolderFile, HistoryTable};
@@ -11,7 +12,7 @@ pub static DBMATE: Listed = Listed {
     owns: |folder| folder.files().any(|file| script(file).is_some() && says(file, "-- migrate:up")),
     script,
     order: as_text,
-    stamps: &[],
+    calls: Calls::NONE,
     announces: &[("Applying: ", ""), ("Rolling back: ", "")],
 };
 

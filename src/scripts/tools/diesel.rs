@@ -1,5 +1,6 @@
 //! Diesel: a folder for each migration with `up.sql` and `down.sql`, and a table of versions.
 
+use super::command::Calls;
 use super::listed::{Listed, Named, as_text};
 use super::{FolderFile, HistoryTable};
 use crate::model::Direction;
@@ -16,7 +17,7 @@ pub static DIESEL: Listed = Listed {
     owns: |folder| folder.files().any(|file| script(file).is_some()),
     script,
     order: as_text,
-    stamps: &[],
+    calls: Calls::NONE,
     announces: &[("Running migration ", ""), ("Rolling back migration ", "")],
 };
 

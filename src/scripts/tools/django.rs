@@ -4,14 +4,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::command::{Calls, Valued};
 use super::python::{self, Value};
-use super::{Catalog, Entry, Fault, Folder, FolderFile, Graph, HistoryTable, Row, Tool, ToolScript};
+use super::{
+    Catalog, Entry, Fault, Folder, FolderFile, Graph, HistoryTable, Rendering, Row, Tool, ToolScript,
+    is_plain_word,
+};
 
 static TABLE: HistoryTable = HistoryTable {
     name: "django_migrations",
     columns: &["app", "name", "applied"],
     only: false,
     order: &["id"],
+};
+
+/// How it is called.
+const CALLS: Calls = Calls {
+    programs: &[("manage.py", &[]), ("django-admin", &[]), ("django", &[])],
+    runs: &["migrate", "migrate_schemas"],
+    stamps: &[],
+    flags: &["--fake"],
+    valued: Valued::These(&["--database", "--settings", "--pythonpath", "-v", "--verbosity"]),
+    several: false,
 };
 
 /// Django's `migrate`.
@@ -53,8 +67,7 @@ impl Tool for Django {
             let stands_on = graph.parents(&id).map(str::to_owned).collect();
             let Some(migration) = found.remove(&id) else { continue };
             let name = id.split_once('.').map(|(_, name)| name.to_owned());
-            let (up, purpose, down, checksum) = (migration.file, None, None, None);
-            catalog.scripts.push(ToolScript { id, name, purpose, stands_on, up, down, checksum });
+            catalog.scripts.push(ToolScript { stands_on, ..ToolScript::new(id, name, migration.file, None) });
         }
         catalog
     }
@@ -73,13 +86,74 @@ impl Tool for Django {
         entries
     }
 
-    fn stamps(&self, command: &[String]) -> bool {
-        command.iter().any(|word| word == "--fake")
+    fn calls(&self) -> &Calls {
+        &CALLS
     }
 
     fn stopped_at(&self, output: &str) -> Option<String> {
         let mut begun = output.lines().filter_map(|line| line.trim_start().strip_prefix("Applying "));
         begun.next_back()?.split_once("...").map(|(id, _)| id.to_owned())
+    }
+
+    /// `sqlmigrate APP NAME`, once for each migration.
+    fn rendering(
+        &self,
+        command: &[String],
+        _: &Catalog,
+        before: &[Entry],
+        after: &[Entry],
+    ) -> Vec<Rendering> {
+        let Some(asked) = Asked::of(command) else { return Vec::new() };
+        let ids = |entries: &[Entry]| entries.iter().map(|entry| entry.id.clone()).collect::<BTreeSet<_>>();
+        let (was, is) = (ids(before), ids(after));
+        let applied = is.difference(&was).filter_map(|id| asked.rendering(id, &[]));
+        applied.chain(was.difference(&is).filter_map(|id| asked.rendering(id, &["--backwards"]))).collect()
+    }
+}
+
+/// A command `manage.py migrate`, as far as it can be asked again.
+struct Asked<'a> {
+    /// All before `migrate`.
+    program: &'a [String],
+    /// What says which project and which database.
+    options: Vec<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(command: &'a [String]) -> Option<Self> {
+        let name = |word: &'a String| word.rsplit('/').next().unwrap_or(word);
+        let is_django = |before: &[String]| match before {
+            [.., option, module] if option == "-m" && module == "django" => true,
+            [.., program] => {
+                matches!(program.rsplit('/').next(), Some("manage.py" | "django-admin" | "django-admin.py"))
+            }
+            [] => false,
+        };
+        let place = command.iter().position(|word| name(word) == "migrate")?;
+        let (program, rest) = (command.get(..place)?, command.get(place + 1..)?);
+        // What was marked as applied because its tables are there ran nothing.
+        if !is_django(program) || rest.iter().any(|word| word.starts_with("--fake")) {
+            return None;
+        }
+        let mut options = Vec::new();
+        let mut words = rest.iter().map(String::as_str);
+        while let Some(word) = words.next() {
+            let (option, value) = word.split_once('=').map_or((word, None), |(option, _)| (option, Some(())));
+            if matches!(option, "--settings" | "--pythonpath" | "--database") {
+                options.push(word);
+                options.extend(if value.is_none() { words.next() } else { None });
+            }
+        }
+        Some(Self { program, options })
+    }
+
+    fn rendering(&self, id: &str, way: &[&str]) -> Option<Rendering> {
+        let (app, name) =
+            id.split_once('.').filter(|(app, name)| is_plain_word(app) && is_plain_word(name))?;
+        let words = ["sqlmigrate", app, name, "--no-color"].into_iter();
+        let words = words.chain(way.iter().copied()).chain(self.options.iter().copied()).map(str::to_owned);
+        let command = self.program.iter().cloned().chain(words).collect();
+        Some(Rendering { command, script: Some(id.to_owned()) })
     }
 }
 
@@ -211,6 +285,33 @@ mod tests {
     fn what_it_prints_tells_where_it_stopped() {
         let output = "Running migrations:\n  Applying shop.0001_initial... OK\n  Applying shop.0002_more...Traceback …\n";
         assert_eq!(Django.stopped_at(output).as_deref(), Some("shop.0002_more"));
-        assert!(Django.stamps(&["python", "manage.py", "migrate", "--fake"].map(str::to_owned)));
+    }
+
+    #[test]
+    fn it_is_asked_for_the_sql_of_each_migration() {
+        let asked = |command: &str, before: &[&str], after: &[&str]| {
+            let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
+            let entries = |ids: &[&str]| ids.iter().map(|id| Entry::applied(*id)).collect::<Vec<_>>();
+            let (before, after) = (entries(before), entries(after));
+            let asked = Django.rendering(&words, &Catalog::default(), &before, &after);
+            asked.into_iter().map(|one| one.command.join(" ")).collect::<Vec<_>>()
+        };
+        let up = "python manage.py migrate --settings x --database=b shop 0002";
+        let told = [
+            "python manage.py sqlmigrate shop 0002_b --no-color --settings x --database=b",
+            "python manage.py sqlmigrate users 0001_a --no-color --settings x --database=b",
+        ];
+        assert_eq!(asked(up, &["shop.0001_a"], &["shop.0001_a", "shop.0002_b", "users.0001_a"]), told);
+        let down = ["django-admin sqlmigrate shop 0002_b --no-color --backwards"];
+        assert_eq!(asked("django-admin migrate shop zero", &["shop.0002_b"], &[]), down);
+        for other in
+            ["make migrate", "python manage.py migrate --fake-initial", "./migrate.sh migrate", "true"]
+        {
+            assert_eq!(asked(other, &[], &["shop.0001_a"]), [""; 0], "{other}");
+        }
+        // A row of the table becomes no option.
+        for id in ["--settings=x.y", "shop.--settings=x", "shop.a b", "shop"] {
+            assert_eq!(asked("manage.py migrate", &[], &[id]), [""; 0], "{id}");
+        }
     }
 }

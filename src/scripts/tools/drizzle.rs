@@ -70,16 +70,7 @@ impl Tool for Drizzle {
                 continue;
             }
             let checksum = Some(Checksum { value: Digest::of(&up.bytes).to_string(), exact: true });
-            let (id, up, name) = (when.to_string(), up.clone(), Some(tag));
-            catalog.scripts.push(ToolScript {
-                id,
-                name,
-                purpose: None,
-                stands_on: Vec::new(),
-                up,
-                down: None,
-                checksum,
-            });
+            catalog.scripts.push(ToolScript::new(when.to_string(), Some(tag), up.clone(), checksum));
         }
         catalog
     }

@@ -44,15 +44,8 @@ impl Pairs {
         let mut scripts: Vec<ToolScript> = Vec::with_capacity(self.0.len());
         for (id, Pair { up, down }) in self.0 {
             let Some((up, name)) = up else { continue };
-            scripts.push(ToolScript {
-                id,
-                name: Some(name).filter(|name| !name.is_empty()),
-                purpose: None,
-                stands_on: Vec::new(),
-                up,
-                down,
-                checksum: None,
-            });
+            let name = Some(name).filter(|name| !name.is_empty());
+            scripts.push(ToolScript { down, ..ToolScript::new(id, name, up, None) });
         }
         scripts.sort_by_key(|script| order(&script.id));
         scripts

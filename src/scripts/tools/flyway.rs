@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 
+use super::command::{Calls, Valued};
 use super::{
     AGAIN, Catalog, Checksum, Entry, Fault, Folder, FolderFile, HistoryTable, Row, State, Tool, ToolScript,
 };
@@ -17,6 +18,16 @@ static TABLE: HistoryTable = HistoryTable {
 };
 
 const CRC32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+
+/// How it is called.
+const CALLS: Calls = Calls {
+    programs: &[("flyway", &[])],
+    runs: &["migrate", "undo", "clean", "deploy"],
+    stamps: &["baseline", "repair"],
+    flags: &[],
+    valued: Valued::These(&[]),
+    several: true,
+};
 
 /// Flyway.
 pub struct Flyway;
@@ -54,16 +65,7 @@ impl Tool for Flyway {
                 continue;
             }
             let checksum = Some(Checksum { value: checksum(&file.bytes).to_string(), exact: false });
-            let (name, up) = (Some(description), file.clone());
-            found.push(ToolScript {
-                id,
-                name,
-                purpose: None,
-                stands_on: Vec::new(),
-                up,
-                down: None,
-                checksum,
-            });
+            found.push(ToolScript::new(id, Some(description), file.clone(), checksum));
         }
         for script in &mut found {
             script.down = undo.remove(&script.id);
@@ -115,8 +117,8 @@ impl Tool for Flyway {
         entries.into_iter().map(|(_, entry)| entry).collect()
     }
 
-    fn stamps(&self, command: &[String]) -> bool {
-        command.iter().any(|word| matches!(word.as_str(), "baseline" | "repair"))
+    fn calls(&self) -> &Calls {
+        &CALLS
     }
 
     fn stopped_at(&self, output: &str) -> Option<String> {
@@ -128,6 +130,15 @@ impl Tool for Flyway {
             Some(repeatable(begun.strip_prefix("with repeatable migration \"")?.split_once('"')?.0))
         };
         output.lines().filter_map(begun).next_back()
+    }
+
+    fn mending(&self, _: &str) -> Option<String> {
+        Some("run `greffe record -- flyway repair`, which takes the row away".to_owned())
+    }
+
+    fn printed_version<'a>(&self, output: &'a str) -> Option<&'a str> {
+        let line = output.lines().find(|line| line.starts_with("Flyway ") && line.contains(" Edition "))?;
+        line.split_once(" Edition ")?.1.split(' ').next()
     }
 }
 

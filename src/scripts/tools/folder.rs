@@ -124,8 +124,11 @@ fn list(
 
 fn read_file(path: &Path) -> Result<Vec<u8>, FolderError> {
     let unreadable = |source| FolderError::Unreadable { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    File::open(path).map_err(unreadable)?.take(FILE_LIMIT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let file = File::open(path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len().min(FILE_LIMIT);
+    // Room for one byte more: a file that is as long as it says is read at once.
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
+    file.take(FILE_LIMIT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > FILE_LIMIT {
         return Err(FolderError::TooLarge { path: path.to_owned() });
     }

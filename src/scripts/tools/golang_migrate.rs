@@ -1,5 +1,6 @@
 //! golang-migrate: two files a version, and a table of one row, which says the last version alone.
 
+use super::command::{Calls, Valued};
 use super::files::{Pairs, number, numbered};
 use super::{Catalog, Entry, Folder, HistoryTable, Row, State, Tool};
 
@@ -11,6 +12,27 @@ static TABLE: HistoryTable = HistoryTable {
     columns: &["version", "dirty"],
     only: true,
     order: &["version"],
+};
+
+/// How it is called.
+const CALLS: Calls = Calls {
+    programs: &[("migrate", &[])],
+    runs: &["goto", "up", "down", "drop"],
+    stamps: &["force"],
+    flags: &[],
+    valued: Valued::These(&[
+        "-path",
+        "--path",
+        "-source",
+        "--source",
+        "-database",
+        "--database",
+        "-prefetch",
+        "--prefetch",
+        "-lock-timeout",
+        "--lock-timeout",
+    ]),
+    several: false,
 };
 
 /// golang-migrate.
@@ -80,8 +102,14 @@ impl Tool for GolangMigrate {
         entries
     }
 
-    fn stamps(&self, command: &[String]) -> bool {
-        command.iter().any(|word| word == "force")
+    fn calls(&self) -> &Calls {
+        &CALLS
+    }
+
+    /// While its table says `dirty`, it runs nothing.
+    fn mending(&self, _: &str) -> Option<String> {
+        let below = "the version that the database is then at, or -1 for none";
+        Some(format!("run `greffe record -- migrate -path … -database … force VERSION` with {below}"))
     }
 }
 

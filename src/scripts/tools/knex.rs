@@ -1,5 +1,6 @@
 //! Knex: files of JavaScript or TypeScript, and a table of file names and batches.
 
+use super::command::Calls;
 use super::files::numbered;
 use super::listed::{Listed, Named, as_text, is_ecmascript, mentions};
 use super::{FolderFile, HistoryTable};
@@ -16,7 +17,7 @@ pub static KNEX: Listed = Listed {
     owns: |folder| folder.files().any(|file| script(file).is_some() && written_for_knex(file)),
     script,
     order: as_text,
-    stamps: &[],
+    calls: Calls::NONE,
     announces: &[("migration file \"", "\" failed")],
 };
 

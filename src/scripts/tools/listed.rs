@@ -1,5 +1,6 @@
 //! Tools that keep a list of names: each script is a file, or two, and each row of the table names one.
 
+use super::command::Calls;
 use super::files::Pairs;
 use super::{Catalog, Entry, Folder, FolderFile, HistoryTable, Row, Tool};
 use crate::model::Direction;
@@ -30,8 +31,8 @@ pub struct Listed {
     pub script: fn(&FolderFile) -> Option<Named<'_>>,
     /// What identifiers are ordered by.
     pub order: fn(&str) -> String,
-    /// Words of commands that write the table alone.
-    pub stamps: &'static [&'static str],
+    /// How it is called.
+    pub calls: Calls,
     /// What stands before and behind the script that it is at, in what it prints.
     pub announces: &'static [(&'static str, &'static str)],
 }
@@ -73,8 +74,8 @@ impl Tool for Listed {
         rows.iter().filter_map(entry).collect()
     }
 
-    fn stamps(&self, command: &[String]) -> bool {
-        command.iter().any(|word| self.stamps.contains(&word.as_str()))
+    fn calls(&self) -> &Calls {
+        &self.calls
     }
 
     fn stopped_at(&self, output: &str) -> Option<String> {

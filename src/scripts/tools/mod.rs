@@ -5,21 +5,27 @@
 //!
 //! | file | what it is |
 //! |---|---|
+//! | `fault` | what is wrong with a folder |
 //! | [`folder`] | the files below a folder, read within bounds |
+//! | [`distribution`] | how a tool reaches a machine, and so where its version stands |
 //! | [`graph`] | scripts and what each of them stands on: order, heads, closure |
 //! | [`history`] | tables that tools keep, and what a row of one says |
 //! | `liquibase` | a tool whose files include one another, in four formats |
 //! | `listed` | tools whose table is a list of names |
+//! | [`command`] | what a command line asks of a tool |
 //! | `files` | scripts whose names begin with a version |
 //! | [`plain`] | folders of plain SQL as scripts that greffe can run itself |
 //! | `python` | the values that a Python file gives its names, without running it |
 
 mod alembic;
 mod atlas;
+pub mod command;
 mod dbmate;
 mod diesel;
+pub mod distribution;
 mod django;
 mod drizzle;
+mod fault;
 mod files;
 mod flyway;
 pub mod folder;
@@ -42,8 +48,9 @@ mod sqlx_cli;
 mod typeorm;
 mod yoyo;
 
-use std::fmt;
-
+pub use command::Calls;
+pub use distribution::Distribution;
+pub use fault::Fault;
 pub use folder::{Folder, FolderFile};
 pub use graph::Graph;
 pub use history::{Entry, HistoryTable, Row, State};
@@ -75,9 +82,9 @@ pub trait Tool: Sync {
     /// What the rows of its table say, one entry for each script that they speak of.
     fn entries(&self, catalog: &Catalog, rows: &[Row]) -> Vec<Entry>;
 
-    /// Whether a command writes the history and runs no script.
-    fn stamps(&self, _command: &[String]) -> bool {
-        false
+    /// How it is called.
+    fn calls(&self) -> &Calls {
+        &Calls::NONE
     }
 
     /// What later entries mean to who knows the earlier ones.
@@ -97,27 +104,53 @@ pub trait Tool: Sync {
         None
     }
 
+    /// What has to be done for the tool to go on where its table says that a script failed, as the end of a sentence that
+    /// begins with a look at the database; `None` where the tool goes on by itself.
+    fn mending(&self, _id: &str) -> Option<String> {
+        None
+    }
+
     /// The checksum of a script as it is, by the rule that made `remembered`; `None` where nobody can tell.
     fn reckoned(&self, script: &ToolScript, _remembered: &str) -> Option<String> {
         script.checksum.as_ref().map(|checksum| checksum.value.clone())
     }
 
-    /// The command that prints the SQL of all that happened between two states of the history, as far as the tool has
-    /// one: made from the command that ran it, so that it is asked in the same surroundings.
+    /// The commands that print the SQL of all that happened between two states of the history, as far as the tool has
+    /// such: made from the command that ran it, so that it is asked in the same surroundings. They change nothing, and no
+    /// identifier of a table becomes an option of one.
     fn rendering(
         &self,
         _command: &[String],
         _catalog: &Catalog,
         _before: &[Entry],
         _after: &[Entry],
-    ) -> Option<Vec<String>> {
+    ) -> Vec<Rendering> {
+        Vec::new()
+    }
+
+    /// Its version, as far as it stands in what a run of it printed.
+    fn printed_version<'a>(&self, _output: &'a str) -> Option<&'a str> {
         None
     }
 
-    /// What such a command printed, by script.
+    /// What a command for several scripts printed, by script.
     fn rendered(&self, _sql: &str) -> Vec<(String, String)> {
         Vec::new()
     }
+}
+
+/// A command that prints the SQL that a tool ran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendering {
+    pub command: Vec<String>,
+    /// Whose SQL it prints; `None` where what it prints says so itself, as [`Tool::rendered`] reads it.
+    pub script: Option<String>,
+}
+
+/// Whether an identifier can be a word of a command: no option, and no more than one word.
+fn is_plain_word(id: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    !id.is_empty() && id.len() <= 255 && !id.starts_with('-') && id.chars().all(plain)
 }
 
 /// All tools, in the order in which a folder is offered to them.
@@ -208,6 +241,37 @@ pub struct Catalog {
     pub faults: Vec<Fault>,
 }
 
+/// How many bytes a text of a script may have that goes into its event.
+const TEXT_LIMIT: usize = 1000;
+
+/// What a folder of a tool holds, without what is too long to be told of.
+#[must_use]
+pub fn catalog_of(tool: &dyn Tool, folder: &Folder) -> Catalog {
+    let Catalog { scripts, faults } = tool.catalog(folder);
+    let mut catalog = Catalog { scripts: Vec::with_capacity(scripts.len()), faults };
+    for mut script in scripts {
+        let file = script.up.path.clone();
+        let mut is_short = |what: &'static str, text: &str| {
+            let length = text.len();
+            if length > TEXT_LIMIT {
+                let (file, limit) = (file.clone(), TEXT_LIMIT);
+                catalog.faults.push(Fault::LongText { file, what, length, limit });
+            }
+            length <= TEXT_LIMIT
+        };
+        script.name = script.name.filter(|name| is_short("name", name));
+        script.purpose = script.purpose.filter(|purpose| is_short("description", purpose));
+        script.stands_on.retain(|id| is_short("dependency", id));
+        if is_short("identifier", &script.id) {
+            catalog.scripts.push(script);
+        }
+    }
+    for fault in &mut catalog.faults {
+        fault.shorten();
+    }
+    catalog
+}
+
 impl Catalog {
     /// The script that the tool's table calls `id`; of one that can run again, whichever run it is.
     #[must_use]
@@ -266,6 +330,14 @@ pub struct ToolScript {
     pub checksum: Option<Checksum>,
 }
 
+impl ToolScript {
+    /// A script that stands on none and has no way back.
+    #[must_use]
+    pub fn new(id: String, name: Option<String>, up: FolderFile, checksum: Option<Checksum>) -> Self {
+        Self { id, name, purpose: None, stands_on: Vec::new(), up, down: None, checksum }
+    }
+}
+
 /// What a tool remembers of a script's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checksum {
@@ -273,40 +345,4 @@ pub struct Checksum {
     pub value: String,
     /// Whether no other bytes are known to have it.
     pub exact: bool,
-}
-
-/// What is wrong with a folder. Texts of files are not repeated, but for names and identifiers.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    #[error("`{file}` cannot be read as {language}: line {line}")]
-    Syntax { file: String, language: &'static str, line: usize },
-    #[error("`{file}` does not say its {what} as a plain value, and is not run to find out")]
-    Unresolved { file: String, what: &'static str },
-    #[error("`{first}` and `{second}` are both called `{id}`")]
-    Duplicate { id: String, first: String, second: String },
-    #[error("`{id}` stands on `{missing}`, and no file is called so")]
-    MissingParent { id: String, missing: String },
-    #[error("`{file}` names `{named}`, and no file of the folder is there")]
-    MissingFile { file: String, named: String },
-    #[error("`{file}` declares a document type, and is not read")]
-    DocumentType { file: String },
-    #[error("`{file}` is nested too deeply or has too many parts, and is not read")]
-    TooDeep { file: String },
-    #[error("these stand on one another: {}", Ids(.0))]
-    Cycle(Vec<String>),
-    #[error("nothing stands on any of these, and a database can follow only one: {}", Ids(.0))]
-    SeveralHeads(Vec<String>),
-    #[error("`{id}` has {length} characters, and the table takes {limit}")]
-    LongIdentifier { id: String, length: usize, limit: usize },
-}
-
-struct Ids<'a>(&'a [String]);
-
-impl fmt::Display for Ids<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, id) in self.0.iter().enumerate() {
-            write!(f, "{}`{id}`", if place == 0 { "" } else { ", " })?;
-        }
-        Ok(())
-    }
 }

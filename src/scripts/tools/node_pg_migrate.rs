@@ -1,5 +1,6 @@
 //! node-pg-migrate: files of JavaScript, TypeScript or SQL, and a table of names without their ends.
 
+use super::command::{Calls, Valued};
 use super::files::numbered;
 use super::listed::{Listed, Named, as_text, is_ecmascript, mentions, says};
 use super::{FolderFile, HistoryTable};
@@ -15,7 +16,25 @@ pub static NODE_PG_MIGRATE: Listed = Listed {
     },
     script,
     order: as_text,
-    stamps: &["--fake"],
+    calls: Calls {
+        programs: &[("node-pg-migrate", &[])],
+        runs: &["up", "down", "redo"],
+        stamps: &[],
+        flags: &["--fake"],
+        valued: Valued::These(&[
+            "-m",
+            "--migrations-dir",
+            "-t",
+            "--migrations-table",
+            "-s",
+            "--schema",
+            "-d",
+            "--database-url-var",
+            "-f",
+            "--config-file",
+        ]),
+        several: false,
+    },
     announces: &[("### MIGRATION ", " (")],
 };
 

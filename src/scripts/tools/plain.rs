@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::{Catalog, Fault, Folder, FolderFile, Tool, ToolScript};
+use super::{Catalog, Fault, Folder, FolderFile, Tool, ToolScript, catalog_of};
 use crate::model::Direction;
 use crate::scripts::{Dialect, Header, Migration, Script, TextError, Version, refusal, statements};
 
@@ -65,6 +65,10 @@ pub fn script(
     }
     let part = match tool {
         "dbmate" => dbmate(file, &text, direction)?,
+        "goose" if bytes.starts_with(b"\xef\xbb\xbf") => {
+            let detail = "a byte order mark stands before its first line";
+            return Err(PlainError::Shape { file: file.to_owned(), tool: "goose", detail });
+        }
         "goose" => goose(file, &text, direction)?,
         "node-pg-migrate" => node_pg_migrate(&text, direction),
         "golang-migrate" => Some(Part { transaction: !stands_alone(dialect, &text), ..Part::whole(&text) }),
@@ -74,10 +78,13 @@ pub fn script(
     };
     let Some(Part { range, transaction: own }) = part else { return Ok(None) };
     script.transaction = transaction.unwrap_or(own);
-    if range != (0..text.len()) {
+    // goose reads lines, and puts them together again without what Windows ends them with.
+    let is_joined = tool == "goose" && text.contains("\r\n");
+    if range != (0..text.len()) || is_joined {
         // Lines keep their numbers.
         let above = text.get(..range.start).unwrap_or_default().matches('\n').count();
-        script.part = Some("\n".repeat(above) + text.get(range).unwrap_or_default());
+        let part = "\n".repeat(above) + text.get(range).unwrap_or_default();
+        script.part = Some(if is_joined { part.replace("\r\n", "\n") } else { part });
     }
     Ok(Some(script))
 }
@@ -90,7 +97,7 @@ pub fn migrations(tool: &dyn Tool, folder: &Folder, dialect: Dialect) -> Result<
     if !PLAIN.contains(&tool.name()) {
         return Err(PlainError::Tool(tool.name().to_owned()));
     }
-    let Catalog { scripts, faults } = tool.catalog(folder);
+    let Catalog { scripts, faults } = catalog_of(tool, folder);
     if let Some(fault) = faults.into_iter().next() {
         return Err(fault.into());
     }
@@ -259,11 +266,16 @@ fn dbmate(file: &str, text: &str, direction: Direction) -> Result<Option<Part>, 
 /// `-- +goose Up` and `-- +goose Down`.
 fn goose(file: &str, text: &str, direction: Direction) -> Result<Option<Part>, PlainError> {
     let wrong = |detail| PlainError::Shape { file: file.to_owned(), tool: "goose", detail };
+    let unended = || wrong("a statement has no `;` at the end of its last line");
     let (mut up, mut down, mut transaction) = (None, None, true);
+    let (mut is_open, mut is_marked) = (false, false);
     for (start, line) in lines(text) {
         if !line.trim_start().starts_with("--") || !line.contains("+goose") {
-            if up.is_none() && !line.trim().is_empty() && !line.trim_start().starts_with("--") {
-                return Err(wrong("SQL stands before `-- +goose Up`"));
+            if !line.trim().is_empty() && !line.trim_start().starts_with("--") {
+                if up.is_none() {
+                    return Err(wrong("SQL stands before `-- +goose Up`"));
+                }
+                is_open = !is_marked && !ends_statement(line);
             }
             continue;
         }
@@ -273,11 +285,14 @@ fn goose(file: &str, text: &str, direction: Direction) -> Result<Option<Part>, P
         let mark = line.replace("--", "").replacen("+goose", "", 1).trim().to_ascii_uppercase();
         match mark.as_str() {
             "UP" if up.is_none() => up = Some(start),
+            "DOWN" if is_open => return Err(unended()),
             "UP" => return Err(wrong("it has `-- +goose Up` twice")),
             "DOWN" if up.is_some() && down.is_none() => down = Some(start),
             "DOWN" => return Err(wrong("`-- +goose Down` stands twice, or before `-- +goose Up`")),
             "NO TRANSACTION" => transaction = false,
-            "STATEMENTBEGIN" | "STATEMENTEND" | "ENVSUB OFF" => {}
+            "STATEMENTBEGIN" => is_marked = true,
+            "STATEMENTEND" => (is_marked, is_open) = (false, false),
+            "ENVSUB OFF" => {}
             "ENVSUB ON" => {
                 let (file, what) = (file.to_owned(), "variables of the environment");
                 return Err(PlainError::Substituted { file, what, tool: "goose" });
@@ -286,12 +301,21 @@ fn goose(file: &str, text: &str, direction: Direction) -> Result<Option<Part>, P
         }
     }
     let up = up.ok_or_else(|| wrong("it has no line `-- +goose Up`"))?;
+    if is_open {
+        return Err(unended());
+    }
     let end = down.unwrap_or(text.len());
     Ok(match direction {
         Direction::Up => Some(Part { range: up..end, transaction }),
         // goose takes a way down without a statement as done.
         Direction::Down => down.map(|start| Part { range: start..text.len(), transaction }),
     })
+}
+
+/// Whether goose takes a statement to end with this line.
+fn ends_statement(line: &str) -> bool {
+    let words = line.split_whitespace().take_while(|word| !word.starts_with("--"));
+    words.last().is_some_and(|word| word.ends_with(';'))
 }
 
 /// `-- Up Migration` and `-- Down Migration`, in any order; a file without them goes up as a whole.

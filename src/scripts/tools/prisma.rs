@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::command::{Calls, Valued};
 use super::files::Pairs;
-use super::{Catalog, Checksum, Entry, Folder, FolderFile, HistoryTable, Row, State, Tool};
+use super::{Catalog, Checksum, Entry, Folder, FolderFile, HistoryTable, Row, State, Tool, is_plain_word};
 use crate::crypto::Digest;
 
 static TABLE: HistoryTable = HistoryTable {
@@ -11,6 +12,16 @@ static TABLE: HistoryTable = HistoryTable {
     columns: &["migration_name", "checksum", "finished_at", "rolled_back_at"],
     only: false,
     order: &["started_at"],
+};
+
+/// How it is called.
+const CALLS: Calls = Calls {
+    programs: &[("prisma", &["migrate"])],
+    runs: &["deploy", "dev", "reset"],
+    stamps: &["resolve"],
+    flags: &[],
+    valued: Valued::These(&["--schema", "--config"]),
+    several: false,
 };
 
 /// Prisma.
@@ -58,8 +69,14 @@ impl Tool for Prisma {
         standing.into_values().flatten().collect()
     }
 
-    fn stamps(&self, command: &[String]) -> bool {
-        command.iter().any(|word| word == "resolve")
+    fn calls(&self) -> &Calls {
+        &CALLS
+    }
+
+    fn mending(&self, id: &str) -> Option<String> {
+        let id = if is_plain_word(id) { id } else { "NAME" };
+        let command = format!("`greffe record -- prisma migrate resolve --rolled-back {id}`");
+        Some(format!("run {command}, or the same with `--applied`"))
     }
 }
 

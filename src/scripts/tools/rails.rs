@@ -1,5 +1,6 @@
 //! Rails: files of Ruby whose names begin with a time, and a table of these times.
 
+use super::command::Calls;
 use super::files::numbered;
 use super::listed::{Listed, Named, as_number};
 use super::{FolderFile, HistoryTable};
@@ -11,7 +12,7 @@ pub static RAILS: Listed = Listed {
     owns: |folder| folder.files().any(|file| script(file).is_some()),
     script,
     order: as_number,
-    stamps: &[],
+    calls: Calls::NONE,
     announces: &[("== ", " ")],
 };
 

@@ -4,6 +4,7 @@ use std::hash::{Hash as _, Hasher as _};
 
 use siphasher::sip::SipHasher13;
 
+use super::command::{Calls, Valued};
 use super::files::{Pairs, number};
 use super::listed::announced;
 use super::{Catalog, Checksum, Entry, Folder, FolderFile, HistoryTable, Row, Tool};
@@ -13,6 +14,26 @@ static TABLE: HistoryTable = HistoryTable {
     columns: &["version", "applied_on", "checksum"],
     only: false,
     order: &["version"],
+};
+
+/// How it is called.
+const CALLS: Calls = Calls {
+    programs: &[("refinery", &[])],
+    runs: &["migrate"],
+    stamps: &[],
+    flags: &["-f", "--fake"],
+    valued: Valued::These(&[
+        "-c",
+        "--config",
+        "-p",
+        "--path",
+        "-e",
+        "--env-var",
+        "-t",
+        "--target",
+        "--table-name",
+    ]),
+    several: false,
 };
 
 /// refinery.
@@ -60,8 +81,8 @@ impl Tool for Refinery {
         rows.iter().filter_map(entry).collect()
     }
 
-    fn stamps(&self, command: &[String]) -> bool {
-        command.iter().any(|word| word == "-f" || word == "--fake")
+    fn calls(&self) -> &Calls {
+        &CALLS
     }
 
     fn stopped_at(&self, output: &str) -> Option<String> {

@@ -1,5 +1,6 @@
 //! SeaORM: modules of Rust whose names begin with `m` and a time, and a table of these names.
 
+use super::command::Calls;
 use super::files::numbered;
 use super::listed::{Listed, Named, as_text};
 use super::{FolderFile, HistoryTable};
@@ -16,7 +17,7 @@ pub static SEAORM: Listed = Listed {
     owns: |folder| folder.files().any(|file| script(file).is_some()),
     script,
     order: as_text,
-    stamps: &[],
+    calls: Calls::NONE,
     announces: &[("Applying migration '", "'"), ("Rolling back migration '", "'")],
 };
 

@@ -1,5 +1,6 @@
 //! Sequelize and umzug: files of JavaScript, and a table of file names.
 
+use super::command::Calls;
 use super::files::numbered;
 use super::listed::{Listed, Named, as_text, is_ecmascript, mentions};
 use super::{FolderFile, HistoryTable};
@@ -11,7 +12,7 @@ pub static SEQUELIZE: Listed = Listed {
     owns: |folder| folder.files().any(|file| script(file).is_some() && mentions(file, "queryInterface")),
     script,
     order: as_text,
-    stamps: &[],
+    calls: Calls::NONE,
     announces: &[("== ", ": migrating"), ("== ", ": reverting")],
 };
 

@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha384};
 
+use super::command::{Calls, Valued};
 use super::drizzle;
 use super::files::{Pairs, number, numbered};
 use super::listed::{announced, says};
@@ -15,6 +16,16 @@ static TABLE: HistoryTable = HistoryTable {
 };
 
 const MARKS: [&str; 3] = ["-- migrate:up", "-- +goose up", "-- up migration"];
+
+/// How it is called.
+const CALLS: Calls = Calls {
+    programs: &[("sqlx", &["migrate"]), ("cargo-sqlx", &["migrate"])],
+    runs: &["run", "revert"],
+    stamps: &["override"],
+    flags: &[],
+    valued: Valued::These(&["--source", "-D", "--database-url"]),
+    several: false,
+};
 
 /// sqlx.
 pub struct Sqlx;
@@ -68,8 +79,8 @@ impl Tool for Sqlx {
         rows.iter().filter_map(entry).collect()
     }
 
-    fn stamps(&self, command: &[String]) -> bool {
-        command.iter().any(|word| word == "override")
+    fn calls(&self) -> &Calls {
+        &CALLS
     }
 
     fn stopped_at(&self, output: &str) -> Option<String> {

@@ -1,6 +1,7 @@
 //! TypeORM: classes in files of TypeScript or JavaScript, and a table of class names, which end with a time. The time in the table
 //! is that of the name, not when a script was applied.
 
+use super::command::{Calls, Valued};
 use super::files::numbered;
 use super::listed::{Listed, Named, is_ecmascript, mentions};
 use super::{FolderFile, HistoryTable};
@@ -12,7 +13,19 @@ pub static TYPEORM: Listed = Listed {
     owns: |folder| folder.files().any(|file| script(file).is_some() && mentions(file, "queryRunner")),
     script,
     order: by_time,
-    stamps: &["--fake", "-f"],
+    calls: Calls {
+        programs: &[
+            ("typeorm", &[]),
+            ("typeorm/cli.js", &[]),
+            ("typeorm-ts-node-commonjs", &[]),
+            ("typeorm-ts-node-esm", &[]),
+        ],
+        runs: &["migration:run", "migration:revert"],
+        stamps: &[],
+        flags: &["--fake", "-f"],
+        valued: Valued::These(&["-d", "--dataSource", "-t", "--transaction"]),
+        several: false,
+    },
     announces: &[("Migration \"", "\" failed")],
 };
 

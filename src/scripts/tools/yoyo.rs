@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::command::{Calls, Valued};
 use super::listed::{mentions, says};
 use super::python;
 use super::{Catalog, Entry, Fault, Folder, FolderFile, Graph, HistoryTable, Row, Tool, ToolScript};
@@ -11,6 +12,26 @@ static TABLE: HistoryTable = HistoryTable {
     columns: &["migration_id", "applied_at_utc"],
     only: false,
     order: &["applied_at_utc", "migration_id"],
+};
+
+/// How it is called.
+const CALLS: Calls = Calls {
+    programs: &[("yoyo", &[]), ("yoyo-migrate", &[])],
+    runs: &["apply", "rollback", "reapply", "develop"],
+    stamps: &["mark", "unmark"],
+    flags: &[],
+    valued: Valued::These(&[
+        "-c",
+        "--config",
+        "-d",
+        "--database",
+        "-m",
+        "--match",
+        "-r",
+        "--revision",
+        "--migration-table",
+    ]),
+    several: false,
 };
 
 /// yoyo.
@@ -90,8 +111,8 @@ impl Tool for Yoyo {
         rows.iter().filter_map(entry).collect()
     }
 
-    fn stamps(&self, command: &[String]) -> bool {
-        command.iter().any(|word| word == "mark" || word == "unmark")
+    fn calls(&self) -> &Calls {
+        &CALLS
     }
 }
 

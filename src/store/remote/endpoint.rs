@@ -53,19 +53,7 @@ impl Endpoint {
             let sound = path.starts_with('/') && !path.contains('\0');
             return if sound { Ok(Self::Unix(path.into())) } else { Err(EndpointError::NotUrl) };
         }
-        let mut url = Url::parse(text).map_err(|_| EndpointError::NotUrl)?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(EndpointError::Scheme);
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(EndpointError::Password);
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(EndpointError::Query);
-        }
-        if url.scheme() == "http" && !insecure && !is_loopback(&url) {
-            return Err(EndpointError::Plain);
-        }
+        let mut url = parse_web_url(text, insecure)?;
         if !url.path().ends_with('/') {
             let path = format!("{}/", url.path());
             url.set_path(&path);
@@ -81,6 +69,27 @@ impl fmt::Display for Endpoint {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
+}
+
+/// Reads `http://…` or `https://…` without user, password or query. `insecure`: plain `http:` may leave this machine.
+///
+/// # Errors
+/// [`EndpointError`]; it repeats nothing of the text, which may hold a secret.
+pub fn parse_web_url(text: &str, insecure: bool) -> Result<Url, EndpointError> {
+    let url = Url::parse(text).map_err(|_| EndpointError::NotUrl)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(EndpointError::Scheme);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(EndpointError::Password);
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(EndpointError::Query);
+    }
+    if url.scheme() == "http" && !insecure && !is_loopback(&url) {
+        return Err(EndpointError::Plain);
+    }
+    Ok(url)
 }
 
 /// Whether a URL stays on this machine.

@@ -160,6 +160,18 @@ impl Http {
             .await
     }
 
+    /// What is at a path; `None` when the service says that there is nothing.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub async fn get(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, RemoteError> {
+        match self.succeed(|| self.request(Method::GET, path, &[]), limit).await {
+            Ok(answer) => Ok(Some(answer.body)),
+            Err(RemoteError::Refused { status: 400 | 404 | 410, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Sends a request and hands over the answer to be read piece by piece; silence ends it, and so does nothing else.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! blocks below it were read back. Services that give no blocks back are believed, and told apart. No bytes from
 //! there are read without a bound in size and time. Secrets go into request headers and nowhere else.
 
+mod authority;
 #[cfg(feature = "bitswap")]
 pub mod bitswap;
 mod cluster;
@@ -23,7 +24,9 @@ mod promise;
 mod replica;
 mod router;
 mod source;
+mod witness;
 
+pub use authority::{AuthorityUrl, TimestampService};
 pub use cluster::Cluster;
 pub use copy::Copy;
 pub use endpoint::{Authorization, Endpoint, EndpointError};
@@ -39,3 +42,4 @@ pub use replica::{
 };
 pub use router::{Names, Router};
 pub use source::{NamedSource, SourceUrl};
+pub use witness::{Answered, Witness};

@@ -49,6 +49,17 @@ fn hooked(shop: &mut Shop) {
     project.ok(["record", "--collect"]).prints(&["nothing to collect"]);
 
     let lines = String::from_utf8(project.read("steps.jsonl")).unwrap();
+    // A line that the tool's table does not confirm is nobody's word.
+    let forged = json!({
+        "id": "00000000-0000-4000-8000-000000000000", "at": "2999-01-01T00:00:00.000000Z", "step": "up",
+        "revisions": ["af51"], "heads": ["af51"],
+    });
+    project.write("steps.jsonl", format!("{lines}{forged}\n"));
+    let run = project.ends(1, ["record", "--collect"]);
+    run.says(&["af51", "the tool's table does not confirm"]).prints(&["nothing to collect"]);
+    let found = project.ends(1, ["record", "--collect", "--json"]).object();
+    assert_eq!(found["unconfirmed"], json!(["af51"]), "{found:#}");
+
     let bad =
         ["{}", "\u{0}", "[1]", &format!("\"{}\"", "x".repeat(100_000)), "{\"id\":\"../..\",\"at\":\"now\"}"];
     project.write("steps.jsonl", format!("{lines}{}\n{{\"id\":\"unfinished", bad.join("\n")));

@@ -89,6 +89,8 @@ fn a_way_down_that_fails_is_not_taken_for_one_that_was_gone() {
     assert_ne!(run.code, 0, "{run:#?}");
     assert_eq!(life.project.story(), ["genesis", "apply 1", "apply 2", "fail 2"], "{run:#?}");
     assert_eq!(life.project.sql("SELECT version, dirty FROM schema_migrations"), "1|1");
+    run.says(&["`greffe record -- migrate -path … -database … force VERSION`"]);
+    life.project.ends(1, ["audit"]).prints(&["`greffe record -- migrate -path … -database … force VERSION`"]);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The tools of Python; Alembic and Flask-Migrate have a shop of their own.
 
-use super::{BLIND, Case, On, Script, live, path_with};
+use serde_json::Value;
+
+use super::{BLIND, Case, Life, On, Script, live, path_with};
 use crate::shop::programs;
 
 pub const CASES: &[Case] = &[DJANGO, YOYO];
@@ -98,6 +100,47 @@ pub const YOYO: Case = Case {
     adopted: "imported-weak",
     surroundings: |_| vec![path_with(&[&programs()]), ("PYTHONDONTWRITEBYTECODE", "1".to_owned())],
 };
+
+/// The migration of `sqlmigrate`'s answer, way up and way back, and of code that has none.
+#[test]
+fn django_says_which_sql_it_ran() {
+    let mut life = Life::of(&DJANGO, On::Sqlite);
+    // What is code in Python is sealed otherwise, and with it what it is called.
+    life.project.variables.retain(|(name, _)| name != "GREFFE_PUBLISH");
+    life.project.variables.push(("GREFFE_PUBLISH".to_owned(), "all".to_owned()));
+    life.put(DJANGO.first.files);
+    life.put(&[(
+        "store/migrations/0002_book.py",
+        "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n\
+         \x20   dependencies = [('store', '0001_first')]\n\
+         \x20   operations = [migrations.CreateModel('Book', [('id', models.AutoField(primary_key=True))]),\n\
+         \x20       migrations.RunPython(migrations.RunPython.noop, migrations.RunPython.noop)]\n",
+    )]);
+    let project = &life.project;
+    let init = ["init", "--name", "demo", "--database", "sqlite:app.db", "--migrations", "."];
+    let begun = project.ok(init.iter().chain(&["--publish", "all"]));
+    begun.prints(&["next: `greffe record -- COMMAND`", "greffe baseline", "django"]);
+    life.records(DJANGO.apply);
+    let shown = project.json(&["show", "2"]);
+    let version = shown["event"]["executor"]["version"].as_str().unwrap();
+    assert!(version.starts_with(|c: char| c.is_ascii_digit()), "{version}");
+    let roles = |seq: &str| {
+        let files = project.json(&["show", seq])["files"].as_array().unwrap().clone();
+        files.iter().map(|file| file["role"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(roles("1"), ["rendered", "up"]);
+    assert_eq!(roles("2"), ["output", "rendered", "up"]);
+    let digests = |seq: &str| project.json(&["show", seq])["event"]["digests"]["rendered.sql"].clone();
+    assert!(digests("1") != digests("2") && digests("1") != Value::Null);
+    life.records(DJANGO.roll_back.unwrap());
+    assert_eq!(project.story()[3..], ["rollback store.0002_book"]);
+    assert_eq!(roles("3"), ["down", "output", "rendered"]);
+    assert_ne!(digests("3"), digests("2"));
+    life.project
+        .ok(["record", "--no-render", "--"].map(str::to_owned).into_iter().chain(life.words(DJANGO.apply)));
+    assert_eq!(roles("4"), ["output", "up"]);
+    project.verify();
+}
 
 #[test]
 fn django() {

@@ -29,7 +29,9 @@ fn adopts(project: &Project, tool: &str) {
 fn a_table_tells_golang_migrate_from_sqlx() {
     let of_both = || project("1_first.up.sql");
     let new = of_both();
-    let refused = ["golang-migrate, sqlx", "the database has the table of none", "--tool"];
+    let named = ["`name = \"golang-migrate\"` or `name = \"sqlx\"`", "greffe.toml"];
+    let refused =
+        [&named[..], &["golang-migrate, sqlx", "the database has the table of none", "--tool"]].concat();
     new.ends(2, ["record", "--", "touch", "ran"]).says(&refused);
     assert!(!new.path("ran").exists());
 
@@ -85,4 +87,39 @@ fn a_table_tells_refinery_from_flyway() {
     );
     adopts(&refinery, "refinery");
     refinery.ok(["audit"]);
+}
+
+/// Rows and scripts come from outside: what is too long for an event is said, and nothing is guessed of it.
+#[test]
+fn texts_that_are_too_long_are_refused_by_their_place() {
+    let long = "x".repeat(1 << 20);
+    let rows = project("1_first.up.sql");
+    rows.sql(SQLX);
+    rows.sql("INSERT INTO _sqlx_migrations SELECT 2, 'second', replace(hex(zeroblob(500000)), '0', 'x'), 1, X'00', 1");
+    for command in [&["baseline"][..], &["audit", "--tool", "sqlx"]] {
+        let refused = ["row 2 of table _sqlx_migrations has more than 1000 characters in `installed_on`"];
+        rows.ends(3, command).says(&refused);
+    }
+    assert_eq!(rows.story(), ["genesis"]);
+
+    let scripts = Project::new();
+    scripts.write("migrations/env.py", "");
+    std::fs::create_dir(scripts.path("migrations/versions")).unwrap();
+    let revision =
+        |id: &str, down: &str| format!("\"\"\"{id} it\n\"\"\"\nrevision = '{id}'\ndown_revision = {down}\n");
+    scripts.write("migrations/versions/a.py", revision("a", "None"));
+    scripts.write("migrations/versions/b.py", revision(&long, "'a'"));
+    scripts.write(
+        "migrations/versions/c.py",
+        format!("\"\"\"{long}\"\"\"\nrevision = 'c'\ndown_revision = 'a'\n"),
+    );
+    scripts.sql("CREATE TABLE alembic_version (version_num TEXT); INSERT INTO alembic_version VALUES ('c')");
+    scripts.ok(["baseline"]);
+    assert_eq!(scripts.story(), ["genesis", "baseline a", "baseline c"]);
+    let run = scripts.ends(1, ["audit"]);
+    run.prints(&[
+        "the identifier in `versions/b.py` has 1048576 bytes, and greffe takes 1000",
+        "the description in `versions/c.py` has 1048576 bytes",
+    ]);
+    assert!(run.stdout.len() < 10_000, "{}", run.stdout.len());
 }

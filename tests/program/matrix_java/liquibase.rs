@@ -203,3 +203,37 @@ fn what_runs_again_and_what_is_only_marked() {
     java.project.verify();
     java.adopt(&["known/as.sql::1::ann", "known/as.sql::2::ann", "more/b.sql::raw::includeAll"]);
 }
+
+#[test]
+fn the_mail_address_of_an_author_stays_out_of_the_log() {
+    let (eve, bob) = ("eve.hall@ville-lyon.fr", "bob.roy@ville-lyon.fr");
+    let root = format!(
+        "--liquibase formatted sql\n--changeset {eve}:1\nCREATE TABLE first (id INTEGER);\n--rollback DROP TABLE first;\n\
+         --changeset {bob}:1\nCREATE TABLE second (id INTEGER);\n--rollback DROP TABLE second;\n"
+    );
+    let Some(java) = Java::with(Kind::Sqlite, &[("root.sql", &root)]) else { return };
+    let file = "--changelog-file=migrations/root.sql";
+    let run = java.recorded(&["liquibase", file, "update"]);
+    assert_eq!(run.code, 0, "{run:#?}");
+    let story = java.story(1);
+    assert!(story.iter().all(|line| line.starts_with("apply root.sql::1::withheld-")), "{story:#?}");
+    assert!(story.len() == 2 && story[0] != story[1], "{story:#?}");
+    let shown = java.project.json(&["show", "2"]);
+    assert!(shown["event"]["executor"]["version"].as_str().unwrap().starts_with("4."), "{shown:#}");
+    assert!(!shown.to_string().contains('@'), "{shown:#}");
+    java.project.ok(["audit"]).prints(&["no difference"]);
+    // What fails is known by what the tool prints of it, which has the address.
+    java.put("root.sql", &format!("{root}--changeset {eve}:3\nCREATE INDEX third ON nowhere (id);\n"));
+    assert_ne!(java.recorded(&["liquibase", file, "update"]).code, 0);
+    assert!(java.story(3)[0].starts_with("fail root.sql::3::withheld-"), "{:?}", java.story(3));
+    assert_eq!(java.project.json(&["show", "3"])["event"]["evidence"], "captured");
+    java.put("root.sql", &root);
+    let run = java.recorded(&["liquibase", file, "rollback-count", "1"]);
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert_eq!(java.story(4), [story[1].replace("apply", "rollback")]);
+    java.put("root.sql", &root.replace("CREATE TABLE first (id", "CREATE TABLE first (ix"));
+    java.finds(&["checksum", "edited"]);
+    java.put("root.sql", &root);
+    java.project.verify();
+    java.adopt(&[story[0].trim_start_matches("apply ")]);
+}

@@ -7,6 +7,7 @@
 mod cluster;
 mod helia;
 mod kubo;
+mod litewitness;
 mod mariadb;
 mod postgres;
 mod process;
@@ -27,6 +28,7 @@ use serde_json::Value;
 pub use cluster::Cluster;
 pub use helia::helia;
 pub use kubo::{Kubo, KuboOptions, Secret};
+pub use litewitness::{Litewitness, program as witness_program};
 pub use mariadb::{MariaDb, MySql};
 pub use postgres::Postgres;
 use process::{Home, Process};

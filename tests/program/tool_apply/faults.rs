@@ -46,7 +46,8 @@ fn golang_migrate_is_left_dirty_and_cleaned_by_a_repair() {
         team.project.ok(["apply"]);
         let (file, text) = failing(&GOLANG_MIGRATE);
         team.write(file, text);
-        team.project.ends(3, ["apply"]).says(&[file]);
+        team.project.ends(3, ["apply"]).says(&[file, "run `greffe repair 3 --rolled-back`, mend the script"]);
+        team.project.ends(1, ["audit"]).prints(&["`greffe repair 3 --rolled-back`"]);
         let dirty = if team.server.is_some() { "3|t" } else { "3|1" };
         assert_eq!(team.rows(), dirty);
         // The tool and greffe both refuse to go on.
@@ -197,4 +198,30 @@ fn a_database_that_was_restored_is_told_of_by_its_own_tables() {
     team.project.ok(["apply"]).prints(&["applied 003"]);
     assert_eq!(team.story()[2..], ["apply 003", "repair", "stamp 003", "apply 003"]);
     team.project.verify();
+}
+
+/// goose ends its lines as Unix does, and refuses a byte order mark and a statement without an end.
+#[test]
+fn goose_and_greffe_read_the_same_lines() {
+    let windows = "-- +goose Up\r\nCREATE TABLE notes (\r\n  text TEXT DEFAULT 'a\r\nb');\r\n";
+    let defaults = |way: fn(&Team)| {
+        let team = Team::on_sqlite(&GOOSE).kept();
+        team.write("00003_notes.sql", windows);
+        way(&team);
+        team.sql("SELECT hex(dflt_value) FROM pragma_table_info('notes')")
+    };
+    let theirs = defaults(|team| drop(team.tool(Way::Up)));
+    let ours = defaults(|team| drop(team.project.ok(["apply"])));
+    assert_eq!((theirs.as_str(), ours.as_str()), ("27610A6227", "27610A6227"));
+    for (text, said) in
+        [("\u{feff}-- +goose Up\nSELECT 1;\n", "byte order mark"), ("-- +goose Up\nSELECT 1\n", "no `;`")]
+    {
+        let team = Team::on_sqlite(&GOOSE).kept();
+        team.write("00003_bad.sql", text);
+        team.project.ends(2, ["apply"]).says(&["00003_bad.sql", said]);
+        let mut command = Command::new(&(team.tool.command)(&team, Way::Up).unwrap()[0]);
+        team.project.prepare(&mut command);
+        let output = command.args(["-dir", "migrations", "sqlite3", "app.db", "up"]).output().unwrap();
+        assert!(!output.status.success(), "{output:?}");
+    }
 }

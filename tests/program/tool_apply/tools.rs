@@ -73,6 +73,7 @@ pub const GOOSE: Tool = Tool {
     command: |team, way| {
         let way = if way == Way::Up { "up" } else { "down" };
         let (driver, url) = match team.server {
+            Some(_) if team.url().starts_with("mysql:") => ("mysql", go_url(&team.url())),
             Some(_) => ("postgres", team.url()),
             None => ("sqlite3", "app.db".to_owned()),
         };
@@ -104,6 +105,7 @@ pub const GOLANG_MIGRATE: Tool = Tool {
     ids: ["1", "2", "3"],
     command: |team, way| {
         let url = match team.server {
+            Some(_) if team.url().starts_with("mysql:") => format!("mysql://{}", go_url(&team.url())),
             Some(_) => team.url(),
             None => "sqlite://app.db".to_owned(),
         };
@@ -237,6 +239,13 @@ pub const FLYWAY: Tool = Tool {
         (way == Way::Up).then(|| arguments.into_iter().map(str::to_owned).collect())
     },
 };
+
+/// A URL of MySQL as Go's driver writes it.
+fn go_url(url: &str) -> String {
+    let (user, rest) = url.split_once("://").unwrap().1.split_once('@').unwrap();
+    let (server, name) = rest.split_once('/').unwrap();
+    format!("{user}@tcp({server})/{name}?multiStatements=true&parseTime=true")
+}
 
 fn program(folder: PathBuf, name: &str) -> String {
     let program = folder.join(name);

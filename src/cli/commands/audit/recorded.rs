@@ -15,9 +15,11 @@ use crate::database::{HistoryRow, Target as _};
 use crate::ops::record::applier;
 use crate::ops::record::audit::{Seen, ToolAudit, ToolFinding, audit_tool};
 use crate::ops::record::capture::{JournalFault, installation};
+use crate::ops::record::look::Look;
 use crate::ops::{ChainReader, OpsError};
 use crate::scripts::Difference;
 use crate::scripts::tools::plain::PLAIN;
+use crate::scripts::tools::tool_named;
 use crate::store::{ArchiveError, CaptureFile, Recordings};
 
 #[derive(Serialize)]
@@ -27,6 +29,9 @@ struct Shown {
     waiting: usize,
     #[serde(flatten)]
     found: ToolAudit,
+    /// Whether greffe applies in the tool's place.
+    #[serde(skip)]
+    applies: bool,
 }
 
 /// The tool that applies the scripts: that of the settings, else the one that the chain's newest event of a script names.
@@ -42,8 +47,30 @@ pub fn tool(settings: &Settings) -> Result<Option<String>, CliError> {
     }
 }
 
+/// What was looked at, and what differs.
+pub struct Found {
+    pub source: Source,
+    pub look: Look,
+    pub audit: ToolAudit,
+}
+
 /// Compares archive, folder and the tool's history.
 pub fn run(settings: &Settings, tool: &str) -> CommandResult {
+    let found = found(settings, tool)?.audit;
+    let exit = if found.findings.is_empty() { Exit::Done } else { Exit::Findings };
+    let waiting = waiting_runs(settings)?;
+    Ok(Reply::new(Shown { command: "audit", waiting, found, applies: settings.tool_apply }, show)
+        .with_exit(exit))
+}
+
+/// How many runs are not archived yet. A folder that cannot be read is told of by what resumes them.
+pub fn waiting_runs(settings: &Settings) -> Result<usize, CliError> {
+    let runs = Recordings::of(&settings.archive_directory, settings.name()?).all();
+    Ok(runs.map_or(0, |runs| runs.len()))
+}
+
+/// Looks, and compares.
+pub fn found(settings: &Settings, tool: &str) -> Result<Found, CliError> {
     let source = Source::named(settings, Some(tool))?;
     let look = source.look(settings)?.ok_or_else(|| CliError::usage("the settings name no database"))?;
     let project = project(settings)?;
@@ -51,15 +78,11 @@ pub fn run(settings: &Settings, tool: &str) -> CommandResult {
     let captured = source.captured(settings)?;
     let rows = if settings.tool_apply { own_rows(settings)? } else { Vec::new() };
     let seen = Seen { look: &look, rows: &rows, captured: &captured, noted: noted.as_ref() };
-    let found = block_on(audit_tool(&project, source.tool, &source.catalog, &seen))??;
-    if !found.opened.is_empty() {
-        block_on(opening::record(settings, found.chain, found.opened.clone(), "audit"))??;
+    let audit = block_on(audit_tool(&project, source.tool, &source.catalog, &seen))??;
+    if !audit.opened.is_empty() {
+        block_on(opening::record(settings, audit.chain, audit.opened.clone(), "audit"))??;
     }
-    let exit = if found.findings.is_empty() { Exit::Done } else { Exit::Findings };
-    // A folder that cannot be read is told of by what resumes them.
-    let runs = Recordings::of(&settings.archive_directory, settings.name()?).all();
-    let waiting = runs.map_or(0, |runs| runs.len());
-    Ok(Reply::new(Shown { command: "audit", waiting, found }, show).with_exit(exit))
+    Ok(Found { source, look, audit })
 }
 
 /// The rows of greffe's own table.
@@ -96,7 +119,7 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
         if let ToolFinding::Edited { archived, on_disk, .. } = finding {
             writeln!(out, "  archived: sha256:{archived}\n  on disk:  sha256:{on_disk}")?;
         }
-        writeln!(out, "  hint: {}", hint(finding))?;
+        writeln!(out, "  hint: {}", Clean(&hint(finding, found.tool, shown.applies)))?;
     }
     if found.not_compared > 0 {
         writeln!(out, "{} sealed file(s) not compared: there is no key for them here", found.not_compared)?;
@@ -107,7 +130,15 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-fn hint(finding: &ToolFinding) -> String {
+fn repairing(version: &str) -> String {
+    format!(
+        "look at the database, finish or undo the rest by hand, then run `greffe repair {version} --applied` or \
+         `greffe repair {version} --rolled-back`"
+    )
+}
+
+/// `applies`: greffe does the tool's work.
+fn hint(finding: &ToolFinding, tool: &str, applies: bool) -> String {
     match finding {
         ToolFinding::Edited { difference: Difference::Comments, .. } => {
             "only comments or white space changed; put the archived bytes back with `greffe show SEQ --script`".to_owned()
@@ -121,11 +152,14 @@ fn hint(finding: &ToolFinding) -> String {
         ToolFinding::NotInHistory { .. } | ToolFinding::NotInArchive { .. } => {
             "somebody changed the tool's table without greffe; `greffe record -- true` archives what it says now".to_owned()
         }
-        ToolFinding::CutShort { version } => format!(
-            "look at the database, finish or undo the rest by hand, then run `greffe repair {version} --applied` or \
-             `greffe repair {version} --rolled-back`"
-        ),
-        ToolFinding::HalfApplied { .. } => "look at the database, and end it with the tool's own command".to_owned(),
+        ToolFinding::CutShort { version } => repairing(version),
+        ToolFinding::HalfApplied { version } if applies => repairing(version),
+        ToolFinding::HalfApplied { version } => match tool_named(tool).and_then(|tool| tool.mending(version)) {
+            Some(mending) => {
+                format!("look at the database, finish or undo the rest by hand, then {mending}")
+            }
+            None => "look at the database, and end it with the tool's own command".to_owned(),
+        },
         ToolFinding::Checksum { .. } | ToolFinding::Rewritten { .. } | ToolFinding::Forgotten { .. } => {
             "the script or the tool's table was changed after it was applied; find out who did it and why".to_owned()
         }

@@ -9,11 +9,11 @@ use super::{Source, remark_failure};
 use crate::cli::commands::apply::show_archived;
 use crate::cli::context::{Context, block_on, key, project};
 use crate::cli::error::CliError;
-use crate::cli::output::Reply;
+use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
 use crate::model::{Cid, EventId};
-use crate::ops::record::archive::{Finished, archive};
+use crate::ops::record::archive::{Finished, Recorded, archive};
 use crate::ops::record::capture::note_collected;
 use crate::ops::record::events::Rendered;
 use crate::ops::record::notes::Notes;
@@ -34,27 +34,35 @@ struct Collected {
     unadopted: usize,
     /// Lines of the hook's file that are none of a hook, from 1.
     refused: Vec<usize>,
+    /// Scripts of which the hook's file tells what the tool's table does not have.
+    unconfirmed: Vec<String>,
 }
 
 pub fn run(context: &Context, settings: &Settings, source: &Source) -> CommandResult {
-    let Some(look) = source.look(settings)? else { return Err(RecordError::NothingCaptures.into()) };
     let (notes, refused) = notes(context, settings, source)?;
+    // After what was noted, so that it confirms each line of it.
+    let Some(mut look) = source.look(settings)? else { return Err(RecordError::NothingCaptures.into()) };
     if let Notes::Journal { journal, .. } = &notes
         && journal.settled == 0
         && !journal.rows.is_empty()
     {
         return Err(RecordError::Unsettled.into());
     }
+    if let Some(entries) = notes.history(source.tool, &source.catalog) {
+        // What came since waits for the next time.
+        look.entries = entries;
+    }
     let at = now();
     let exit = ToolExit { code: None, signal: None };
     let run = ToolRun {
         id: EventId::generate(at),
         tool: source.tool.name().to_owned(),
-        stamps: false,
+        stamps: None,
         started_at: at,
         scripts: None,
         before: None,
         end: Some(RunEnd { finished_at: at, exit, after: Some(look), late: true }),
+        version: None,
     };
     let finished = Finished {
         run: &run,
@@ -67,10 +75,21 @@ pub fn run(context: &Context, settings: &Settings, source: &Source) -> CommandRe
     };
     let recorded = block_on(archive(&project(settings)?, finished, key(settings)))??;
     note_collected(&notes, None, &CaptureFile::of(&settings.archive_directory, settings.name()?))?;
-    let (archived, head, unadopted) = (recorded.archived, recorded.head, recorded.unadopted);
-    let exit = if refused.is_empty() { Exit::Done } else { Exit::Findings };
-    let shown = Collected { command: "record", archived, head, unadopted, refused };
+    let Recorded { archived, head, unadopted, unconfirmed } = recorded;
+    if !unconfirmed.is_empty() {
+        remark_failure("not all was collected", &contradicted(&unconfirmed));
+    }
+    let exit = if refused.is_empty() && unconfirmed.is_empty() { Exit::Done } else { Exit::Findings };
+    let shown = Collected { command: "record", archived, head, unadopted, refused, unconfirmed };
     Ok(Reply::new(shown, show).with_exit(exit))
+}
+
+/// A file that anyone may have written, against the tool's table.
+fn contradicted(scripts: &[String]) -> CliError {
+    let shown: Vec<String> = scripts.iter().take(10).map(|id| Clean(id).to_string()).collect();
+    let what = format!("the hook's file says of {} what the tool's table does not confirm", shown.join(", "));
+    CliError::new(Exit::Findings, what)
+        .hint("find out who wrote these lines, or changed the table, and take the lines out of the file")
 }
 
 /// What triggers wrote, else what a hook did. Both tell of the same.

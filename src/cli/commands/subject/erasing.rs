@@ -2,7 +2,7 @@
 
 use super::shown::{EraseShown, ReplayShown};
 use super::{Erase, key_of, look};
-use crate::cli::context::{Context, block_on, open_database, open_key};
+use crate::cli::context::{Context, block_on, open_database, open_signer};
 use crate::cli::error::CliError;
 use crate::cli::output::Reply;
 use crate::cli::settings::Settings;
@@ -57,11 +57,11 @@ pub fn run_erase(context: &Context, arguments: &Erase) -> CommandResult {
         return Ok(Reply::new(EraseShown::planned(planned), EraseShown::text));
     }
     let plan = arguments.plan.as_deref().map(|plan| plan.strip_prefix("sha256:").unwrap_or(plan));
-    let signing = open_key(&settings).map_err(OpsError::from)?;
+    let signing = open_signer(&settings).map_err(OpsError::from)?;
     let mut list = list_of(&settings)?;
     let paper = match &arguments.receipt {
-        Some(path) => Paper::create(path, &file, &signing)?,
-        None => Paper::create_free(&format!("receipt-{}", request.reference()), &file, &signing)?,
+        Some(path) => Paper::create(path, &file, &*signing)?,
+        None => Paper::create_free(&format!("receipt-{}", request.reference()), &file, &*signing)?,
     };
     let erased = block_on(async {
         let (mut database, place) = open(&settings).await?;
@@ -89,7 +89,7 @@ pub fn run_erase(context: &Context, arguments: &Erase) -> CommandResult {
 pub fn run_replay(context: &Context, arguments: &Erase) -> CommandResult {
     let settings = context.settings()?;
     let file = MapFile::read(&settings.subject_map)?;
-    let signing = open_key(&settings).map_err(OpsError::from)?;
+    let signing = open_signer(&settings).map_err(OpsError::from)?;
     let mut list = list_of(&settings)?;
     let replayed = block_on(async {
         let (mut database, place) = open(&settings).await?;
@@ -98,7 +98,7 @@ pub fn run_replay(context: &Context, arguments: &Erase) -> CommandResult {
             place: &place,
             request: arguments.request.as_deref(),
             also_different: arguments.also_different,
-            signing: &signing,
+            signing: &*signing,
             clock: &now,
         };
         let done = replay(&mut database, &wanted, &mut list).await;

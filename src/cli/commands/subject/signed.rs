@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use super::ReceiptFile;
 use super::shown::ReceiptShown;
 use crate::cli::CommandResult;
-use crate::cli::context::{Context, open_key};
+use crate::cli::context::{Context, open_signer};
 use crate::cli::error::CliError;
 use crate::cli::output::Reply;
 use crate::codec::trust::decode_trust;
@@ -48,7 +48,7 @@ fn public_keys(context: &Context, named: &[String]) -> Result<Vec<PublicKey>, Cl
         Some(trust.keys.into_values().map(|key| key.public).collect())
     };
     let mut keys = of_chain().unwrap_or_default();
-    keys.extend(open_key(&settings).ok().map(|key| *key.public()));
+    keys.extend(open_signer(&settings).ok().map(|key| *key.public()));
     if keys.is_empty() {
         return Err(CliError::usage("no public key is at hand").hint("name it with `--public BASE64`"));
     }

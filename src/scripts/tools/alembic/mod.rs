@@ -2,18 +2,46 @@
 //! applied revisions only some of the last ones.
 
 mod places;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::places::{Lies, Places};
-use super::python::{self, Value};
-use super::{Catalog, Entry, Fault, Folder, FolderFile, Graph, HistoryTable, Row, Tool, ToolScript};
+use super::command::{Calls, Valued};
+use super::python::{self, Module, Value};
+use super::{
+    Catalog, Entry, Fault, Folder, FolderFile, Graph, HistoryTable, Rendering, Row, Tool, ToolScript,
+    is_plain_word,
+};
 
 /// How many characters `version_num` takes where Alembic made the table.
 const IDENTIFIER_LIMIT: usize = 32;
 
 static TABLE: HistoryTable =
     HistoryTable { name: "alembic_version", columns: &["version_num"], only: true, order: &["version_num"] };
+
+/// How it is called.
+const CALLS: Calls = Calls {
+    programs: &[("alembic", &[]), ("flask", &["db"]), ("manage.py", &["db"])],
+    runs: &["upgrade", "downgrade"],
+    stamps: &["stamp"],
+    flags: &[],
+    valued: Valued::These(&[
+        "-c",
+        "--config",
+        "-n",
+        "--name",
+        "-x",
+        "-A",
+        "--app",
+        "-e",
+        "--env-file",
+        "-d",
+        "--directory",
+    ]),
+    several: false,
+};
 
 /// Alembic and Flask-Migrate.
 pub struct Alembic;
@@ -37,15 +65,20 @@ impl Tool for Alembic {
     fn catalog(&self, folder: &Folder) -> Catalog {
         let mut catalog = Catalog::default();
         let places = &Places::of(folder);
-        let lying = |wanted: Lies| folder.files().filter(move |file| places.lies(file) == Some(wanted));
+        let lying = |wanted: Lies| -> Vec<(&FolderFile, Module)> {
+            let files = folder.files().filter(|file| places.lies(file) == Some(wanted));
+            let files: Vec<&FolderFile> = files.collect();
+            let texts: Vec<&[u8]> = files.iter().map(|file| file.bytes.as_slice()).collect();
+            files.into_iter().zip(python::read_all(&texts)).collect()
+        };
         let mut revisions: BTreeMap<String, Revision> = BTreeMap::new();
-        for file in lying(Lies::Within) {
-            Revision::add(file, &mut revisions, &mut catalog.faults);
+        for (file, module) in lying(Lies::Within) {
+            Revision::add(file, &module, &mut revisions, &mut catalog.faults);
         }
         let mut below: BTreeMap<String, Revision> = BTreeMap::new();
         let mut faults = Vec::new();
-        for file in lying(Lies::Below) {
-            Revision::add(file, &mut below, &mut faults);
+        for (file, module) in lying(Lies::Below) {
+            Revision::add(file, &module, &mut below, &mut faults);
         }
         // Those that the ones in the right place stand on, or that stand on these.
         let connected = connected(&revisions, &below);
@@ -93,8 +126,8 @@ impl Tool for Alembic {
         known.chain(unknown).map(Entry::applied).collect()
     }
 
-    fn stamps(&self, command: &[String]) -> bool {
-        subcommand(command).is_some_and(|(_, word)| word == "stamp")
+    fn calls(&self) -> &Calls {
+        &CALLS
     }
 
     fn is_in_one_transaction(&self) -> bool {
@@ -112,19 +145,9 @@ impl Tool for Alembic {
         catalog: &Catalog,
         before: &[Entry],
         after: &[Entry],
-    ) -> Option<Vec<String>> {
-        let (place, _) = subcommand(command)?;
-        let (before, after) = (ids(before), ids(after));
-        let word = match (before.is_subset(&after), after.is_subset(&before)) {
-            (true, false) => "upgrade",
-            (false, true) => "downgrade",
-            // Both ways at once has no one command.
-            _ => return None,
-        };
-        let range = format!("{}:{}", sole_head(catalog, &before)?, sole_head(catalog, &after)?);
-        let mut asked: Vec<String> = command.get(..place)?.to_vec();
-        asked.extend([word.to_owned(), range, "--sql".to_owned()]);
-        Some(asked)
+    ) -> Vec<Rendering> {
+        let asked = asked(command, catalog, &ids(before), &ids(after));
+        asked.map(|command| Rendering { command, script: None }).into_iter().collect()
     }
 
     fn rendered(&self, sql: &str) -> Vec<(String, String)> {
@@ -143,6 +166,46 @@ impl Tool for Alembic {
         found
     }
 }
+
+/// `upgrade A:B --sql`, or the same for the way back.
+fn asked(
+    command: &[String],
+    catalog: &Catalog,
+    before: &BTreeSet<&str>,
+    after: &BTreeSet<&str>,
+) -> Option<Vec<String>> {
+    let (place, _) = subcommand(command)?;
+    let mut asked: Vec<String> = command.get(..place)?.to_vec();
+    if !is_alembic(&asked) {
+        return None;
+    }
+    let word = match (before.is_subset(after), after.is_subset(before)) {
+        (true, false) => "upgrade",
+        (false, true) => "downgrade",
+        // Both ways at once has no one command.
+        _ => return None,
+    };
+    let head = |applied| sole_head(catalog, applied).filter(|head| is_plain_word(head));
+    let range = format!("{}:{}", head(before)?, head(after)?);
+    asked.extend([word.to_owned(), range, "--sql".to_owned()]);
+    Some(asked)
+}
+
+/// Whether the words before a subcommand are those of a program that knows it. Another one, such as `make upgrade`, might
+/// do its work once more.
+fn is_alembic(words: &[String]) -> bool {
+    let name = |word: &String| word.rsplit('/').next().unwrap_or(word).to_owned();
+    let names: Vec<String> = words.iter().map(name).collect();
+    let own = |name: &String| matches!(name.as_str(), "alembic" | "flask") || name.ends_with(".py");
+    // A program of a Flask application's own has Flask-Migrate's commands below `db`.
+    let is_script = names.first().is_some_and(|program| OTHERS.contains(&program.as_str()))
+        || names.iter().any(|name| name.ends_with(".sh"));
+    names.iter().any(own) || (names.last().is_some_and(|name| name == "db") && !is_script)
+}
+
+/// Programs that give a word such as `upgrade` a meaning of the team's own.
+const OTHERS: [&str; 13] =
+    ["bash", "bun", "dash", "invoke", "just", "make", "npm", "pnpm", "rake", "sh", "task", "yarn", "zsh"];
 
 /// The revision that Alembic says to begin, as in `Running upgrade a -> b, what b does`. Of a merge it names several
 /// that come before, with commas between.
@@ -210,8 +273,8 @@ struct Revision {
 
 impl Revision {
     /// Reads a file, and adds what it is to the others.
-    fn add(file: &FolderFile, others: &mut BTreeMap<String, Self>, faults: &mut Vec<Fault>) {
-        let Some(revision) = Self::read(file, faults) else { return };
+    fn add(file: &FolderFile, module: &Module, others: &mut BTreeMap<String, Self>, faults: &mut Vec<Fault>) {
+        let Some(revision) = Self::read(file, module, faults) else { return };
         match others.get(&revision.id) {
             Some(first) => {
                 let (first, second) = (first.file.path.clone(), file.path.clone());
@@ -222,8 +285,7 @@ impl Revision {
     }
 
     /// `None` for a file that is no revision: one that names none.
-    fn read(file: &FolderFile, faults: &mut Vec<Fault>) -> Option<Self> {
-        let module = python::read(&file.bytes);
+    fn read(file: &FolderFile, module: &Module, faults: &mut Vec<Fault>) -> Option<Self> {
         if let Some(line) = module.broken {
             faults.push(Fault::Syntax { file: file.path.clone(), language: "Python", line });
         }
@@ -282,140 +344,4 @@ fn graph(revisions: &BTreeMap<String, Revision>) -> Graph {
         graph.add(&revision.id, &revision.line, &needs);
     }
     graph
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(path: &str, text: &str) -> FolderFile {
-        FolderFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() }
-    }
-
-    fn revision(id: &str, down: &str, more: &str) -> FolderFile {
-        let text =
-            format!("\"\"\"what {id} does\n\"\"\"\nrevision = '{id}'\ndown_revision = {down}\n{more}\n");
-        file(&format!("versions/{id}_it.py"), &text)
-    }
-
-    fn ids(catalog: &Catalog) -> Vec<&str> {
-        catalog.scripts.iter().map(|script| script.id.as_str()).collect()
-    }
-
-    fn applied(catalog: &Catalog, rows: &[&str]) -> Vec<String> {
-        let rows: Vec<Row> = rows.iter().map(|row| vec![Some((*row).to_owned())]).collect();
-        Alembic.entries(catalog, &rows).into_iter().map(|entry| entry.id).collect()
-    }
-
-    #[test]
-    fn a_table_of_heads_is_more_than_its_rows() {
-        // As Alembic's own `get_all_current` answers for these revisions and rows.
-        let folder = Folder::of(vec![
-            file("env.py", ""),
-            revision("aaaa", "None", ""),
-            revision("bbbb", "'aaaa'", ""),
-            revision("cccc", "'aaaa'", ""),
-            revision("dddd", "None", "branch_labels = ('side',)\ndepends_on = 'bbbb'"),
-            file("versions/__init__.py", "revision = 'no'"),
-            file("versions/helper.py", "X = 1"),
-        ]);
-        assert!(Alembic.owns(&folder));
-        let catalog = Alembic.catalog(&folder);
-        assert_eq!(ids(&catalog), ["aaaa", "bbbb", "cccc", "dddd"]);
-        assert_eq!(catalog.faults, []);
-        assert_eq!(applied(&catalog, &["dddd", "cccc"]), ["aaaa", "bbbb", "cccc", "dddd"]);
-        assert_eq!(applied(&catalog, &["bbbb", "gone"]), ["aaaa", "bbbb", "gone"]);
-        assert_eq!(applied(&catalog, &[]), [""; 0]);
-        let script = catalog.script("dddd").unwrap();
-        assert_eq!((script.name.as_deref(), script.purpose.as_deref()), (Some("it"), Some("what dddd does")));
-    }
-
-    #[test]
-    fn folders_below_count_where_they_are_joined_to_the_others() {
-        let at = |path: &str, id: &str, down: &str| {
-            file(&format!("versions/{path}{id}.py"), &format!("revision = '{id}'\ndown_revision = {down}\n"))
-        };
-        // Neutron's way, then a folder in which old revisions are kept.
-        let files =
-            vec![at("", "kilo", "None"), at("liberty/expand/", "a", "'kilo'"), at("mitaka/", "b", "'a'")];
-        assert_eq!(ids(&Alembic.catalog(&Folder::of(files))), ["kilo", "a", "b"]);
-        let files = vec![at("", "squashed", "None"), at("old/", "a", "None"), at("old/", "b", "'a'")];
-        let catalog = Alembic.catalog(&Folder::of(files));
-        assert_eq!((ids(&catalog), catalog.faults.len()), (vec!["squashed"], 0));
-        let files = vec![at("x/", "a", "None"), at("y/", "b", "'a'")];
-        assert_eq!(ids(&Alembic.catalog(&Folder::of(files))), ["a", "b"]);
-    }
-
-    #[test]
-    fn what_is_wrong_is_told_and_the_rest_is_read() {
-        let folder = Folder::of(vec![
-            revision("a", "None", ""),
-            revision("b", "'a'", ""),
-            revision("c", "'a'", ""),
-            file("versions/x.py", "revision = 'b'\ndown_revision = None\n"),
-            file("versions/y.py", "revision = make()\n"),
-            file("versions/z.py", "revision = 'z'\ndown_revision = parent()\ndef f(:\n"),
-        ]);
-        let catalog = Alembic.catalog(&folder);
-        let faults: Vec<String> = catalog.faults.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            faults,
-            [
-                "`versions/b_it.py` and `versions/x.py` are both called `b`",
-                "`versions/y.py` does not say its revision as a plain value, and is not run to find out",
-                "`versions/z.py` cannot be read as Python: line 3",
-                "`versions/z.py` does not say its down_revision as a plain value, and is not run to find out",
-                "nothing stands on any of these, and a database can follow only one: `b`, `c`, `z`",
-            ]
-        );
-        assert_eq!(ids(&catalog), ["a", "b", "c", "z"]);
-    }
-
-    #[test]
-    fn sql_is_asked_for_as_the_scripts_were_run() {
-        let catalog = Alembic.catalog(&Folder::of(vec![
-            revision("a", "None", ""),
-            revision("b", "'a'", ""),
-            revision("c", "'a'", ""),
-            revision("d", "('b', 'c')", ""),
-        ]));
-        let command = ["flask", "--app", "shop", "db", "upgrade", "-x", "tenant=1"].map(str::to_owned);
-        let applied = |ids: &[&'static str]| ids.iter().map(|id| Entry::applied(*id)).collect::<Vec<_>>();
-        let asked = |before: &[&'static str], after: &[&'static str]| {
-            let (before, after) = (applied(before), applied(after));
-            Alembic.rendering(&command, &catalog, &before, &after).map(|words| words.join(" "))
-        };
-        let all = ["a", "b", "c", "d"];
-        assert_eq!(asked(&[], &all).unwrap(), "flask --app shop db upgrade base:d --sql");
-        assert_eq!(asked(&["a", "b"], &["a"]).unwrap(), "flask --app shop db downgrade b:a --sql");
-        assert_eq!(asked(&["a", "b", "c"], &all), None);
-        assert_eq!(asked(&["a", "b"], &["a", "c"]), None);
-        assert_eq!(asked(&all, &all), None);
-        assert!(Alembic.stamps(&["alembic", "stamp", "head"].map(str::to_owned)));
-        assert!(!Alembic.stamps(&command));
-    }
-
-    #[test]
-    fn what_it_prints_tells_where_it_stopped() {
-        let output = "INFO  [alembic.runtime.migration] Running upgrade  -> a, what a does\n\
-                      INFO  [alembic.runtime.migration] Running upgrade a -> b, what, b -> does\nTraceback …\n";
-        assert_eq!(Alembic.stopped_at(output).as_deref(), Some("b"));
-        assert_eq!(
-            Alembic.stopped_at("INFO [x] Running downgrade c -> a, b, merges\n").as_deref(),
-            Some("c")
-        );
-        assert_eq!(Alembic.stopped_at("Running late\n"), None);
-    }
-
-    #[test]
-    fn offline_sql_is_cut_where_a_revision_begins() {
-        let sql = "BEGIN;\n\n-- Running upgrade  -> a\n\nCREATE TABLE t (id INTEGER);\n\n-- Running upgrade a -> b\n\n\
-                   -- a comment\nDROP TABLE t;\n\nCOMMIT;\n";
-        let expected =
-            [("a", "CREATE TABLE t (id INTEGER);\n"), ("b", "-- a comment\nDROP TABLE t;\n\nCOMMIT;\n")];
-        assert_eq!(Alembic.rendered(sql), expected.map(|(id, sql)| (id.to_owned(), sql.to_owned())));
-        let down = Alembic
-            .rendered("-- Running downgrade b -> a\nDROP TABLE t;\n-- Running downgrade a -> \nSELECT 1;\n");
-        assert_eq!(down.into_iter().map(|(id, _)| id).collect::<Vec<_>>(), ["b", "a"]);
-    }
 }

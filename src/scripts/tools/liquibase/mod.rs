@@ -22,7 +22,9 @@ mod values;
 mod walk;
 mod xml;
 
+use super::command::{Calls, Valued};
 use super::{Catalog, Entry, Folder, HistoryTable, Row, Tool, ToolScript};
+use crate::crypto::Digest;
 
 static TABLE: HistoryTable = HistoryTable {
     name: "databasechangelog",
@@ -31,17 +33,42 @@ static TABLE: HistoryTable = HistoryTable {
     order: &["orderexecuted", "dateexecuted"],
 };
 
-/// Commands that write the table and run no changeset, in both of their spellings.
-const STAMPS: [&str; 8] = [
-    "changelog-sync",
-    "changelog-sync-to-tag",
-    "clear-checksums",
-    "mark-next-changeset-ran",
-    "changelogSync",
-    "changelogSyncToTag",
-    "clearCheckSums",
-    "markNextChangesetRan",
-];
+/// How it is called.
+const CALLS: Calls = Calls {
+    programs: &[("liquibase", &[])],
+    runs: &[
+        "update",
+        "update-count",
+        "updateCount",
+        "update-to-tag",
+        "updateToTag",
+        "update-testing-rollback",
+        "updateTestingRollback",
+        "update-one-changeset",
+        "rollback",
+        "rollback-count",
+        "rollbackCount",
+        "rollback-to-date",
+        "rollbackToDate",
+        "rollback-one-changeset",
+        "rollback-one-update",
+        "drop-all",
+        "dropAll",
+    ],
+    stamps: &[
+        "changelog-sync",
+        "changelog-sync-to-tag",
+        "clear-checksums",
+        "mark-next-changeset-ran",
+        "changelogSync",
+        "changelogSyncToTag",
+        "clearCheckSums",
+        "markNextChangesetRan",
+    ],
+    flags: &[],
+    valued: Valued::All,
+    several: false,
+};
 
 /// Liquibase.
 pub struct Liquibase;
@@ -67,15 +94,22 @@ impl Tool for Liquibase {
         rows::entries(catalog, rows)
     }
 
-    fn stamps(&self, command: &[String]) -> bool {
-        command.iter().any(|word| STAMPS.contains(&word.as_str()))
+    fn calls(&self) -> &Calls {
+        &CALLS
     }
 
     fn stopped_at(&self, output: &str) -> Option<String> {
         let said =
             |mark: &str| output.lines().rev().find_map(|line| line.split_once(mark).map(|(_, id)| id.trim()));
         let failed = said("Migration failed for changeset ").map(|id| id.strip_suffix(':').unwrap_or(id));
-        failed.or_else(|| said("Running Changeset: ")).map(str::to_owned)
+        let (path, rest) = failed.or_else(|| said("Running Changeset: "))?.split_once("::")?;
+        let (id, author) = rest.rsplit_once("::")?;
+        Some(identifier(path, id, author))
+    }
+
+    fn printed_version<'a>(&self, output: &'a str) -> Option<&'a str> {
+        let line = output.lines().find(|line| line.starts_with("Starting Liquibase at "))?;
+        line.split_once("(version ")?.1.split([' ', ')']).next()
     }
 
     fn reckoned(&self, script: &ToolScript, remembered: &str) -> Option<String> {
@@ -90,7 +124,26 @@ impl Tool for Liquibase {
 
 /// What a changeset is called.
 fn identifier(path: &str, id: &str, author: &str) -> String {
-    format!("{path}::{id}::{author}")
+    format!("{path}::{}", called(id, author))
+}
+
+/// What a changeset is called wherever its changelog lies. It is published, so a mail address in it gives way to
+/// `withheld-` and four hexadecimal digits of the SHA-256 of both parts, as JSON has a list of them: these tell two
+/// authors of one name apart, and are too few to tell who it is.
+fn called(id: &str, author: &str) -> String {
+    let both = serde_json::json!([id, author]).to_string();
+    let published = |part: &str| match has_mail(part) {
+        true => format!("withheld-{}", Digest::of(both.as_bytes()).to_string().get(..4).unwrap_or_default()),
+        false => part.to_owned(),
+    };
+    format!("{}::{}", published(id), published(author))
+}
+
+/// Whether a word has `@` between others, and a point behind it.
+fn has_mail(text: &str) -> bool {
+    text.split(char::is_whitespace).any(|word| {
+        word.rsplit_once('@').is_some_and(|(person, host)| !person.is_empty() && host.contains('.'))
+    })
 }
 
 #[cfg(test)]
@@ -235,6 +288,29 @@ mod tests {
         assert_eq!(is(|fault| matches!(fault, Fault::Unresolved { .. })), 2);
         assert_eq!(is(|fault| matches!(fault, Fault::MissingFile { .. })), 1);
         assert_eq!(is(|fault| matches!(fault, Fault::Cycle(paths) if paths.len() == 2)), 1);
+    }
+
+    #[test]
+    fn no_mail_address_is_part_of_an_identifier() {
+        let sql = "--liquibase formatted sql\n--changeset eve.hall@ville.fr:1\nSELECT 1;\n--changeset bob@ville.fr:1\nSELECT 2;\n";
+        let catalog = Liquibase.catalog(&folder(&[("a.sql", sql)]));
+        let [eve, bob] = ids(&catalog)[..] else { panic!("{catalog:?}") };
+        assert_eq!(catalog.faults, []);
+        assert!([eve, bob].iter().all(|id| id.starts_with("a.sql::1::withheld-") && id.len() == 23), "{eve}");
+        assert_ne!(eve, bob);
+        // Rows are known by it, wherever their paths begin, and so is what the tool prints.
+        let row = |author: &str| {
+            ["1", author, "db/a.sql", "2026-01-01", "EXECUTED", "9:x"]
+                .map(|text| Some(text.to_owned()))
+                .to_vec()
+        };
+        let entries = Liquibase.entries(&catalog, &[row("eve.hall@ville.fr"), row("bob@ville.fr")]);
+        assert_eq!(entries.iter().map(|entry| entry.id.as_str()).collect::<Vec<_>>(), [eve, bob]);
+        let printed = "Running Changeset: db/a.sql::1::bob@ville.fr\n";
+        let stopped = Liquibase.stopped_at(printed).unwrap();
+        assert_eq!(catalog.script_called(&stopped).unwrap().id, bob);
+        assert_eq!(called("1", "ann@host"), "1::ann@host");
+        assert!(!called("1", "Ann Hall <ann@ville.fr>").contains("ann@"));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::identifier;
 use super::walk::plain_path;
+use super::{called, identifier};
 use crate::scripts::tools::{Catalog, Entry, Row, State};
 
 /// How many rows are looked at to find where paths begin.
@@ -68,7 +68,7 @@ impl Begin {
         }
         let mut votes: BTreeMap<Self, usize> = BTreeMap::new();
         for row in rows.iter().take(SAMPLE) {
-            let rest = format!("{}::{}", row.id, row.author);
+            let rest = called(row.id, row.author);
             for (path, is_a_file) in paths.get(rest.as_str()).into_iter().flatten().take(SAMPLE) {
                 let more = row.path.strip_suffix(*path).filter(|more| more.is_empty() || more.ends_with('/'));
                 let less = path.strip_suffix(&row.path).filter(|less| less.is_empty() || less.ends_with('/'));

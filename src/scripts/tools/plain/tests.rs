@@ -27,7 +27,15 @@ fn ways_are_cut_where_the_tools_cut_them() {
     let [up, down] = ways("goose", text);
     assert_eq!(up, part("\n-- +goose Up\nA;\n-- +goose StatementBegin\nB;\n-- +goose StatementEnd\n", false));
     assert_eq!(down, part("\n\n\n\n\n\n-- +goose down\nC;\n", false));
-    assert_eq!(ways("goose", "-- +goose Up\r\nA;\r\n"), [part("-- +goose Up\r\nA;\r\n", true), None]);
+    // Windows line ends are gone before a statement runs.
+    assert_eq!(ways("goose", "-- +goose Up\r\nA;\r\n"), [part("-- +goose Up\nA;\n", true), None]);
+    let windows = "-- +goose Up\r\nSELECT 'a\r\nb';\r\n-- +goose Down\r\nB;\r\n";
+    let [up, down] = ways("goose", windows);
+    assert_eq!(up, part("-- +goose Up\nSELECT 'a\nb';\n", true));
+    assert_eq!(down, part("\n\n\n-- +goose Down\nB;\n", true));
+    for ended in ["A; -- why", "A\n  ;", "-- +goose StatementBegin\nA\n-- +goose StatementEnd"] {
+        assert!(way("goose", &format!("-- +goose Up\n{ended}\n"), Direction::Up).is_ok(), "{ended}");
+    }
 
     let text = "-- Up Migration\nA;\n-- Down Migration\nB;\n";
     let [up, down] = ways("node-pg-migrate", text);
@@ -62,6 +70,10 @@ fn what_only_the_tool_can_fill_in_is_refused() {
     for (tool, text) in [
         ("goose", "SELECT 1;\n-- +goose Up\n"),
         ("goose", "-- +goose Down\n"),
+        ("goose", "\u{feff}-- +goose Up\nA;\n"),
+        ("goose", "-- +goose Up\nA\n-- +goose Down\nB;\n"),
+        ("goose", "-- +goose Up\nA;\n-- +goose Down\nB\n"),
+        ("goose", "-- +goose Up\nA -- ;\n"),
         ("goose", "-- +goose Up\n-- +goose Up\n"),
         ("goose", " -- +goose Up\n"),
         ("goose", "-- +goose Sideways\n"),
