@@ -5,6 +5,7 @@ mod append;
 mod chain_keys;
 mod compact_range;
 mod compromise;
+mod descent;
 mod entry;
 mod evidence;
 mod finding;
@@ -17,6 +18,7 @@ mod report;
 mod restore;
 mod sealed;
 mod snapshot;
+mod standing;
 mod story;
 mod timestamp;
 mod tree;
@@ -38,6 +40,7 @@ pub use report::{Cosigned, Established, Report, TimeBound, TimeInterval, TimeSou
 pub use restore::{GetBlock, RestoreError, trust_in_force};
 pub use sealed::{SealedCounts, SealedFile, SealedState};
 pub use snapshot::{EntriesTree, Snapshot};
+pub use standing::{Claim, Continued, Recall, Said, SaidKey, SignedRun, Standing, refuted, version_key};
 pub use timestamp::{
     Authority, NotAuthority, Stamped, TOKENS_LIMIT, TokenFault, imprints_of, verify_response, verify_token,
 };

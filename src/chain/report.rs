@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::finding::{Finding, FindingKind};
 use super::freshness::Freshness;
 use super::sealed::{SealedCounts, SealedFile};
+use super::standing::Continued;
 use super::timestamp::Stamped;
 use crate::model::{ChainName, Cid, ForkEvidence, Remembered, Timestamp};
 
@@ -116,8 +117,11 @@ pub struct Report {
     pub chain: Option<Cid>,
     /// The name in the trust document in force.
     pub name: Option<ChainName>,
-    /// Entries that were looked at.
+    /// Entries of the chain.
     pub entries: u64,
+    /// Entries before this one were read by an earlier verification, and not again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since_seq: Option<u64>,
     /// The newest `finishedAt`.
     pub newest: Option<Timestamp>,
     /// When this version of the chain was made.
@@ -135,6 +139,9 @@ pub struct Report {
     /// What a later verification may be told to remember: this head, when it is one and without a finding.
     #[serde(skip)]
     pub memory: Option<Remembered>,
+    /// What it went on from, and what a later one may go on from, where that was asked for.
+    #[serde(skip)]
+    pub continued: Option<Box<Continued>>,
     /// Who vouched for this head, and when.
     #[serde(skip)]
     pub vouched: Vec<TimeBound>,
@@ -194,7 +201,7 @@ mod tests {
             root: Digest([0; 32]),
         };
         let witnesses = [witness("behind", 1), witness("right", 120)];
-        let interval = TimeInterval::of(at(100), &[token.clone()], &witnesses).not_after.unwrap();
+        let interval = TimeInterval::of(at(100), std::slice::from_ref(&token), &witnesses).not_after.unwrap();
         assert_eq!((Some(interval.at), interval.source), (at(120), TimeSource::Witness("right".to_owned())));
         let interval = TimeInterval::of(at(100), &[], &witnesses[..1]);
         assert_eq!(interval.not_after, None);

@@ -23,6 +23,11 @@ impl EntriesTree {
         Self { levels }
     }
 
+    /// Links of the unfinished node of each level, lowest first; empty where a level ends with a full node.
+    pub fn edge(&self) -> &[Vec<Cid>] {
+        &self.levels
+    }
+
     /// Adds a manifest; hands out each node that it fills.
     pub fn push(&mut self, manifest: Cid, sink: &mut dyn FnMut(Block)) {
         let mut link = manifest;

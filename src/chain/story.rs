@@ -1,12 +1,13 @@
 //! What holds over the entries of a chain in their order: links, trust, and a story without
 //! contradictions (FORMAT §9, steps 2, 4 and 6).
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::compromise::Signed;
 use super::entry::{EntryVerdict, KnownKeys, SignatureState};
 use super::finding::{Fault, Finding, Text};
+use super::standing::{Claim, Said, SaidKey, version_key};
 use crate::crypto::{Digest, KeyId};
 use crate::model::{
     Cid, Details, Direction, Event, EventId, EventKind, KeyRole, Manifest, Outcome, RevocationReason,
@@ -32,17 +33,30 @@ pub struct Story {
     pub findings: Vec<Finding>,
     /// Microseconds.
     pub tolerance: i64,
-    ids: HashSet<EventId>,
-    /// Versions that count as applied, each by the front of its digest, so that a long story stays small.
-    applied: HashSet<[u8; 16]>,
-    schema: Option<(String, Digest)>,
+    /// Entries that were not read, being known from an earlier verification.
+    pub since: Option<u64>,
+    /// What the entries that were read say of those.
+    pub claims: Vec<Claim>,
+    /// Algorithm and digest of the newest schema.
+    pub schema: Option<(String, Digest)>,
     /// Who signed what, for the day on which a key is told to be stolen.
-    signers: Signed,
+    pub signers: Signed,
+    pub(super) ids: HashSet<EventId>,
+    /// Versions by the front of their digests, so that a long story stays small, and whether they count as applied.
+    pub(super) versions: HashMap<SaidKey, bool>,
 }
 
 impl Story {
     pub fn new(tolerance: i64) -> Self {
         Self { tolerance, ..Self::default() }
+    }
+
+    /// What the entries that were read said that later ones have to fit.
+    pub fn said(&self) -> Said {
+        Said {
+            events: self.ids.iter().map(|id| id.to_bytes()).collect(),
+            versions: self.versions.iter().map(|(version, applied)| (*version, *applied)).collect(),
+        }
     }
 
     /// Takes the next entry.
@@ -224,6 +238,8 @@ impl Story {
         }
         if !self.ids.insert(event.id) {
             self.find(None, Fault::DuplicateEvent { id: event.id });
+        } else if self.since.is_some() {
+            self.claims.push(Claim::New { seq, id: event.id });
         }
         self.check_times(event);
         if let Some(schema) = event.schema() {
@@ -286,24 +302,40 @@ impl Story {
     }
 
     fn check_version(&mut self, event: EventKind, direction: Option<Direction>, version: &str) {
-        let digest = Digest::of(version.as_bytes());
-        let mut key = [0; 16];
-        key.copy_from_slice(&digest.0[..16]);
-        let version = || version.to_owned();
-        match (event, direction) {
-            (EventKind::Apply | EventKind::Baseline, _) if !self.applied.insert(key) => {
-                self.find(None, Fault::AppliedTwice { version: version() });
+        let key = version_key(version);
+        let applied = match (event, direction) {
+            (EventKind::Apply | EventKind::Baseline, _) => {
+                if self.is_applied(&key, version, false) {
+                    self.find(None, Fault::AppliedTwice { version: version.to_owned() });
+                }
+                true
             }
-            (EventKind::Rollback, _) if !self.applied.remove(&key) => {
-                self.find(None, Fault::NotApplied { version: version() });
+            (EventKind::Rollback, _) => {
+                if !self.is_applied(&key, version, true) {
+                    self.find(None, Fault::NotApplied { version: version.to_owned() });
+                }
+                false
             }
-            (EventKind::Stamp, Some(Direction::Up)) => {
-                self.applied.insert(key);
+            (EventKind::Stamp, Some(direction)) => direction == Direction::Up,
+            _ => return,
+        };
+        self.versions.insert(key, applied);
+    }
+
+    /// Whether a version counts as applied. Where only entries can say that were not read, it is as the next one needs it,
+    /// which is then a claim.
+    fn is_applied(&mut self, key: &SaidKey, version: &str, needed: bool) -> bool {
+        match (self.versions.get(key), self.since) {
+            (Some(applied), _) => *applied,
+            (None, None) => false,
+            (None, Some(_)) => {
+                self.claims.push(Claim::Version {
+                    seq: self.count,
+                    version: version.to_owned(),
+                    applied: needed,
+                });
+                needed
             }
-            (EventKind::Stamp, Some(Direction::Down)) => {
-                self.applied.remove(&key);
-            }
-            _ => {}
         }
     }
 }

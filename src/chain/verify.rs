@@ -14,23 +14,20 @@ use super::entry::{EntryCheck, EntryVerdict};
 use super::finding::{Fault, Finding, FindingKind};
 use super::fork::ForkWatch;
 use super::report::{Cosigned, Established, Report, TimeBound, TimeInterval};
-use super::restore::DIRECTORY_DEPTH;
 use super::sealed::{self, SealedCounts, SealedFile};
 use super::snapshot::Snapshot;
+use super::standing::Recall;
 use super::story::Story;
 use super::timestamp::Stamped;
-use super::walk::{Fetched, Item, OpenEntry, Walked};
-use crate::codec::dag_cbor::{self, decode_entries_node, decode_head, decode_manifest};
+use super::walk::{Fetched, Item, Walked};
+use crate::codec::dag_cbor::{decode_head, decode_manifest};
 use crate::codec::note::{Note, decode_checkpoint};
 use crate::codec::policy::Policy;
-use crate::codec::unixfs::decode_directory;
 use crate::crypto::KeyId;
-use crate::model::{Cid, Codec, Head, Manifest, Remembered};
+use crate::model::{Cid, Codec, Head, Remembered};
 
 /// Entries that may be open at once; bounds memory, and how many blocks are worth fetching in parallel.
 const OPEN_ENTRIES: usize = 512;
-/// Levels of the entries tree: 256^8 manifests are more than `seq` can count.
-const ENTRIES_DEPTH: usize = 8;
 
 /// What the verifier was told to trust before it looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +55,8 @@ pub struct Options {
     pub sealed_files: bool,
     /// What the verifier itself asks of witnesses, beside the trust document.
     pub policy: Option<Policy>,
+    /// Where a chain's verification goes on from, so that only new entries are read.
+    pub recall: Option<Recall>,
 }
 
 impl Default for Options {
@@ -70,6 +69,7 @@ impl Default for Options {
             older: false,
             sealed_files: false,
             policy: None,
+            recall: None,
         }
     }
 }
@@ -78,27 +78,27 @@ impl Default for Options {
 pub struct Verifier {
     pub(super) root: Cid,
     pub(super) options: Options,
-    started: bool,
+    pub(super) started: bool,
     pub(super) head: Option<Head>,
-    items: VecDeque<Item>,
+    pub(super) items: VecDeque<Item>,
     checks: Vec<EntryCheck>,
     /// Verdicts that came before an earlier one.
     early: BTreeMap<u64, EntryVerdict>,
-    opened: u64,
+    pub(super) opened: u64,
     pub(super) story: Story,
     pub(super) snapshot: Snapshot,
     pub(super) tiles: BTreeMap<String, Cid>,
     pub(super) checkpoint: Option<Vec<u8>>,
-    nodes: HashSet<Cid>,
+    pub(super) nodes: HashSet<Cid>,
     /// Manifests found by walking back, newest first.
-    previous: Vec<Cid>,
+    pub(super) previous: Vec<Cid>,
     pub(super) findings: Vec<Finding>,
     /// Blocks that are missing and of which a sealed file could consist.
     missing_sealed: Vec<(u64, Cid)>,
     sealed_files: Vec<SealedFile>,
     /// The same where they are only counted: the front of a digest, and a state.
     sealed_in_short: Vec<sealed::InShort>,
-    walked: Walked,
+    pub(super) walked: Walked,
     /// Whether it began at a head.
     from_head: bool,
     pub(super) witnesses: Vec<Cosigned>,
@@ -107,6 +107,10 @@ pub struct Verifier {
     /// What the timestamps of the head prove.
     pub(super) stamped: Vec<Stamped>,
     forks: ForkWatch,
+    /// The tree of entries, until it is known from which entry on it is read.
+    pub(super) waiting: Option<Cid>,
+    /// Nodes and manifests that an earlier verification read.
+    pub(super) known: HashSet<Cid>,
 }
 
 impl Verifier {
@@ -137,6 +141,8 @@ impl Verifier {
             witnessed: false,
             stamped: Vec::new(),
             forks: ForkWatch::default(),
+            waiting: None,
+            known: HashSet::new(),
             options,
         }
     }
@@ -201,6 +207,7 @@ impl Verifier {
             if *cid == self.root {
                 self.started = true;
                 self.feed_root(fetched);
+                self.begin_entries();
             }
             return;
         }
@@ -209,6 +216,7 @@ impl Verifier {
             entry.feed(cid, fetched);
         } else if let Some(item) = self.items.remove(position) {
             self.feed_item(position, item, fetched);
+            self.begin_entries();
         }
         self.close_entries();
     }
@@ -288,7 +296,7 @@ impl Verifier {
         self.findings.push(Finding { seq: None, cid, fault });
     }
 
-    fn sound(&mut self, cid: &Cid, fetched: Fetched) -> Option<Vec<u8>> {
+    pub(super) fn sound(&mut self, cid: &Cid, fetched: Fetched) -> Option<Vec<u8>> {
         match fetched {
             Fetched::Missing => self.find(Some(*cid), Fault::BlockMissing),
             Fetched::Block(bytes) if cid.matches(&bytes) => return Some(bytes),
@@ -303,7 +311,7 @@ impl Verifier {
         match decode_head(&bytes) {
             Ok(head) if cid.codec() == Codec::DagCbor => {
                 self.items.push_back(Item::Tlog { cid: head.tlog, path: String::new(), depth: 0 });
-                self.items.push_back(Item::Entries { cid: head.entries, depth: 0 });
+                self.waiting = Some(head.entries);
                 self.head = Some(head);
                 self.from_head = true;
             }
@@ -318,113 +326,8 @@ impl Verifier {
         }
     }
 
-    fn malformed(&mut self, cid: Cid, what: &'static str, detail: String) {
+    pub(super) fn malformed(&mut self, cid: Cid, what: &'static str, detail: String) {
         self.find(Some(cid), Fault::Malformed { what, detail });
-    }
-
-    fn feed_item(&mut self, position: usize, item: Item, fetched: Fetched) {
-        match item {
-            Item::Tlog { cid, path, depth } => self.feed_tlog(position, cid, &path, depth, fetched),
-            Item::Entries { cid, depth } => self.feed_entries(position, cid, depth, fetched),
-            Item::Previous { cid, seq } => self.feed_previous(cid, seq, fetched),
-            Item::Entry(_) => {}
-        }
-    }
-
-    fn feed_tlog(&mut self, position: usize, cid: Cid, path: &str, depth: usize, fetched: Fetched) {
-        let Some(bytes) = self.sound(&cid, fetched) else { return };
-        if cid.codec() == Codec::Raw {
-            if path == "checkpoint" {
-                self.checkpoint = Some(bytes);
-            }
-            return;
-        }
-        match decode_directory(&bytes) {
-            Ok(_) if depth > DIRECTORY_DEPTH => {
-                self.malformed(cid, "tlog directory", "it nests too deep".to_owned())
-            }
-            Ok(links) => {
-                let mut position = position;
-                for link in links {
-                    let path = if path.is_empty() { link.name } else { format!("{path}/{}", link.name) };
-                    let known = !self.nodes.insert(link.cid);
-                    match link.cid.codec() {
-                        Codec::Raw => {
-                            self.tiles.insert(path.clone(), link.cid);
-                            // What several paths share is read once.
-                            if known && path != "checkpoint" {
-                                continue;
-                            }
-                        }
-                        Codec::DagPb if !known => {}
-                        // No two directories of a tree are equal; walking one again could take for ever.
-                        _ => {
-                            self.malformed(
-                                link.cid,
-                                "tlog directory",
-                                format!("{path} is no directory of its own"),
-                            );
-                            continue;
-                        }
-                    }
-                    self.items.insert(position, Item::Tlog { cid: link.cid, path, depth: depth + 1 });
-                    position += 1;
-                }
-            }
-            Err(error) => self.malformed(cid, "tlog directory", error.to_string()),
-        }
-    }
-
-    fn feed_entries(&mut self, position: usize, cid: Cid, depth: usize, fetched: Fetched) {
-        let bytes = match fetched {
-            Fetched::Block(bytes) if dag_cbor::is_entries_node(&bytes) && cid.matches(&bytes) => bytes,
-            other => {
-                // Not a node, so the manifest that stands here, whatever became of it.
-                self.items.insert(position, Item::Entry(Box::new(OpenEntry::new(cid, other, &self.walked))));
-                return;
-            }
-        };
-        let links = match decode_entries_node(&bytes) {
-            Ok(links) => links,
-            Err(error) => return self.malformed(cid, "node of the entries tree", error.to_string()),
-        };
-        if depth >= ENTRIES_DEPTH {
-            return self.find(Some(cid), Fault::EntriesShape { detail: "it nests too deep" });
-        }
-        if !self.nodes.insert(cid) {
-            return self.find(Some(cid), Fault::EntriesShape { detail: "a node stands in it twice" });
-        }
-        let distinct: HashSet<&Cid> = links.iter().collect();
-        if distinct.len() != links.len() {
-            self.find(Some(cid), Fault::EntriesShape { detail: "a node links to one block twice" });
-        }
-        let tail = self.items.split_off(position);
-        self.items.extend(links.into_iter().map(|cid| Item::Entries { cid, depth: depth + 1 }));
-        self.items.extend(tail);
-    }
-
-    fn feed_previous(&mut self, cid: Cid, expected: Option<u64>, fetched: Fetched) {
-        let found = self.sound(&cid, fetched).map(|bytes| decode_manifest(&bytes));
-        let manifest = match found {
-            Some(Ok(manifest)) => Some(manifest),
-            Some(Err(error)) => {
-                self.malformed(cid, "manifest", error.to_string());
-                None
-            }
-            None => None,
-        };
-        self.previous.push(cid);
-        // A `seq` that does not fall by one would make the walk back endless.
-        let falls = manifest.as_ref().is_some_and(|manifest| expected.is_none_or(|seq| manifest.seq == seq));
-        match manifest {
-            Some(Manifest { seq, prev: Some(prev), .. }) if falls => {
-                self.items.push_back(Item::Previous { cid: prev, seq: Some(seq - 1) });
-            }
-            _ => {
-                let forward = std::mem::take(&mut self.previous).into_iter().rev();
-                self.items.extend(forward.map(|cid| Item::Entries { cid, depth: 0 }));
-            }
-        }
     }
 
     /// Hands out the entries at the front whose blocks are all in.
@@ -456,7 +359,7 @@ impl Verifier {
         sealed::mark_erased(&mut self.sealed_files, &self.story.erased);
         let mut sealed_states = SealedCounts::of(self.sealed_files.iter().map(|file| file.state));
         sealed_states.add_short(&self.sealed_in_short, &self.story.erased);
-        let mut findings = self.story.findings;
+        let mut findings = std::mem::take(&mut self.story.findings);
         findings.append(&mut self.findings);
         let none = |kind| !findings.iter().any(|finding| finding.fault.kind() == kind);
         let looked = self.story.count > 0;
@@ -474,8 +377,12 @@ impl Verifier {
             }
             _ => None,
         };
+        let sound = memory.is_some() && findings.is_empty();
+        let (continued, since) = (self.continued(sound), self.story.since);
         Report {
             memory,
+            continued,
+            since_seq: since,
             fork: self.forks.finish(self.checkpoint.as_deref()),
             verified: findings.is_empty(),
             root: self.root,
@@ -497,7 +404,7 @@ impl Verifier {
                 anchored: anchored && none(FindingKind::Signature),
                 witnessed: self.witnessed,
                 timestamped: !self.stamped.is_empty() && none(FindingKind::Signature) && !bad_token,
-                complete: looked && none(FindingKind::Completeness),
+                complete: looked && since.is_none() && none(FindingKind::Completeness),
                 replayed: false,
                 live: false,
             },

@@ -11,6 +11,7 @@ use super::output::remark;
 use crate::chain::{Options, Report};
 use crate::codec::fork::encode_fork;
 use crate::model::{Cid, ForkEvidence, Remembered};
+use crate::ops::standings::Standings;
 use crate::store::Seen;
 
 /// What is done about heads that were verified before.
@@ -69,13 +70,23 @@ impl MemoryArguments {
         }
     }
 
+    /// Where verifications end, for those that go on from there.
+    pub fn standings(&self, context: &Context) -> Option<Standings> {
+        Some(Standings::new(self.state(context)?.join("standing")))
+    }
+
     fn seen(&self, context: &Context) -> Option<Seen> {
+        Some(Seen::new(self.state(context)?.join("seen")))
+    }
+
+    /// The folder of this user's state.
+    fn state(&self, context: &Context) -> Option<PathBuf> {
         if self.no_memory {
             return None;
         }
         let folder =
             |name: &str| context.environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
-        Some(Seen::new(state.join("greffe/seen")))
+        Some(state.join("greffe"))
     }
 }

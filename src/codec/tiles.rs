@@ -5,6 +5,9 @@ use crate::model::{CID_LENGTH, Cid};
 /// Hashes in a full tile.
 pub const TILE_WIDTH: u64 = 256;
 
+/// Names that a directory of numbers has: three digits.
+pub const DIRECTORY_WIDTH: usize = 1000;
+
 /// Names one tile of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tile {

@@ -262,6 +262,9 @@ pub fn decode_directory(bytes: &[u8]) -> Result<Vec<PbLink>, UnixFsError> {
     Ok(links)
 }
 
+/// Whether a directory is full, by its name and the number of its links.
+pub type IsFull<'a> = dyn Fn(&str, usize) -> bool + 'a;
+
 /// A directory that is being put together from paths.
 #[derive(Default, Debug, Clone)]
 pub struct DirectoryBuilder {
@@ -270,16 +273,21 @@ pub struct DirectoryBuilder {
 
 #[derive(Debug, Clone)]
 enum Entry {
-    File { cid: Cid, size: u64 },
+    /// A file of one block, or a directory that nothing is added to any more.
+    Whole {
+        cid: Cid,
+        size: u64,
+    },
     Directory(DirectoryBuilder),
 }
 
 impl DirectoryBuilder {
-    /// Puts a file of one block at `path`, whose parts are separated by `/`.
+    /// Puts a file of one block at `path`, whose parts are separated by `/`. `size`: its bytes. A directory that
+    /// nothing is added to any more may stand for its files, with the bytes of all its blocks.
     pub fn insert(&mut self, path: &str, cid: Cid, size: u64) {
         match path.split_once('/') {
             None => {
-                self.entries.insert(path.to_owned(), Entry::File { cid, size });
+                self.entries.insert(path.to_owned(), Entry::Whole { cid, size });
             }
             Some((part, rest)) => {
                 let entry =
@@ -291,6 +299,35 @@ impl DirectoryBuilder {
         }
     }
 
+    /// The fewest links that make the same directory again: paths, CIDs and sizes for [`Self::insert`]. A directory
+    /// stands for its files when `is_full` holds for its name and how many links it has, and for those below it.
+    #[must_use]
+    pub fn links(&self, is_full: &IsFull<'_>) -> Vec<(String, Cid, u64)> {
+        let mut links = Vec::new();
+        for (name, entry) in &self.entries {
+            match entry {
+                Entry::Whole { cid, size } => links.push((name.clone(), *cid, *size)),
+                Entry::Directory(directory) if directory.is_closed(name, is_full) => {
+                    let (cid, size) = directory.finish_sized(&mut |_| ());
+                    links.push((name.clone(), cid, size));
+                }
+                Entry::Directory(directory) => {
+                    let below = directory.links(is_full).into_iter();
+                    links.extend(below.map(|(path, cid, size)| (format!("{name}/{path}"), cid, size)));
+                }
+            }
+        }
+        links
+    }
+
+    fn is_closed(&self, name: &str, is_full: &IsFull<'_>) -> bool {
+        let closed = |(name, entry): (&String, &Entry)| match entry {
+            Entry::Whole { .. } => true,
+            Entry::Directory(directory) => directory.is_closed(name, is_full),
+        };
+        is_full(name, self.entries.len()) && self.entries.iter().all(closed)
+    }
+
     /// Hands out every file with its path.
     pub fn files(&self, found: &mut dyn FnMut(String, Cid)) {
         self.walk("", found);
@@ -299,7 +336,7 @@ impl DirectoryBuilder {
     fn walk(&self, prefix: &str, found: &mut dyn FnMut(String, Cid)) {
         for (name, entry) in &self.entries {
             match entry {
-                Entry::File { cid, .. } => found(format!("{prefix}{name}"), *cid),
+                Entry::Whole { cid, .. } => found(format!("{prefix}{name}"), *cid),
                 Entry::Directory(directory) => directory.walk(&format!("{prefix}{name}/"), found),
             }
         }
@@ -316,7 +353,7 @@ impl DirectoryBuilder {
             .iter()
             .map(|(name, entry)| {
                 let (cid, total_size) = match entry {
-                    Entry::File { cid, size } => (*cid, *size),
+                    Entry::Whole { cid, size } => (*cid, *size),
                     Entry::Directory(directory) => directory.finish_sized(sink),
                 };
                 PbLink { cid, name: name.clone(), total_size }
@@ -383,6 +420,22 @@ mod tests {
         assert_eq!(build(CHUNK + 1).0.codec(), Codec::DagPb);
         assert_eq!(build(CHUNK + 1).1, 3);
         assert_eq!(build(2 * CHUNK).1, 3);
+    }
+
+    #[test]
+    fn full_directories_stand_for_their_files() {
+        let full = |name: &str, links| name.starts_with('x') && links == 10;
+        let tile = |n: usize| Cid::of(Codec::Raw, &n.to_be_bytes());
+        let mut directory = DirectoryBuilder::default();
+        for n in 0..100 {
+            let path = if n < 10 { format!("tile/{n}") } else { format!("tile/x{}/{}", n / 10, n % 10) };
+            directory.insert(&path, tile(n), 8);
+            let links = directory.links(&full);
+            assert!(links.len() <= 10 + 9 + 10, "{}", links.len());
+            let mut again = DirectoryBuilder::default();
+            links.iter().for_each(|(path, cid, size)| again.insert(path, *cid, *size));
+            assert_eq!(again.finish(&mut |_| ()), directory.finish(&mut |_| ()), "{n}");
+        }
     }
 
     #[test]

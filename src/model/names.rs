@@ -125,6 +125,12 @@ impl EventId {
         let milliseconds = u64::try_from(at.as_microseconds() / 1000).unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(milliseconds, random).into_uuid().as_u128())
     }
+
+    /// Its 16 bytes (RFC 9562 §4).
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
 }
 
 impl FromStr for EventId {

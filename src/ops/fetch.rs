@@ -202,9 +202,9 @@ impl Driver<'_, '_> {
         }
     }
 
-    /// A CAR brings everything; where something is here already, only what is new is fetched.
+    /// A CAR brings everything; where something is here already or was verified before, only what is new is fetched.
     fn is_car_worth_it(&self) -> bool {
-        self.here.blocks == 0 && (self.archives.is_empty() || self.fetched > 2)
+        self.here.blocks == 0 && !self.verifier.may_go_on() && (self.archives.is_empty() || self.fetched > 2)
     }
 
     fn give_what_is_here(&mut self) -> Result<(), OpsError> {

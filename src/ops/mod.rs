@@ -46,6 +46,7 @@ mod sealing;
 mod session;
 pub mod show;
 pub mod source;
+pub mod standings;
 pub mod status;
 pub mod subject;
 pub mod timestamp;

@@ -22,7 +22,7 @@ pub use archive::{Archive, ArchiveError, Block, HeadFile, Rewritten, Torn};
 pub use capture_file::CaptureFile;
 pub use car_writer::{CarWriter, Existing, WriteError};
 pub use deliveries::{Confirmed, Delivered, Deliveries};
-pub use durable::{DraftDirectory, create as create_file, replace as replace_file};
+pub use durable::{DraftDirectory, create as create_file, create_directory, replace as replace_file};
 pub use published::{RecordPlace, read_record, record_path};
 pub use reader::{CarReader, Checked, Damage, Next, ReadError};
 pub use recordings::Recordings;

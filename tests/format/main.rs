@@ -12,6 +12,7 @@ mod memory;
 mod own_archive;
 mod privacy;
 mod properties;
+mod standing;
 mod timestamps;
 mod two_keys;
 mod vectors;

@@ -24,6 +24,7 @@ mod gossip;
 mod guards;
 mod hostile;
 mod hostile_replay;
+mod incremental;
 mod ipfs;
 mod ipfs_ground;
 mod issue;

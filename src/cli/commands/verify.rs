@@ -7,14 +7,14 @@ use serde::Serialize;
 
 use super::replay::{exit_with, replay_verified};
 use crate::chain::{
-    Finding, FindingKind, Fresh, Freshness, Options, Report, SealedCounts, TimeBound, TimeInterval,
+    Finding, FindingKind, Fresh, Freshness, Options, Recall, Report, SealedCounts, TimeBound, TimeInterval,
     TimeSource,
 };
 use crate::cli::context::{Context, block_on, look_at_database, verify_options};
 use crate::cli::error::CliError;
 use crate::cli::memory::MemoryArguments;
 use crate::cli::opening::{opening, record_opened};
-use crate::cli::output::{Clean, Reply};
+use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::settings::{Anchor, Secret, Settings};
 use crate::cli::sources::{SourceArguments, parse_cid, remark_faults};
 use crate::cli::{CommandResult, Exit};
@@ -24,6 +24,7 @@ use crate::model::Cid;
 use crate::ops::fetch::{Kept, Places, SourceState, Spool, Verified, verify_from};
 use crate::ops::replay::{Replayed, add_live, add_replay, may_run};
 use crate::ops::source::Source;
+use crate::ops::standings::Standings;
 use crate::ops::{ChainReader, OpsError, Progress, now};
 use crate::store::ArchiveError;
 
@@ -44,6 +45,12 @@ pub struct Verify {
     sources: SourceArguments,
     #[command(flatten)]
     memory: MemoryArguments,
+    /// Read only entries that are new since the last verification of this chain with `--incremental`
+    ///
+    /// The new head has to be what those of that time and the new ones make together. That the older blocks are still
+    /// there is not looked at. Whatever is found, all of the chain is read and checked.
+    #[arg(long, conflicts_with_all = ["no_memory", "replay", "on", "live", "open"])]
+    incremental: bool,
     /// A head that is older than the newest one that was verified before is no finding
     #[arg(long)]
     older: bool,
@@ -101,26 +108,19 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     let mut show = |what: &str, done, total| progress.show(what, done, total);
     let threads = threads(arguments.threads);
     let target = block_on(arguments.sources.resolve(&settings, &arguments.target))??;
-    let (mut fetched, mut sources) = (None, Vec::new());
-    let (mut source, mut report) = match elsewhere(&settings, arguments, &target)? {
-        Some(root) => {
-            let mut spool = match arguments.reads_again() {
-                true => Some(Spool::create(&std::env::temp_dir(), &root, Kept::All)?),
-                false => None,
-            };
-            let verified = fetch(&settings, arguments, root, options, threads, spool.as_mut(), &mut show)?;
-            sources = verified.sources;
-            let spool = fetched.insert(spool);
-            let source = spool.as_mut().map(|spool| Source::file(spool.finish()?)).transpose();
-            // Of a chain without a block there is nothing to read again.
-            (source.ok().flatten(), verified.report)
+    let standings = arguments.memory.standings(context).filter(|_| arguments.incremental);
+    options.recall = standings.as_ref().map(Standings::recall);
+    let search = Search { settings: &settings, arguments, target: &target, threads };
+    let mut looked = search.verify(options.clone(), &mut show)?;
+    if let Some(standings) = &standings {
+        if !block_on(goes_on(standings, &looked.report))? {
+            // It may be the standing that is wrong; the chain itself decides.
+            options.recall = Some(Recall::new(|_| None));
+            looked = search.verify(options, &mut show)?;
         }
-        None => {
-            let source = source(&settings, &target)?;
-            let report = source.verify(options, threads, &mut show)?;
-            (Some(source), report)
-        }
-    };
+        keep_standing(context, standings, &looked.report)?;
+    }
+    let Looked { mut source, mut report, sources, spool: _spool } = looked;
     if arguments.open
         && let Some(chain) = report.chain
     {
@@ -192,6 +192,63 @@ impl Verify {
     const fn replays(&self) -> bool {
         self.replay || self.on.is_some()
     }
+}
+
+/// What is verified, and where its blocks may be.
+struct Search<'a> {
+    settings: &'a Settings,
+    arguments: &'a Verify,
+    target: &'a str,
+    threads: usize,
+}
+
+/// What came of a verification.
+struct Looked {
+    /// The blocks, where they can be read again.
+    source: Option<Source>,
+    report: Report,
+    sources: Vec<SourceState>,
+    /// Holds the file that `source` reads, where they came from elsewhere.
+    spool: Option<Spool>,
+}
+
+impl Search<'_> {
+    fn verify(&self, options: Options, show: &mut Progress<'_>) -> Result<Looked, CliError> {
+        let Self { settings, arguments, target, threads } = *self;
+        let Some(root) = elsewhere(settings, arguments, target)? else {
+            let source = source(settings, target)?;
+            let report = source.verify(options, threads, show)?;
+            return Ok(Looked { source: Some(source), report, sources: Vec::new(), spool: None });
+        };
+        let mut spool = match arguments.reads_again() {
+            true => Some(Spool::create(&std::env::temp_dir(), &root, Kept::All)?),
+            false => None,
+        };
+        let verified = fetch(settings, arguments, root, options, threads, spool.as_mut(), show)?;
+        let source = spool.as_mut().map(|spool| Source::file(spool.finish()?)).transpose();
+        // Of a chain without a block there is nothing to read again.
+        let source = source.ok().flatten();
+        Ok(Looked { source, report: verified.report, sources: verified.sources, spool })
+    }
+}
+
+/// Whether a verification that went on from an earlier one stands.
+async fn goes_on(standings: &Standings, report: &Report) -> bool {
+    let Some((continued, chain)) = report.continued.as_deref().zip(report.chain) else { return true };
+    continued.since.is_none() || (report.verified && standings.agrees(&chain, continued).await)
+}
+
+fn keep_standing(context: &Context, standings: &Standings, report: &Report) -> Result<(), CliError> {
+    let Some(continued) = report.continued.as_deref() else { return Ok(()) };
+    if let Err(error) = block_on(standings.keep(continued))?
+        && !context.quiet
+    {
+        remark(&format!(
+            "note: where this verification ended cannot be kept in {}, so the next one reads all: {error}",
+            standings.directory().display()
+        ));
+    }
+    Ok(())
 }
 
 /// The CID to verify, when its blocks may be elsewhere: where sources are named, or where there are replicas and it
@@ -371,6 +428,13 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{verdict}: {name}, {} entries, from {}", report.entries, report.root)?;
     if let Some(chain) = report.chain {
         writeln!(out, "  chain       {chain}")?;
+    }
+    if let Some(since) = report.since_seq {
+        writeln!(
+            out,
+            "  new         {} entries; those before were verified here before",
+            report.entries - since
+        )?;
     }
     if let Some(newest) = report.newest {
         writeln!(out, "  newest      {newest}")?;

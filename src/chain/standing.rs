@@ -1,0 +1,288 @@
+//! Verification that goes on from where an earlier one ended.
+//!
+//! What an earlier verification without a finding leaves behind is a [`Standing`]: the right edges of the trees, the
+//! trust in force, what the next entry has to fit. It has the same size after a thousand entries as after a million.
+//! What grows with the chain are identifiers that must not come twice and versions that are applied; these are
+//! [`Said`], kept elsewhere, and what new entries say about older ones comes back as [`Claim`]s to be looked up there.
+//!
+//! The new head has to be what the standing and the new entries make together, to the last bit, so nothing can have
+//! changed before the standing without a finding. That the older blocks are still there and whole is not looked at.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::compromise::Signed;
+use super::finding::{Fault, Finding};
+use super::snapshot::{EntriesTree, Snapshot};
+use super::story::Story;
+use super::tree::MerkleTree;
+use super::verify::Verifier;
+use super::walk::Item;
+use crate::codec::note::{Note, decode_checkpoint};
+use crate::codec::tiles::{DIRECTORY_WIDTH, TILE_WIDTH, push_entry};
+use crate::codec::trust::{decode_trust, encode_trust};
+use crate::codec::unixfs::DirectoryBuilder;
+use crate::crypto::{Digest, KeyId, PublicKey};
+use crate::model::{Cid, ENTRIES_WIDTH, EventId, Timestamp};
+
+/// What an identifier or a version is known by: 16 bytes of it or of its digest.
+pub type SaidKey = [u8; 16];
+
+/// A chain at the end of a verification without a finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Standing {
+    /// CID of manifest 0.
+    pub chain: Cid,
+    /// Entries so far.
+    pub size: u64,
+    /// The newest manifest.
+    last: Cid,
+    /// The trust document in force, as text.
+    trust: String,
+    /// Every public key that a trust document had so far, in base64.
+    keys: Vec<String>,
+    genesis_roots: Vec<KeyId>,
+    newest: Option<Timestamp>,
+    sealed: u64,
+    /// Algorithm and digest of the newest schema.
+    schema: Option<(String, Digest)>,
+    signers: Vec<SignedRun>,
+    /// Hashes of the unfinished tiles, lowest level first.
+    tree: Vec<Vec<Digest>>,
+    /// Links of the unfinished nodes, lowest level first.
+    entries: Vec<Vec<Cid>>,
+    /// Links of the directory of full tiles: paths, CIDs, bytes below.
+    tiles: Vec<(String, Cid, u64)>,
+}
+
+/// Neighbouring entries that stand on the same keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedRun {
+    pub first: u64,
+    pub last: u64,
+    pub needed: u32,
+    pub keys: Vec<KeyId>,
+}
+
+/// What entries said that later ones have to fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    pub events: Vec<SaidKey>,
+    /// Versions, and whether they count as applied in the end.
+    pub versions: Vec<(SaidKey, bool)>,
+}
+
+/// What a new entry says of older ones, which were not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// No older event has this identifier.
+    New { seq: u64, id: EventId },
+    /// Older events leave this version applied, or not.
+    Version { seq: u64, version: String, applied: bool },
+}
+
+impl Claim {
+    /// What it is about, as [`Said`] has it.
+    #[must_use]
+    pub fn key(&self) -> SaidKey {
+        match self {
+            Self::New { id, .. } => id.to_bytes(),
+            Self::Version { version, .. } => version_key(version),
+        }
+    }
+}
+
+/// How a version is known in [`Said`].
+#[must_use]
+pub fn version_key(version: &str) -> SaidKey {
+    let mut key = [0; 16];
+    key.copy_from_slice(&Digest::of(version.as_bytes()).0[..16]);
+    key
+}
+
+/// How a verification ended that goes on from an earlier one, or that a later one may go on from.
+#[derive(Clone, Debug)]
+pub struct Continued {
+    /// What it went on from.
+    pub since: Option<u64>,
+    /// What only those can answer who remember what older entries said.
+    pub claims: Vec<Claim>,
+    /// Where it ended; `None` after a finding.
+    pub standing: Option<Standing>,
+    /// What the entries that were read said.
+    pub said: Said,
+}
+
+type Find = dyn Fn(&Cid) -> Option<Standing> + Send + Sync;
+
+/// Finds the standing of a chain.
+#[derive(Clone)]
+pub struct Recall(Arc<Find>);
+
+impl Recall {
+    /// Asks `find` for the standing of a chain, by the CID of manifest 0.
+    pub fn new(find: impl Fn(&Cid) -> Option<Standing> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(find))
+    }
+}
+
+impl fmt::Debug for Recall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recall")
+    }
+}
+
+/// What a standing stands for.
+struct Restored {
+    story: Story,
+    snapshot: Snapshot,
+}
+
+impl Standing {
+    /// `None` when there is nothing to go on from.
+    fn of(story: &Story, snapshot: &Snapshot) -> Option<Self> {
+        // Beyond 256,000,000 entries such a directory grows again; the next verification finds that and reads all.
+        let full = |name: &str, links| name.starts_with('x') && links == DIRECTORY_WIDTH;
+        Some(Self {
+            chain: story.chain?,
+            size: story.count,
+            last: story.last?,
+            trust: String::from_utf8(encode_trust(story.trust.as_deref()?)).ok()?,
+            keys: story.keys.values().map(PublicKey::to_base64).collect(),
+            genesis_roots: story.genesis_roots.clone(),
+            newest: story.newest,
+            sealed: story.sealed,
+            schema: story.schema.clone(),
+            signers: story.signers.runs(),
+            tree: snapshot.merkle.edge().to_vec(),
+            entries: snapshot.entries.edge().to_vec(),
+            tiles: snapshot.directory.links(&full),
+        })
+    }
+
+    /// `None` where it contradicts itself.
+    fn restore(&self, tolerance: i64) -> Option<Restored> {
+        let tree = size_of_edge(TILE_WIDTH, self.tree.iter().map(Vec::len));
+        let entries = size_of_edge(ENTRIES_WIDTH as u64, self.entries.iter().map(Vec::len));
+        if self.size == 0 || tree != Some(self.size) || entries != Some(self.size) {
+            return None;
+        }
+        let mut directory = DirectoryBuilder::default();
+        self.tiles.iter().for_each(|(path, cid, size)| directory.insert(path, *cid, *size));
+        let mut bundle = Vec::new();
+        self.entries.first()?.iter().for_each(|manifest| push_entry(&mut bundle, manifest));
+        let keys = self.keys.iter().map(|key| PublicKey::parse_base64(key).ok().map(|key| (key.id(), key)));
+        let story = Story {
+            chain: Some(self.chain),
+            last: Some(self.last),
+            count: self.size,
+            trust: Some(Arc::new(decode_trust(self.trust.as_bytes()).ok()?)),
+            keys: Arc::new(keys.collect::<Option<BTreeMap<_, _>>>()?),
+            genesis_roots: self.genesis_roots.clone(),
+            newest: self.newest,
+            sealed: self.sealed,
+            signed: self.size,
+            schema: self.schema.clone(),
+            signers: Signed::of_runs(&self.signers),
+            since: Some(self.size),
+            ..Story::new(tolerance)
+        };
+        let snapshot = Snapshot {
+            merkle: MerkleTree::restore(self.size, self.tree.clone()),
+            entries: EntriesTree::restore(self.entries.clone()),
+            directory,
+            bundle,
+        };
+        Some(Restored { story, snapshot })
+    }
+}
+
+/// Leaves of a tree with so many links in the unfinished node of each level; `None` where none could be so.
+fn size_of_edge(width: u64, lengths: impl Iterator<Item = usize>) -> Option<u64> {
+    let mut size: u64 = 0;
+    for (level, length) in (0_u32..).zip(lengths) {
+        let length = u64::try_from(length).ok().filter(|length| *length < width)?;
+        if length > 0 {
+            size = size.checked_add(width.checked_pow(level)?.checked_mul(length)?)?;
+        }
+    }
+    Some(size)
+}
+
+impl Verifier {
+    /// Begins with the entries once it is known whether they are read from the first one on: when the checkpoint is
+    /// there, which says of which chain it is, or cannot come any more.
+    pub(super) fn begin_entries(&mut self) {
+        if self.waiting.is_none() {
+            return;
+        }
+        let waits =
+            |item: &Item| matches!(item, Item::Tlog { path, .. } if path.is_empty() || path == "checkpoint");
+        if self.checkpoint.is_none() && self.items.iter().any(waits) {
+            return;
+        }
+        let Some(cid) = self.waiting.take() else { return };
+        if let Some(Restored { story, snapshot }) = self.recall() {
+            // Its tiles are made here and compared as a whole.
+            self.items = std::mem::take(&mut self.items)
+                .into_iter()
+                .filter(|item| !matches!(item, Item::Tlog { .. }))
+                .collect::<VecDeque<_>>();
+            self.known = snapshot.entries.edge().iter().flatten().copied().collect();
+            self.opened = story.count;
+            (self.story, self.snapshot) = (story, snapshot);
+        }
+        if !self.known.contains(&cid) {
+            self.items.push_back(Item::Entries { cid, depth: 0 });
+        }
+    }
+
+    /// Whether it may still turn out that only few entries are read, or has.
+    #[must_use]
+    pub fn may_go_on(&self) -> bool {
+        self.options.recall.is_some()
+            && (!self.started || self.waiting.is_some() || self.story.since.is_some())
+    }
+
+    /// The standing of the chain whose checkpoint this is, when it is longer than that.
+    fn recall(&self) -> Option<Restored> {
+        let Recall(find) = self.options.recall.as_ref()?;
+        let note = Note::decode(self.checkpoint.as_ref()?).ok()?;
+        let checkpoint = decode_checkpoint(&note.text).ok()?;
+        let chain = checkpoint.origin.strip_prefix("greffe/")?.parse().ok()?;
+        let standing = find(&chain).filter(|known| known.chain == chain && known.size <= checkpoint.size)?;
+        standing.restore(self.options.tolerance)
+    }
+
+    /// How it ended, for one that goes on from here.
+    pub(super) fn continued(&self, sound: bool) -> Option<Box<Continued>> {
+        self.options.recall.as_ref()?;
+        let standing = if sound { Standing::of(&self.story, &self.snapshot) } else { None };
+        Some(Box::new(Continued {
+            since: self.story.since,
+            claims: self.story.claims.clone(),
+            standing,
+            said: self.story.said(),
+        }))
+    }
+}
+
+/// What a claim that does not hold is as a finding.
+#[must_use]
+pub fn refuted(claim: &Claim) -> Finding {
+    let (seq, fault) = match claim {
+        Claim::New { seq, id } => (*seq, Fault::DuplicateEvent { id: *id }),
+        Claim::Version { seq, version, applied: false } => {
+            (*seq, Fault::AppliedTwice { version: version.clone() })
+        }
+        Claim::Version { seq, version, applied: true } => {
+            (*seq, Fault::NotApplied { version: version.clone() })
+        }
+    };
+    Finding { seq: Some(seq), cid: None, fault }
+}
