@@ -6,6 +6,7 @@ mod chain_keys;
 mod compact_range;
 mod compromise;
 mod descent;
+mod ending;
 mod entry;
 mod evidence;
 mod finding;

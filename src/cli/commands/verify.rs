@@ -1,4 +1,5 @@
-use std::io::{self, Write};
+mod text;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -6,10 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::replay::{exit_with, replay_verified};
-use crate::chain::{
-    Finding, FindingKind, Fresh, Freshness, Options, Recall, Report, SealedCounts, TimeBound, TimeInterval,
-    TimeSource,
-};
+use crate::chain::{Finding, FindingKind, Fresh, Freshness, Options, Recall, Report};
 use crate::cli::context::{Context, block_on, look_at_database, verify_options};
 use crate::cli::error::CliError;
 use crate::cli::memory::MemoryArguments;
@@ -168,7 +166,7 @@ pub fn reply(report: Report) -> Reply {
 /// The report as a reply, where its blocks came from, and where evidence of a fork is kept.
 pub fn reply_from(report: Report, sources: Vec<SourceState>, fork_evidence: Option<PathBuf>) -> Reply {
     let exit = exit_of(&report);
-    Reply::new(Shown { command: "verify", report, sources, fork_evidence }, show).with_exit(exit)
+    Reply::new(Shown { command: "verify", report, sources, fork_evidence }, text::show).with_exit(exit)
 }
 
 fn exit_of(report: &Report) -> Exit {
@@ -339,25 +337,6 @@ fn parse_age(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "write minutes, hours or days: `30m`, `12h`, `7d`".to_owned())
 }
 
-/// How old the newest word on a head is, in words.
-fn freshness(freshness: &Freshness) -> String {
-    let Some((word, age)) = freshness.newest.as_ref().zip(freshness.age_seconds) else {
-        return "nobody vouched for this head at a time that has been".to_owned();
-    };
-    let age = match age {
-        ..60 => "less than a minute".to_owned(),
-        60..3600 => format!("{} minutes", age / 60),
-        3600..172_800 => format!("{} hours", age / 3600),
-        _ => format!("{} days", age / 86_400),
-    };
-    let whose = match &word.source {
-        TimeSource::Signer => "its signers'".to_owned(),
-        TimeSource::Authority(name) => format!("that of the timestamp authority {}", Clean(name)),
-        TimeSource::Witness(name) => format!("that of the witness {}", Clean(name)),
-    };
-    format!("the newest word on this head is {whose}, {age} old")
-}
-
 /// As many threads as were asked for, else as there are cores.
 pub fn threads(asked: Option<usize>) -> usize {
     asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).clamp(1, 64)
@@ -371,37 +350,6 @@ pub fn parse_anchors(texts: &[String]) -> Result<Vec<Anchor>, CliError> {
         })
     };
     texts.iter().map(parse).collect()
-}
-
-/// What became of sealed files, in words.
-fn states(counts: &SealedCounts) -> String {
-    let all = [
-        (counts.open, "opened"),
-        (counts.sealed, "not opened"),
-        (counts.erased, "erased"),
-        (counts.lost, "lost"),
-        (counts.tampered, "tampered with"),
-        (counts.missing, "missing"),
-    ];
-    let some: Vec<String> =
-        all.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
-    some.join(", ")
-}
-
-/// Between when this version of the chain was made, and whose word that is; nothing where its signers alone say it.
-fn show_time(time: &TimeInterval, out: &mut dyn Write) -> io::Result<()> {
-    let word = |TimeBound { at, source }: &TimeBound| match source {
-        TimeSource::Signer => format!("{at} (its signers say)"),
-        TimeSource::Authority(name) => format!("{at} (the timestamp authority {} says)", Clean(name)),
-        TimeSource::Witness(name) => format!("{at} (the witness {} says)", Clean(name)),
-    };
-    match (&time.not_before, &time.not_after) {
-        (Some(not_before), Some(not_after)) => {
-            writeln!(out, "  made        not before {}", word(not_before))?;
-            writeln!(out, "              not after {}", word(not_after))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The chain that a CID or the path of a CAR file names.
@@ -419,68 +367,4 @@ pub fn source(settings: &Settings, text: &str) -> Result<Source, CliError> {
         None => Err(CliError::usage(format!("{} is neither a file nor a CID", Clean(text)))
             .hint("run `greffe head` for the CID of this project's archive")),
     }
-}
-
-fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
-    let report = &shown.report;
-    let name = report.name.as_ref().map_or("unknown chain", |name| name.as_str());
-    let verdict = if report.verified { "verified" } else { "NOT verified" };
-    writeln!(out, "{verdict}: {name}, {} entries, from {}", report.entries, report.root)?;
-    if let Some(chain) = report.chain {
-        writeln!(out, "  chain       {chain}")?;
-    }
-    if let Some(since) = report.since_seq {
-        writeln!(
-            out,
-            "  new         {} entries; those before were verified here before",
-            report.entries - since
-        )?;
-    }
-    if let Some(newest) = report.newest {
-        writeln!(out, "  newest      {newest}")?;
-    }
-    show_time(&report.time, out)?;
-    let established = &report.established;
-    for (word, holds, meaning) in [
-        ("intact", established.intact, "every byte, link and step of the story holds"),
-        ("signed", established.signed, "signatures meet the trust document"),
-        ("anchored", established.anchored, "the chain is one that you trust; `--require CID` insists on it"),
-        ("witnessed", established.witnessed, "other parties saw the same chain"),
-        ("timestamped", established.timestamped, "a timestamp authority saw the head"),
-        ("complete", established.complete, "every block was there"),
-        ("replayed", established.replayed, "the scripts make the schema that was signed"),
-        ("live", established.live, "the database has that schema now"),
-    ] {
-        writeln!(out, "  {word:<11} {:<3} {meaning}", if holds { "yes" } else { "no" })?;
-    }
-    for cosigned in &report.witnesses {
-        let at = cosigned.not_after.map(|at| format!(" by {at}")).unwrap_or_default();
-        writeln!(out, "  cosigned    by {}: it saw all entries{at}", Clean(&cosigned.witness))?;
-    }
-    if let Some(found) = &report.freshness {
-        let word = match found.fresh {
-            Fresh::Yes => "yes",
-            Fresh::No | Fresh::Unknown => "no",
-        };
-        writeln!(out, "  {:<11} {word:<3} {}", "fresh", freshness(found))?;
-    }
-    if report.sealed > 0 {
-        writeln!(out, "  sealed      {} files: {}", report.sealed, states(&report.sealed_states))?;
-    }
-    for source in shown.sources.iter().filter(|source| source.blocks > 0 || source.fault.is_some()) {
-        let fault = source.fault.as_ref().map(|fault| format!(": {fault}")).unwrap_or_default();
-        writeln!(out, "  from        {} ({} blocks){}", Clean(&source.name), source.blocks, Clean(&fault))?;
-    }
-    if !report.findings.is_empty() {
-        writeln!(out, "{} finding(s):", report.findings.len())?;
-    }
-    for finding in &report.findings {
-        writeln!(out, "  {}", Clean(&finding.to_string()))?;
-    }
-    if let Some(path) = &shown.fork_evidence {
-        let path = path.display().to_string();
-        writeln!(out, "both versions are signed by the chain's own keys; show it to others with")?;
-        writeln!(out, "  greffe verify-fork {}", Clean(&path))?;
-    }
-    Ok(())
 }
