@@ -135,8 +135,12 @@ impl<'a> Telling<'a> {
             seen.clear();
         }
         let known = self.known(run);
-        tale.drafts
-            .extend(seen.iter().map(|change| self.shared.draft(change, known, rendered.get(&change.id))));
+        let printed = self.finished.output.filter(|_| self.witnessed).map(String::from_utf8_lossy);
+        let stamped = printed.map(|output| tool.stamped(&output)).unwrap_or_default();
+        tale.drafts.extend(seen.iter().map(|change| {
+            let known = if stamped.contains(&change.id) { Known::Seen { stamps: true } } else { known };
+            self.shared.draft(change, known, rendered.get(&change.id))
+        }));
         let noted = self.news.inside.iter().map(|step| &step.change);
         noted.chain(&seen).any(|change| change.happened == Happened::Failed)
     }

@@ -91,8 +91,13 @@ impl Tool for Django {
     }
 
     fn stopped_at(&self, output: &str) -> Option<String> {
-        let mut begun = output.lines().filter_map(|line| line.trim_start().strip_prefix("Applying "));
-        begun.next_back()?.split_once("...").map(|(id, _)| id.to_owned())
+        announcements(output).last().map(|(id, _)| id.to_owned())
+    }
+
+    /// `--fake-initial` notes a first migration whose tables are there, and runs one whose tables are not.
+    fn stamped(&self, output: &str) -> Vec<String> {
+        let faked = announcements(output).filter(|(_, what)| what.trim() == "FAKED");
+        faked.map(|(id, _)| id.to_owned()).collect()
     }
 
     /// `sqlmigrate APP NAME`, once for each migration.
@@ -109,6 +114,15 @@ impl Tool for Django {
         let applied = is.difference(&was).filter_map(|id| asked.rendering(id, &[]));
         applied.chain(was.difference(&is).filter_map(|id| asked.rendering(id, &["--backwards"]))).collect()
     }
+}
+
+/// The migrations that a run speaks of, and what it says of each.
+fn announcements(output: &str) -> impl Iterator<Item = (&str, &str)> {
+    output.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let rest = line.strip_prefix("Applying ").or_else(|| line.strip_prefix("Unapplying "))?;
+        rest.split_once("...")
+    })
 }
 
 /// A command `manage.py migrate`, as far as it can be asked again.
@@ -285,6 +299,15 @@ mod tests {
     fn what_it_prints_tells_where_it_stopped() {
         let output = "Running migrations:\n  Applying shop.0001_initial... OK\n  Applying shop.0002_more...Traceback …\n";
         assert_eq!(Django.stopped_at(output).as_deref(), Some("shop.0002_more"));
+        let output = "Running migrations:\n  Rendering model states... DONE\n  Unapplying shop.0002_more...Traceback …\n";
+        assert_eq!(Django.stopped_at(output).as_deref(), Some("shop.0002_more"));
+    }
+
+    #[test]
+    fn what_it_prints_tells_what_it_did_not_run() {
+        let output =
+            "Running migrations:\n  Applying shop.0001_initial... FAKED\n  Applying shop.0002_more... OK\n";
+        assert_eq!(Django.stamped(output), ["shop.0001_initial"]);
     }
 
     #[test]

@@ -104,6 +104,11 @@ pub trait Tool: Sync {
         None
     }
 
+    /// The scripts of which a run says that it noted them as applied and did not run them, by their identifiers.
+    fn stamped(&self, _output: &str) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What has to be done for the tool to go on where its table says that a script failed, as the end of a sentence that
     /// begins with a look at the database; `None` where the tool goes on by itself.
     fn mending(&self, _id: &str) -> Option<String> {

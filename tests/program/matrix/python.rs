@@ -142,6 +142,39 @@ fn django_says_which_sql_it_ran() {
     project.verify();
 }
 
+/// What Django finds done already it notes without running it; what it prints tells which that is.
+#[test]
+fn django_tells_which_first_migration_it_only_noted() {
+    let life = Life::of(&DJANGO, On::Sqlite);
+    let migration = |initial: &str, dependency: &str, model: &str| {
+        format!(
+            "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n{initial}\
+             \x20   dependencies = [{dependency}]\n\
+             \x20   operations = [migrations.CreateModel('{model}', [('id', models.AutoField(primary_key=True))])]\n"
+        )
+    };
+    life.put(&[
+        ("store/migrations/0001_book.py", &migration("    initial = True\n", "", "Book")),
+        ("store/migrations/0002_page.py", &migration("", "('store', '0001_book')", "Page")),
+    ]);
+    life.begin(&DJANGO, "demo");
+    // The table was there before.
+    let table = "from django.db import connection; connection.cursor().execute('CREATE TABLE store_book (id integer)')";
+    let words = [
+        "python",
+        "-c",
+        &format!(
+            "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'settings'; django.setup(); {table}"
+        ),
+    ];
+    let mut python = std::process::Command::new("/usr/bin/env");
+    life.project.prepare(&mut python);
+    assert!(python.args(words).status().unwrap().success());
+    life.records("python manage.py migrate --fake-initial --no-color");
+    assert_eq!(life.project.story()[1..], ["stamp store.0001_book", "apply store.0002_page"]);
+    life.project.verify();
+}
+
 #[test]
 fn django() {
     live(&DJANGO, On::Sqlite);
