@@ -18,8 +18,8 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 
 use data_encoding::HEXLOWER;
@@ -289,12 +289,17 @@ fn set(config: &mut Value, path: &str, value: Value) {
     *place = value;
 }
 
-/// A port below those that the kernel hands to outgoing connections, so that a restart finds it free.
+/// A port below those that the kernel hands to outgoing connections, so that a restart finds it free. None is given twice
+/// by one process: whoever has it may not listen yet, or not at the moment.
 fn free_port() -> u16 {
-    let mut bytes = [0; 2];
-    loop {
+    const PORTS: u16 = 12_000;
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
+        let mut bytes = [0; 2];
         getrandom::fill(&mut bytes).unwrap();
-        let port = 20_000 + u16::from_be_bytes(bytes) % 12_000;
+        AtomicU16::new(u16::from_be_bytes(bytes) % PORTS)
+    });
+    loop {
+        let port = 20_000 + NEXT.fetch_add(1, Ordering::Relaxed) % PORTS;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
