@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::standing::SignedRun;
 use crate::crypto::KeyId;
 
 /// Neighbours that stand on the same keys.
@@ -38,27 +37,6 @@ impl Signed {
                 self.runs.push(Run { first: seq, last: seq, needed, keys });
             }
         }
-    }
-
-    /// All of it, for a later verification.
-    pub fn runs(&self) -> Vec<SignedRun> {
-        let run = |Run { first, last, needed, keys }: &Run| SignedRun {
-            first: *first,
-            last: *last,
-            needed: *needed,
-            keys: keys.to_vec(),
-        };
-        self.runs.iter().map(run).collect()
-    }
-
-    /// What [`Self::runs`] gave.
-    pub fn of_runs(runs: &[SignedRun]) -> Self {
-        let mut signed = Self::default();
-        for SignedRun { first, last, needed, keys } in runs {
-            let keys = signed.set(keys.clone());
-            signed.runs.push(Run { first: *first, last: *last, needed: *needed, keys });
-        }
-        signed
     }
 
     fn set(&mut self, keys: Vec<KeyId>) -> Arc<[KeyId]> {

@@ -51,7 +51,7 @@ impl Verifier {
         Report {
             memory,
             continued,
-            since_seq: since,
+            since_seq: since.map(|(since, _)| since),
             fork: self.forks.finish(self.checkpoint.as_deref()),
             verified: findings.is_empty(),
             root: self.root,

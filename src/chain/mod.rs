@@ -41,7 +41,7 @@ pub use report::{Cosigned, Established, Report, TimeBound, TimeInterval, TimeSou
 pub use restore::{GetBlock, RestoreError, trust_in_force};
 pub use sealed::{SealedCounts, SealedFile, SealedState};
 pub use snapshot::{EntriesTree, Snapshot};
-pub use standing::{Claim, Continued, Recall, Said, SaidKey, SignedRun, Standing, refuted, version_key};
+pub use standing::{Claim, Continued, Recall, Said, SaidKey, Standing, version_key};
 pub use timestamp::{
     Authority, NotAuthority, Stamped, TOKENS_LIMIT, TokenFault, imprints_of, verify_response, verify_token,
 };

@@ -126,7 +126,7 @@ pub struct Report {
     pub newest: Option<Timestamp>,
     /// When this version of the chain was made.
     pub time: TimeInterval,
-    /// Sealed files.
+    /// Sealed files of the entries that were read.
     pub sealed: u64,
     /// What became of them, as far as keys were at hand.
     pub sealed_states: SealedCounts,
@@ -169,6 +169,9 @@ impl Report {
     pub fn add(&mut self, finding: Finding) {
         self.verified = false;
         self.memory = None;
+        if let Some(continued) = &mut self.continued {
+            continued.standing = None;
+        }
         match finding.fault.kind() {
             FindingKind::Integrity => self.established.intact = false,
             FindingKind::Signature => self.established.signed = false,

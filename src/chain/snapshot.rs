@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Block;
 use super::tree::MerkleTree;
 use crate::codec::dag_cbor::encode_entries_node;
-use crate::codec::tiles::{Tile, TileKind, push_entry, tiles_of};
+use crate::codec::tiles::{Tile, TileKind, push_entry, unfinished_tiles_of};
 use crate::codec::unixfs::DirectoryBuilder;
 use crate::crypto::Digest;
 use crate::model::{CID_LENGTH, Cid, Codec, ENTRIES_WIDTH};
@@ -112,7 +112,7 @@ impl Snapshot {
 
     /// Paths and bytes of the partial tiles on the right edge.
     fn unfinished_tiles(&self) -> impl Iterator<Item = (String, Vec<u8>)> {
-        tiles_of(self.merkle.size()).filter(|tile| tile.width < ENTRIES_WIDTH as u64).map(|tile| {
+        unfinished_tiles_of(self.merkle.size()).map(|tile| {
             let bytes = match tile.kind {
                 TileKind::Hashes { level } => concatenate(&self.merkle.edge()[usize::from(level)]),
                 TileKind::Entries => self.bundle.clone(),

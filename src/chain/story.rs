@@ -33,14 +33,14 @@ pub struct Story {
     pub findings: Vec<Finding>,
     /// Microseconds.
     pub tolerance: i64,
-    /// Entries that were not read, being known from an earlier verification.
-    pub since: Option<u64>,
+    /// How many entries were not read, being known from an earlier verification, and the newest manifest of them.
+    pub since: Option<(u64, Cid)>,
     /// What the entries that were read say of those.
     pub claims: Vec<Claim>,
     /// Algorithm and digest of the newest schema.
     pub schema: Option<(String, Digest)>,
     /// Who signed what, for the day on which a key is told to be stolen.
-    pub signers: Signed,
+    pub(super) signers: Signed,
     pub(super) ids: HashSet<EventId>,
     /// Versions by the front of their digests, so that a long story stays small, and whether they count as applied.
     pub(super) versions: HashMap<SaidKey, bool>,
@@ -214,6 +214,9 @@ impl Story {
             return;
         }
         let entry = self.count;
+        if self.since.is_some_and(|(since, _)| stolen.values().any(|first| *first < since)) {
+            self.claims.push(Claim::Unstolen { seq: entry });
+        }
         // The event that takes the key away is judged as it was: what it says counts from there on.
         let fallen = self.signers.take(&stolen).into_iter().filter(|(seq, _, _)| *seq < entry);
         for (seq, keyid, since) in fallen {

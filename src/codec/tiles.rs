@@ -71,18 +71,28 @@ impl Tile {
 
 /// All tiles that a tree of `size` leaves needs, and no other, level by level, entries last.
 pub fn tiles_of(size: u64) -> impl Iterator<Item = Tile> {
-    let levels = (0_u8..).map_while(move |level| {
-        let count = size >> (8 * u32::from(level)).min(63);
-        (count > 0 && level < 8).then_some((TileKind::Hashes { level }, count))
-    });
-    let entries = (size > 0).then_some((TileKind::Entries, size));
-    levels.chain(entries).flat_map(|(kind, count)| {
+    counts(size).flat_map(|(kind, count)| {
         (0..count.div_ceil(TILE_WIDTH)).map(move |index| Tile {
             kind,
             index,
             width: (count - index * TILE_WIDTH).min(TILE_WIDTH),
         })
     })
+}
+
+/// The partial ones of them: at most one of each kind.
+pub fn unfinished_tiles_of(size: u64) -> impl Iterator<Item = Tile> {
+    let tile = |(kind, count)| Tile { kind, index: count / TILE_WIDTH, width: count % TILE_WIDTH };
+    counts(size).map(tile).filter(|tile| tile.width > 0)
+}
+
+/// How many hashes, and entries, the tiles of a tree of `size` leaves hold together.
+fn counts(size: u64) -> impl Iterator<Item = (TileKind, u64)> {
+    let levels = (0_u8..).map_while(move |level| {
+        let count = size >> (8 * u32::from(level)).min(63);
+        (count > 0 && level < 8).then_some((TileKind::Hashes { level }, count))
+    });
+    levels.chain((size > 0).then_some((TileKind::Entries, size)))
 }
 
 /// Adds one entry to the bytes of an entries tile: its length as 16-bit big-endian, then the CID.
@@ -97,10 +107,12 @@ mod tests {
 
     #[test]
     fn a_path_has_one_spelling() {
-        for size in [1, 255, 256, 70_000, 1_500_000] {
+        for size in [0, 1, 255, 256, 65_535, 65_536, 65_537, 70_000, 1_500_000] {
             for tile in tiles_of(size).step_by(97) {
                 assert_eq!(Tile::parse(&tile.path()), Some(tile));
             }
+            let partial: Vec<Tile> = tiles_of(size).filter(|tile| tile.width < TILE_WIDTH).collect();
+            assert_eq!(unfinished_tiles_of(size).collect::<Vec<_>>(), partial, "{size}");
         }
         for path in [
             "tile/0/0",

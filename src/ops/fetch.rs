@@ -306,11 +306,16 @@ impl Driver<'_, '_> {
         let mut lost = None;
         loop {
             self.give_what_is_here()?;
-            if briefly && away.is_empty() && self.verifier.want().is_some() && self.is_car_worth_it() {
+            if self.verifier.want().is_none() {
+                // What is still on its way is not wanted any more.
+                return Ok(Ended::Done);
+            }
+            if briefly && away.is_empty() && self.is_car_worth_it() {
                 return Ok(Ended::Early);
             }
             // First it has to show whether a CAR is worth it.
-            let waits = briefly && self.fetched < 3 && !away.is_empty();
+            let looks = self.fetched < 3 && !away.is_empty();
+            let waits = briefly && (looks || (self.is_car_worth_it() && !flying.is_empty()));
             for cid in self.verifier.wants(WINDOW) {
                 if !waits && flying.len() < FETCHES && away.insert(cid) {
                     flying.push(async move { (cid, asked::look(asked, &cid, limit).await) });

@@ -4,13 +4,14 @@
 use std::collections::HashSet;
 
 use greffe::chain::{
-    Claim, Continued, Fault, Fetched, Options, Recall, Report, Snapshot, Standing, Verifier, refuted,
+    Claim, Continued, Fault, Fetched, Options, Recall, Report, Snapshot, Standing, Verifier, version_key,
 };
 use greffe::codec::dag_cbor::{decode_head, encode_head};
 use greffe::codec::unixfs::{DirectoryBuilder, decode_directory};
-use greffe::model::{Cid, Codec, EventKind};
+use greffe::crypto::PrivateKey;
+use greffe::model::{Cid, Codec, Details, EventKind, KeyRole, Remembered, Revocation, RevocationReason};
 
-use crate::chains::{Growing, every_event, key};
+use crate::chains::{Growing, every_event, key, trust, trust_file};
 use crate::memory::Blocks;
 use crate::properties::{head_of, six};
 
@@ -19,8 +20,13 @@ const AROUND: usize = 6;
 
 /// Verifies, going on from `standing` if that is of the chain, and says how many blocks were read.
 fn verify(root: Cid, blocks: &Blocks, standing: Option<Standing>) -> (Report, usize) {
+    verify_with(root, blocks, standing, Options::default())
+}
+
+fn verify_with(root: Cid, blocks: &Blocks, standing: Option<Standing>, options: Options) -> (Report, usize) {
     let recall = Recall::new(move |chain| standing.clone().filter(|standing| standing.chain == *chain));
-    let mut verifier = Verifier::new(root, Options { recall: Some(recall), ..Options::default() });
+    let recall = options.recall.is_none().then_some(recall).or(options.recall.clone());
+    let mut verifier = Verifier::new(root, Options { recall, ..options });
     let mut read = 0;
     while let Some(cid) = verifier.want() {
         let fetched = blocks.get(&cid).cloned().map_or(Fetched::Missing, Fetched::Block);
@@ -53,15 +59,25 @@ fn head_at(chain: &Growing, size: usize, blocks: &mut Blocks) -> Cid {
     head
 }
 
-/// Whether claims hold, by what older entries said.
-fn hold(claims: &[Claim], older: &Continued) -> bool {
+/// What of the claims does not hold, by what older entries said.
+fn refuted(claims: &[Claim], older: &Continued) -> Vec<(u64, Fault)> {
     let events: HashSet<_> = older.said.events.iter().collect();
     let applied: HashSet<_> =
         older.said.versions.iter().filter(|(_, applied)| *applied).map(|(version, _)| version).collect();
-    claims.iter().all(|claim| match claim {
-        Claim::New { .. } => !events.contains(&claim.key()),
-        Claim::Version { applied: expected, .. } => applied.contains(&claim.key()) == *expected,
-    })
+    let fault = |claim: &Claim| match claim {
+        Claim::New { seq, id } => {
+            events.contains(&id.to_bytes()).then_some((*seq, Fault::DuplicateEvent { id: *id }))
+        }
+        Claim::Version { seq, version, applied: expected } => {
+            let wrong = applied.contains(&version_key(version)) != *expected;
+            let version = version.clone();
+            let fault =
+                if *expected { Fault::NotApplied { version } } else { Fault::AppliedTwice { version } };
+            wrong.then_some((*seq, fault))
+        }
+        Claim::Unstolen { .. } => panic!("no key was stolen"),
+    };
+    claims.iter().filter_map(fault).collect()
 }
 
 #[test]
@@ -107,7 +123,7 @@ fn it_ends_where_a_full_one_ends_wherever_it_goes_on() {
             let (report, _) = verify(heads[to], &blocks, Some(known.clone()));
             assert_eq!(report.since_seq, Some(from as u64 + 1));
             assert_eq!(standing(&report), standing(whole), "{from} to {to}");
-            assert!(hold(&continued(&report).claims, continued(older)), "{from} to {to}");
+            assert_eq!(refuted(&continued(&report).claims, continued(older)), [], "{from} to {to}");
         }
     }
 }
@@ -159,7 +175,8 @@ fn what_was_changed_before_is_found() {
     }
     // A head that is cut back is read as a whole.
     let cut = head_at(&chain, 3, &mut blocks);
-    assert_eq!(verify(cut, &blocks, Some(known)).0.since_seq, None);
+    let (report, _) = verify(cut, &blocks, Some(known));
+    assert_eq!((report.verified, report.since_seq), (false, None));
 }
 
 #[test]
@@ -195,15 +212,104 @@ fn what_new_entries_say_of_older_ones_is_asked() {
     blocks.extend(chain.map());
     let head = head_at(&chain, 8, &mut blocks);
     let (report, _) = verify(head, &blocks, Some(standing(&before)));
-    let claims = &continued(&report).claims;
-    assert!(report.verified && !hold(claims, continued(&before)));
-    let wrong: Vec<_> = claims
-        .iter()
-        .filter(|claim| !hold(std::slice::from_ref(*claim), continued(&before)))
-        .map(refuted)
-        .collect();
+    assert!(report.verified, "{:?}", report.findings);
     let (full, _) = verify(head, &blocks, None);
-    assert_eq!(wrong, full.findings);
+    let found: Vec<_> =
+        full.findings.into_iter().map(|finding| (finding.seq.unwrap(), finding.fault)).collect();
+    assert_eq!((found.len(), refuted(&continued(&report).claims, continued(&before))), (2, found));
+}
+
+/// A new entry that says that a key was stolen before may take down older ones, which were not read.
+#[test]
+fn a_key_that_was_stolen_before_is_a_claim_about_older_entries() {
+    const BOTH: &[KeyRole] = &[KeyRole::Root, KeyRole::Signer];
+    for since in [2, 5] {
+        let (one, two) = (key(1), key(2));
+        let keys: [(&PrivateKey, &[KeyRole]); 2] = [(&one, BOTH), (&two, BOTH)];
+        let mut chain = Growing::new("stolen", &trust(1, &keys, 1, 1), &[&one]);
+        for version in 1..5 {
+            chain.apply(&version.to_string());
+        }
+        let mut blocks = chain.map();
+        let older = head_at(&chain, 5, &mut blocks);
+        let known = standing(&verify(older, &blocks, None).0);
+        let mut next = trust(2, &keys, 1, 1);
+        next.revoked =
+            vec![Revocation { key: one.public().id(), since, reason: RevocationReason::Compromised }];
+        let other = Details::Other { schema: None };
+        chain.append(EventKind::Trust, other, vec![trust_file(&next)], &[&two]);
+        let head = chain.head(&two);
+        blocks.extend(chain.map());
+        let (report, _) = verify(head, &blocks, Some(known));
+        let asks = continued(&report).claims.iter().any(|claim| matches!(claim, Claim::Unstolen { .. }));
+        assert_eq!((report.verified, asks), (true, since == 2));
+        assert_eq!(verify(head, &blocks, None).0.verified, since == 5);
+    }
+}
+
+#[test]
+fn a_standing_that_the_memory_or_another_tolerance_speaks_against_is_not_gone_on_from() {
+    let chain = six("memory");
+    let mut blocks = chain.map();
+    let older = head_at(&chain, 4, &mut blocks);
+    let known = standing(&verify(older, &blocks, None).0);
+    let head = head_at(&chain, 6, &mut blocks);
+    let seen = |seq: u64, manifest| Remembered {
+        chain: chain.manifests[0],
+        seq,
+        manifest,
+        head: older,
+        checkpoint: None,
+    };
+    let other = Cid::of(Codec::DagCbor, b"another");
+    // Behind its end, at its end, and in front of it.
+    for (seen, goes_on, verified) in [
+        (seen(2, chain.manifests[2]), false, true),
+        (seen(2, other), false, false),
+        (seen(3, chain.manifests[3]), true, true),
+        (seen(3, other), false, false),
+        (seen(4, chain.manifests[4]), true, true),
+        (seen(4, other), true, false),
+    ] {
+        let seq = seen.seq;
+        let options = Options { remembered: vec![seen], ..Options::default() };
+        let (report, _) = verify_with(head, &blocks, Some(known.clone()), options);
+        assert_eq!((report.since_seq.is_some(), report.verified), (goes_on, verified), "{seq}");
+    }
+    for (tolerance, goes_on) in [(5_000_000, true), (6_000_000, true), (4_999_999, false)] {
+        let options = Options { tolerance, ..Options::default() };
+        let (report, _) = verify_with(head, &blocks, Some(known.clone()), options);
+        assert_eq!((report.since_seq.is_some(), report.verified), (goes_on, true));
+    }
+}
+
+/// Where the memory is lost, the standing still tells that the chain was cut back, or is another version.
+#[test]
+fn a_standing_is_remembered_also_where_all_is_read() {
+    let chain = six("remembered");
+    let mut blocks = chain.map();
+    let older = head_at(&chain, 5, &mut blocks);
+    let known = standing(&verify(older, &blocks, None).0);
+    let find = known.clone();
+    let recall = Recall::new(move |_| Some(find.clone())).to_compare();
+    let options = Options { recall: Some(recall), ..Options::default() };
+    let whole = head_at(&chain, 6, &mut blocks);
+    let (report, _) = verify_with(whole, &blocks, None, options.clone());
+    assert_eq!((report.verified, report.since_seq), (true, None));
+    let cut = head_at(&chain, 3, &mut blocks);
+    for options in [options.clone(), Options::default()] {
+        let standing = options.recall.is_none().then(|| known.clone());
+        let (report, _) = verify_with(cut, &blocks, standing, options);
+        assert!(matches!(report.findings[0].fault, Fault::RolledBack { seen: 5, found: 3, .. }));
+    }
+    let mut other = Growing::of_one_key("remembered");
+    for version in ["1", "2", "other", "4", "5"] {
+        other.apply(version);
+    }
+    blocks.extend(other.map());
+    let forked = head_at(&other, 6, &mut blocks);
+    let (report, _) = verify_with(forked, &blocks, None, options);
+    assert!(report.fork.is_some() && matches!(report.findings[0].fault, Fault::Forked { entry: 4, .. }));
 }
 
 #[test]

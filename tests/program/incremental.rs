@@ -19,10 +19,10 @@ fn since(object: &Value) -> Option<u64> {
     object.get("sinceSeq").map(|since| since.as_u64().unwrap())
 }
 
-/// A file of the machine's only standing.
-fn standing(machine: &Project, extension: &str) -> PathBuf {
-    let files = fs::read_dir(machine.path("state/greffe/standing")).unwrap().map(|file| file.unwrap().path());
-    files.into_iter().find(|path| path.extension().is_some_and(|found| found == extension)).unwrap()
+/// The file of the machine's only standing.
+fn standing(machine: &Project) -> PathBuf {
+    let mut files = fs::read_dir(machine.path("state/greffe/standing")).unwrap();
+    files.next().unwrap().unwrap().path()
 }
 
 const FILE: [&str; 3] = ["verify", "head.car", "--incremental"];
@@ -123,30 +123,76 @@ fn a_standing_that_is_damaged_or_gone_costs_time_and_nothing_else() {
     project.script("4_more.sql", "CREATE TABLE more (id);");
     project.ok(["apply"]);
     bring(&project, &machine);
-    let (text, keys) = (standing(&machine, "json"), standing(&machine, "sqlite"));
-    let kept = [fs::read(&text).unwrap(), fs::read(&keys).unwrap()];
-    let garbage = vec![7; 5000];
-    for [of_text, of_keys] in [
-        [Some(&garbage), Some(&kept[1])],
-        [Some(&kept[0]), Some(&garbage)],
-        [Some(&kept[0]), None],
-        [None, Some(&kept[1])],
-        [Some(&kept[0][..99].to_vec()), Some(&kept[1])],
+    let file = standing(&machine);
+    let kept = fs::read(&file).unwrap();
+    let other = |what: &str, with: &str| {
+        let place = kept.windows(what.len()).position(|bytes| bytes == what.as_bytes()).unwrap();
+        let mut bytes = kept.clone();
+        bytes[place..place + with.len()].copy_from_slice(with.as_bytes());
+        bytes
+    };
+    for bytes in [
+        Vec::new(),
+        vec![7; 5000],
+        kept[..kept.len() / 2].to_vec(),
+        // Another size in the standing, another version of greffe, other tables.
+        other("\"size\":4", "\"size\":5"),
+        other(env!("CARGO_PKG_VERSION"), "9.9.9"),
+        other("made_by TEXT", "MADE_BY text"),
+        other("made_by", "mode_by"),
     ] {
-        for (path, bytes) in [(&text, of_text), (&keys, of_keys)] {
-            match bytes {
-                Some(bytes) => fs::write(path, bytes).unwrap(),
-                None => fs::remove_file(path).unwrap(),
-            }
-        }
+        fs::write(&file, &bytes).unwrap();
         let object = machine.json(&FILE);
-        assert_eq!((since(&object), &object["verified"]), (None, &true.into()));
+        assert_eq!(object["verified"], true);
+        let reads_all = since(&object).is_none();
+        assert!(reads_all || bytes.windows(7).any(|bytes| bytes == b"MADE_BY"));
         assert_eq!(since(&machine.json(&FILE)), Some(5));
     }
     // A folder that cannot be written: it is said, and what was verified stands.
     fs::remove_dir_all(machine.path("state/greffe/standing")).unwrap();
     machine.write("state/greffe/standing", "a file");
     machine.ok(FILE).says(&["cannot be kept"]);
+}
+
+/// Where it is not known any more what was seen, the standing knows; and the memory goes before it.
+#[test]
+fn memory_and_standing_hold_each_other() {
+    let (project, machine) = (Project::applied(), machine());
+    project.ok(["export", "--out", "short.car"]);
+    fs::copy(project.path("short.car"), machine.path("short.car")).unwrap();
+    project.script("4_more.sql", "CREATE TABLE more (id);");
+    project.ok(["apply"]);
+    bring(&project, &machine);
+    machine.ok(FILE);
+    fs::remove_dir_all(machine.path("state/greffe/seen")).unwrap();
+    let run = machine.ends(5, ["verify", "short.car", "--incremental", "--json"]);
+    assert_eq!(run.object()["findings"][0]["code"], "rolled-back");
+    // An older head was taken meanwhile, without the standing.
+    machine.ok(["verify", "short.car"]);
+    let whole = machine.json(&FILE);
+    assert_eq!((since(&whole), &whole["verified"]), (None, &true.into()));
+}
+
+/// Another program writes the standing for a while: it is waited for, and what was verified is not thrown away.
+#[test]
+fn a_standing_that_is_in_use_is_left_alone() {
+    let (project, machine) = (Project::applied(), machine());
+    bring(&project, &machine);
+    machine.ok(FILE);
+    let file = standing(&machine);
+    let kept = fs::read(&file).unwrap();
+    project.script("4_more.sql", "CREATE TABLE more (id);");
+    project.ok(["apply"]);
+    bring(&project, &machine);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
+    let mut lock = runtime.block_on(sqlx::ConnectOptions::connect(&options)).unwrap();
+    runtime.block_on(sqlx::Executor::execute(&mut lock, "BEGIN EXCLUSIVE")).unwrap();
+    let run = machine.ok(FILE);
+    run.says(&["cannot be kept"]).prints(&["verified"]);
+    drop(lock);
+    assert_eq!(fs::read(&file).unwrap(), kept);
+    assert_eq!(since(&machine.json(&FILE)), Some(4));
 }
 
 #[test]

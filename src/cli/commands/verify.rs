@@ -107,16 +107,20 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     let threads = threads(arguments.threads);
     let target = block_on(arguments.sources.resolve(&settings, &arguments.target))??;
     let standings = arguments.memory.standings(context).filter(|_| arguments.incremental);
+    if arguments.incremental && standings.is_none() {
+        remark(
+            "note: neither XDG_STATE_HOME nor HOME says where to keep what was verified, so all is read each time",
+        );
+    }
     options.recall = standings.as_ref().map(Standings::recall);
     let search = Search { settings: &settings, arguments, target: &target, threads };
     let mut looked = search.verify(options.clone(), &mut show)?;
-    if let Some(standings) = &standings {
-        if !block_on(goes_on(standings, &looked.report))? {
-            // It may be the standing that is wrong; the chain itself decides.
-            options.recall = Some(Recall::new(|_| None));
-            looked = search.verify(options, &mut show)?;
-        }
-        keep_standing(context, standings, &looked.report)?;
+    if let Some(standings) = &standings
+        && !block_on(goes_on(standings, &looked.report))?
+    {
+        // It may be the standing that is wrong; the chain itself decides.
+        options.recall = options.recall.map(Recall::to_compare);
+        looked = search.verify(options, &mut show)?;
     }
     let Looked { mut source, mut report, sources, spool: _spool } = looked;
     if arguments.open
@@ -128,7 +132,11 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
         source.open_sealed(&mut report)?;
         record_opened(&settings, &report, "verify")?;
     }
+    // The memory first: a standing that is ahead of it is not believed.
     arguments.memory.remember(context, report.memory.as_ref());
+    if let Some(standings) = &standings {
+        keep_standing(context, standings, &report)?;
+    }
     let evidence = arguments.memory.keep_fork(context, &report);
     let mut replayed = Replayed::default();
     if arguments.replays() && may_run(&report) {

@@ -26,8 +26,12 @@ pub fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     }
     show_time(&report.time, out)?;
     let established = &report.established;
+    let intact = match report.since_seq {
+        Some(_) => "every new byte and link holds, and goes on from what was verified here before",
+        None => "every byte, link and step of the story holds",
+    };
     for (word, holds, meaning) in [
-        ("intact", established.intact, "every byte, link and step of the story holds"),
+        ("intact", established.intact, intact),
         ("signed", established.signed, "signatures meet the trust document"),
         ("anchored", established.anchored, "the chain is one that you trust; `--require CID` insists on it"),
         ("witnessed", established.witnessed, "other parties saw the same chain"),
