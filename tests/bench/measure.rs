@@ -120,6 +120,8 @@ pub fn greffe() -> Command {
             command.env_remove(name);
         }
     }
+    // `init` makes a vault, whose owner has a passphrase.
+    command.env("GREFFE_VAULT_PASSPHRASE", "bench");
     command
 }
 

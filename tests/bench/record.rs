@@ -42,11 +42,7 @@ fn recording(folder: &Path) {
     let key = encode_pem(&PrivateKey::from_seed(&[7; 32])).to_string();
     let run = |words: &[&str]| -> Duration {
         let mut command = greffe();
-        command
-            .current_dir(folder)
-            .env("GREFFE_KEY", &key)
-            .env("GREFFE_VAULT_PASSPHRASE", "bench")
-            .args(words);
+        command.current_dir(folder).env("GREFFE_KEY", &key).args(words);
         timed_process(&mut command)
     };
     alembic(&["stamp", "head"]);
