@@ -55,6 +55,12 @@ impl ChainKeys {
         Ok(Self { chain: *chain, documents: documents(chain, entries)? })
     }
 
+    /// The name of the chain's checkpoints.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        Checkpoint::origin_of(&self.chain)
+    }
+
     /// Reads a note that is to be a checkpoint of the chain.
     ///
     /// # Errors
@@ -62,7 +68,7 @@ impl ChainKeys {
     pub fn read(&self, note: &[u8]) -> Result<SignedCheckpoint, CheckpointError> {
         let read = Note::decode(note)?;
         let checkpoint = decode_checkpoint(&read.text)?;
-        if checkpoint.origin != Checkpoint::origin_of(&self.chain) {
+        if checkpoint.origin != self.origin() {
             return Err(CheckpointError::OtherChain { origin: checkpoint.origin });
         }
         let signed_by = self.signer(&read, &checkpoint).ok_or(CheckpointError::Unsigned)?;

@@ -15,14 +15,14 @@ use crate::servers::{LIMIT, Litewitness, poll, witness_program as program};
 use crate::tools::{output_of, tool};
 
 /// Settings that name a witness.
-fn ask(project: &Project, name: &str, vkey: &str, url: &str) {
+pub fn ask(project: &Project, name: &str, vkey: &str, url: &str) {
     let settings = String::from_utf8(project.read("greffe.toml")).unwrap();
     let witness =
         format!("\n[[witness]]\nname = \"{name}\"\nvkey = \"{vkey}\"\nurl = \"{url}\"\ntimeout = \"20s\"\n");
     project.write("greffe.toml", settings + &witness);
 }
 
-fn log_vkey(project: &Project) -> String {
+pub fn log_vkey(project: &Project) -> String {
     project.ok(["witness", "log"]).stdout.trim().to_owned()
 }
 
@@ -138,14 +138,14 @@ fn cosignatures_by_ml_dsa_of_another_program_verify() {
 }
 
 /// A witness of greffe's that runs; it ends with this value.
-struct Serving {
+pub struct Serving {
     child: Child,
-    url: String,
-    vkey: String,
+    pub url: String,
+    pub vkey: String,
 }
 
 impl Serving {
-    fn start(home: &Project, logs: &[&str]) -> Self {
+    pub fn start(home: &Project, logs: &[&str]) -> Self {
         if !home.path("witness.db").exists() {
             home.ok(["witness", "key", "--new", "witness.example/greffe", "--plain"]);
         }
@@ -190,7 +190,7 @@ impl Serving {
         self.send("POST /add-checkpoint", body.as_bytes())
     }
 
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
