@@ -6,7 +6,6 @@ use super::verify::Verifier;
 use crate::codec::note::Note;
 use crate::codec::policy::{Policy, PolicyWitness};
 use crate::codec::vkey::VkeyVerdict;
-use crate::model::Timestamp;
 
 impl Verifier {
     /// Judges the policy of the trust document in force, and the verifier's own. `note`: the checkpoint, where there is
@@ -60,18 +59,9 @@ impl Verifier {
     }
 
     fn keep_witness(&mut self, witness: &PolicyWitness, times: &[u64]) {
-        let at = |seconds: &u64| {
-            let microseconds = i64::try_from(*seconds).ok()?.checked_mul(1_000_000)?;
-            Timestamp::from_microseconds(microseconds)
-        };
-        let vkey = witness.vkey.to_string();
-        if !self.witnesses.iter().any(|known| known.vkey == vkey) {
-            self.witnesses.push(Cosigned {
-                witness: witness.name.clone(),
-                vkey,
-                not_after: times.iter().min().and_then(at),
-                latest: times.iter().max().and_then(at),
-            });
+        let cosigned = Cosigned::of(&witness.name, &witness.vkey, times);
+        if !self.witnesses.iter().any(|known| known.vkey == cosigned.vkey) {
+            self.witnesses.push(cosigned);
         }
     }
 }

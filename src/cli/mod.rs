@@ -18,6 +18,7 @@ mod owner;
 #[cfg(feature = "bitswap")]
 mod peers;
 mod places;
+mod policies;
 mod progress;
 pub mod settings;
 mod sources;

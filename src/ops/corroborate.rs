@@ -63,7 +63,7 @@ impl ChainReader {
     }
 }
 
-fn checkpointed(head: Cid, block: &mut ReadBlock<'_>) -> Result<Checkpointed, OpsError> {
+pub(super) fn checkpointed(head: Cid, block: &mut ReadBlock<'_>) -> Result<Checkpointed, OpsError> {
     let parts = decode_head(&block("head", &head)?).map_err(|error| chain::refuse("head", head, error))?;
     let (cid, bytes) = tlog_file(parts.tlog, "checkpoint", block)?.ok_or(OpsError::Block {
         what: "tlog directory",

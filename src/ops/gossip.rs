@@ -301,7 +301,7 @@ impl<'a> Panel<'a> {
 }
 
 /// The events of an archive that say whose signatures count, the oldest first. Walks the whole chain's manifests.
-fn trust_events(reader: &ChainReader) -> Result<Vec<TrustEntry>, OpsError> {
+pub(super) fn trust_events(reader: &ChainReader) -> Result<Vec<TrustEntry>, OpsError> {
     let (mut cid, mut manifest) = reader.newest()?;
     let mut events = Vec::new();
     loop {

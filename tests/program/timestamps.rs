@@ -2,9 +2,9 @@
 
 #[allow(dead_code, reason = "tests of the format use the rest")]
 #[path = "../timestamps/authority.rs"]
-mod authority;
+pub mod authority;
 #[path = "../timestamps/front.rs"]
-mod front;
+pub mod front;
 
 use std::fs;
 use std::path::Path;
@@ -21,13 +21,13 @@ use crate::project::{Project, THREE};
 use crate::tools::output_of;
 
 /// A front that answers as its authority does.
-fn honest(authority: &Authority) -> Front {
+pub fn honest(authority: &Authority) -> Front {
     let authority = authority.clone();
     Front::start(move |request| Said::Answer(authority.answer(request)))
 }
 
 /// A chain whose trust document names these roots, and whose settings these services.
-fn project(roots: &[&Identity], fronts: &[&Front]) -> Project {
+pub fn project(roots: &[&Identity], fronts: &[&Front]) -> Project {
     let project = Project::empty();
     let roots: Vec<String> = roots.iter().map(|root| root.certificate.display().to_string()).collect();
     let mut arguments = vec!["init", "--name", "demo", "--database", "sqlite:app.db"];

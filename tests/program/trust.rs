@@ -497,6 +497,8 @@ fn the_drills_of_the_documentation_are_run() {
     project.ok(["apply"]);
     let seq = project.log().len() - 1;
     let stolen = keyid_of(&project, "signer-2");
+    let heads = run_drill(&project, "before", &[]);
+    assert!(heads.contains(&project.head()) && heads.contains("nobody else vouched for it"), "{heads}");
     let said = run_drill(&project, "stolen", &[("STOLEN", &stolen), ("SEQ", &seq.to_string())]);
     assert!(said.contains("the entries of the thief are findings"), "{said}");
     let report = project.ends(1, ["verify", &project.head(), "--json"]).object();
