@@ -4,6 +4,7 @@ use data_encoding::BASE64;
 use serde_json::Value;
 
 use crate::project::{Project, THREE};
+use crate::serve::Served;
 use crate::tools::{output_of, tool};
 
 /// A new key without a passphrase in `<name>.pem`, and its public half in `<name>.pub`; gives its keyid.
@@ -230,7 +231,21 @@ fn what_a_stolen_key_signed_is_found_and_what_it_signed_before_keeps_its_standin
     // Who saw the key revoked does not follow the thief, and can copy the chain that says so.
     auditor.ends(1, ["verify", "true.car"]).prints(&["stolen"]);
     auditor.ends(5, ["verify", "thief.car"]).prints(&["forked"]);
-    auditor.ok(["import", "true.car"]);
+    let imported = auditor.ends(1, ["import", "true.car", "--json"]).object();
+    assert_eq!(
+        (&imported["newEntries"], &imported["findings"][0]["code"]),
+        (&6.into(), &"compromised".into())
+    );
+    let again = auditor.ends(1, ["import", "true.car"]);
+    again.prints(&["0 new of 6 entries", "taken as it is", "stolen by entry 3"]);
+    // So does who follows it over a server.
+    let (served, mut follower) = (Served::start(&project, &[]), Project::empty());
+    follower.variables = vec![("XDG_STATE_HOME".to_owned(), follower.path("state").display().to_string())];
+    let mirror = ["mirror", &project.head(), "--from", &served.url()];
+    follower.ends(1, mirror).prints(&["6 new of 6 entries", "taken as it is", "stolen by entry 3"]);
+    assert_eq!(follower.head_of("demo"), project.head());
+    // Where nothing is new, nothing is verified.
+    follower.ok(mirror).prints(&["0 new of 6 entries"]);
     let run = project.ends(1, ["verify", &project.head(), "--json"]);
     let report = run.object();
     let findings = report["findings"].as_array().unwrap();
