@@ -12,7 +12,8 @@ use super::gossip::trust_events;
 use super::{ChainReader, OpsError, chain};
 use crate::chain::proof::{ProofError, TreeTiles};
 use crate::chain::{
-    Authority, ChainKeys, Cosigned, Stamped, TimeBound, TimeInterval, TokenFault, imprints_of, verify_token,
+    Authority, ChainKeys, Cosigned, Stamped, TOKENS_LIMIT, TimeBound, TimeInterval, TokenFault, imprints_of,
+    verify_token,
 };
 use crate::codec::cosignature::split;
 use crate::codec::dag_cbor::decode_head;
@@ -249,7 +250,7 @@ impl Bench<'_> {
         let imprints = imprints_of(&read.note, &self.reader.root(), seq, trust);
         let authorities = Authority::of_trust(&trust.authorities);
         let mut stamped = Vec::new();
-        let shown = read.timestamps.iter().map(|token| {
+        let shown = read.timestamps.iter().take(TOKENS_LIMIT).map(|token| {
             let judged = verify_token(token, &imprints, &authorities);
             match judged.and_then(|found| found.not_before(Some(read.newest), self.judging.tolerance)) {
                 Ok(found) => {
