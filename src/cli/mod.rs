@@ -22,6 +22,7 @@ mod policies;
 mod progress;
 pub mod settings;
 mod sources;
+mod times;
 mod wrapped;
 
 use std::ffi::OsString;

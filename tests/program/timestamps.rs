@@ -45,7 +45,7 @@ pub fn project(roots: &[&Identity], fronts: &[&Front]) -> Project {
     project
 }
 
-fn checkpointed(project: &Project) -> Checkpointed {
+pub fn checkpointed(project: &Project) -> Checkpointed {
     ChainReader::open(&project.path("archive"), &"demo".parse().unwrap()).unwrap().checkpointed().unwrap()
 }
 
@@ -64,7 +64,7 @@ fn offer(project: &Project, token: &[u8]) -> bool {
 }
 
 /// Adds a token to the head, whatever it is.
-fn force(project: &Project, token: &[u8]) {
+pub fn force(project: &Project, token: &[u8]) {
     assert!(offer(project, token));
 }
 

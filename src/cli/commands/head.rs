@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use crate::chain::{TimeBound, TimeSource};
 use crate::cli::context::{Context, verify_options};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply};
 use crate::cli::policies::read_policy;
+use crate::cli::times::word;
 use crate::cli::{CommandResult, Exit};
 use crate::model::Cid;
 use crate::ops::heads::{Held, HeldHead, Judging, LineStanding, heads};
@@ -110,12 +110,4 @@ fn show_head(head: &HeldHead, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  NOT CONTINUED: the archive's head has other entries in its place")?;
     }
     Ok(())
-}
-
-fn word(TimeBound { at, source }: &TimeBound) -> String {
-    match source {
-        TimeSource::Signer => format!("{at} (its signers say)"),
-        TimeSource::Authority(name) => format!("{at} (the timestamp authority {} says)", Clean(name)),
-        TimeSource::Witness(name) => format!("{at} (the witness {} says)", Clean(name)),
-    }
 }

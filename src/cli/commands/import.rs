@@ -74,10 +74,6 @@ pub fn show_findings(findings: &[Finding], out: &mut dyn Write) -> io::Result<()
     if findings.is_empty() {
         return Ok(());
     }
-    writeln!(
-        out,
-        "it is taken as it is, with {} finding(s) that the chain itself tells of:",
-        findings.len()
-    )?;
+    writeln!(out, "taken as it is, with {} finding(s) that the chain itself tells of:", findings.len())?;
     findings.iter().try_for_each(|finding| writeln!(out, "  {}", Clean(&finding.to_string())))
 }
