@@ -170,12 +170,15 @@ pub fn corroborate(
     Ok(Settled { done, left })
 }
 
+/// Which authority a valid token is by, and its time.
+type Vouched = Option<(Digest, Timestamp)>;
+
 /// Says which authority a valid token of the head is by, and its time.
 fn judge_of(
     reader: &ChainReader,
     name: &ChainName,
     note: &Note,
-) -> Result<impl Fn(&[u8]) -> Option<(Digest, Timestamp)> + use<>, OpsError> {
+) -> Result<impl Fn(&[u8]) -> Vouched + use<>, OpsError> {
     let (_, trust) = trust_of(reader, name)?;
     let read = decode_checkpoint(&note.text);
     let size = read.map_err(|error| chain::refuse("checkpoint", reader.head(), error))?.size;
@@ -195,7 +198,7 @@ fn judge_of(
 fn settle(
     held: &[Vec<u8>],
     given: Vec<Vec<u8>>,
-    judge: impl Fn(&[u8]) -> Option<(Digest, Timestamp)>,
+    judge: impl Fn(&[u8]) -> Vouched,
     left: &mut Vec<(Vec<u8>, Left)>,
 ) -> Vec<Vec<u8>> {
     let mut earliest: HashMap<Digest, Timestamp> = HashMap::new();
@@ -289,7 +292,7 @@ mod tests {
     }
 
     /// A token that says by its bytes which authority it is of, and when.
-    fn judged(token: &[u8]) -> Option<(Digest, Timestamp)> {
+    fn judged(token: &[u8]) -> Vouched {
         let [authority, at, ..] = token else { return None };
         (*authority > 0).then(|| (Digest([*authority; 32]), Timestamp::from_seconds(u64::from(*at)).unwrap()))
     }

@@ -143,6 +143,7 @@ pub struct Serving {
     pub url: String,
     pub vkey: String,
     /// With those of other algorithms.
+    #[cfg(feature = "post-quantum")]
     pub vkeys: Vec<String>,
 }
 
@@ -174,7 +175,13 @@ impl Serving {
         let said: Value = serde_json::from_str(&text).unwrap();
         let vkeys = said["vkeys"].as_array().unwrap().iter().map(|vkey| vkey.as_str().unwrap().to_owned());
         let (url, vkeys) = (said["address"].as_str().unwrap().to_owned(), vkeys.collect::<Vec<_>>());
-        Self { url, vkey: vkeys[0].clone(), vkeys, child }
+        Self {
+            url,
+            vkey: vkeys[0].clone(),
+            #[cfg(feature = "post-quantum")]
+            vkeys,
+            child,
+        }
     }
 
     /// Status, headers and body of the answer to one request.
