@@ -125,10 +125,12 @@ impl Appender {
     /// [`AppendError::Threshold`].
     pub fn require_signers(&self, keys: &[&dyn Signer]) -> Result<(), AppendError> {
         let trust = self.trust().ok_or(AppendError::Order(EventKind::Apply))?;
-        require_threshold(trust, KeyRole::Signer, self.size(), keys)
+        let keys = with_others(keys, trust, KeyRole::Signer, self.size());
+        require_threshold(trust, KeyRole::Signer, self.size(), &keys)
     }
 
-    /// Appends `event`, whose `chain`, `seq` and `prev` are set here; hands out its blocks.
+    /// Appends `event`, whose `chain`, `seq` and `prev` are set here; hands out its blocks. Who signs along with one of the
+    /// keys, and may, signs, too.
     ///
     /// # Errors
     /// [`AppendError`]; nothing was appended then, and blocks that were handed out belong to nothing.
@@ -142,14 +144,15 @@ impl Appender {
         (event.chain, event.seq, event.prev) = (self.chain, self.size(), self.last);
         let trust = self.trust_after(&event, &files)?;
         let role = role_of(event.event);
+        let keys = with_others(keys, &trust, role, event.seq);
         for document in self.trust().into_iter().chain([&trust]) {
-            require_threshold(document, role, event.seq, keys)?;
+            require_threshold(document, role, event.seq, &keys)?;
         }
         sort(&mut files)?;
         let laid_out = lay_out(&files, self.last, sink);
         let kind = event.event;
         let payload = encode_statement(&Statement { subjects: laid_out.subjects, event });
-        let envelope = Envelope::sign(payload, keys)?;
+        let envelope = Envelope::sign(payload, &keys)?;
         self.put(kind, trust, &envelope, laid_out.entries, sink)
     }
 
@@ -318,6 +321,24 @@ const fn role_of(kind: EventKind) -> KeyRole {
         EventKind::Genesis | EventKind::Trust => KeyRole::Root,
         _ => KeyRole::Signer,
     }
+}
+
+/// These keys, and of those that sign along with them who may.
+fn with_others<'k>(
+    keys: &[&'k dyn Signer],
+    document: &TrustDocument,
+    role: KeyRole,
+    seq: u64,
+) -> Vec<&'k dyn Signer> {
+    let mut all: Vec<&dyn Signer> = Vec::with_capacity(keys.len());
+    let may = |key: &&'k dyn Signer| document.key_for(&key.public().id(), role, seq).is_some();
+    let others = keys.iter().flat_map(|key| key.others()).map(|other| &**other).filter(may);
+    for key in keys.iter().copied().chain(others) {
+        if !all.iter().any(|known| known.public() == key.public()) {
+            all.push(key);
+        }
+    }
+    all
 }
 
 fn require_threshold(

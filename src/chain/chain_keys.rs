@@ -42,7 +42,8 @@ pub struct SignedCheckpoint {
 #[derive(Clone, Debug)]
 pub struct ChainKeys {
     chain: Cid,
-    documents: Vec<TrustDocument>,
+    /// Each with the number of the entry that brings it.
+    documents: Vec<(u64, TrustDocument)>,
 }
 
 impl ChainKeys {
@@ -55,6 +56,23 @@ impl ChainKeys {
         Ok(Self { chain: *chain, documents: documents(chain, entries)? })
     }
 
+    /// The trust document in force at an entry.
+    #[must_use]
+    pub fn in_force(&self, seq: u64) -> Option<&TrustDocument> {
+        self.documents().take_while(|(brought, _)| *brought <= seq).map(|(_, document)| document).last()
+    }
+
+    /// All trust documents, the oldest first, each with the number of the entry that brings it.
+    pub fn documents(&self) -> impl DoubleEndedIterator<Item = (u64, &TrustDocument)> {
+        self.documents.iter().map(|(seq, document)| (*seq, document))
+    }
+
+    /// The name of the chain's checkpoints.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        Checkpoint::origin_of(&self.chain)
+    }
+
     /// Reads a note that is to be a checkpoint of the chain.
     ///
     /// # Errors
@@ -62,7 +80,7 @@ impl ChainKeys {
     pub fn read(&self, note: &[u8]) -> Result<SignedCheckpoint, CheckpointError> {
         let read = Note::decode(note)?;
         let checkpoint = decode_checkpoint(&read.text)?;
-        if checkpoint.origin != Checkpoint::origin_of(&self.chain) {
+        if checkpoint.origin != self.origin() {
             return Err(CheckpointError::OtherChain { origin: checkpoint.origin });
         }
         let signed_by = self.signer(&read, &checkpoint).ok_or(CheckpointError::Unsigned)?;
@@ -75,10 +93,10 @@ impl ChainKeys {
     pub fn signer(&self, note: &Note, checkpoint: &Checkpoint) -> Option<KeyId> {
         let seq = checkpoint.size.checked_sub(1)?;
         let is_revoked = |id: &KeyId| {
-            let mut revoked = self.documents.iter().flat_map(|document| &document.revoked);
+            let mut revoked = self.documents().flat_map(|(_, document)| &document.revoked);
             revoked.any(|revocation| revocation.key == *id && revocation.since <= seq)
         };
-        self.documents.iter().rev().find_map(|document| {
+        self.documents().rev().find_map(|(_, document)| {
             document.keys.iter().find_map(|(id, key)| {
                 let signs = document.key_for(id, KeyRole::Signer, seq).is_some() && !is_revoked(id);
                 (signs && note.verify(&checkpoint.origin, &key.public) == NoteVerdict::Valid).then_some(*id)
@@ -88,8 +106,8 @@ impl ChainKeys {
 }
 
 /// The trust documents that events bring, each signed by enough root keys under the one before and under itself.
-fn documents(chain: &Cid, entries: &[TrustEntry]) -> Result<Vec<TrustDocument>, TrustEventError> {
-    let mut documents: Vec<TrustDocument> = Vec::new();
+fn documents(chain: &Cid, entries: &[TrustEntry]) -> Result<Vec<(u64, TrustDocument)>, TrustEventError> {
+    let mut documents: Vec<(u64, TrustDocument)> = Vec::new();
     let (mut keys, mut newest) = (Arc::new(KnownKeys::new()), None);
     for (index, entry) in entries.iter().enumerate() {
         let broken = |detail: &str| TrustEventError { index, detail: detail.to_owned() };
@@ -106,16 +124,16 @@ fn documents(chain: &Cid, entries: &[TrustEntry]) -> Result<Vec<TrustDocument>, 
         if !is_first && (manifest.chain != Some(*chain) || newest >= Some(manifest.seq)) {
             return Err(broken("it is of another chain, or stands before the one before it"));
         }
-        if documents.last().is_some_and(|old| old.version.checked_add(1) != Some(document.version)) {
+        if documents.last().is_some_and(|(_, old)| old.version.checked_add(1) != Some(document.version)) {
             return Err(broken("its version is not one more than the one before"));
         }
-        let in_force = documents.last().into_iter().chain([document.as_ref()]);
+        let in_force = documents.last().map(|(_, old)| old).into_iter().chain([document.as_ref()]);
         if !in_force.into_iter().all(|document| has_root_threshold(document, manifest.seq, &verdict)) {
             return Err(broken("too few root keys signed it"));
         }
         newest = Some(manifest.seq);
         Arc::make_mut(&mut keys).extend(document.keys.iter().map(|(id, key)| (*id, key.public)));
-        documents.push(document.as_ref().clone());
+        documents.push((manifest.seq, document.as_ref().clone()));
     }
     Ok(documents)
 }

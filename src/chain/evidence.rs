@@ -1,10 +1,14 @@
 //! One entry judged by what was handed over with it, without the rest of its chain: its blocks, the trust documents,
 //! and proofs that these stand in the tree of one signed checkpoint. What it cannot tell it says.
 
+mod corroboration;
+mod report;
+
 use std::sync::Arc;
 
-use serde::Serialize;
-
+use self::corroboration::Vouched;
+pub use self::corroboration::authorities_pem;
+pub use self::report::{EstablishedEvidence, EvidenceReport, NotEstablished, ProvedUnder, ToldOfKey};
 use super::finding::{Fault, Finding, FindingKind};
 use super::proof::{InclusionProof, verify_inclusion};
 use super::restore::GetBlock;
@@ -19,7 +23,7 @@ use crate::codec::sigstore::Bundle;
 use crate::codec::tlog_proof::TlogProof;
 use crate::codec::unixfs::decode_directory;
 use crate::crypto::{Digest, KeyId};
-use crate::model::{ChainName, Checkpoint, Cid, Codec, Event, KeyRole, Manifest};
+use crate::model::{Checkpoint, Cid, Codec, Event, Head, KeyRole, Manifest, Timestamp};
 
 /// What is handed over for one entry. Nothing in it is verified yet.
 #[derive(Clone, Debug)]
@@ -36,87 +40,10 @@ pub struct EntryEvidence {
     pub bundle: Bundle,
     /// PEM of the key that signed the bundle.
     pub public_key: Vec<u8>,
-}
-
-/// What evidence of one entry cannot tell, whatever is in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
-#[serde(rename_all = "kebab-case")]
-pub enum NotEstablished {
-    #[error("that this is the chain that you mean; `--require ANCHOR` insists on one")]
-    Anchored,
-    #[error(
-        "that no other trust document came between those that are shown, or later: one may revoke the key"
-    )]
-    OtherTrust,
-    #[error("what other entries say: whether this migration was undone, or the story has contradictions")]
-    OtherEntries,
-    #[error("that the signers show everyone the same tree: no cosignature of a witness was checked")]
-    OneTree,
-    #[error("when it happened: times are those of the one who signed, no timestamp was checked")]
-    Time,
-    #[error("what is in its sealed files")]
-    Sealed,
-}
-
-/// What was established, each on its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct EstablishedEvidence {
-    /// Every block hashes to its CID, and log, files and bundle are those of the entry.
-    pub intact: bool,
-    /// The entry and the trust documents stand at their places in the tree of the checkpoint.
-    pub included: bool,
-    /// Entry, trust documents and checkpoint are signed as the trust documents ask for.
-    pub signed: bool,
-    /// The chain, a root key or the head is one that the verifier was told to trust.
-    pub anchored: bool,
-}
-
-/// The checkpoint that everything is proved under.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProvedUnder {
-    pub size: u64,
-    pub root: Digest,
-    /// Keys that signed it and may.
-    pub signed_by: Vec<KeyId>,
-    /// Further signature lines, which were not checked.
-    pub unchecked: usize,
-}
-
-/// The result.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EvidenceReport {
-    /// No finding.
-    pub verified: bool,
-    /// CID of manifest 0.
-    pub chain: Cid,
-    /// The name in the newest trust document that is shown.
-    pub name: Option<ChainName>,
-    pub manifest: Cid,
-    /// What the entry says, if it could be read.
-    pub event: Option<Event>,
-    /// Keys whose signatures the entry's log has, as far as trust documents know them.
-    pub signed_by: Vec<KeyId>,
-    pub checkpoint: ProvedUnder,
-    /// The head, where it is shown that the checkpoint is its.
-    pub head: Option<Cid>,
-    /// Entries whose trust documents are shown.
-    pub trust: Vec<u64>,
-    /// Blocks of sealed files that were not handed over.
-    pub withheld: Vec<Cid>,
-    pub established: EstablishedEvidence,
-    pub not_established: Vec<NotEstablished>,
-    pub findings: Vec<Finding>,
-}
-
-impl EvidenceReport {
-    /// Adds what was found around the blocks, such as a damaged file.
-    pub fn add(&mut self, finding: Finding) {
-        self.verified = false;
-        self.established.intact = false;
-        self.findings.push(finding);
-    }
+    /// The timestamp tokens of the head, for programs that know RFC 3161.
+    pub timestamps: Vec<Vec<u8>>,
+    /// PEM of the authorities of the newest trust document; empty where there is no token.
+    pub authorities: Vec<u8>,
 }
 
 /// Judges an entry. `get` reads one block, whose bytes are hashed here.
@@ -140,6 +67,7 @@ pub fn verify_evidence<E>(
         story,
         findings: Vec::new(),
         event: None,
+        newest: None,
         signed_by: Vec::new(),
         entries: 0,
         withheld: Vec::new(),
@@ -147,10 +75,13 @@ pub fn verify_evidence<E>(
     };
     judge.judge_entries()?;
     let checkpoint = judge.judge_checkpoint();
-    let head = judge.judge_head()?;
+    let parts = judge.judge_head()?;
     judge.judge_bundle()?;
+    let tokens = parts.as_ref().map(|head| head.timestamps.as_slice()).unwrap_or_default();
+    let vouched = judge.judge_others(options, tokens);
+    let head = evidence.head.filter(|_| parts.is_some());
     let anchored = judge.judge_anchors(options, head);
-    Ok(judge.end(checkpoint, head, anchored))
+    Ok(judge.end(Judged { checkpoint, head, anchored, vouched }))
 }
 
 /// A manifest, if its bytes are the CID's and are one.
@@ -159,12 +90,22 @@ fn manifest_of<E>(cid: &Cid, get: &mut GetBlock<'_, E>) -> Result<Option<Manifes
     Ok(bytes.and_then(|bytes| decode_manifest(&bytes).ok()))
 }
 
+/// What was judged of what is around the entries.
+struct Judged {
+    checkpoint: ProvedUnder,
+    head: Option<Cid>,
+    anchored: bool,
+    vouched: Vouched,
+}
+
 struct Judge<'a, 'g, E> {
     get: &'a mut GetBlock<'g, E>,
     evidence: &'a EntryEvidence,
     story: Story,
     findings: Vec<Finding>,
     event: Option<Event>,
+    /// The newest time that an entry which is shown tells of.
+    newest: Option<Timestamp>,
     signed_by: Vec<KeyId>,
     /// Entries that were judged.
     entries: u64,
@@ -251,6 +192,7 @@ impl<E> Judge<'_, '_, E> {
             self.event = verdict.event.clone();
             self.signed_by = verdict.signatures.iter().map(|(id, _)| *id).collect();
         }
+        self.newest = self.newest.max(verdict.event.as_ref().map(|event| event.finished_at));
         self.entries += 1;
         self.story.tell_alone(verdict);
         Ok(())
@@ -294,12 +236,12 @@ impl<E> Judge<'_, '_, E> {
     }
 
     /// The head, when its directory holds the checkpoint.
-    fn judge_head(&mut self) -> Result<Option<Cid>, E> {
+    fn judge_head(&mut self) -> Result<Option<Head>, E> {
         let Some(head) = self.evidence.head else { return Ok(None) };
         let parts = (self.get)(&head)?.filter(|bytes| head.matches(bytes));
         let parts = parts.and_then(|bytes| decode_head(&bytes).ok());
         let mut holds = false;
-        if let Some(parts) = parts {
+        if let Some(parts) = &parts {
             let directory = (self.get)(&parts.tlog)?.filter(|bytes| parts.tlog.matches(bytes));
             let links = directory.and_then(|bytes| decode_directory(&bytes).ok()).unwrap_or_default();
             let checkpoint = Cid::of(Codec::Raw, &self.evidence.proof.checkpoint);
@@ -309,7 +251,7 @@ impl<E> Judge<'_, '_, E> {
             let (what, detail) = ("the head", "it does not hold the checkpoint");
             self.find(None, Some(head), Fault::EvidenceDiffers { what, detail });
         }
-        Ok(Some(head).filter(|_| holds))
+        Ok(parts.filter(|_| holds))
     }
 
     /// The bundle has the log's payload, and one of its signatures.
@@ -354,34 +296,51 @@ impl<E> Judge<'_, '_, E> {
         anchored
     }
 
-    fn end(self, checkpoint: ProvedUnder, head: Option<Cid>, anchored: bool) -> EvidenceReport {
+    /// What the newest trust document that is shown says of the entry's keys.
+    fn revoked(&self, signed_by: &[KeyId]) -> Vec<ToldOfKey> {
+        let revoked = self.story.trust.iter().flat_map(|trust| &trust.revoked);
+        let of_entry = revoked.filter(|revocation| signed_by.contains(&revocation.key));
+        let told = of_entry.map(|revocation| ToldOfKey {
+            keyid: revocation.key,
+            since: revocation.since,
+            reason: revocation.reason,
+        });
+        told.collect()
+    }
+
+    fn end(self, judged: Judged) -> EvidenceReport {
+        let Judged { mut checkpoint, head, anchored, vouched } = judged;
+        let known = |id: &KeyId| self.story.keys.contains_key(id);
+        let signed_by: Vec<KeyId> = self.signed_by.iter().copied().filter(known).collect();
+        let revoked = self.revoked(&signed_by);
+        let time = vouched.time(self.event.as_ref().map(|event| event.finished_at));
+        checkpoint.unchecked = checkpoint.unchecked.saturating_sub(vouched.witnessing.lines);
         let mut findings = self.story.findings;
         findings.extend(self.findings);
-        let mut not_established = vec![
-            NotEstablished::OtherTrust,
-            NotEstablished::OtherEntries,
-            NotEstablished::OneTree,
-            NotEstablished::Time,
-        ];
-        if self.sealed {
-            not_established.push(NotEstablished::Sealed);
-        }
         let none = |kind| !findings.iter().any(|finding| finding.fault.kind() == kind);
         let included = !findings.iter().any(|finding| matches!(finding.fault, Fault::NotIncluded { .. }));
         let signed = none(FindingKind::Signature) && self.story.signed == self.entries;
         let anchored = anchored && included && signed;
-        if !anchored {
-            not_established.insert(0, NotEstablished::Anchored);
-        }
+        let open = [
+            (NotEstablished::Anchored, !anchored),
+            (NotEstablished::OtherTrust, true),
+            (NotEstablished::OtherEntries, true),
+            (NotEstablished::OneTree, !vouched.witnessing.witnessed),
+            (NotEstablished::Time, time.not_after.is_none()),
+            (NotEstablished::Sealed, self.sealed),
+        ];
         EvidenceReport {
             verified: findings.is_empty(),
             chain: self.story.chain.unwrap_or(self.evidence.manifest),
             name: self.story.trust.as_ref().map(|trust| trust.name.clone()),
             manifest: self.evidence.manifest,
             event: self.event,
-            signed_by: self.signed_by.into_iter().filter(|id| self.story.keys.contains_key(id)).collect(),
+            signed_by,
+            revoked,
             checkpoint,
             head,
+            time,
+            witnesses: vouched.witnessing.witnesses,
             trust: self.evidence.trust.iter().map(|(_, proof)| proof.index).collect(),
             withheld: self.withheld,
             established: EstablishedEvidence {
@@ -389,8 +348,10 @@ impl<E> Judge<'_, '_, E> {
                 included,
                 signed,
                 anchored,
+                witnessed: vouched.witnessing.witnessed,
+                timestamped: vouched.timestamped,
             },
-            not_established,
+            not_established: open.into_iter().filter(|(_, is)| *is).map(|(what, _)| what).collect(),
             findings,
         }
     }

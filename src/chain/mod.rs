@@ -32,7 +32,9 @@ pub use append::{AppendError, Appender, NewFile};
 pub use chain_keys::{ChainKeys, CheckpointError, SignedCheckpoint, TrustEventError};
 pub use compact_range::CompactRange;
 pub use entry::{EntryCheck, EntryVerdict};
-pub use evidence::{EntryEvidence, EvidenceReport, NotEstablished, verify_evidence};
+pub use evidence::{
+    EntryEvidence, EvidenceReport, NotEstablished, ToldOfKey, authorities_pem, verify_evidence,
+};
 pub use finding::{Fault, Finding, FindingKind, Text, Whose};
 pub use fork::{Fork, NoFork, compare, verify_fork};
 pub use freshness::{Fresh, Freshness};

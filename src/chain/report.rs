@@ -7,6 +7,7 @@ use super::freshness::Freshness;
 use super::sealed::{SealedCounts, SealedFile};
 use super::standing::Continued;
 use super::timestamp::Stamped;
+use crate::codec::vkey::Vkey;
 use crate::model::{ChainName, Cid, ForkEvidence, Remembered, Timestamp};
 
 /// What was established, each on its own (FORMAT §9).
@@ -33,10 +34,26 @@ pub struct Cosigned {
     /// What the policy calls it.
     pub witness: String,
     pub vkey: String,
-    /// By its clock, when it had seen the checkpoint at the latest: no entry is newer.
+    /// By its clock, when it had seen the checkpoint at the latest: no entry is newer. The end of the second that it
+    /// states, for a witness states no more of it.
     pub not_after: Option<Timestamp>,
     /// By its clock, when it last said that it knows of no larger checkpoint.
     pub latest: Option<Timestamp>,
+}
+
+impl Cosigned {
+    /// Of the times that a witness' lines state, in POSIX seconds.
+    #[must_use]
+    pub fn of(witness: &str, vkey: &Vkey, times: &[u64]) -> Self {
+        let at = |seconds: &u64| Timestamp::from_seconds(*seconds);
+        let end = |begin: Timestamp| Timestamp::from_microseconds(begin.as_microseconds() + 999_999);
+        Self {
+            witness: witness.to_owned(),
+            vkey: vkey.to_string(),
+            not_after: times.iter().min().and_then(at).and_then(end),
+            latest: times.iter().max().and_then(at),
+        }
+    }
 }
 
 /// Whose word a time is.

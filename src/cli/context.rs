@@ -18,7 +18,9 @@ use super::settings::{
     ReplicaSettings, Secret, SecretSource, Settings,
 };
 use crate::chain::{Anchor, Options as VerifyOptions};
-use crate::crypto::{KeyTextError, PrivateKey, Signer, is_public_key, parse_private_key, parse_public_key};
+use crate::crypto::{
+    KeyTextError, PrivateKey, Signer, Together, is_public_key, parse_private_key, parse_public_key,
+};
 use crate::database::{Access, Database, DatabaseError, Options, Scratch};
 use crate::model::{Actor, Engine};
 use crate::ops::kept::{KeptTool, table_named};
@@ -225,25 +227,52 @@ pub fn key(settings: &Settings) -> OpenKey {
     Box::new(move || open_signer(&settings))
 }
 
-/// Who signs with the signing key.
+/// Who signs with the signing key, and with those beside it where there are any.
 pub fn open_signer(settings: &Settings) -> Result<Arc<dyn Signer>, KeyUnavailable> {
-    let in_agent = |wanted: &Wanted<'_>| {
-        let key = AgentKey::open(settings.agent_socket().as_deref(), wanted)?;
-        Ok::<Arc<dyn Signer>, KeyUnavailable>(Arc::new(key))
+    let first = match &settings.key_source {
+        Some(KeySource::Agent(name)) => open_agent_key(settings, &Wanted::Named(name))?,
+        source => {
+            let place = source.as_ref().and_then(KeySource::text);
+            open_signer_text(settings, &key_text(settings)?, "signing key", place)?
+        }
     };
-    if let Some(KeySource::Agent(name)) = &settings.key_source {
-        return in_agent(&Wanted::Named(name));
+    if settings.key_also.is_empty() {
+        return Ok(first);
     }
-    let text = key_text(settings)?;
+    let others = settings.key_also.iter().map(|source| match source {
+        KeySource::Agent(name) => open_agent_key(settings, &Wanted::Named(name)),
+        KeySource::Text(place) => {
+            let what = "further signing key";
+            let text = settings.secret(place).map_err(|error| KeyUnavailable {
+                message: format!("the {what} is `{place}`, but {error}"),
+                hint: "name the places of further keys as `key.also`, or leave them out".to_owned(),
+            })?;
+            open_signer_text(settings, &text, what, Some(place))
+        }
+    });
+    Ok(Arc::new(Together::new(first, others.collect::<Result<_, _>>()?)))
+}
+
+fn open_agent_key(settings: &Settings, wanted: &Wanted<'_>) -> Result<Arc<dyn Signer>, KeyUnavailable> {
+    Ok(Arc::new(AgentKey::open(settings.agent_socket().as_deref(), wanted)?))
+}
+
+/// Who signs with the key of this text, or with the one of an agent whose public half it is.
+fn open_signer_text(
+    settings: &Settings,
+    text: &Secret,
+    what: &str,
+    place: Option<&SecretSource>,
+) -> Result<Arc<dyn Signer>, KeyUnavailable> {
     if is_public_key(text.expose()) {
         let public = parse_public_key(text.expose()).map_err(|error| KeyUnavailable {
-            message: format!("the signing key cannot be used: {error}"),
+            message: format!("the {what} cannot be used: {error}"),
             hint: "name a key of type ssh-ed25519, such as `ssh-keygen -t ed25519` makes".to_owned(),
         })?;
-        return in_agent(&Wanted::Public(&public));
+        return open_agent_key(settings, &Wanted::Public(&public));
     }
-    look_at_key(settings);
-    Ok(Arc::new(open_text(settings, &text, "signing key")?))
+    look_at_source(what, place);
+    Ok(Arc::new(open_text(settings, text, what)?))
 }
 
 /// Warns when others may use the file of the private key.

@@ -18,9 +18,11 @@ mod owner;
 #[cfg(feature = "bitswap")]
 mod peers;
 mod places;
+mod policies;
 mod progress;
 pub mod settings;
 mod sources;
+mod times;
 mod wrapped;
 
 use std::ffi::OsString;

@@ -73,6 +73,8 @@ pub struct Settings {
     pub archive_directory: PathBuf,
     /// `key.source`: where the private key is.
     pub key_source: Option<KeySource>,
+    /// `key.also`: where further keys are that sign entries along with it.
+    pub key_also: Vec<KeySource>,
     /// `key.passphrase`: where its passphrase is.
     pub key_passphrase: Option<SecretSource>,
     /// `actor.pseudonym`: stands for who acts.
@@ -154,6 +156,8 @@ pub struct Overrides {
     /// `env:NAME` or `file:PATH`. A [`Secret`], since people write the key itself by mistake.
     pub key_source: Option<Secret>,
     /// As [`Overrides::key_source`].
+    pub key_also: Option<Vec<Secret>>,
+    /// As [`Overrides::key_source`].
     pub key_passphrase: Option<Secret>,
     pub actor_pseudonym: Option<String>,
     pub actor_role: Option<String>,
@@ -206,6 +210,7 @@ impl Overrides {
             Id::StatementTimeout => text(&self.statement_timeout),
             Id::ArchiveDirectory => path(&self.archive_directory),
             Id::KeySource => secret(&self.key_source),
+            Id::KeyAlso => self.key_also.clone().map(Given::List),
             Id::KeyPassphrase => secret(&self.key_passphrase),
             Id::ActorPseudonym => text(&self.actor_pseudonym),
             Id::ActorRole => text(&self.actor_role),
@@ -268,7 +273,8 @@ impl Settings {
             self.vault_passphrase.as_ref(),
             self.erasure_key.as_ref(),
         ];
-        let named = sources.into_iter().flatten().filter_map(|source| match source {
+        let also = self.key_also.iter().filter_map(KeySource::text);
+        let named = sources.into_iter().flatten().chain(also).filter_map(|source| match source {
             SecretSource::Variable(name) => Some(name.clone()),
             SecretSource::File(_) => None,
         });
@@ -307,6 +313,7 @@ impl Settings {
             statement_timeout: None,
             archive_directory: folder.join("archive"),
             key_source: None,
+            key_also: Vec::new(),
             key_passphrase: None,
             actor_pseudonym: None,
             actor_role: "operator".to_owned(),

@@ -20,7 +20,7 @@ pub use keys::{KeyId, PrivateKey, PublicKey, PublicKeyError, Signature};
 pub use ml_dsa::MlDsaPrivateKey;
 pub use ml_dsa::MlDsaPublicKey;
 pub use public_text::{PublicTextError, is_public_key, parse_public_key};
-pub use signer::{SignError, Signer};
+pub use signer::{SignError, Signer, Together};
 
 /// Fills `bytes` from the operating system's random source.
 ///

@@ -1,6 +1,7 @@
 //! Who signs: a private key that is here, or one that something else keeps and uses for us.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::{KeyId, PrivateKey, PublicKey, Signature};
 
@@ -17,6 +18,48 @@ pub trait Signer: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`SignError`] when whoever has the key refuses, or does not answer.
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError>;
+
+    /// Others that sign entries along with this one, where more than one has to. What one signature is enough for, this
+    /// one signs alone.
+    fn others(&self) -> &[Arc<dyn Signer>] {
+        &[]
+    }
+}
+
+/// One that signs what it is asked to, and others that sign entries along with it.
+#[derive(Debug)]
+pub struct Together {
+    first: Arc<dyn Signer>,
+    others: Vec<Arc<dyn Signer>>,
+}
+
+impl Together {
+    /// Each key once.
+    #[must_use]
+    pub fn new(first: Arc<dyn Signer>, others: Vec<Arc<dyn Signer>>) -> Self {
+        let mut signers = Self { first, others: Vec::with_capacity(others.len()) };
+        for other in others {
+            let is_known = |known: &Arc<dyn Signer>| known.public() == other.public();
+            if !is_known(&signers.first) && !signers.others.iter().any(is_known) {
+                signers.others.push(other);
+            }
+        }
+        signers
+    }
+}
+
+impl Signer for Together {
+    fn public(&self) -> &PublicKey {
+        self.first.public()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+        self.first.sign(message)
+    }
+
+    fn others(&self) -> &[Arc<dyn Signer>] {
+        &self.others
+    }
 }
 
 /// Why there is no signature.

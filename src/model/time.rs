@@ -22,6 +22,12 @@ impl Timestamp {
         (1..=9999).contains(&year).then_some(Self(microseconds))
     }
 
+    /// The instant so many seconds after the beginning of 1970, if it lies before the year 10000.
+    #[must_use]
+    pub fn from_seconds(seconds: u64) -> Option<Self> {
+        i64::try_from(seconds).ok()?.checked_mul(1_000_000).and_then(Self::from_microseconds)
+    }
+
     /// Microseconds since the beginning of 1970.
     #[must_use]
     pub const fn as_microseconds(self) -> i64 {

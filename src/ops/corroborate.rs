@@ -2,19 +2,24 @@
 //! of it.
 //!
 //! They come after the head is durable, from far away, and in their own time. The entries stay as they are: the head is
-//! replaced by one with the same manifests, and more behind its checkpoint.
+//! replaced by one with the same manifests, and more behind its checkpoint. It does not grow without end: witnesses have two
+//! lines each, and authorities one timestamp each, as far as nobody else put more there.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
 use super::chain::{ChainReader, OpenChain, ReadBlock};
 use super::error::BlockError;
+use super::witness::trust_of;
 use super::{OpsError, chain};
+use crate::chain::{Authority, Options, TOKENS_LIMIT, imprints_of, verify_token};
 use crate::codec::cosignature::merge;
 use crate::codec::dag_cbor::decode_head;
-use crate::codec::note::{Note, NoteSignature};
+use crate::codec::note::{Note, NoteSignature, decode_checkpoint};
 use crate::codec::unixfs::decode_directory;
-use crate::model::{ChainName, Cid, Codec};
+use crate::crypto::Digest;
+use crate::model::{ChainName, Cid, Codec, Timestamp};
 
 /// What others gave for a checkpoint. Whoever hands it over has verified it.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +50,29 @@ pub enum Corroborated {
     Overtaken,
 }
 
+/// Why a timestamp is not in the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Its authority vouches for the head by one that is no later.
+    Known,
+    /// A head has no more timestamps than are looked at.
+    Full,
+}
+
+/// What came of what was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    pub done: Corroborated,
+    /// Timestamps that were given, or were there beyond what a head may have, and are not in it.
+    pub left: Vec<(Vec<u8>, Left)>,
+}
+
+impl From<Corroborated> for Settled {
+    fn from(done: Corroborated) -> Self {
+        Self { done, left: Vec::new() }
+    }
+}
+
 impl ChainReader {
     /// The head's checkpoint and its timestamps.
     ///
@@ -63,7 +91,7 @@ impl ChainReader {
     }
 }
 
-fn checkpointed(head: Cid, block: &mut ReadBlock<'_>) -> Result<Checkpointed, OpsError> {
+pub(super) fn checkpointed(head: Cid, block: &mut ReadBlock<'_>) -> Result<Checkpointed, OpsError> {
     let parts = decode_head(&block("head", &head)?).map_err(|error| chain::refuse("head", head, error))?;
     let (cid, bytes) = tlog_file(parts.tlog, "checkpoint", block)?.ok_or(OpsError::Block {
         what: "tlog directory",
@@ -90,18 +118,21 @@ fn tlog_file(
 }
 
 /// Whether a head of the same entries has all that the archive's head has: each signature line and each timestamp. One
-/// that lacks any would take it away.
+/// that lacks any would take it away. Where there are more timestamps than are looked at, none of them counts.
 ///
 /// # Errors
 /// Those of the archive and of `block`.
 pub fn has_all_of(reader: &ChainReader, head: Cid, block: &mut ReadBlock<'_>) -> Result<bool, OpsError> {
     let (ours, theirs) = (reader.checkpointed()?, checkpointed(head, block)?);
     let lines = ours.note.signatures.iter().all(|line| theirs.note.signatures.contains(line));
-    Ok(lines && ours.timestamps.iter().all(|token| theirs.timestamps.contains(token)))
+    let looked_at = |tokens: &[Vec<u8>]| tokens.len() <= TOKENS_LIMIT;
+    let has_tokens = ours.timestamps.iter().all(|token| theirs.timestamps.contains(token));
+    Ok(lines && looked_at(&theirs.timestamps) && (has_tokens || !looked_at(&ours.timestamps)))
 }
 
 /// Adds to the head of the archive what was given for its checkpoint `of`, durably and by compare-and-swap. Nothing that
-/// is there goes: a head never has fewer timestamps than the one before, nor fewer keys that cosigned it.
+/// is there goes: a head never has fewer timestamps than the one before, nor fewer keys that cosigned it. The exception is
+/// one that has more timestamps than verification looks at: it keeps the earliest of each authority.
 ///
 /// # Errors
 /// Those of the archive; it is as it was then.
@@ -111,35 +142,104 @@ pub fn corroborate(
     wait: Duration,
     of: &Note,
     added: Corroboration,
-) -> Result<Corroborated, OpsError> {
+) -> Result<Settled, OpsError> {
     if added.cosignatures.is_empty() && added.timestamps.is_empty() {
-        return Ok(Corroborated::Present);
+        let held = ChainReader::open(directory, name)?.head_block()?.timestamps.len();
+        if held <= TOKENS_LIMIT {
+            return Ok(Corroborated::Present.into());
+        }
     }
     let mut chain = OpenChain::open_unsigned(directory, name, wait)?;
     let Checkpointed { mut note, mut timestamps, .. } = chain.reader.checkpointed()?;
     // A timestamp is over the log's own signature, so that has to be the same one.
     if note.text != of.text || note.signatures.first() != of.signatures.first() {
-        return Ok(Corroborated::Overtaken);
+        return Ok(Corroborated::Overtaken.into());
     }
-    let before = timestamps.len();
-    for token in added.timestamps {
-        if !timestamps.contains(&token) {
-            timestamps.push(token);
+    let mut left = Vec::new();
+    let mut changed = merge(&mut note, added.cosignatures);
+    if !added.timestamps.is_empty() || timestamps.len() > TOKENS_LIMIT {
+        let judge = judge_of(&chain.reader, name, &note)?;
+        let kept = settle(&timestamps, added.timestamps, judge, &mut left);
+        changed |= kept != timestamps;
+        timestamps = kept;
+    }
+    let done = match changed {
+        true => Corroborated::Added(chain.replace_head(&note, timestamps)?),
+        false => Corroborated::Present,
+    };
+    Ok(Settled { done, left })
+}
+
+/// Which authority a valid token is by, and its time.
+type Vouched = Option<(Digest, Timestamp)>;
+
+/// Says which authority a valid token of the head is by, and its time.
+fn judge_of(
+    reader: &ChainReader,
+    name: &ChainName,
+    note: &Note,
+) -> Result<impl Fn(&[u8]) -> Vouched + use<>, OpsError> {
+    let (_, trust) = trust_of(reader, name)?;
+    let read = decode_checkpoint(&note.text);
+    let size = read.map_err(|error| chain::refuse("checkpoint", reader.head(), error))?.size;
+    let imprints = imprints_of(note, &reader.root(), size.saturating_sub(1), &trust);
+    let authorities = Authority::of_trust(&trust.authorities);
+    let newest = reader.entry(&reader.newest()?.0)?.statement.event.finished_at;
+    Ok(move |token: &[u8]| {
+        let stamped = verify_token(token, &imprints, &authorities);
+        let tolerance = Options::default().tolerance;
+        let stamped = stamped.and_then(|stamped| stamped.not_before(Some(newest), tolerance)).ok()?;
+        Some((stamped.root, stamped.time))
+    })
+}
+
+/// The tokens that a head has of those that it had and those that are given: of an authority that vouches for it already,
+/// only an earlier one, and no more than are looked at. Where it had more than that, the earliest of each authority stay.
+fn settle(
+    held: &[Vec<u8>],
+    given: Vec<Vec<u8>>,
+    judge: impl Fn(&[u8]) -> Vouched,
+    left: &mut Vec<(Vec<u8>, Left)>,
+) -> Vec<Vec<u8>> {
+    let mut earliest: HashMap<Digest, Timestamp> = HashMap::new();
+    for (authority, at) in held.iter().filter_map(|token| judge(token)) {
+        let known = earliest.entry(authority).or_insert(at);
+        *known = at.min(*known);
+    }
+    let mut kept = held.to_vec();
+    if held.len() > TOKENS_LIMIT {
+        let is_earliest =
+            |token: &Vec<u8>| judge(token).is_some_and(|(by, at)| earliest.get(&by) == Some(&at));
+        let (mut stay, mut go): (Vec<_>, Vec<_>) = kept.into_iter().partition(is_earliest);
+        go.extend(stay.split_off(stay.len().min(TOKENS_LIMIT)));
+        left.extend(go.into_iter().map(|token| (token, Left::Full)));
+        kept = stay;
+    }
+    for token in given {
+        if kept.contains(&token) {
+            continue;
         }
+        let judged = judge(&token);
+        let is_known = judged.is_some_and(|(by, at)| earliest.get(&by).is_some_and(|known| *known <= at));
+        if is_known || kept.len() >= TOKENS_LIMIT {
+            left.push((token, if is_known { Left::Known } else { Left::Full }));
+            continue;
+        }
+        earliest.extend(judged);
+        kept.push(token);
     }
-    if !merge(&mut note, added.cosignatures) && timestamps.len() == before {
-        return Ok(Corroborated::Present);
-    }
-    chain.replace_head(&note, timestamps).map(Corroborated::Added)
+    kept
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::Fault;
     use crate::crypto::PrivateKey;
     use crate::model::{Actor, Details, EventKind, Pseudonym};
     use crate::ops::init::init;
     use crate::ops::own_event::Pen;
+    use crate::ops::verify::verify_archive;
 
     const WAIT: Duration = Duration::from_secs(5);
 
@@ -158,7 +258,7 @@ mod tests {
         let first = ChainReader::open(path, &name).unwrap().checkpointed().unwrap();
         assert_eq!((first.head, first.timestamps.len()), (begun.head, 0));
         let add = |of: &Note, cosignatures: Vec<NoteSignature>, timestamps: Vec<Vec<u8>>| {
-            corroborate(path, &name, WAIT, of, Corroboration { cosignatures, timestamps }).unwrap()
+            corroborate(path, &name, WAIT, of, Corroboration { cosignatures, timestamps }).unwrap().done
         };
         let Corroborated::Added(cosigned) = add(&first.note, vec![line("w1", 5)], Vec::new()) else {
             panic!("nothing was added")
@@ -189,5 +289,65 @@ mod tests {
         assert_eq!(add(&first.note, vec![line("w3", 7)], Vec::new()), Corroborated::Overtaken);
         let now = ChainReader::open(path, &name).unwrap().checkpointed().unwrap();
         assert_eq!((now.note.signatures.len(), now.timestamps.len()), (1, 0));
+    }
+
+    /// A token that says by its bytes which authority it is of, and when.
+    fn judged(token: &[u8]) -> Vouched {
+        let [authority, at, ..] = token else { return None };
+        (*authority > 0).then(|| (Digest([*authority; 32]), Timestamp::from_seconds(u64::from(*at)).unwrap()))
+    }
+
+    #[test]
+    fn of_an_authority_that_vouches_already_only_an_earlier_token_comes() {
+        let mut left = Vec::new();
+        let held = vec![vec![1, 50], vec![0, 1]];
+        let given = vec![vec![1, 60], vec![1, 40], vec![1, 50], vec![2, 60], vec![2, 61], vec![0, 2]];
+        let kept = settle(&held, given, judged, &mut left);
+        assert_eq!(kept, [[1, 50], [0, 1], [1, 40], [2, 60], [0, 2]]);
+        assert_eq!(left, [(vec![1, 60], Left::Known), (vec![2, 61], Left::Known)]);
+    }
+
+    #[test]
+    fn a_head_has_no_more_tokens_than_are_looked_at() {
+        let full: Vec<Vec<u8>> = (0..32).map(|n| vec![0, n]).collect();
+        let mut left = Vec::new();
+        assert_eq!(settle(&full, vec![vec![1, 1], vec![0, 3]], judged, &mut left), full);
+        assert_eq!(left, [(vec![1, 1], Left::Full)]);
+        // One that has more keeps the earliest of each authority, and has room again.
+        let over = [full, vec![vec![1, 9], vec![2, 8], vec![1, 7]]].concat();
+        let mut left = Vec::new();
+        let kept = settle(&over, vec![vec![3, 9], vec![2, 9]], judged, &mut left);
+        assert_eq!(kept, [[2, 8], [1, 7], [3, 9]]);
+        assert_eq!(left.len(), 34);
+        assert!(left.contains(&(vec![1, 9], Left::Full)) && left.contains(&(vec![2, 9], Left::Known)));
+        let many: Vec<Vec<u8>> = (1..40).map(|n| vec![n, 1]).collect();
+        assert_eq!(settle(&many, Vec::new(), judged, &mut Vec::new()).len(), 32);
+    }
+
+    #[test]
+    fn a_head_with_too_many_tokens_is_mended() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, name): (_, ChainName) = (folder.path(), "demo".parse().unwrap());
+        let actor = Actor { pseudonym: Pseudonym::generate(), role: "operator".to_owned() };
+        init(path, &name, &actor, &PrivateKey::from_seed(&[3; 32])).unwrap();
+        let note = ChainReader::open(path, &name).unwrap().checkpointed().unwrap().note;
+        let mut chain = OpenChain::open(path, &name, WAIT, None).unwrap();
+        let sound = chain.reader.head();
+        let tokens: Vec<Vec<u8>> = (0..40).map(|n| vec![n; 9]).collect();
+        let over = chain.replace_head(&note, tokens).unwrap();
+        drop(chain);
+        let reader = ChainReader::open(path, &name).unwrap();
+        let block = |what: &'static str, cid: &Cid| reader.block(what, cid);
+        let report = |head| verify_archive(&reader, head, Options::default(), 1, &mut |_, _, _| ()).unwrap();
+        assert_eq!(report(over).findings[0].fault, Fault::TimestampsTooMany { count: 40 });
+        assert!(report(sound).verified);
+        // A copy with none of them is no worse, and the archive is not given one that is.
+        assert!(has_all_of(&reader, sound, &mut { block }).unwrap());
+        assert!(!has_all_of(&reader, over, &mut { block }).unwrap());
+        drop(reader);
+        let settled = corroborate(path, &name, WAIT, &note, Corroboration::default()).unwrap();
+        assert_eq!((settled.done, settled.left.len()), (Corroborated::Added(sound), 40));
+        let settled = corroborate(path, &name, WAIT, &note, Corroboration::default()).unwrap();
+        assert_eq!(settled, Corroborated::Present.into());
     }
 }

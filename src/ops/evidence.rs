@@ -12,12 +12,12 @@ use std::path::Path;
 use serde::Serialize;
 
 pub use self::directory::verify_directory;
-use self::directory::{CAR, ENTRY_PROOF, KEY, README, SIGSTORE, trust_proof};
+use self::directory::{AUTHORITIES, CAR, ENTRY_PROOF, KEY, README, SIGSTORE, timestamp, trust_proof};
 pub use self::tree::Tree;
 use super::OpsError;
 use super::chain::{read_entry, read_manifest};
 use super::source::Source;
-use crate::chain::Options;
+use crate::chain::{Finding, Options, authorities_pem};
 use crate::codec::dsse::Envelope;
 use crate::codec::links::links;
 use crate::codec::sigstore::Bundle;
@@ -57,16 +57,22 @@ pub struct Made {
     pub trust: Vec<u64>,
     /// Sealed files whose bytes are nowhere here.
     pub withheld: Vec<Cid>,
+    /// Lines of others than the chain under the checkpoint.
+    pub cosignatures: usize,
+    /// Timestamps of the head.
+    pub timestamps: usize,
     /// Bytes of the proof.
     pub proof_bytes: usize,
     pub files: Vec<String>,
+    /// What the chain tells of itself: who is handed the evidence finds it, too.
+    pub findings: Vec<Finding>,
 }
 
 /// Writes evidence of an entry below `head` to the directory `out`, which must not be there.
 ///
 /// # Errors
 /// [`OpsError::Exists`], [`OpsError::NoVersion`] and [`OpsError::NoEntry`]; [`OpsError::EvidenceFindings`] when what
-/// was made does not hold; when a block is missing or malformed, or the directory cannot be written.
+/// was made does not hold, whatever the chain tells of itself; when a block is missing or malformed, or the directory cannot be written.
 pub fn make(source: &mut Source, head: Cid, asked: &Asked, out: &Path) -> Result<Made, OpsError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AlreadyExists => OpsError::Exists(out.to_owned()),
@@ -101,7 +107,8 @@ pub fn make(source: &mut Source, head: Cid, asked: &Asked, out: &Path) -> Result
         let proof = TlogProof { index: *seq, path, checkpoint: tree.checkpoint().to_vec() };
         files.push((trust_proof(*seq), proof.encode()));
     }
-    let made = Made {
+    files.extend(timestamp_files(source, &tree, &found)?);
+    let mut made = Made {
         head,
         chain: found.chain,
         manifest: found.cid,
@@ -112,6 +119,9 @@ pub fn make(source: &mut Source, head: Cid, asked: &Asked, out: &Path) -> Result
         signatures: log.signatures.len(),
         trust: found.trust.iter().map(|(seq, _)| *seq).collect(),
         withheld,
+        cosignatures: tree.cosignatures(),
+        timestamps: tree.timestamps().len(),
+        findings: Vec::new(),
         proof_bytes: files[0].1.len(),
         files: files.iter().map(|(name, _)| name.clone()).chain([CAR, README].map(str::to_owned)).collect(),
     };
@@ -120,9 +130,10 @@ pub fn make(source: &mut Source, head: Cid, asked: &Asked, out: &Path) -> Result
         create_file(&draft.temporary().join(name), &bytes, 0o644).map_err(failed)?;
     }
     let report = verify_directory(draft.temporary(), &Options::default())?;
-    if !report.verified {
+    if !report.is_sound() {
         return Err(OpsError::EvidenceFindings { seq: made.seq, findings: report.findings });
     }
+    made.findings = report.findings;
     draft.finish().map_err(failed)?;
     Ok(made)
 }
@@ -214,6 +225,35 @@ fn signing_key(source: &mut Source, found: &Found, log: &Envelope) -> Result<Opt
         }
     }
     Ok(None)
+}
+
+/// The tokens of the head, and the certificates that they lead to, for programs that know RFC 3161.
+fn timestamp_files(
+    source: &mut Source,
+    tree: &Tree,
+    found: &Found,
+) -> Result<Vec<(String, Vec<u8>)>, OpsError> {
+    let tokens = tree.timestamps().iter().enumerate();
+    let mut files: Vec<_> = tokens.map(|(place, token)| (timestamp(place), token.clone())).collect();
+    if files.is_empty() {
+        return Ok(files);
+    }
+    // By the newest document, as the tokens of the head are judged.
+    let mut brings: Vec<(u64, Cid)> = found.trust.clone();
+    if matches!(
+        read_entry(&found.cid, &mut source.reads())?.statement.event.event,
+        EventKind::Genesis | EventKind::Trust
+    ) {
+        brings.push((found.seq, found.cid));
+    }
+    let Some((_, newest)) = brings.into_iter().max() else { return Ok(files) };
+    let manifest = read_manifest(&newest, &mut source.reads())?;
+    let file = manifest.files.iter().find(|file| file.role == Role::Trust);
+    let document = file.map(|file| source.bytes(&file.cid)).transpose()?;
+    let authorities =
+        document.and_then(|bytes| decode_trust(&bytes).ok()).map(|trust| authorities_pem(&trust));
+    files.extend(authorities.filter(|pem| !pem.is_empty()).map(|pem| (AUTHORITIES.to_owned(), pem)));
+    Ok(files)
 }
 
 /// Writes the blocks that are needed, the entry's first. Hands out the sealed files that are not there.

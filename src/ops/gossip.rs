@@ -14,6 +14,7 @@ use serde::Serialize;
 use self::reading::{Deaf, Reading, Shown};
 use super::notes::Notes;
 use super::replicate::said;
+use super::witness::NamedWitness;
 use super::{ChainReader, OpsError};
 use crate::chain::{ChainKeys, compare};
 use crate::crypto::{Digest, KeyId};
@@ -37,6 +38,8 @@ pub enum Says {
     Name(IpnsName),
     /// What the service shows under `log/`, or under `logs/` with the chain's name.
     Log(Box<Http>),
+    /// What a witness cosigned last.
+    Witness(Box<NamedWitness>),
     /// Nothing of this chain.
     Nothing(String),
     /// Something else in its place.
@@ -71,7 +74,7 @@ pub enum Standing {
     /// Both are signed, and neither goes on from the other.
     Forked,
     AnotherChain,
-    /// Not a checkpoint that a key of the chain signed.
+    /// Not a checkpoint that a key of the chain signed, or not one that the witness cosigned which shows it.
     Unsigned,
     /// It shows nothing of this chain.
     Silent,
@@ -235,7 +238,14 @@ impl<'a> Panel<'a> {
             Err(_) => return (None, Err(Deaf::slow(self.asking.deadline))),
         };
         let compared = self.compare(&shown, &self.here).await;
-        (Some(shown), Ok(compared))
+        let compared = match (compared, shown.uncosigned) {
+            // It says nothing new, and nobody stands for it.
+            (Compared::Consistent(Standing::Same | Standing::Behind), Some(reason)) => {
+                Err(Deaf::unsigned(reason))
+            }
+            (compared, _) => Ok(compared),
+        };
+        (Some(shown), compared)
     }
 
     /// How `one` stands to `other`.
@@ -291,7 +301,7 @@ impl<'a> Panel<'a> {
 }
 
 /// The events of an archive that say whose signatures count, the oldest first. Walks the whole chain's manifests.
-fn trust_events(reader: &ChainReader) -> Result<Vec<TrustEntry>, OpsError> {
+pub(super) fn trust_events(reader: &ChainReader) -> Result<Vec<TrustEntry>, OpsError> {
     let (mut cid, mut manifest) = reader.newest()?;
     let mut events = Vec::new();
     loop {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::corroborate::has_all_of;
 use super::verify::verify_car;
 use super::{ChainReader, OpsError, Progress};
-use crate::chain::{Options, Report};
+use crate::chain::{Finding, Options, Report};
 use crate::codec::dag_cbor::decode_head;
 use crate::model::{ChainName, Cid, Remembered};
 use crate::store::{Archive, ArchiveError, CarReader, Next};
@@ -25,12 +25,15 @@ pub struct Imported {
     /// Entries that were not there before.
     pub new_entries: u64,
     pub entries: u64,
+    /// What the chain tells of itself: entries that a stolen key signed. It is taken with them.
+    pub findings: Vec<Finding>,
     /// For the memory of what was verified.
     #[serde(skip)]
     pub memory: Option<Remembered>,
 }
 
-/// Imports `path` into `directory`, under the name that its trust document has.
+/// Imports `path` into `directory`, under the name that its trust document has. The inner error is a chain with findings
+/// that it does not tell of itself: it is not taken.
 ///
 /// # Errors
 /// [`OpsError::ImportFindings`] with the report's findings counted; [`OpsError::ImportFork`] and
@@ -63,6 +66,7 @@ pub fn import(
         head,
         new_entries,
         entries: report.entries,
+        findings: report.findings,
         memory: report.memory,
     };
     let Some(mut archive) = present else {

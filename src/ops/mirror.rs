@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::fetch::{Kept, Places, SourceState, Spool, Verified, find, verify_from};
 use super::import::{copy_new_blocks, create, may_replace};
 use super::{ChainReader, OpsError, Progress};
-use crate::chain::Options;
+use crate::chain::{Finding, Options};
 use crate::codec::dag_cbor::{decode_entries_node, decode_head, is_entries_node};
 use crate::model::{ChainName, Cid, Remembered};
 use crate::store::remote::{NamedSource, Patience};
@@ -40,13 +40,16 @@ pub struct Mirrored {
     /// Entries that were not here before.
     pub new_entries: u64,
     pub entries: u64,
+    /// What the chain tells of itself: entries that a stolen key signed. It is taken with them. Empty when nothing was new,
+    /// for then nothing was verified.
+    pub findings: Vec<Finding>,
     pub sources: Vec<SourceState>,
     /// For the memory of what was verified; `None` when nothing was new.
     #[serde(skip)]
     pub memory: Option<Remembered>,
 }
 
-/// One round. The inner error is a chain with findings: it is not taken.
+/// One round. The inner error is a chain with findings that it does not tell of itself: it is not taken.
 ///
 /// # Errors
 /// [`OpsError::OutOfReach`] when the sources do not answer, [`OpsError::NotAHead`], [`OpsError::UnnamedChain`] when the
@@ -80,6 +83,7 @@ pub async fn mirror(
             head,
             new_entries: 0,
             entries: present.seq + 1,
+            findings: Vec::new(),
             sources: Vec::new(),
             memory: None,
         }));
@@ -134,6 +138,7 @@ pub async fn mirror(
         head,
         new_entries: (memory.seq + 1).saturating_sub(before),
         entries: memory.seq + 1,
+        findings: verified.report.findings,
         sources: verified.sources,
         memory: Some(memory),
     }))

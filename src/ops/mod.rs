@@ -20,6 +20,7 @@ mod gate;
 pub mod gdpr;
 pub mod gossip;
 pub mod grant;
+pub mod heads;
 pub mod import;
 pub mod init;
 pub mod kept;

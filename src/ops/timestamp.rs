@@ -9,9 +9,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use super::corroborate::{Checkpointed, Corroborated, Corroboration, corroborate};
+use super::corroborate::{Checkpointed, Corroborated, Corroboration, Left, corroborate};
 use super::{ChainReader, OpsError};
-use crate::chain::{Appender, Authority, Stamped, TokenFault, imprints_of, verify_response, verify_token};
+use crate::chain::{
+    Appender, Authority, Stamped, TOKENS_LIMIT, TokenFault, imprints_of, verify_response, verify_token,
+};
 use crate::codec::timestamp::encode_request;
 use crate::crypto::{Digest, fill_random};
 use crate::model::{ChainName, Cid, Timestamp};
@@ -59,6 +61,8 @@ pub struct Timestamped {
     pub head: Cid,
     /// Valid tokens of the head.
     pub tokens: usize,
+    /// Tokens that the head had beyond what is looked at, and has no more.
+    pub dropped: usize,
     /// Those that were asked; none where the head has a token of as many authorities.
     pub services: Vec<ServiceState>,
 }
@@ -74,6 +78,8 @@ enum Refusal {
     Known,
     #[error("the archive went on meanwhile; run `greffe timestamp`")]
     Overtaken,
+    #[error("the head has {TOKENS_LIMIT} timestamps, and more are not looked at; the next head has room")]
+    Full,
 }
 
 /// Gets a token of every service whose authority has none in the head yet. A service that fails is no error.
@@ -96,9 +102,17 @@ pub async fn timestamp(stamping: &Stamping<'_>, services: &[NamedService]) -> Re
     let judge = |stamped: Stamped| stamped.not_before(Some(newest), stamping.tolerance);
     let valid = |token: &Vec<u8>| verify_token(token, &imprints, &authorities).and_then(judge).ok();
     let mut held: Vec<Digest> = timestamps.iter().filter_map(valid).map(|stamped| stamped.root).collect();
-    if held.len() >= services.len() {
-        return Ok(Timestamped { before, head: before, tokens: held.len(), services: Vec::new() });
+    let has_enough = held.len() >= services.len();
+    if has_enough && timestamps.len() <= TOKENS_LIMIT {
+        return Ok(Timestamped {
+            before,
+            head: before,
+            tokens: held.len(),
+            dropped: 0,
+            services: Vec::new(),
+        });
     }
+    let services = if has_enough { &[] } else { services };
     let asked = services.iter().map(async |service| {
         let mut nonce = [0; 8];
         fill_random(&mut nonce);
@@ -118,10 +132,26 @@ pub async fn timestamp(stamping: &Stamping<'_>, services: &[NamedService]) -> Re
     }
     let tokens = answers.iter().filter_map(|answer| Some(answer.as_ref().ok()?.0.clone())).collect();
     let added = Corroboration { timestamps: tokens, ..Corroboration::default() };
-    let done = corroborate(stamping.directory, stamping.name, stamping.wait, &note, added)?;
-    let (head, tokens) = match done {
-        Corroborated::Added(head) => (head, held.len()),
-        Corroborated::Present => (before, held.len()),
+    let settled = corroborate(stamping.directory, stamping.name, stamping.wait, &note, added)?;
+    let given =
+        |token: &[u8]| answers.iter().any(|answer| answer.as_ref().is_ok_and(|(mine, _)| mine == token));
+    let dropped = settled.left.iter().filter(|(token, _)| !given(token)).count();
+    let mut full = 0;
+    for answer in &mut answers {
+        let of_answer = |(token, _): &&(Vec<u8>, Left)| answer.as_ref().is_ok_and(|(mine, _)| mine == token);
+        match settled.left.iter().find(of_answer) {
+            // Another run was quicker.
+            Some((_, Left::Known)) => *answer = Err(Refusal::Known),
+            Some((_, Left::Full)) => {
+                full += 1;
+                *answer = Err(Refusal::Full);
+            }
+            None => {}
+        }
+    }
+    let (head, tokens) = match settled.done {
+        Corroborated::Added(head) => (head, held.len() - full),
+        Corroborated::Present => (before, held.len() - full),
         Corroborated::Overtaken => {
             let late = |answer: &mut Result<_, Refusal>| {
                 if answer.is_ok() {
@@ -133,7 +163,7 @@ pub async fn timestamp(stamping: &Stamping<'_>, services: &[NamedService]) -> Re
         }
     };
     let states = services.iter().zip(answers).map(|(service, answer)| state_of(service, answer)).collect();
-    Ok(Timestamped { before, head, tokens, services: states })
+    Ok(Timestamped { before, head, tokens, dropped, services: states })
 }
 
 fn state_of(service: &NamedService, answer: Result<(Vec<u8>, Stamped), Refusal>) -> ServiceState {

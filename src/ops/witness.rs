@@ -179,7 +179,7 @@ pub async fn ask(
         });
         corroboration.cosignatures.extend(lines);
     }
-    let corroborated = corroborate(directory, name, wait, note, corroboration)?;
+    let corroborated = corroborate(directory, name, wait, note, corroboration)?.done;
     // What was given is kept before it is noted who gave it.
     known.note(place, sizes).map_err(failed)?;
     drop(reader);

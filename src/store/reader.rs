@@ -1,7 +1,7 @@
 //! Reads any CARv1 file, in file order and by CID, in bounded memory.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{BuildHasher, RandomState},
     io,
     path::{Path, PathBuf},
@@ -191,6 +191,32 @@ impl CarReader {
     pub fn newest_head(&mut self) -> Result<Option<Cid>, ReadError> {
         let newest = self.frames.newest_head(self.first).map_err(|source| self.failed(source))?;
         Ok(newest.map(|located| located.frame.cid))
+    }
+
+    /// Every block in file order that is a head and hashes to its CID, each once: what was the newest head of a growing
+    /// archive at some time. One pass over the frames, up to the first damage.
+    ///
+    /// # Errors
+    /// [`ReadError::Io`].
+    pub fn heads(&mut self) -> Result<Vec<Cid>, ReadError> {
+        let (mut heads, mut seen) = (Vec::new(), HashSet::new());
+        let mut position = self.first;
+        loop {
+            match self.frames.at(position).map_err(|source| self.failed(source))? {
+                At::Frame(located) => {
+                    let is_head = self.frames.is_head(&located).map_err(|source| self.failed(source))?;
+                    if is_head && seen.insert(located.frame.cid) {
+                        heads.push(located.frame.cid);
+                    }
+                    position = located.end();
+                }
+                At::Damage(cause) => {
+                    self.damage = Some(Damage::Unreadable { offset: position, cause });
+                    return Ok(heads);
+                }
+                At::End => return Ok(heads),
+            }
+        }
     }
 
     /// [`Self::check_all`] for the frames that were never handed out: who hashed all that it was handed has then
@@ -562,6 +588,9 @@ mod tests {
             all.push(head(n));
             assert_eq!(open(&encode(&all)).newest_head().unwrap(), Some(head(n).0));
         }
+        all.push(head(1));
+        assert_eq!(open(&encode(&all)).heads().unwrap(), [head(0).0, head(1).0, head(2).0]);
+        all.pop();
         // A lie, one that is no dag-cbor, and much that is neither.
         all.push((head(9).0, head(8).1));
         all.push(raw(&head(7).1));
@@ -569,7 +598,13 @@ mod tests {
         let bytes = encode(&all);
         let mut reader = open(&bytes);
         assert_eq!(reader.newest_head().unwrap(), Some(head(2).0));
+        // Nor are lies among all of them.
+        assert_eq!(reader.heads().unwrap().len(), 3);
+        assert_eq!(reader.damage(), None);
         assert_eq!(reader.get(&head(1).0).unwrap(), Some(&head(1).1[..]));
-        assert_eq!(open(&bytes[..bytes.len() - 5]).newest_head().unwrap(), Some(head(2).0));
+        let mut torn = open(&bytes[..bytes.len() - 5]);
+        assert_eq!(torn.newest_head().unwrap(), Some(head(2).0));
+        assert_eq!(torn.heads().unwrap().len(), 3);
+        assert!(matches!(torn.damage(), Some(Damage::Unreadable { .. })));
     }
 }

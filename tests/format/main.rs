@@ -9,6 +9,7 @@ mod forks;
 mod graphs;
 mod independent;
 mod memory;
+mod moved;
 mod own_archive;
 mod privacy;
 mod properties;

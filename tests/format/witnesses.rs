@@ -99,7 +99,7 @@ fn a_quorum_of_cosignatures_makes_a_head_witnessed_and_says_when() {
         .collect();
     assert_eq!(
         seen,
-        [("w1", "2026-09-21T14:13:20.000000Z".to_owned()), ("w2", "2026-09-21T14:13:20.000000Z".to_owned())]
+        [("w1", "2026-09-21T14:13:20.999999Z".to_owned()), ("w2", "2026-09-21T14:13:20.999999Z".to_owned())]
     );
     assert_eq!(report.witnesses[0].latest.unwrap().to_string(), "2026-09-21T15:13:20.000000Z");
 }

@@ -1,6 +1,8 @@
 //! Evidence of one entry: made from an archive and from a node, checked by greffe and by programs of others, and
 //! attacked.
 
+mod vouched;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -79,7 +81,7 @@ fn evidence_holds_without_the_rest_of_the_chain() {
         "verified: demo, entry 2, apply of version 2",
         "anchored    yes",
         "not established by this evidence:",
-        "may revoke the key",
+        "one may say that a key which signed this was stolen",
     ] {
         assert!(run.stdout.contains(says), "{says}: {run:#?}");
     }
@@ -87,7 +89,8 @@ fn evidence_holds_without_the_rest_of_the_chain() {
     assert_eq!((&object["verified"], findings.len()), (&true.into(), 0));
     assert_eq!(
         object["established"],
-        serde_json::json!({"intact": true, "included": true, "signed": true, "anchored": false})
+        serde_json::json!({"intact": true, "included": true, "signed": true, "anchored": false,
+            "witnessed": false, "timestamped": false})
     );
     assert_eq!(object["notEstablished"][0], "anchored");
     assert_eq!(object["head"], project.head().as_str());

@@ -1,6 +1,9 @@
 //! What others show of a chain, compared with the archive and with each other.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
 
 use greffe::codec::note::{Note, encode_checkpoint};
 use greffe::crypto::{Digest, PrivateKey};
@@ -12,6 +15,7 @@ use crate::project::{Project, Run, THREE};
 use crate::replicas::settings;
 use crate::serve::Served;
 use crate::servers::Kubo;
+use crate::witness::{Serving, ask, log_vkey};
 
 /// A project that remembers what it verified.
 fn remembering(mut project: Project) -> Project {
@@ -217,4 +221,108 @@ fn two_inconsistent_checkpoints_of_one_size_are_a_fork_also_where_both_are_ahead
     let run = first.ends(5, ["gossip", "other.txt", "--json"]);
     assert_eq!(standings(&run), ["other.txt forked"]);
     judged(&run);
+}
+
+#[test]
+fn a_witness_says_what_it_cosigned_last() {
+    let (home, project) = (Project::empty(), Project::with(&THREE));
+    let log = log_vkey(&project);
+    let witness = Serving::start(&home, &[&log]);
+    ask(&project, "ours", &witness.vkey, &witness.url);
+    // It knows the log, and has cosigned nothing of it.
+    let run = project.ok(["gossip", "--json"]);
+    assert_eq!(standings(&run), ["witness ours silent"]);
+    project.ok(["apply"]);
+    let run = project.ok(["gossip", "--json"]);
+    assert_eq!(standings(&run), ["witness ours same"]);
+    assert_eq!(run.object()["voices"][0]["entries"], 4);
+    // Where it takes checkpoints is not where it shows them.
+    let settings = String::from_utf8(project.read("greffe.toml")).unwrap();
+    let moved = format!("url = \"http://127.0.0.1:9/\"\nmonitoring = \"{}\"", witness.url);
+    project.write("greffe.toml", settings.replace(&format!("url = \"{}\"", witness.url), &moved));
+    grow(&project, 4, "more");
+    project.ok(["gossip"]).prints(&["behind by 1", "witness ours, 4 entries"]);
+    project.write("greffe.toml", settings);
+    project.ok(["witness", "ask"]);
+    project.ok(["gossip"]).prints(&["same", "witness ours, 5 entries"]);
+    witness.kill();
+    let run = project.ends(3, ["gossip", "--json"]);
+    assert_eq!(standings(&run), ["witness ours unreachable"]);
+}
+
+#[test]
+fn attack_a_fork_is_shown_by_a_witness_that_saw_the_other_version() {
+    let (home, project) = (Project::empty(), remembering(Project::with(&THREE[..4])));
+    let witness = Serving::start(&home, &[&log_vkey(&project)]);
+    ask(&project, "ours", &witness.vkey, &witness.url);
+    // Before anything was applied, with the key and the witness of the first.
+    let second = remembering(project.copy());
+    project.ok(["apply"]);
+    second.remove("migrations/2_books.up.sql");
+    second.remove("migrations/2_books.down.sql");
+    // Fewer entries than the witness has: nothing is known of them but that they were signed.
+    let run = second.ends(1, ["gossip", "--json"]);
+    assert_eq!(standings(&run), ["witness ours ahead-unproved"]);
+    // As many, and more.
+    for number in 4..6 {
+        second.script(&format!("{number}_other.up.sql"), format!("CREATE TABLE other{number} (id);"));
+        second.ok(["apply"]).says(&["warning: the witness ours contradicts this archive"]);
+        let run = second.ends(5, ["gossip", "--json"]);
+        assert_eq!(standings(&run), ["witness ours forked"]);
+        let shown = judged(&run);
+        assert_eq!(shown["versions"][0]["entries"], 3);
+        assert_eq!(shown["versions"][1]["entries"], number - 1);
+    }
+    second.ends(5, ["gossip"]).prints(&["FORKED: witness ours and archive", "greffe verify-fork "]);
+}
+
+#[test]
+fn a_witness_that_did_not_cosign_what_it_shows_is_told() {
+    let (home, project) = (Project::empty(), Project::with(&THREE[..2]));
+    let (log, other) = (log_vkey(&project), Project::empty());
+    let (witness, stranger) = (Serving::start(&home, &[&log]), Serving::start(&other, &[&log]));
+    ask(&project, "ours", &witness.vkey, &witness.url);
+    project.ok(["apply"]);
+    // The key of one and the place of the other.
+    let settings = String::from_utf8(project.read("greffe.toml")).unwrap();
+    project.write("greffe.toml", settings.replace(&witness.vkey, &stranger.vkey));
+    let run = project.ends(1, ["gossip", "--json"]);
+    assert_eq!(standings(&run), ["witness ours unsigned"]);
+    let reason = run.object()["voices"][0]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("no cosignature by its key"), "{reason}");
+}
+
+#[test]
+fn a_witness_that_floods_or_stalls_ends_no_gossip() {
+    let project = Project::with(&THREE[..2]);
+    let home = Project::empty();
+    let vkey = home.ok(["witness", "key", "--new", "witness.example/w", "--plain"]).stdout;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let flood = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        let read = stream.read(&mut request).unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").unwrap();
+        while stream.write_all(&[b'a'; 1 << 16]).is_ok() {}
+        String::from_utf8_lossy(&request[..read]).into_owned()
+    });
+    ask(&project, "flood", vkey.trim(), &url);
+    let run = project.ends(3, ["gossip", "--json"]);
+    assert_eq!(standings(&run), ["witness flood unreachable"]);
+    let reason = run.object()["voices"][0]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("more than"), "{reason}");
+    // What was asked for is what the specification of witnesses says.
+    let origin = log_vkey(&project).split('+').next().unwrap().to_owned();
+    let path = format!("GET /{}/checkpoint HTTP/1.1\r\n", Digest::of(origin.as_bytes()));
+    assert!(flood.join().unwrap().starts_with(&path));
+
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = String::from_utf8(project.read("greffe.toml")).unwrap();
+    let settings = settings.replace(&url, &format!("http://{}/", silent.local_addr().unwrap()));
+    project.write("greffe.toml", settings.replace("timeout = \"20s\"", "timeout = \"700ms\""));
+    let run = project.ends(3, ["gossip", "--json"]);
+    assert_eq!(standings(&run), ["witness flood unreachable"]);
+    let reason = run.object()["voices"][0]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("700ms"), "{reason}");
 }

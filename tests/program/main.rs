@@ -22,6 +22,7 @@ mod forks;
 mod gate;
 mod gossip;
 mod guards;
+mod heads;
 mod hostile;
 mod hostile_replay;
 mod incremental;

@@ -92,6 +92,7 @@ fn every_command_prints_one_object() {
         vec!["show", "1"],
         vec!["show", "1", "--script"],
         vec!["head"],
+        vec!["head", "--all"],
         vec!["export", "--out", "demo.car"],
         vec!["verify", "demo.car"],
         vec!["import", "demo.car"],

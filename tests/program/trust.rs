@@ -4,6 +4,7 @@ use data_encoding::BASE64;
 use serde_json::Value;
 
 use crate::project::{Project, THREE};
+use crate::serve::Served;
 use crate::tools::{output_of, tool};
 
 /// A new key without a passphrase in `<name>.pem`, and its public half in `<name>.pub`; gives its keyid.
@@ -230,7 +231,21 @@ fn what_a_stolen_key_signed_is_found_and_what_it_signed_before_keeps_its_standin
     // Who saw the key revoked does not follow the thief, and can copy the chain that says so.
     auditor.ends(1, ["verify", "true.car"]).prints(&["stolen"]);
     auditor.ends(5, ["verify", "thief.car"]).prints(&["forked"]);
-    auditor.ok(["import", "true.car"]);
+    let imported = auditor.ends(1, ["import", "true.car", "--json"]).object();
+    assert_eq!(
+        (&imported["newEntries"], &imported["findings"][0]["code"]),
+        (&6.into(), &"compromised".into())
+    );
+    let again = auditor.ends(1, ["import", "true.car"]);
+    again.prints(&["0 new of 6 entries", "taken as it is", "stolen by entry 3"]);
+    // So does who follows it over a server.
+    let (served, mut follower) = (Served::start(&project, &[]), Project::empty());
+    follower.variables = vec![("XDG_STATE_HOME".to_owned(), follower.path("state").display().to_string())];
+    let mirror = ["mirror", &project.head(), "--from", &served.url()];
+    follower.ends(1, mirror).prints(&["6 new of 6 entries", "taken as it is", "stolen by entry 3"]);
+    assert_eq!(follower.head_of("demo"), project.head());
+    // Where nothing is new, nothing is verified.
+    follower.ok(mirror).prints(&["0 new of 6 entries"]);
     let run = project.ends(1, ["verify", &project.head(), "--json"]);
     let report = run.object();
     let findings = report["findings"].as_array().unwrap();
@@ -258,6 +273,62 @@ fn what_a_stolen_key_signed_is_found_and_what_it_signed_before_keeps_its_standin
     project.ok(["trust", "apply", "r.json", "--key", "file:root2.pem"]);
     let report = project.ends(1, ["verify", &project.head(), "--json"]).object();
     assert_eq!(report["findings"].as_array().unwrap().len(), 1, "{report:#}");
+}
+
+#[test]
+fn entries_of_a_chain_with_two_signers_are_signed_by_both_or_not_made() {
+    let mut project = Project::with(&THREE[..2]);
+    let second = new_key(&project, "second");
+    project.ok([
+        "trust",
+        "propose",
+        "--out",
+        "p.json",
+        "--add-key",
+        "second.pub",
+        "--role",
+        "signer",
+        "--threshold",
+        "signer=2",
+    ]);
+    let signed = project.ok(["trust", "sign", "p.json", "--yes"]);
+    signed.says(&["after it 2 keys sign each entry", "`key.also`"]);
+    project.ok(["trust", "apply", "p.json"]);
+    // Nothing runs that nobody could sign for; one key twice is one.
+    let says = ["1 of the keys given may sign as Signer", "2 must", "key.also"];
+    project.unchanged(|| project.ends(3, ["apply"])).says(&says);
+    let pem = String::from_utf8(project.read("second.pem")).unwrap();
+    project.unchanged(|| project.ends(3, ["apply", "--key-also", "env:GREFFE_KEY"])).says(&says);
+    project.unchanged(|| project.ends(3, ["apply", "--key-also", "file:absent.pem"])).says(&["absent.pem"]);
+    // A key in place of its source is refused, and not repeated.
+    let run = project.unchanged(|| project.ends(2, ["apply", "--key-also", &pem]));
+    assert!(!run.stderr.contains("PRIVATE"), "{run:?}");
+    // A stranger's key beside them signs nothing.
+    new_key(&project, "stranger");
+    let settings = String::from_utf8(project.read("greffe.toml")).unwrap();
+    project.write(
+        "greffe.toml",
+        settings.replace("# also = []", "also = [\"file:second.pem\", \"file:stranger.pem\"]"),
+    );
+    project.ok(["apply"]);
+    project.scripts(&THREE[2..]);
+    project.ok(["apply"]);
+    project.verify();
+    let log = project.log();
+    assert_eq!(log.len(), 5);
+    for entry in &log[2..] {
+        let by: Vec<&str> =
+            entry["signedBy"].as_array().unwrap().iter().map(|key| key.as_str().unwrap()).collect();
+        assert_eq!(by, [&*keyid(&project), &*second]);
+    }
+    project.json(&["evidence", "3", "--out", "out"]);
+    assert_eq!(project.json(&["verify-evidence", "out"])["signedBy"].as_array().unwrap().len(), 2);
+    // Without the first the second is one of two.
+    project.variables.push(("GREFFE_KEY_SOURCE".to_owned(), "file:second.pem".to_owned()));
+    project.ends(3, ["rollback", "--steps", "1"]).says(&says[..2]);
+    project.variables.push(("GREFFE_KEY_ALSO".to_owned(), "env:GREFFE_KEY".to_owned()));
+    project.ok(["rollback", "--steps", "1"]);
+    project.verify();
 }
 
 #[test]
@@ -485,6 +556,13 @@ fn the_drills_of_the_documentation_are_run() {
     let shown = project.json(&["trust", "show"]);
     assert_eq!((&shown["thresholds"]["root"], &shown["version"]), (&2.into(), &2.into()));
 
+    // Of a copy, whose entries need two keys from then on.
+    let twice = project.copy();
+    run_drill(&twice, "two-signers", &[]);
+    twice
+        .ends(3, ["rollback", "--steps", "1"])
+        .says(&["1 of the keys given may sign as Signer", "--key-also"]);
+
     run_drill(&project, "replaced", &[("OLD", &first)]);
     project.ends(3, ["rollback", "--steps", "1"]);
     project.ok(["rollback", "--steps", "1", "--key", "file:signer-2.pem"]);
@@ -497,6 +575,8 @@ fn the_drills_of_the_documentation_are_run() {
     project.ok(["apply"]);
     let seq = project.log().len() - 1;
     let stolen = keyid_of(&project, "signer-2");
+    let heads = run_drill(&project, "before", &[]);
+    assert!(heads.contains(&project.head()) && heads.contains("nobody else vouched for it"), "{heads}");
     let said = run_drill(&project, "stolen", &[("STOLEN", &stolen), ("SEQ", &seq.to_string())]);
     assert!(said.contains("the entries of the thief are findings"), "{said}");
     let report = project.ends(1, ["verify", &project.head(), "--json"]).object();

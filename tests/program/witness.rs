@@ -15,14 +15,14 @@ use crate::servers::{LIMIT, Litewitness, poll, witness_program as program};
 use crate::tools::{output_of, tool};
 
 /// Settings that name a witness.
-fn ask(project: &Project, name: &str, vkey: &str, url: &str) {
+pub fn ask(project: &Project, name: &str, vkey: &str, url: &str) {
     let settings = String::from_utf8(project.read("greffe.toml")).unwrap();
     let witness =
         format!("\n[[witness]]\nname = \"{name}\"\nvkey = \"{vkey}\"\nurl = \"{url}\"\ntimeout = \"20s\"\n");
     project.write("greffe.toml", settings + &witness);
 }
 
-fn log_vkey(project: &Project) -> String {
+pub fn log_vkey(project: &Project) -> String {
     project.ok(["witness", "log"]).stdout.trim().to_owned()
 }
 
@@ -138,20 +138,29 @@ fn cosignatures_by_ml_dsa_of_another_program_verify() {
 }
 
 /// A witness of greffe's that runs; it ends with this value.
-struct Serving {
+pub struct Serving {
     child: Child,
-    url: String,
-    vkey: String,
+    pub url: String,
+    pub vkey: String,
+    /// With those of other algorithms.
+    #[cfg(feature = "post-quantum")]
+    pub vkeys: Vec<String>,
 }
 
 impl Serving {
-    fn start(home: &Project, logs: &[&str]) -> Self {
+    pub fn start(home: &Project, logs: &[&str]) -> Self {
+        Self::with(home, logs, &[])
+    }
+
+    /// The same with further arguments.
+    pub fn with(home: &Project, logs: &[&str], more: &[&str]) -> Self {
         if !home.path("witness.db").exists() {
             home.ok(["witness", "key", "--new", "witness.example/greffe", "--plain"]);
         }
         let logs: Vec<&str> = logs.iter().flat_map(|log| ["--log", *log]).collect();
         let arguments =
-            [&["witness", "serve", "--json", "--listen", "127.0.0.1:0", "--rate", "0"], &logs[..]].concat();
+            [&["witness", "serve", "--json", "--listen", "127.0.0.1:0", "--rate", "0"], &logs[..], more]
+                .concat();
         let mut child = home.command(arguments).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut text = String::new();
@@ -164,8 +173,15 @@ impl Serving {
             text.push_str(&(line.unwrap() + "\n"));
         }
         let said: Value = serde_json::from_str(&text).unwrap();
-        let (url, vkey) = (said["address"].as_str().unwrap(), said["vkeys"][0].as_str().unwrap());
-        Self { url: url.to_owned(), vkey: vkey.to_owned(), child }
+        let vkeys = said["vkeys"].as_array().unwrap().iter().map(|vkey| vkey.as_str().unwrap().to_owned());
+        let (url, vkeys) = (said["address"].as_str().unwrap().to_owned(), vkeys.collect::<Vec<_>>());
+        Self {
+            url,
+            vkey: vkeys[0].clone(),
+            #[cfg(feature = "post-quantum")]
+            vkeys,
+            child,
+        }
     }
 
     /// Status, headers and body of the answer to one request.
@@ -190,7 +206,7 @@ impl Serving {
         self.send("POST /add-checkpoint", body.as_bytes())
     }
 
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -410,4 +426,48 @@ fn witnesses_that_lie_or_stall_are_told_and_kept_from_the_head() {
     // One key is one witness.
     ask(&project, "again", &stranger.vkey, &witness.url);
     project.ends(2, ["status"]).says(&["has the key of another one before it"]);
+}
+
+/// Run by `./tests/run --all`, or `cargo test --features post-quantum post_quantum`.
+#[cfg(feature = "post-quantum")]
+#[test]
+fn a_post_quantum_witness_cosigns_as_another_program_would() {
+    use greffe::codec::cosignature::split;
+    use greffe::codec::note::encode_signatures;
+
+    let (home, project) = (Project::empty(), Project::with(&THREE));
+    // The key of the other program is made from this seed, too.
+    home.write("witness.seed", "0".repeat(64) + "\n");
+    let log = log_vkey(&project);
+    let witness = Serving::with(&home, &[&log], &["--ml-dsa-seed", "file:witness.seed"]);
+    assert_eq!(witness.vkeys.len(), 2);
+    let text = &witness.vkeys[1];
+    ask(&project, "pq", text, &witness.url);
+    project.ok(["apply"]);
+    policy(&project, "pq", text).exits(0).prints(&["cosigned    by pq", "witnessed   yes"]);
+    let vkey: Vkey = text.parse().unwrap();
+    let note = Note::decode(checkpoint(&project).as_bytes()).unwrap();
+    let lines: Vec<_> = vkey.lines(&note).cloned().collect();
+    assert_eq!((note.signatures.len(), lines.len(), lines[0].signature.len()), (2, 1, 8 + 2420));
+    let (seconds, _) = split(&lines[0].signature).unwrap();
+    assert_eq!(vkey.verify(&note), VkeyVerdict::Valid { times: vec![seconds] });
+    // Signatures of this kind are the same whoever makes them.
+    let said = output_of(
+        Command::new(program("cosign"))
+            .args([vkey.name(), &seconds.to_string()])
+            .arg(project.path("checkpoint")),
+    );
+    assert_eq!(said, format!("{text}\n{}", encode_signatures(&lines)));
+    let mut bad = note.clone();
+    bad.signatures[1].signature[1000] ^= 1;
+    assert_eq!(vkey.verify(&bad), VkeyVerdict::Invalid);
+    // Also where it shows what it cosigned last, and among the heads that were.
+    project.ok(["gossip"]).prints(&["same", "witness pq, 4 entries"]);
+    let newest = &project.json(&["head", "--all"])["heads"][0];
+    assert_eq!(newest["cosignatures"][0]["standing"], "verified");
+    witness.kill();
+    home.write("witness.seed", "0".repeat(63));
+    let serve =
+        ["witness", "serve", "--log", &log, "--listen", "127.0.0.1:0", "--ml-dsa-seed", "file:witness.seed"];
+    home.ends(2, serve).says(&["leads to no seed", "openssl rand -hex 32"]);
 }

@@ -9,7 +9,8 @@ use crate::ops::compact::{Compacted, compact};
 /// Rewrite the archive without what earlier heads alone needed
 ///
 /// Keeps every manifest, log and file. Earlier heads can no longer be verified by their CIDs from this
-/// archive; the newest one proves all that they proved.
+/// archive; the newest one proves all of their entries. What witnesses and timestamp authorities said of earlier heads goes
+/// with them: `greffe head --all` shows it, and a copy of the archive keeps it.
 #[derive(Args)]
 pub struct Compact {}
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use super::import::{exit_of, show_findings};
 use crate::cli::CommandResult;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -15,8 +16,9 @@ use crate::ops::evidence::{Asked, Made, make};
 /// Write all that shows one entry to somebody who has not the rest of the chain
 ///
 /// Makes a directory with a C2SP tlog-proof, a sigstore bundle, the public key, a CAR with only the blocks that are needed,
-/// and a text that says which programs of other people check them. `greffe verify-evidence` checks it too. From
-/// elsewhere the whole chain is fetched and verified first.
+/// the timestamps of the head, and a text that says which programs of other people check them. `greffe verify-evidence`
+/// checks it too. From elsewhere the whole chain is fetched and verified first. Where the chain tells that a key which
+/// signed it was stolen, that is in it, and it exits with 1.
 #[derive(Args)]
 pub struct Evidence {
     /// The entry's number, the CID of its manifest, or the version of a migration, of which the newest entry counts; a
@@ -49,7 +51,8 @@ pub fn run(context: &Context, arguments: &Evidence) -> CommandResult {
     let Headed { mut source, head, .. } = arguments.head.open(context, None)?;
     let asked = asked(&arguments.entry, arguments.migration);
     let made = make(&mut source, head, &asked, &arguments.out)?;
-    Ok(Reply::new(Done { command: "evidence", directory: arguments.out.clone(), made }, show))
+    let exit = exit_of(&made.findings);
+    Ok(Reply::new(Done { command: "evidence", directory: arguments.out.clone(), made }, show).with_exit(exit))
 }
 
 fn asked(text: &str, migration: bool) -> Asked {
@@ -65,6 +68,7 @@ fn asked(text: &str, migration: bool) -> Asked {
 
 fn show(done: &Done, out: &mut dyn Write) -> io::Result<()> {
     let Made { seq, event, version, head, chain, keyid, signatures, trust, withheld, .. } = &done.made;
+    let Made { cosignatures, timestamps, findings, .. } = &done.made;
     let of = version.as_ref().map(|version| format!(" of version {}", Clean(version))).unwrap_or_default();
     writeln!(out, "wrote {}: evidence of entry {seq}, {event}{of}", done.directory.display())?;
     writeln!(out, "  chain       {chain}")?;
@@ -73,8 +77,10 @@ fn show(done: &Done, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  bundle      signed by {keyid}{one}")?;
     let trust: Vec<String> = trust.iter().map(u64::to_string).collect();
     writeln!(out, "  trust       documents of entries {}", trust.join(", "))?;
+    writeln!(out, "  head has    {cosignatures} cosignature(s), {timestamps} timestamp(s)")?;
     for cid in withheld {
         writeln!(out, "  withheld    sealed file {cid}, which is not here")?;
     }
+    show_findings(findings, out)?;
     writeln!(out, "check it with `greffe verify-evidence {}`", done.directory.display())
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use super::witness::after::witnesses;
 use crate::cli::context::{Context, block_on, open_publish_key, replicas};
 use crate::cli::error::CliError;
 use crate::cli::memory::MemoryArguments;
@@ -19,9 +20,9 @@ use crate::ops::gossip::{ARCHIVE, Asking, FoundFork, Heard, Says, Standing, Voic
 
 /// Compare what others show of the chain with the archive, and with each other
 ///
-/// Asks what was verified here before, the replicas of the settings, the IPNS name that is published, every `greffe serve`
-/// of `--from`, and what is named: heads, IPNS names, files with a checkpoint that somebody else keeps. Each is
-/// asked for at most `replication.deadline`. What they show has to be signed by the chain's keys, and one to go on from
+/// Asks what was verified here before, the replicas and witnesses of the settings, the IPNS name that is published, every
+/// `greffe serve` of `--from`, and what is named: heads, IPNS names, files with a checkpoint that somebody else keeps. Each
+/// is asked for at most `replication.deadline`, a witness no longer than its own time. What they show has to be signed by the chain's keys, and one to go on from
 /// the other. Exits with 5 when two cannot both be true, with 1 when one is ahead of the archive or not signed, with 3
 /// when one could not be asked.
 #[derive(Args)]
@@ -62,7 +63,7 @@ pub fn run(context: &Context, arguments: &Gossip) -> CommandResult {
     let voices = voices(context, arguments, &settings, &reader)?;
     if voices.is_empty() {
         return Err(CliError::usage("nobody is named whose head could be compared with the archive's").hint(
-            "name a replica in greffe.toml, or `--from https://gateway.example.org`, or the CID of a head",
+            "name a replica or a witness in greffe.toml, or `--from https://gateway.example.org`, or the CID of a head",
         ));
     }
     let (sources, names) = (arguments.sources.open(&settings)?, arguments.sources.names(&settings)?);
@@ -136,6 +137,10 @@ fn voices(
             Ok(key) => named(IpnsName::new(*key.public())),
             Err(error) => Voice { name: "publish.key".to_owned(), says: Says::Unreachable(error.message) },
         });
+    }
+    for witness in witnesses(settings, reader)? {
+        let name = format!("witness {}", witness.name);
+        voices.push(Voice { name, says: Says::Witness(Box::new(witness)) });
     }
     for (name, http) in arguments.sources.gateways()? {
         voices.push(Voice { name, says: Says::Log(Box::new(http)) });

@@ -5,6 +5,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::{sleep, timeout};
 
+use super::import::{exit_of, show_findings};
 use super::replicate::{owed, show_states};
 use super::verify::{parse_anchors, reply_from, threads};
 use crate::cli::context::{Context, block_on, replicas, verify_options};
@@ -29,7 +30,8 @@ const NAME_LIMIT: u64 = 1024;
 /// Follow a chain that is written elsewhere: fetch what is new, verify the whole, continue the archive here
 ///
 /// What is here stays when the source is older, another version, damaged or not there. New entries go to the
-/// replicas of the settings as well. Exits as `verify` does; with `--every` it ends when it is told to.
+/// replicas of the settings as well. Exits as `verify` does, also with 1 for a chain that tells itself of entries by a
+/// stolen key, which is followed all the same; with `--every` it ends when it is told to.
 #[derive(Args)]
 pub struct Mirror {
     /// CID of a head, also as `ipfs://CID`, an IPNS name, or a file that holds a CID
@@ -148,7 +150,10 @@ async fn round(
     remark_faults(context, &mirrored.sources);
     arguments.memory.remember(context, mirrored.memory.as_ref());
     let replicas = deliver(context, settings, &mirrored).await?;
-    let exit = owed(settings, &replicas);
+    let exit = match exit_of(&mirrored.findings) {
+        Exit::Done => owed(settings, &replicas),
+        exit => exit,
+    };
     let chain = Some(mirrored.chain);
     let done = Done { command: "mirror", mirrored, replicas };
     Ok((chain, Reply::new(done, show).with_exit(exit)))
@@ -177,5 +182,6 @@ fn show(done: &Done, out: &mut dyn Write) -> io::Result<()> {
         "mirrored {}: {} new of {} entries, head {}",
         mirrored.name, mirrored.new_entries, mirrored.entries, mirrored.head
     )?;
+    show_findings(&mirrored.findings, out)?;
     show_states(&done.replicas, out)
 }

@@ -116,6 +116,9 @@ pub struct SettingsArguments {
     /// Where the signing key is: `file:PATH`, `env:NAME` or `agent:SHA256:…`
     #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
     key: Option<Secret>,
+    /// Where another key is that signs entries along with it
+    #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
+    key_also: Option<Vec<Secret>>,
     /// Where the key's passphrase is: `env:NAME` or `file:PATH`
     #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
     passphrase: Option<Secret>,
@@ -214,6 +217,7 @@ impl SettingsArguments {
             statement_timeout: self.statement_timeout.clone(),
             archive_directory: self.archive.clone(),
             key_source: self.key.clone(),
+            key_also: self.key_also.clone(),
             key_passphrase: self.passphrase.clone(),
             actor_pseudonym: self.actor_pseudonym.clone(),
             actor_role: self.actor_role.clone(),

@@ -5,18 +5,23 @@ use clap::Args;
 use serde::Serialize;
 
 use super::verify::parse_anchors;
-use crate::chain::EvidenceReport;
+use crate::chain::{EvidenceReport, ToldOfKey};
 use crate::cli::context::{Context, verify_options};
 use crate::cli::error::CliError;
 use crate::cli::memory::MemoryArguments;
 use crate::cli::output::{Clean, Reply};
+use crate::cli::policies::read_policy;
+use crate::cli::times::show_time;
 use crate::cli::{CommandResult, Exit};
+use crate::crypto::KeyId;
+use crate::model::RevocationReason;
 use crate::ops::evidence::{verify_directory, version_of};
 
 /// Verify the evidence of one entry, offline and without the rest of its chain
 ///
 /// Reads a directory that `greffe evidence` wrote and believes nothing in it. Says what is established by it and what is
-/// not. Exits with 0 when nothing is wrong, with 1 when something is found.
+/// not; cosignatures are judged by the policy of its newest trust document, timestamps by that document's authorities.
+/// Exits with 0 when nothing is wrong, with 1 when something is found.
 #[derive(Args)]
 pub struct VerifyEvidence {
     /// The directory
@@ -25,6 +30,9 @@ pub struct VerifyEvidence {
     /// It must be of this chain, root key or head, or it is a finding
     #[arg(long, value_name = "ANCHOR")]
     require: Vec<String>,
+    /// A file with what the verifier asks of witnesses, beside the trust document (C2SP tlog-policy)
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     #[command(flatten)]
     memory: MemoryArguments,
 }
@@ -40,6 +48,7 @@ pub fn run(context: &Context, arguments: &VerifyEvidence) -> CommandResult {
     let settings = context.settings()?;
     let mut options = verify_options(&settings, &parse_anchors(&arguments.require)?);
     arguments.memory.recall(context, &mut options)?;
+    options.policy = arguments.policy.as_deref().map(read_policy).transpose()?;
     if !arguments.directory.is_dir() {
         return Err(CliError::usage(format!("{} is not a directory", arguments.directory.display()))
             .hint("give the directory that `greffe evidence ENTRY --out DIR` wrote"));
@@ -64,7 +73,7 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  chain       {}", report.chain)?;
     writeln!(out, "  entry       {}", report.manifest)?;
     for key in &report.signed_by {
-        writeln!(out, "  key         {key}")?;
+        writeln!(out, "  key         {key}{}", told(report, key))?;
     }
     let checkpoint = &report.checkpoint;
     writeln!(out, "  checkpoint  {} entries, root {}", checkpoint.size, checkpoint.root)?;
@@ -74,6 +83,7 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     if let Some(head) = report.head {
         writeln!(out, "  head        {head}")?;
     }
+    show_time(&report.time, out)?;
     let established = &report.established;
     for (word, holds, meaning) in [
         ("intact", established.intact, "every block, the statement and the bundle are those of the entry"),
@@ -84,8 +94,14 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
         ),
         ("signed", established.signed, "entry and checkpoint are signed as the trust documents ask for"),
         ("anchored", established.anchored, "the chain, a root key or the head is one that you trust"),
+        ("witnessed", established.witnessed, "other parties saw no other tree of this size"),
+        ("timestamped", established.timestamped, "a timestamp authority saw the checkpoint"),
     ] {
         writeln!(out, "  {word:<11} {:<3} {meaning}", if holds { "yes" } else { "no" })?;
+    }
+    for cosigned in &report.witnesses {
+        let at = cosigned.not_after.map(|at| format!(" by {at}")).unwrap_or_default();
+        writeln!(out, "  cosigned    by {}: it saw the checkpoint{at}", Clean(&cosigned.witness))?;
     }
     for cid in &report.withheld {
         writeln!(out, "  withheld    sealed file {cid}")?;
@@ -101,4 +117,19 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  {}", Clean(&finding.to_string()))?;
     }
     Ok(())
+}
+
+/// What the newest trust document that is shown says of a key that signed the entry.
+fn told(report: &EvidenceReport, key: &KeyId) -> String {
+    let seq = report.event.as_ref().map_or(0, |event| event.seq);
+    let told = report.revoked.iter().filter(|told| told.keyid == *key);
+    let words = told.map(|ToldOfKey { since, reason, .. }| {
+        let reason = match reason {
+            RevocationReason::Compromised => "stolen",
+            RevocationReason::Retired => "retired",
+        };
+        let standing = if *since > seq { "; this entry is before that" } else { "" };
+        format!(", told {reason} since entry {since}{standing}")
+    });
+    words.collect()
 }

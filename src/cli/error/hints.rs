@@ -37,7 +37,9 @@ pub fn hint(error: &OpsError) -> Option<String> {
         }
         OpsError::HistoryBehind { .. } => HISTORY_BEHIND.to_owned(),
         OpsError::Append(crate::chain::AppendError::Threshold { .. }) => {
-            "sign with a key that the trust document lists as signer: name it with `--key SOURCE`".to_owned()
+            "sign with keys that the trust document lists as signers: name one with `--key SOURCE`, and where several \
+             have to sign the others as `key.also` or with `--key-also SOURCE`"
+                .to_owned()
         }
         OpsError::Append(crate::chain::AppendError::Sign(_)) => {
             "look whether the agent has the key (`ssh-add -l`), and run the command again: it archives what ran".to_owned()

@@ -25,6 +25,10 @@ fn full() -> NewSettings {
         statement_timeout: Some(Duration::from_secs(600)),
         archive_directory: Some("C:\\archive\\new".into()),
         key_source: KeySource::parse("file:keys\\greffe.key.pem", Path::new("")),
+        key_also: Some(vec![
+            KeySource::parse("file:second.pem", Path::new("")).unwrap(),
+            KeySource::parse("env:THIRD", Path::new("")).unwrap(),
+        ]),
         key_passphrase: SecretSource::parse("env:OURS", Path::new("")),
         actor_pseudonym: Some("00112233445566778899aabbccddeeff".parse().unwrap()),
         actor_role: Some("déployeur".into()),
@@ -63,6 +67,8 @@ fn a_rendered_file_loads_back_to_the_same_values() {
     assert_eq!(settings.database_name().unwrap(), "app \"one\" \\ 🦀");
     assert_eq!(settings.archive_directory, case.path("C:\\archive\\new"));
     assert_eq!(settings.key_source, KeySource::parse("file:keys\\greffe.key.pem", &case.path("")));
+    let also = ["file:second.pem", "env:THIRD"].map(|text| KeySource::parse(text, &case.path("")).unwrap());
+    assert_eq!(settings.key_also, also);
     assert_eq!(settings.key_passphrase, Some(SecretSource::Variable("OURS".into())));
     assert_eq!(settings.actor_pseudonym().unwrap(), new.actor_pseudonym.unwrap());
     assert_eq!(settings.actor_role, "déployeur");
@@ -115,7 +121,7 @@ fn a_rendered_file_shows_every_key_and_a_password_in_none() {
     assert_eq!((all.foreign_keys, all.allow_out_of_order), (none.foreign_keys, none.allow_out_of_order));
     assert_eq!((all.fingerprint, all.lock_wait), (none.fingerprint, none.lock_wait));
     assert_eq!((all.time_tolerance, all.actor_role), (none.time_tolerance, none.actor_role));
-    assert_eq!(all.trust, none.trust);
+    assert_eq!((all.trust, all.key_also), (none.trust, none.key_also));
     assert_eq!(all.replication_required, none.replication_required);
     assert_eq!(all.replication_deadline, none.replication_deadline);
     assert_eq!(all.publish, none.publish);

@@ -175,7 +175,7 @@ fn suggestion(nearest: Option<&str>) -> String {
 fn toml_form(kind: Kind) -> String {
     match kind {
         Kind::Boolean => kind.allowed().to_owned(),
-        Kind::Anchors | Kind::Origins => {
+        Kind::Anchors | Kind::Origins | Kind::KeySources => {
             format!("a list in brackets of strings that are {}", kind.allowed())
         }
         _ => format!("a string in quotes, {}", kind.allowed()),

@@ -166,9 +166,11 @@ fn is_table(table: &str, name: &str) -> bool {
 fn given(kind: Kind, value: &DeValue<'_>) -> Result<Given, &'static str> {
     match (kind, value) {
         (Kind::Boolean, DeValue::Boolean(value)) => Ok(Given::Boolean(*value)),
-        (Kind::Anchors | Kind::Origins, DeValue::Array(values)) => given_list(values),
+        (Kind::Anchors | Kind::Origins | Kind::KeySources, DeValue::Array(values)) => given_list(values),
         (Kind::Count, DeValue::Integer(value)) => Ok(Given::Text(value.as_str().into())),
-        (Kind::Boolean | Kind::Anchors | Kind::Origins | Kind::Count, other) => Err(other.type_str()),
+        (Kind::Boolean | Kind::Anchors | Kind::Origins | Kind::KeySources | Kind::Count, other) => {
+            Err(other.type_str())
+        }
         (_, DeValue::String(text)) => Ok(Given::Text(text.as_ref().into())),
         (_, other) => Err(other.type_str()),
     }

@@ -14,6 +14,7 @@ pub enum Id {
     StatementTimeout,
     ArchiveDirectory,
     KeySource,
+    KeyAlso,
     KeyPassphrase,
     ActorPseudonym,
     ActorRole,
@@ -54,6 +55,7 @@ pub enum Kind {
     Boolean,
     SecretSource,
     KeySource,
+    KeySources,
     Pseudonym,
     Duration,
     Anchors,
@@ -80,6 +82,7 @@ impl Kind {
             Self::Boolean => "boolean",
             Self::SecretSource => "secret source",
             Self::KeySource => "key source",
+            Self::KeySources => "list of key sources",
             Self::Pseudonym => "pseudonym",
             Self::Duration => "duration",
             Self::Anchors => "list of anchors",
@@ -109,6 +112,9 @@ impl Kind {
             Self::SecretSource => "`env:NAME` or `file:PATH`, never the secret itself",
             Self::KeySource => {
                 "`env:NAME`, `file:PATH`, or `agent:` and a fingerprint (`SHA256:…`) or keyid, never the key itself"
+            }
+            Self::KeySources => {
+                "`env:NAME`, `file:PATH`, or `agent:` and a fingerprint or keyid, never a key itself"
             }
             Self::Pseudonym => "32 lower-case hexadecimal digits",
             Self::Duration => {
@@ -144,6 +150,7 @@ impl Kind {
             Self::DatabaseUrl
                 | Self::SecretSource
                 | Self::KeySource
+                | Self::KeySources
                 | Self::ReplicaUrl
                 | Self::WitnessUrl
                 | Self::AuthorityUrl
@@ -251,7 +258,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 37] = [
+pub static KEYS: [Key; 38] = [
     key(
         Id::Name,
         ["", "name"],
@@ -337,6 +344,18 @@ pub static KEYS: [Key; 37] = [
             "--key",
             "Where the private signing key is: `file:PATH`, `env:NAME` for a variable that holds its PEM text, or \
              `agent:SHA256:…` for a key of the SSH agent; a file with the public key names one of the agent, too.",
+        ],
+    ),
+    key(
+        Id::KeyAlso,
+        ["key", "also"],
+        Kind::KeySources,
+        DefaultValue::Value("[]"),
+        [
+            "GREFFE_KEY_ALSO",
+            "--key-also",
+            "Where further signing keys are, which sign each entry along with it where more than one signer has to; the \
+             variable separates them by commas.",
         ],
     ),
     key(

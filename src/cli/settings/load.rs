@@ -167,6 +167,7 @@ impl<'a> Loader<'a> {
             Id::StatementTimeout => self.settings.statement_timeout = Some(given.duration(kind)?),
             Id::ArchiveDirectory => self.settings.archive_directory = given.path(kind, base)?,
             Id::KeySource => self.settings.key_source = Some(self.key_source(given, base)?),
+            Id::KeyAlso => self.settings.key_also = self.key_sources(given, base)?,
             Id::KeyPassphrase => self.settings.key_passphrase = Some(self.secret_source(given, base)?),
             Id::ActorPseudonym => self.settings.actor_pseudonym = Some(given.parse(kind)?),
             Id::ActorRole => self.settings.actor_role = given.label(kind)?,
@@ -217,6 +218,17 @@ impl<'a> Loader<'a> {
         Ok(source)
     }
 
+    fn key_sources(&mut self, given: &Given, base: &Path) -> Result<Vec<KeySource>, Reason> {
+        let kind = Kind::KeySources;
+        let sources = given.each(kind, |text| KeySource::parse(text, base))?;
+        let texts = sources.iter().filter_map(KeySource::text);
+        self.named.extend(texts.filter_map(|source| match source {
+            SecretSource::Variable(name) => Some(name.clone()),
+            SecretSource::File(_) => None,
+        }));
+        Ok(sources)
+    }
+
     fn database_source(&mut self, given: &Given, base: &Path) -> Result<DatabaseSource, Reason> {
         let parse =
             |base: &Path| given.parse_with(Kind::DatabaseUrl, |text| DatabaseSource::parse(text, base));
@@ -248,7 +260,9 @@ fn given(kind: Kind, value: &OsStr) -> Result<Given, Reason> {
     }
     let text = value.to_str().ok_or(Reason::NotUnicode { kind })?;
     Ok(match kind {
-        Kind::Anchors => Given::List(text.split(',').map(|anchor| anchor.trim().into()).collect()),
+        Kind::Anchors | Kind::KeySources => {
+            Given::List(text.split(',').map(|part| part.trim().into()).collect())
+        }
         _ => Given::Text(text.into()),
     })
 }

@@ -27,6 +27,7 @@ pub struct NewSettings {
     pub statement_timeout: Option<Duration>,
     pub archive_directory: Option<String>,
     pub key_source: Option<KeySource>,
+    pub key_also: Option<Vec<KeySource>>,
     pub key_passphrase: Option<SecretSource>,
     pub actor_pseudonym: Option<Pseudonym>,
     pub actor_role: Option<String>,
@@ -65,6 +66,7 @@ impl NewSettings {
             statement_timeout: None,
             archive_directory: None,
             key_source: None,
+            key_also: None,
             key_passphrase: None,
             actor_pseudonym: None,
             actor_role: None,
@@ -103,16 +105,14 @@ impl NewSettings {
             Id::StatementTimeout => self.statement_timeout.map(duration),
             Id::ArchiveDirectory => self.archive_directory.as_deref().map(toml_string),
             Id::KeySource => self.key_source.as_ref().map(|source| toml_string(&source.to_string())),
+            Id::KeyAlso => self.key_also.as_ref().map(|sources| toml_list(sources)),
             Id::KeyPassphrase => self.key_passphrase.as_ref().map(|source| toml_string(&source.to_string())),
             Id::ActorPseudonym => self.actor_pseudonym.map(|pseudonym| toml_string(&pseudonym.to_string())),
             Id::ActorRole => self.actor_role.as_deref().map(toml_string),
             Id::AllowOutOfOrder => self.allow_out_of_order.map(|value| value.to_string()),
             Id::LockWait => self.lock_wait.map(duration),
             Id::Fingerprint => self.fingerprint.map(|value| value.to_string()),
-            Id::VerifyTrust => self.trust.as_ref().map(|trust| {
-                let anchors: Vec<_> = trust.iter().map(|anchor| toml_string(&anchor.to_string())).collect();
-                format!("[{}]", anchors.join(", "))
-            }),
+            Id::VerifyTrust => self.trust.as_ref().map(|trust| toml_list(trust)),
             Id::TimeTolerance => self.time_tolerance.map(duration),
             Id::ReplicationRequired => self.replication_required.map(|value| value.to_string()),
             Id::ReplicationDeadline => self.replication_deadline.map(duration),
@@ -180,6 +180,12 @@ fn written(source: &DatabaseSource) -> String {
         DatabaseSource::Url(url) => url.expose().to_owned(),
         other => other.to_string(),
     }
+}
+
+/// A list of TOML basic strings.
+fn toml_list<T: ToString>(values: &[T]) -> String {
+    let values: Vec<_> = values.iter().map(|value| toml_string(&value.to_string())).collect();
+    format!("[{}]", values.join(", "))
 }
 
 /// A TOML basic string.

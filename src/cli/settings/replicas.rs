@@ -52,6 +52,7 @@ pub enum FieldId {
     Origins,
     Public,
     Vkey,
+    Monitoring,
 }
 
 /// One key of `[[replica]]` or `[[witness]]`.

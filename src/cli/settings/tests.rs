@@ -99,6 +99,7 @@ fn every_variable_and_every_flag_is_read() {
         statement_timeout: text("1h"),
         archive_directory: Some("a".into()),
         key_source: secret("file:k"),
+        key_also: Some(vec!["file:l".into(), "env:L".into()]),
         key_passphrase: secret("file:p"),
         actor_pseudonym: text(pseudonym),
         actor_role: text("r"),

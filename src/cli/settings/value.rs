@@ -203,13 +203,18 @@ impl Given {
         self.parse_with(kind, |text| text.parse().ok().filter(|count| *count <= 64))
     }
 
-    /// Reads every text of a list; the refused ones are repeated.
+    /// Reads every text of a list; the refused ones are repeated where they cannot be secrets.
     pub(super) fn list<T: FromStr>(&self, kind: Kind) -> Result<Vec<T>, Reason> {
+        self.each(kind, |text| text.parse().ok())
+    }
+
+    /// The same by `read`.
+    pub(super) fn each<T>(&self, kind: Kind, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Reason> {
         let Self::List(given) = self else { return Err(Reason::Invalid { kind, value: None }) };
         let texts = || given.iter().map(Secret::expose);
-        let refused: Vec<&str> = texts().filter(|text| text.parse::<T>().is_err()).collect();
+        let refused: Vec<&str> = texts().filter(|text| read(text).is_none()).collect();
         if refused.is_empty() {
-            return Ok(texts().filter_map(|text| text.parse().ok()).collect());
+            return Ok(texts().filter_map(read).collect());
         }
         Err(Reason::Invalid { kind, value: quoted(kind, refused) })
     }

@@ -7,6 +7,7 @@ use url::Url;
 use super::error::{Problem, Reason};
 use super::keys::Kind;
 use super::replicas::{Collected, Field, FieldId, Written};
+use super::value::Given;
 use crate::codec::vkey::{NoteAlgorithm, Vkey};
 use crate::store::remote::{Endpoint, EndpointError};
 
@@ -23,12 +24,14 @@ pub struct WitnessSettings {
     pub vkey: Vkey,
     /// Its submission prefix.
     pub url: Url,
+    /// Its monitoring prefix.
+    pub monitoring: Url,
     /// How long it is waited for in all.
     pub timeout: Duration,
 }
 
 /// Every key of `[[witness]]`.
-pub static FIELDS: [Field; 5] = [
+pub static FIELDS: [Field; 6] = [
     Field {
         id: FieldId::Name,
         name: "name",
@@ -49,6 +52,13 @@ pub static FIELDS: [Field; 5] = [
         kind: Kind::WitnessUrl,
         default: "needed",
         meaning: "Where it takes checkpoints: its submission prefix.",
+    },
+    Field {
+        id: FieldId::Monitoring,
+        name: "monitoring",
+        kind: Kind::WitnessUrl,
+        default: "`url`",
+        meaning: "Where it shows what it cosigned last, which `greffe gossip` asks for: its monitoring prefix.",
     },
     Field {
         id: FieldId::Timeout,
@@ -107,16 +117,21 @@ fn resolve_one(written: &Written, collected: &mut Collected<'_>) -> Option<Witne
     });
     let insecure = written.read(FieldId::Insecure, Ok(false), |given| given.boolean(Kind::Boolean));
     let insecure = collected.keep(insecure);
-    let url = written.read(FieldId::Url, Err(needed("url")), |given| {
+    let prefix = |given: &Given| {
         let parsed = parse_prefix(given.text(Kind::WitnessUrl)?, insecure.unwrap_or(true));
         parsed.map_err(|error| match error {
             EndpointError::Scheme => Reason::Invalid { kind: Kind::WitnessUrl, value: None },
             error => Reason::Endpoint(error),
         })
-    });
+    };
+    let url = written.read(FieldId::Url, Err(needed("url")), prefix);
+    let monitoring = written.read(FieldId::Monitoring, Ok(None), |given| prefix(given).map(Some));
     let timeout = written.read(FieldId::Timeout, Ok(TIMEOUT), |given| given.duration(Kind::Duration));
     let (name, vkey) = (collected.keep(name), collected.keep(vkey));
     let (url, timeout) = (collected.keep(url), collected.keep(timeout));
+    let monitoring = collected.keep(monitoring);
     insecure?;
-    Some(WitnessSettings { name: name?.to_string(), vkey: vkey?, url: url?, timeout: timeout? })
+    let url = url?;
+    let monitoring = monitoring?.unwrap_or_else(|| url.clone());
+    Some(WitnessSettings { name: name?.to_string(), vkey: vkey?, url, monitoring, timeout: timeout? })
 }

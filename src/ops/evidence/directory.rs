@@ -7,9 +7,10 @@ use std::path::Path;
 
 use super::super::OpsError;
 use super::super::verify::finding_of;
-use crate::chain::{EntryEvidence, EvidenceReport, Finding, Options, verify_evidence};
+use crate::chain::{EntryEvidence, EvidenceReport, Finding, Options, TOKENS_LIMIT, verify_evidence};
 use crate::codec::dag_cbor::{decode_head, decode_manifest};
 use crate::codec::sigstore::{BUNDLE_LIMIT, Bundle};
+use crate::codec::timestamp::TOKEN_LIMIT;
 use crate::codec::tlog_proof::{TLOG_PROOF_LIMIT, TlogProof};
 use crate::model::{Cid, Codec};
 use crate::store::{CarReader, Next};
@@ -22,6 +23,8 @@ pub const SIGSTORE: &str = "log.sigstore.json";
 pub const KEY: &str = "public-key.pem";
 /// All blocks.
 pub const CAR: &str = "evidence.car";
+/// PEM of the authorities that timestamps lead to.
+pub const AUTHORITIES: &str = "authorities.pem";
 /// What is what, for people.
 pub const README: &str = "README.txt";
 
@@ -29,10 +32,17 @@ pub const README: &str = "README.txt";
 const KEY_LIMIT: usize = 4096;
 /// More trust documents than a chain ever has; a bound on work.
 const TRUST_LIMIT: usize = 1024;
+/// A trust document has no more.
+const AUTHORITIES_LIMIT: usize = 1 << 20;
 
 /// That the entry `seq`, which brings a trust document, is in the tree.
 pub fn trust_proof(seq: u64) -> String {
     format!("trust-{seq}.tlog-proof")
+}
+
+/// A timestamp token of the head, by its place.
+pub fn timestamp(place: usize) -> String {
+    format!("timestamp-{place}.tst")
 }
 
 /// Judges the evidence in a directory, with nothing else at hand.
@@ -55,14 +65,15 @@ pub fn verify_directory(directory: &Path, options: &Options) -> Result<EvidenceR
 
 fn read(directory: &Path, reader: &mut CarReader) -> Result<EntryEvidence, OpsError> {
     let manifest = reader.root();
-    let (mut manifests, mut heads) = (Vec::new(), Vec::new());
+    let (mut manifests, mut heads, mut tokens) = (Vec::new(), Vec::new(), 0);
     loop {
         match reader.next_block()? {
             Next::Block { cid, bytes, .. } if cid.codec() == Codec::DagCbor && cid != manifest => {
                 if let Ok(manifest) = decode_manifest(bytes) {
                     manifests.push((manifest.seq, cid));
-                } else if decode_head(bytes).is_ok() {
+                } else if let Ok(head) = decode_head(bytes) {
                     heads.push(cid);
+                    tokens = head.timestamps.len().min(TOKENS_LIMIT);
                 }
             }
             Next::Block { .. } | Next::Damaged(_) => {}
@@ -83,6 +94,10 @@ fn read(directory: &Path, reader: &mut CarReader) -> Result<EntryEvidence, OpsEr
     let trust = manifests.into_iter().map(|(seq, cid)| Ok::<_, OpsError>((cid, proof(&trust_proof(seq))?)));
     let file = directory.join(SIGSTORE);
     let bundle = Bundle::decode(&contents(&file, BUNDLE_LIMIT)?);
+    let timestamps = (0..tokens).map(|place| contents(&directory.join(timestamp(place)), TOKEN_LIMIT));
+    let authorities = directory.join(AUTHORITIES);
+    // Where no token leads to any, there is none.
+    let has_authorities = tokens > 0 && authorities.symlink_metadata().is_ok();
     Ok(EntryEvidence {
         manifest,
         proof: proof(ENTRY_PROOF)?,
@@ -90,6 +105,8 @@ fn read(directory: &Path, reader: &mut CarReader) -> Result<EntryEvidence, OpsEr
         head: heads.first().copied(),
         bundle: bundle.map_err(|error| OpsError::EvidenceDamaged { file, reason: error.to_string() })?,
         public_key: contents(&directory.join(KEY), KEY_LIMIT)?,
+        timestamps: timestamps.collect::<Result<_, _>>()?,
+        authorities: if has_authorities { contents(&authorities, AUTHORITIES_LIMIT)? } else { Vec::new() },
     })
 }
 

@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 
 use data_encoding::HEXLOWER;
 
-use super::directory::{CAR, ENTRY_PROOF, KEY, SIGSTORE};
+use super::directory::{AUTHORITIES, CAR, ENTRY_PROOF, KEY, SIGSTORE, timestamp};
 use super::{Made, Tree};
 use crate::codec::note::{Note, NoteVerdict, encode_verifier_key};
-use crate::crypto::PublicKey;
+use crate::codec::timestamp::decode_token;
+use crate::crypto::{Digest, PublicKey};
 
 /// The text for the evidence that was made.
 pub fn text(made: &Made, tree: &Tree, key: &PublicKey) -> String {
@@ -26,18 +27,32 @@ pub fn text(made: &Made, tree: &Tree, key: &PublicKey) -> String {
         \x20 {KEY}      the Ed25519 key of its signature\n\
         \x20 {ENTRY_PROOF}    that the entry is in the signed tree of the chain (C2SP tlog-proof)\n\
         \x20 trust-N.tlog-proof  the same of each entry that brings a trust document, which says who may sign\n\
-        \x20 {CAR}        their blocks: manifests, logs, files, trust documents, the head and its checkpoint\n\n"
+        \x20 {CAR}        their blocks: manifests, logs, files, trust documents, the head and its checkpoint\n"
     );
+    if made.timestamps > 0 {
+        writeln!(
+            text,
+            "  timestamp-N.tst     when authorities saw the checkpoint (RFC 3161), over its signature"
+        )
+        .ok();
+        writeln!(text, "  {AUTHORITIES}     their certificates, as the newest trust document has them").ok();
+    }
+    text.push('\n');
     if *signatures > 1 {
         writeln!(text, "The entry has {signatures} signatures; a bundle holds one, {CAR} holds all.\n").ok();
     }
     push_signature(&mut text);
     push_inclusion(&mut text, made, tree, key);
-    text.push_str(
-        "What this does not tell: whether later entries undo or revoke something, whether others are shown another \
-         tree,\nand when it happened beyond the word of who signed. `greffe verify` on the whole chain tells the \
-         first.\n",
-    );
+    push_others(&mut text, made, tree);
+    let bounded = made.timestamps > 0 || made.cosignatures > 0;
+    let time = if bounded { "" } else { ",\nand when it happened beyond the word of who signed" };
+    let tree = if made.cosignatures > 0 { "" } else { ", whether others are shown another tree" };
+    writeln!(
+        text,
+        "What this does not tell: whether later entries undo or revoke something, or tell that a key was stolen{tree}{time}.\n\
+         `greffe verify` on the whole chain tells the first."
+    )
+    .ok();
     text
 }
 
@@ -144,4 +159,45 @@ fn push_inclusion(text: &mut String, made: &Made, tree: &Tree, key: &PublicKey) 
         made.manifest
     )
     .ok();
+}
+
+/// What witnesses and timestamp authorities say of the checkpoint.
+fn push_others(text: &mut String, made: &Made, tree: &Tree) {
+    if made.cosignatures > 0 {
+        writeln!(
+            text,
+            "The checkpoint has {} line(s) of witnesses (C2SP tlog-cosignature) that saw no other tree of its size. Their keys\n\
+             are those of a policy that you trust, such as the trust document's:\n\n\
+            \x20 greffe verify-evidence . --require CHAIN --policy FILE\n",
+            made.cosignatures
+        )
+        .ok();
+    }
+    let Ok(note) = Note::decode(tree.checkpoint()) else { return };
+    let mut is_first = true;
+    for (place, token) in tree.timestamps().iter().enumerate() {
+        let Ok(read) = decode_token(token) else { continue };
+        let over = note.signatures.iter().position(|line| Digest::of(&line.signature) == read.imprint);
+        let Some(line) = over else { continue };
+        if std::mem::take(&mut is_first) {
+            text.push_str("When did authorities see the checkpoint? openssl, over its signature:\n");
+        }
+        let file = timestamp(place);
+        writeln!(
+            text,
+            r#"
+    python3 - <<'END'
+    import base64
+    note = open("{ENTRY_PROOF}", encoding="utf-8").read().split("\n\n", 1)[1]
+    line = note.rsplit("\n\n", 1)[1].splitlines()[{line}]
+    open("stamped.bin", "wb").write(base64.b64decode(line.split(" ")[2])[4:])
+    END
+    openssl ts -verify -data stamped.bin -token_in -in {file} -CAfile {AUTHORITIES}
+    openssl ts -reply -token_in -in {file} -token_out -text"#
+        )
+        .ok();
+    }
+    if !is_first {
+        text.push('\n');
+    }
 }

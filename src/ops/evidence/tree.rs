@@ -21,6 +21,7 @@ pub struct Tree {
     tlog: Cid,
     checkpoint: Checkpoint,
     note: Vec<u8>,
+    timestamps: Vec<Vec<u8>>,
     /// Of the head itself, its directory and its checkpoint.
     blocks: Vec<(Cid, Vec<u8>)>,
     directories: HashMap<Cid, Vec<PbLink>>,
@@ -48,6 +49,7 @@ impl Tree {
             tlog: parts.tlog,
             checkpoint: Checkpoint { origin: String::new(), size: 0, root: Digest::of(b"") },
             note: Vec::new(),
+            timestamps: parts.timestamps,
             blocks: vec![(head, bytes)],
             directories: HashMap::new(),
             tiles: 0,
@@ -99,6 +101,19 @@ impl Tree {
     #[must_use]
     pub fn checkpoint(&self) -> &[u8] {
         &self.note
+    }
+
+    /// Lines under the checkpoint that are not the log's own.
+    #[must_use]
+    pub fn cosignatures(&self) -> usize {
+        let lines = Note::decode(&self.note).map(|note| note.signatures).unwrap_or_default();
+        lines.iter().filter(|line| line.name != self.checkpoint.origin).count()
+    }
+
+    /// RFC 3161 tokens over a signature of the checkpoint.
+    #[must_use]
+    pub fn timestamps(&self) -> &[Vec<u8>] {
+        &self.timestamps
     }
 
     /// Blocks that show that the checkpoint is the head's: the head, its directory, the checkpoint.

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::super::publish::resolve;
 use super::super::replicate::said;
+use super::super::witness::NamedWitness;
 use super::{Asking, Says, Standing};
 use crate::chain::proof::{TreeHashes, TreeTiles};
 use crate::chain::{ChainKeys, CheckpointError, SignedCheckpoint};
 use crate::codec::dag_cbor::decode_head;
-use crate::codec::note::NOTE_LIMIT;
+use crate::codec::note::{NOTE_LIMIT, Note};
 use crate::codec::unixfs::decode_directory;
+use crate::codec::vkey::VkeyVerdict;
 use crate::model::{Cid, Codec};
 use crate::store::remote::{Http, NamedSource, RemoteError};
 
@@ -41,7 +43,7 @@ impl Deaf {
         Self::new(Standing::Unreachable, reason)
     }
 
-    fn unsigned(reason: impl Into<String>) -> Self {
+    pub fn unsigned(reason: impl Into<String>) -> Self {
         Self::new(Standing::Unsigned, reason)
     }
 }
@@ -50,6 +52,8 @@ impl Deaf {
 pub(super) struct Shown<'a> {
     pub signed: SignedCheckpoint,
     pub head: Option<Cid>,
+    /// What keeps it from being the word of the witness that shows it.
+    pub uncosigned: Option<&'static str>,
     tiles: Tiles<'a>,
     place: Option<&'a str>,
 }
@@ -86,7 +90,7 @@ impl<'a> Reading<'a> {
             Says::Note { note, head } => {
                 let signed = self.signed(note)?;
                 let tiles = head.map_or(Tiles::Nowhere, Tiles::Head);
-                Ok(Shown { signed, head: *head, tiles, place: None })
+                Ok(Shown { signed, head: *head, uncosigned: None, tiles, place: None })
             }
             Says::Name(name) => {
                 let resolved = resolve(*name, self.asking.names).await;
@@ -94,6 +98,7 @@ impl<'a> Reading<'a> {
                 self.head(head, None).await
             }
             Says::Log(http) => self.log(http).await,
+            Says::Witness(witness) => self.witness(witness).await,
         }
     }
 
@@ -128,7 +133,7 @@ impl<'a> Reading<'a> {
         let tlog = self.tlog(head, place).await?;
         let note = self.file(tlog, "checkpoint", place).await?;
         let signed = self.signed(&note)?;
-        Ok(Shown { signed, head: Some(head), tiles: Tiles::Directory(tlog), place })
+        Ok(Shown { signed, head: Some(head), uncosigned: None, tiles: Tiles::Directory(tlog), place })
     }
 
     /// The directory of a head. Where a place was named, it has to have the head itself.
@@ -153,12 +158,29 @@ impl<'a> Reading<'a> {
             let Some(note) = note.map_err(|error| Deaf::unreachable(said(&error)))? else { continue };
             match self.signed(&note) {
                 Ok(signed) => {
-                    return Ok(Shown { signed, head: None, tiles: Tiles::Log(http, base), place: None });
+                    let tiles = Tiles::Log(http, base);
+                    return Ok(Shown { signed, head: None, uncosigned: None, tiles, place: None });
                 }
                 Err(deaf) => other = deaf,
             }
         }
         Err(other)
+    }
+
+    /// What a witness cosigned last. A checkpoint that the chain's keys signed is compared whoever else signed it: a
+    /// fork is one without a cosignature, too.
+    async fn witness<'v>(&self, witness: &NamedWitness) -> Result<Shown<'v>, Deaf> {
+        let note = witness.witness.checkpoint(&self.keys.origin()).await;
+        let note = note.map_err(|error| Deaf::unreachable(said(&error)))?;
+        let note = note.ok_or_else(|| Deaf::new(Standing::Silent, "it shows no checkpoint of this chain"))?;
+        let signed = self.signed(&note)?;
+        let verdict = Note::decode(&note).map(|note| witness.vkey.verify(&note));
+        let uncosigned = match verdict {
+            Ok(VkeyVerdict::Valid { .. }) => None,
+            Ok(VkeyVerdict::Absent) => Some("what it shows has no cosignature by its key"),
+            Ok(VkeyVerdict::Invalid) | Err(_) => Some("the cosignature of what it shows is not over this"),
+        };
+        Ok(Shown { signed, head: None, uncosigned, tiles: Tiles::Nowhere, place: None })
     }
 
     fn signed(&self, note: &[u8]) -> Result<SignedCheckpoint, Deaf> {

@@ -76,7 +76,6 @@ impl Edits {
         }
         for (role, threshold) in &self.thresholds {
             match (role, threshold) {
-                (KeyRole::Signer, 2..) => return Err(TrustError::SignerThreshold(*threshold)),
                 (KeyRole::Signer | KeyRole::Root, 0) => return Err(TrustError::ZeroThreshold(*role)),
                 (KeyRole::Root, _) => next.thresholds.root = *threshold,
                 (KeyRole::Signer, _) => next.thresholds.signer = *threshold,
@@ -198,7 +197,7 @@ mod tests {
         assert!(refused(add(new_key(1, &[KeyRole::Root]))).contains("already"));
         assert!(refused(add(new_key(2, &[]))).contains("role"));
         assert!(refused(add(new_key(2, &[KeyRole::Root, KeyRole::Root]))).contains("role"));
-        for (role, threshold) in [(KeyRole::Root, 0), (KeyRole::Signer, 0), (KeyRole::Signer, 2)] {
+        for (role, threshold) in [(KeyRole::Root, 0), (KeyRole::Signer, 0)] {
             refused(Edits { thresholds: vec![(role, threshold)], ..Edits::default() });
         }
         for named in ["", "7", "7ab6b86", "0000000000"] {

@@ -58,8 +58,6 @@ pub enum TrustError {
     Revoked { keyid: KeyId, since: u64 },
     #[error("a key without a role signs nothing, and one has a role once")]
     Roles,
-    #[error("a signer threshold of {0} could be met by no run: greffe signs what happens with one key")]
-    SignerThreshold(u32),
     #[error("a {0} threshold of 0 would let anybody sign")]
     ZeroThreshold(KeyRole),
     #[error("the policy cannot be read: {0}")]

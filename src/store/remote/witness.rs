@@ -7,7 +7,8 @@ use url::Url;
 use super::error::printable;
 use super::{Http, Patience, RemoteError};
 use crate::codec::add_checkpoint::{AddCheckpoint, PATH, SIZE_TYPE, parse_size};
-use crate::codec::note::{NoteSignature, decode_signatures};
+use crate::codec::note::{NOTE_LIMIT, NoteSignature, decode_signatures};
+use crate::crypto::Digest;
 
 /// Bytes of an answer that are read: room for many lines by large keys.
 const ANSWER_LIMIT: u64 = 64 << 10;
@@ -27,23 +28,38 @@ pub enum Answered {
     OtherKey,
 }
 
-/// A witness at its submission prefix.
+/// A witness at its submission prefix, and at its monitoring prefix.
 #[derive(Clone)]
-pub struct Witness(Http);
+pub struct Witness {
+    submission: Http,
+    monitoring: Http,
+}
 
 impl Witness {
-    /// A client of the witness below `prefix`, whose path ends with `/`.
+    /// A client of the witness that takes checkpoints below `submission` and shows them below `monitoring`; the paths of
+    /// both end with `/`.
     ///
     /// # Errors
     /// [`RemoteError::Unsupported`] when this system has no certificates or no randomness.
-    pub fn new(prefix: Url, patience: Patience) -> Result<Self, RemoteError> {
-        Ok(Self(Http::new(prefix, None, patience)?))
+    pub fn new(submission: Url, monitoring: Url, patience: Patience) -> Result<Self, RemoteError> {
+        let monitoring = Http::new(monitoring, None, patience)?;
+        Ok(Self { submission: Http::new(submission, None, patience)?, monitoring })
     }
 
     /// How long it is waited for.
     #[must_use]
     pub const fn patience(&self) -> &Patience {
-        self.0.patience()
+        self.submission.patience()
+    }
+
+    /// The note of the checkpoint that it cosigned last for the log of this origin, not verified; `None` where it shows
+    /// none.
+    ///
+    /// # Errors
+    /// [`RemoteError`]; [`RemoteError::TooLarge`] for more than a note may have.
+    pub async fn checkpoint(&self, origin: &str) -> Result<Option<Vec<u8>>, RemoteError> {
+        let path = format!("{}/checkpoint", Digest::of(origin.as_bytes()));
+        self.monitoring.get(&path, NOTE_LIMIT as u64).await
     }
 
     /// Asks for cosignatures, again while it cannot be reached.
@@ -52,13 +68,13 @@ impl Witness {
     /// [`RemoteError`] for what is no answer of a witness.
     pub async fn add_checkpoint(&self, request: &AddCheckpoint) -> Result<Answered, RemoteError> {
         let body = request.encode();
-        let patience = *self.0.patience();
+        let patience = *self.submission.patience();
         patience.retry(async || self.ask(body.clone()).await).await
     }
 
     async fn ask(&self, body: Vec<u8>) -> Result<Answered, RemoteError> {
-        let request = self.0.request(Method::POST, PATH, &[])?.body(body);
-        let answer = self.0.answer(request, ANSWER_LIMIT).await?;
+        let request = self.submission.request(Method::POST, PATH, &[])?.body(body);
+        let answer = self.submission.answer(request, ANSWER_LIMIT).await?;
         let text = || std::str::from_utf8(&answer.body).ok();
         match answer.status {
             200 => {

@@ -121,6 +121,12 @@ fn write_outcome(next: &TrustDocument, seq: u64, out: &mut dyn Write) -> io::Res
     }
     let Thresholds { root, signer, approver } = next.thresholds;
     writeln!(out, "after it thresholds root {root}, signer {signer}, approver {approver}")?;
+    if signer > 1 {
+        writeln!(
+            out,
+            "after it {signer} keys sign each entry: runs need them as `key.source` and `key.also`"
+        )?;
+    }
     match next.policy.trim() {
         "" => writeln!(out, "after it no witness is asked for")?,
         policy => {

@@ -1,10 +1,13 @@
 //! What a run does about witnesses once its head is durable. It never fails by them.
 
+use url::Url;
+
 use crate::cli::Exit;
 use crate::cli::context::{Context, block_on};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::settings::{Settings, WITNESS_TIMEOUT, parse_prefix};
+use crate::codec::vkey::Vkey;
 use crate::ops::witness::{Ask, Asked, NamedWitness, ask, of_policy, trust_of};
 use crate::ops::{ChainReader, OpsError};
 use crate::store::ArchiveError;
@@ -14,24 +17,26 @@ use crate::store::remote::{Patience, Witness};
 /// once, where the settings say.
 pub fn witnesses(settings: &Settings, reader: &ChainReader) -> Result<Vec<NamedWitness>, CliError> {
     let mut found: Vec<NamedWitness> = Vec::new();
-    let mut add = |name: &str, vkey: &crate::codec::vkey::Vkey, url: url::Url, timeout| {
+    let mut add = |name: &str, vkey: &Vkey, (url, monitoring): (Url, Url), timeout| {
         if found.iter().any(|known| known.vkey.key_bytes() == vkey.key_bytes()) {
             return Ok(());
         }
         let failed = |error| CliError::usage(format!("witness {}: {error}", Clean(name)));
         let shown = url.to_string();
-        let witness = Witness::new(url, Patience { request: timeout, total: timeout }).map_err(failed)?;
+        let patience = Patience { request: timeout, total: timeout };
+        let witness = Witness::new(url, monitoring, patience).map_err(failed)?;
         found.push(NamedWitness { name: name.to_owned(), vkey: vkey.clone(), url: shown, witness });
         Ok::<_, CliError>(())
     };
     for witness in &settings.witnesses {
-        add(&witness.name, &witness.vkey, witness.url.clone(), witness.timeout)?;
+        let prefixes = (witness.url.clone(), witness.monitoring.clone());
+        add(&witness.name, &witness.vkey, prefixes, witness.timeout)?;
     }
     let (_, trust) = trust_of(reader, settings.name()?)?;
     for (name, vkey, url) in of_policy(&trust) {
         // A policy is for whoever verifies; what it says of places need not be one to send to.
         if let Ok(url) = parse_prefix(&url, false) {
-            add(&name, &vkey, url, WITNESS_TIMEOUT)?;
+            add(&name, &vkey, (url.clone(), url), WITNESS_TIMEOUT)?;
         }
     }
     Ok(found)
