@@ -162,6 +162,7 @@ fn every_variable_and_every_flag_is_read() {
         .set("GREFFE_REPLICATION_REQUIRED", "2")
         .set("GREFFE_REPLICATION_DEADLINE", "5s")
         .set("GREFFE_PUBLISH_KEY", "file:i")
+        .set("GREFFE_KEY_ALSO", "file:l, env:L")
         .set("GREFFE_NODE_KEY", "file:n")
         .set("GREFFE_NODE_SWARM_KEY", "file:s")
         .set("GREFFE_SUBJECT_MAP", "y")

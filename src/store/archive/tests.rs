@@ -465,6 +465,20 @@ fn blocks_are_written_once() {
 }
 
 #[test]
+fn a_head_that_was_one_before_is_one_again() {
+    let chain = Chain::new(2);
+    let mut archive = chain.write().unwrap();
+    archive.append(&[head(2)], head(2).0).unwrap();
+    archive.append(&[head(1)], head(1).0).unwrap();
+    assert_eq!(archive.lookup.last.unwrap().frame.cid, head(1).0);
+    drop(archive);
+    assert_eq!(chain.read().unwrap().head(), head(1).0);
+    // Also where the head file never reached the disk.
+    fs::write(chain.path("head"), b"").unwrap();
+    assert_eq!(chain.write().unwrap().head(), head(1).0);
+}
+
+#[test]
 fn what_no_reader_would_take_is_not_written() {
     let chain = Chain::new(2);
     let mut archive = chain.write().unwrap();

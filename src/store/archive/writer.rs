@@ -199,13 +199,16 @@ impl Archive {
         }
     }
 
-    /// The blocks that the archive does not have, each once, the head last.
+    /// The blocks that the archive does not have, each once, the head last. A head that was one before is written again:
+    /// the newest one is the last in the file.
     fn absent<'a>(&self, blocks: &'a [Block], head: Cid) -> Result<Vec<&'a Block>, ArchiveError> {
         let mut seen = HashSet::new();
         let mut absent = Vec::new();
         for block in super::head_last(blocks, head) {
             let find = || self.lookup.find(&block.0, Search::Hints);
-            if seen.insert(block.0) && find().map_err(failed("read", &self.files.car))?.is_empty() {
+            let again = block.0 == head && head != self.head;
+            if seen.insert(block.0) && (again || find().map_err(failed("read", &self.files.car))?.is_empty())
+            {
                 absent.push(block);
             }
         }
