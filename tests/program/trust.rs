@@ -277,9 +277,9 @@ fn what_a_stolen_key_signed_is_found_and_what_it_signed_before_keeps_its_standin
 
 #[test]
 fn entries_of_a_chain_with_two_signers_are_signed_by_both_or_not_made() {
-    let mut project = Project::with(&THREE[..1]);
+    let mut project = Project::with(&THREE[..2]);
     project.ok(["apply"]);
-    project.scripts(&THREE[1..2]);
+    project.scripts(&THREE[2..4]);
     let second = new_key(&project, "second");
     project.ok([
         "trust",
@@ -313,7 +313,7 @@ fn entries_of_a_chain_with_two_signers_are_signed_by_both_or_not_made() {
         settings.replace("# also = []", "also = [\"file:second.pem\", \"file:stranger.pem\"]"),
     );
     project.ok(["apply"]);
-    project.scripts(&THREE[2..]);
+    project.scripts(&THREE[4..]);
     project.ok(["apply"]);
     project.verify();
     let log = project.log();
