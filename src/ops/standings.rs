@@ -28,7 +28,7 @@ const DAMAGED: [&str; 3] = ["11", "26", "1"];
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS standing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
-        made_by TEXT NOT NULL, text BLOB NOT NULL, digest BLOB NOT NULL
+        made_by TEXT NOT NULL, size INTEGER NOT NULL, last TEXT NOT NULL, text BLOB NOT NULL, digest BLOB NOT NULL
     ) STRICT;
     CREATE TABLE IF NOT EXISTS said (key BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;";
 
@@ -131,6 +131,16 @@ async fn found(connection: &mut SqliteConnection) -> Result<Option<Standing>, sq
     Ok(sound.and_then(|(_, text, _)| serde_json::from_slice(&text).ok()))
 }
 
+/// Where it is, without reading it: how many entries, and the newest manifest.
+async fn place(connection: &mut SqliteConnection) -> Result<Option<(u64, Cid)>, sqlx::Error> {
+    let row: Option<(i64, String)> =
+        sqlx::query_as("SELECT size, last FROM standing WHERE one = 1 AND made_by = $1")
+            .bind(MADE_BY)
+            .fetch_optional(connection)
+            .await?;
+    Ok(row.and_then(|(size, last)| Some((u64::try_from(size).ok()?, last.parse().ok()?))))
+}
+
 async fn agree(path: &Path, continued: &Continued) -> Result<bool, sqlx::Error> {
     let (mut there, mut missing) = (Vec::new(), Vec::new());
     for claim in &continued.claims {
@@ -144,7 +154,7 @@ async fn agree(path: &Path, continued: &Continued) -> Result<bool, sqlx::Error> 
     let mut connection = options(path).connect().await?;
     // All of it as it was at one moment.
     let mut transaction = connection.begin().await?;
-    let mut agrees = found(&mut transaction).await?.map(|found| found.place()) == continued.since;
+    let mut agrees = place(&mut transaction).await? == continued.since;
     for (keys, expected) in [(there, true), (missing, false)] {
         for batch in keys.chunks(BATCH) {
             let (count,): (i64,) = sqlx::query_as(
@@ -167,10 +177,11 @@ async fn write(path: &Path, standing: &Standing, new: &Continued) -> Result<(), 
     let mut connection = options(path).create_if_missing(true).connect().await?;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
-    let found = found(&mut transaction).await?.map(|found| found.place());
-    let goes_on = new.since.is_some() && found == new.since;
-    // Somebody was faster, or it is of an older head.
-    if (new.since.is_some() && !goes_on) || found.is_some_and(|(size, _)| size > standing.size) {
+    let there = place(&mut transaction).await?;
+    let goes_on = new.since.is_some() && there == new.since;
+    // Somebody was faster, or it is of an older head. What cannot be gone on from stays for nobody.
+    let is_longer = there.is_some_and(|(size, _)| size > standing.size);
+    if (new.since.is_some() && !goes_on) || (is_longer && found(&mut transaction).await?.is_some()) {
         return Ok(());
     }
     if !goes_on {
@@ -182,6 +193,7 @@ async fn write(path: &Path, standing: &Standing, new: &Continued) -> Result<(), 
     for (key, holds) in events.chain(versions) {
         if holds { &mut said } else { &mut unsaid }.push(key);
     }
+    let (size, last) = standing.place();
     // In the order of the tree, which is then written from left to right.
     said.sort_unstable();
     for (keys, statement) in [
@@ -192,8 +204,10 @@ async fn write(path: &Path, standing: &Standing, new: &Continued) -> Result<(), 
             sqlx::query(statement).bind(list(batch)).execute(&mut *transaction).await?;
         }
     }
-    sqlx::query("INSERT OR REPLACE INTO standing VALUES (1, $1, $2, $3)")
+    sqlx::query("INSERT OR REPLACE INTO standing VALUES (1, $1, $2, $3, $4, $5)")
         .bind(MADE_BY)
+        .bind(i64::try_from(size).unwrap_or(i64::MAX))
+        .bind(last.to_string())
         .bind(&text)
         .bind(Digest::of(&text).0.as_slice())
         .execute(&mut *transaction)
