@@ -63,7 +63,7 @@ pub enum Left {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
     pub done: Corroborated,
-    /// Timestamps that were given, or were there beyond what a head may have, and are not in it.
+    /// Timestamps that were given and are not in it.
     pub left: Vec<(Vec<u8>, Left)>,
 }
 
@@ -118,21 +118,19 @@ fn tlog_file(
 }
 
 /// Whether a head of the same entries has all that the archive's head has: each signature line and each timestamp. One
-/// that lacks any would take it away. Where there are more timestamps than are looked at, none of them counts.
+/// that lacks any would take it away.
 ///
 /// # Errors
 /// Those of the archive and of `block`.
 pub fn has_all_of(reader: &ChainReader, head: Cid, block: &mut ReadBlock<'_>) -> Result<bool, OpsError> {
     let (ours, theirs) = (reader.checkpointed()?, checkpointed(head, block)?);
     let lines = ours.note.signatures.iter().all(|line| theirs.note.signatures.contains(line));
-    let looked_at = |tokens: &[Vec<u8>]| tokens.len() <= TOKENS_LIMIT;
-    let has_tokens = ours.timestamps.iter().all(|token| theirs.timestamps.contains(token));
-    Ok(lines && looked_at(&theirs.timestamps) && (has_tokens || !looked_at(&ours.timestamps)))
+    Ok(lines && ours.timestamps.iter().all(|token| theirs.timestamps.contains(token)))
 }
 
 /// Adds to the head of the archive what was given for its checkpoint `of`, durably and by compare-and-swap. Nothing that
-/// is there goes: a head never has fewer timestamps than the one before, nor fewer keys that cosigned it. The exception is
-/// one that has more timestamps than verification looks at: it keeps the earliest of each authority.
+/// is there goes: a head never has fewer timestamps than the one before, nor fewer keys that cosigned it. Nor does it grow
+/// without end: see [`Left`].
 ///
 /// # Errors
 /// Those of the archive; it is as it was then.
@@ -144,10 +142,7 @@ pub fn corroborate(
     added: Corroboration,
 ) -> Result<Settled, OpsError> {
     if added.cosignatures.is_empty() && added.timestamps.is_empty() {
-        let held = ChainReader::open(directory, name)?.head_block()?.timestamps.len();
-        if held <= TOKENS_LIMIT {
-            return Ok(Corroborated::Present.into());
-        }
+        return Ok(Corroborated::Present.into());
     }
     let mut chain = OpenChain::open_unsigned(directory, name, wait)?;
     let Checkpointed { mut note, mut timestamps, .. } = chain.reader.checkpointed()?;
@@ -157,11 +152,11 @@ pub fn corroborate(
     }
     let mut left = Vec::new();
     let mut changed = merge(&mut note, added.cosignatures);
-    if !added.timestamps.is_empty() || timestamps.len() > TOKENS_LIMIT {
+    if !added.timestamps.is_empty() {
         let judge = judge_of(&chain.reader, name, &note)?;
-        let kept = settle(&timestamps, added.timestamps, judge, &mut left);
-        changed |= kept != timestamps;
-        timestamps = kept;
+        let before = timestamps.len();
+        settle(&mut timestamps, added.timestamps, judge, &mut left);
+        changed |= timestamps.len() > before;
     }
     let done = match changed {
         true => Corroborated::Added(chain.replace_head(&note, timestamps)?),
@@ -193,42 +188,32 @@ fn judge_of(
     })
 }
 
-/// The tokens that a head has of those that it had and those that are given: of an authority that vouches for it already,
-/// only an earlier one, and no more than are looked at. Where it had more than that, the earliest of each authority stay.
+/// Adds to the tokens of a head those that are given: of an authority that vouches for it already, only an earlier one, and
+/// no more than are looked at.
 fn settle(
-    held: &[Vec<u8>],
+    held: &mut Vec<Vec<u8>>,
     given: Vec<Vec<u8>>,
     judge: impl Fn(&[u8]) -> Vouched,
     left: &mut Vec<(Vec<u8>, Left)>,
-) -> Vec<Vec<u8>> {
+) {
     let mut earliest: HashMap<Digest, Timestamp> = HashMap::new();
     for (authority, at) in held.iter().filter_map(|token| judge(token)) {
         let known = earliest.entry(authority).or_insert(at);
         *known = at.min(*known);
     }
-    let mut kept = held.to_vec();
-    if held.len() > TOKENS_LIMIT {
-        let is_earliest =
-            |token: &Vec<u8>| judge(token).is_some_and(|(by, at)| earliest.get(&by) == Some(&at));
-        let (mut stay, mut go): (Vec<_>, Vec<_>) = kept.into_iter().partition(is_earliest);
-        go.extend(stay.split_off(stay.len().min(TOKENS_LIMIT)));
-        left.extend(go.into_iter().map(|token| (token, Left::Full)));
-        kept = stay;
-    }
     for token in given {
-        if kept.contains(&token) {
+        if held.contains(&token) {
             continue;
         }
         let judged = judge(&token);
         let is_known = judged.is_some_and(|(by, at)| earliest.get(&by).is_some_and(|known| *known <= at));
-        if is_known || kept.len() >= TOKENS_LIMIT {
+        if is_known || held.len() >= TOKENS_LIMIT {
             left.push((token, if is_known { Left::Known } else { Left::Full }));
             continue;
         }
         earliest.extend(judged);
-        kept.push(token);
+        held.push(token);
     }
-    kept
 }
 
 #[cfg(test)]
@@ -300,54 +285,42 @@ mod tests {
     #[test]
     fn of_an_authority_that_vouches_already_only_an_earlier_token_comes() {
         let mut left = Vec::new();
-        let held = vec![vec![1, 50], vec![0, 1]];
+        let mut held = vec![vec![1, 50], vec![0, 1]];
         let given = vec![vec![1, 60], vec![1, 40], vec![1, 50], vec![2, 60], vec![2, 61], vec![0, 2]];
-        let kept = settle(&held, given, judged, &mut left);
-        assert_eq!(kept, [[1, 50], [0, 1], [1, 40], [2, 60], [0, 2]]);
+        settle(&mut held, given, judged, &mut left);
+        assert_eq!(held, [[1, 50], [0, 1], [1, 40], [2, 60], [0, 2]]);
         assert_eq!(left, [(vec![1, 60], Left::Known), (vec![2, 61], Left::Known)]);
     }
 
     #[test]
-    fn a_head_has_no_more_tokens_than_are_looked_at() {
+    fn a_head_takes_no_more_tokens_than_are_looked_at() {
         let full: Vec<Vec<u8>> = (0..32).map(|n| vec![0, n]).collect();
-        let mut left = Vec::new();
-        assert_eq!(settle(&full, vec![vec![1, 1], vec![0, 3]], judged, &mut left), full);
-        assert_eq!(left, [(vec![1, 1], Left::Full)]);
-        // One that has more keeps the earliest of each authority, and has room again.
-        let over = [full, vec![vec![1, 9], vec![2, 8], vec![1, 7]]].concat();
-        let mut left = Vec::new();
-        let kept = settle(&over, vec![vec![3, 9], vec![2, 9]], judged, &mut left);
-        assert_eq!(kept, [[2, 8], [1, 7], [3, 9]]);
-        assert_eq!(left.len(), 34);
-        assert!(left.contains(&(vec![1, 9], Left::Full)) && left.contains(&(vec![2, 9], Left::Known)));
-        let many: Vec<Vec<u8>> = (1..40).map(|n| vec![n, 1]).collect();
-        assert_eq!(settle(&many, Vec::new(), judged, &mut Vec::new()).len(), 32);
+        let (mut held, mut left) = (full.clone(), Vec::new());
+        settle(&mut held, vec![vec![1, 1], vec![0, 3]], judged, &mut left);
+        assert_eq!((held, left), (full.clone(), vec![(vec![1, 1], Left::Full)]));
+        // Nor does one that came with more lose any: what was handed out stays.
+        let over = [full, vec![vec![1, 9]]].concat();
+        let (mut held, mut left) = (over.clone(), Vec::new());
+        settle(&mut held, vec![vec![1, 9], vec![2, 9], vec![1, 10]], judged, &mut left);
+        assert_eq!((held, left), (over, vec![(vec![2, 9], Left::Full), (vec![1, 10], Left::Known)]));
     }
 
     #[test]
-    fn a_head_with_too_many_tokens_is_mended() {
+    fn a_head_with_more_tokens_than_are_looked_at_is_found_and_gets_none_more() {
         let folder = tempfile::tempdir().unwrap();
         let (path, name): (_, ChainName) = (folder.path(), "demo".parse().unwrap());
         let actor = Actor { pseudonym: Pseudonym::generate(), role: "operator".to_owned() };
         init(path, &name, &actor, &PrivateKey::from_seed(&[3; 32])).unwrap();
         let note = ChainReader::open(path, &name).unwrap().checkpointed().unwrap().note;
         let mut chain = OpenChain::open(path, &name, WAIT, None).unwrap();
-        let sound = chain.reader.head();
-        let tokens: Vec<Vec<u8>> = (0..40).map(|n| vec![n; 9]).collect();
-        let over = chain.replace_head(&note, tokens).unwrap();
+        let over = chain.replace_head(&note, (0..40).map(|n| vec![n; 9]).collect()).unwrap();
         drop(chain);
         let reader = ChainReader::open(path, &name).unwrap();
-        let block = |what: &'static str, cid: &Cid| reader.block(what, cid);
-        let report = |head| verify_archive(&reader, head, Options::default(), 1, &mut |_, _, _| ()).unwrap();
-        assert_eq!(report(over).findings[0].fault, Fault::TimestampsTooMany { count: 40 });
-        assert!(report(sound).verified);
-        // A copy with none of them is no worse, and the archive is not given one that is.
-        assert!(has_all_of(&reader, sound, &mut { block }).unwrap());
-        assert!(!has_all_of(&reader, over, &mut { block }).unwrap());
+        let report = verify_archive(&reader, over, Options::default(), 1, &mut |_, _, _| ()).unwrap();
+        assert_eq!(report.findings[0].fault, Fault::TimestampsTooMany { count: 40 });
         drop(reader);
-        let settled = corroborate(path, &name, WAIT, &note, Corroboration::default()).unwrap();
-        assert_eq!((settled.done, settled.left.len()), (Corroborated::Added(sound), 40));
-        let settled = corroborate(path, &name, WAIT, &note, Corroboration::default()).unwrap();
-        assert_eq!(settled, Corroborated::Present.into());
+        let added = Corroboration { timestamps: vec![vec![7; 5]], ..Corroboration::default() };
+        let settled = corroborate(path, &name, WAIT, &note, added).unwrap();
+        assert_eq!((settled.done, settled.left), (Corroborated::Present, vec![(vec![7; 5], Left::Full)]));
     }
 }

@@ -61,8 +61,6 @@ pub struct Timestamped {
     pub head: Cid,
     /// Valid tokens of the head.
     pub tokens: usize,
-    /// Tokens that the head had beyond what is looked at, and has no more.
-    pub dropped: usize,
     /// Those that were asked; none where the head has a token of as many authorities.
     pub services: Vec<ServiceState>,
 }
@@ -102,17 +100,9 @@ pub async fn timestamp(stamping: &Stamping<'_>, services: &[NamedService]) -> Re
     let judge = |stamped: Stamped| stamped.not_before(Some(newest), stamping.tolerance);
     let valid = |token: &Vec<u8>| verify_token(token, &imprints, &authorities).and_then(judge).ok();
     let mut held: Vec<Digest> = timestamps.iter().filter_map(valid).map(|stamped| stamped.root).collect();
-    let has_enough = held.len() >= services.len();
-    if has_enough && timestamps.len() <= TOKENS_LIMIT {
-        return Ok(Timestamped {
-            before,
-            head: before,
-            tokens: held.len(),
-            dropped: 0,
-            services: Vec::new(),
-        });
+    if held.len() >= services.len() {
+        return Ok(Timestamped { before, head: before, tokens: held.len(), services: Vec::new() });
     }
-    let services = if has_enough { &[] } else { services };
     let asked = services.iter().map(async |service| {
         let mut nonce = [0; 8];
         fill_random(&mut nonce);
@@ -133,9 +123,6 @@ pub async fn timestamp(stamping: &Stamping<'_>, services: &[NamedService]) -> Re
     let tokens = answers.iter().filter_map(|answer| Some(answer.as_ref().ok()?.0.clone())).collect();
     let added = Corroboration { timestamps: tokens, ..Corroboration::default() };
     let settled = corroborate(stamping.directory, stamping.name, stamping.wait, &note, added)?;
-    let given =
-        |token: &[u8]| answers.iter().any(|answer| answer.as_ref().is_ok_and(|(mine, _)| mine == token));
-    let dropped = settled.left.iter().filter(|(token, _)| !given(token)).count();
     let mut full = 0;
     for answer in &mut answers {
         let of_answer = |(token, _): &&(Vec<u8>, Left)| answer.as_ref().is_ok_and(|(mine, _)| mine == token);
@@ -163,7 +150,7 @@ pub async fn timestamp(stamping: &Stamping<'_>, services: &[NamedService]) -> Re
         }
     };
     let states = services.iter().zip(answers).map(|(service, answer)| state_of(service, answer)).collect();
-    Ok(Timestamped { before, head, tokens, dropped, services: states })
+    Ok(Timestamped { before, head, tokens, services: states })
 }
 
 fn state_of(service: &NamedService, answer: Result<(Vec<u8>, Stamped), Refusal>) -> ServiceState {

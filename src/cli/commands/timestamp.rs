@@ -3,7 +3,6 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
-use crate::chain::TOKENS_LIMIT;
 use crate::cli::context::{Context, block_on};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply, remark};
@@ -106,14 +105,8 @@ impl Services {
 }
 
 fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
-    let Timestamped { head, tokens, dropped, services, .. } = &shown.timestamped;
+    let Timestamped { head, tokens, services, .. } = &shown.timestamped;
     writeln!(out, "head {head}, {tokens} timestamp(s)")?;
-    if *dropped > 0 {
-        writeln!(
-            out,
-            "dropped  {dropped}: a head has at most {TOKENS_LIMIT}, the earliest of each authority"
-        )?;
-    }
     for service in services {
         let detail = match (&service.failure, &service.time, &service.authority) {
             (Some(failure), ..) => format!("owed     {}: {}", service.name, Clean(failure)),

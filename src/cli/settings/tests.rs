@@ -144,6 +144,7 @@ fn every_variable_and_every_flag_is_read() {
         .set("GREFFE_STATEMENT_TIMEOUT", "1h")
         .set("GREFFE_ARCHIVE_DIRECTORY", "a")
         .set("GREFFE_KEY_SOURCE", "file:k")
+        .set("GREFFE_KEY_ALSO", "file:l, env:L")
         .set("GREFFE_KEY_PASSPHRASE", "hunter3")
         .set("GREFFE_ACTOR_PSEUDONYM", pseudonym)
         .set("GREFFE_ACTOR_ROLE", "r")
