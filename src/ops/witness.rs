@@ -27,7 +27,7 @@ use crate::store::{KnownTrust, Witnessed, WitnessedSize};
 const CONFLICTS: usize = 3;
 
 /// A walk back over more entries than these is noted, so that nobody has to make it again.
-const LONG_WALK: u64 = 1000;
+const LONG_WALK: u64 = 64;
 
 /// A witness that is asked.
 #[derive(Clone)]

@@ -8,6 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::settings::{Settings, WITNESS_TIMEOUT, parse_prefix};
 use crate::codec::vkey::Vkey;
+use crate::model::TrustDocument;
 use crate::ops::witness::{Ask, Asked, NamedWitness, ask, of_policy, trust_of};
 use crate::ops::{ChainReader, OpsError};
 use crate::store::ArchiveError;
@@ -16,6 +17,11 @@ use crate::store::remote::{Patience, Witness};
 /// The witnesses of the settings, and those that the policy of the trust document names with a URL. One key is asked
 /// once, where the settings say.
 pub fn witnesses(settings: &Settings, reader: &ChainReader) -> Result<Vec<NamedWitness>, CliError> {
+    let (_, trust) = trust_of(reader, settings.name()?)?;
+    witnesses_of(settings, &trust)
+}
+
+fn witnesses_of(settings: &Settings, trust: &TrustDocument) -> Result<Vec<NamedWitness>, CliError> {
     let mut found: Vec<NamedWitness> = Vec::new();
     let mut add = |name: &str, vkey: &Vkey, (url, monitoring): (Url, Url), timeout| {
         if found.iter().any(|known| known.vkey.key_bytes() == vkey.key_bytes()) {
@@ -32,8 +38,7 @@ pub fn witnesses(settings: &Settings, reader: &ChainReader) -> Result<Vec<NamedW
         let prefixes = (witness.url.clone(), witness.monitoring.clone());
         add(&witness.name, &witness.vkey, prefixes, witness.timeout)?;
     }
-    let (_, trust) = trust_of(reader, settings.name()?)?;
-    for (name, vkey, url) in of_policy(&trust) {
+    for (name, vkey, url) in of_policy(trust) {
         // A policy is for whoever verifies; what it says of places need not be one to send to.
         if let Ok(url) = parse_prefix(&url, false) {
             add(&name, &vkey, (url.clone(), url), WITNESS_TIMEOUT)?;
@@ -81,9 +86,9 @@ fn ask_after_run(context: &Context) -> Result<Option<Asked>, CliError> {
         Err(OpsError::Archive(ArchiveError::NotFound { .. })) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let witnesses = witnesses(&settings, &reader)?;
     let (_, trust) = trust_of(&reader, name)?;
     drop(reader);
+    let witnesses = witnesses_of(&settings, &trust)?;
     if witnesses.is_empty() && trust.policy.trim().is_empty() {
         return Ok(None);
     }
