@@ -19,6 +19,7 @@ mod owner;
 mod peers;
 mod places;
 mod progress;
+mod sarif;
 pub mod settings;
 mod sources;
 mod wrapped;
