@@ -127,9 +127,12 @@ pub fn lint(wanted: &Wanted) -> Result<Vec<Looked>, LintError> {
     Ok(looked)
 }
 
-/// The folders that are looked at, each once, with the files of it that were named.
-fn folders(wanted: &Wanted) -> Result<Vec<(PathBuf, Option<BTreeSet<String>>)>, LintError> {
-    let mut found: Vec<(PathBuf, Option<BTreeSet<String>>)> = Vec::new();
+/// A folder, and the files of it that were named, where not the whole of it was.
+type Place = (PathBuf, Option<BTreeSet<String>>);
+
+/// The folders that are looked at, each once.
+fn folders(wanted: &Wanted) -> Result<Vec<Place>, LintError> {
+    let mut found: Vec<Place> = Vec::new();
     for path in &wanted.paths {
         let (folder, file) = if path.is_dir() {
             (path.clone(), None)

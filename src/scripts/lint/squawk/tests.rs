@@ -289,7 +289,7 @@ fn monsters_are_told_and_not_read() {
         format!("SELECT {}", "CASE WHEN ".repeat(3_000)),
         format!("SELECT a{};", "[1]".repeat(10_000)),
         format!("SELECT {}1;", "ARRAY[".repeat(5_000)),
-        format!("{}", "(;".repeat(16_000)),
+        "(;".repeat(16_000),
         format!("CREATE VIEW v AS {}1{};", "SELECT (".repeat(3_500), ")".repeat(3_500)),
         format!("SELECT * FROM {}a;", "(SELECT * FROM ".repeat(2_000)),
         format!("SELECT 1{};", " UNION SELECT 1".repeat(2_000)),
