@@ -224,10 +224,16 @@ fn try_all(
             }
             continue;
         }
-        let engine = match &arguments.on {
-            Some(on) => engine_of(settings, on).unwrap_or(Engine::Sqlite),
-            None => Engine::Sqlite,
-        };
+        // What is no URL is refused where it is opened.
+        let engine = arguments.on.as_ref().and_then(|on| engine_of(settings, on));
+        let engine = engine.unwrap_or(match looked.dialect {
+            Dialect::Sqlite => Engine::Sqlite,
+            Dialect::Postgresql => Engine::Postgresql,
+            Dialect::Mysql => Engine::Mysql,
+        });
+        if Dialect::from(engine) != looked.dialect {
+            return Err(other_engine(engine, looked));
+        }
         let asked: Option<BTreeSet<String>> = looked.asked();
         let tried: Tried = block_on(try_ways_down(
             &looked.units,
@@ -253,6 +259,12 @@ fn no_scratch(looked: &Looked) -> CliError {
     CliError::usage(format!("ways down of {dialect} are tried on a server, and none is named")).hint(
         "add `--on env:NAME`, with the URL of a server where a database can be made, or `--dialect sqlite`",
     )
+}
+
+fn other_engine(engine: Engine, looked: &Looked) -> CliError {
+    let (on, scripts) = (name_of(engine.into()), name_of(looked.dialect));
+    CliError::usage(format!("`--on` names a database of {on}, and the scripts are read as {scripts}"))
+        .hint("leave `--dialect` out, or name a database that reads these scripts")
 }
 
 impl From<LintError> for CliError {

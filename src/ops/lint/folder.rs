@@ -97,28 +97,29 @@ pub fn read(root: &Path, wanted: &Wanted) -> Result<Read, LintError> {
         None => read_own(root, &folder, &odd, &left, wanted)?,
         Some(tool) => read_tool(root, tool, &folder, &odd, &left, wanted),
     };
-    let waivers = |read: &mut Read, file: &str, header: &Header| {
-        read.waivers.entry(file.to_owned()).or_default().extend(header.waivers.iter().cloned());
+    let mut waivers: BTreeMap<String, Vec<Waiver>> = BTreeMap::new();
+    let mut add = |file: &str, header: &Header| {
+        waivers.entry(file.to_owned()).or_default().extend(header.waivers.iter().cloned());
     };
-    for unit in read.units.clone() {
-        let down = unit.down.as_ref().and_then(|down| down.text().ok()).map(Header::parse);
-        let own = unit.header.unwrap_or_default();
-        for file in BTreeSet::from([&unit.file, &unit.down_file]) {
-            waivers(&mut read, file, &own);
-            if let Some(down) = down.as_ref().filter(|_| unit.down_file != unit.file) {
-                waivers(&mut read, file, down);
-            }
+    for unit in &read.units {
+        let own_file = unit.down.as_ref().filter(|_| unit.down_file != unit.file);
+        let down = own_file.and_then(|down| down.text().ok()).map(Header::parse);
+        for header in unit.header.iter().chain(&down) {
+            BTreeSet::from([&unit.file, &unit.down_file]).into_iter().for_each(|file| add(file, header));
         }
     }
-    let found: BTreeSet<String> = read.findings.iter().map(|finding| finding.file.clone()).collect();
+    let scripts: BTreeSet<&String> =
+        read.units.iter().flat_map(|unit| [&unit.file, &unit.down_file]).collect();
+    let found: BTreeSet<&String> = read.findings.iter().map(|finding| &finding.file).collect();
     for file in folder.files().chain(odd.files()) {
         let name = shown(root, &file.path);
-        if found.contains(&name) && !read.waivers.contains_key(&name) {
+        if found.contains(&name) && !scripts.contains(&name) {
             let header = Header::parse(&String::from_utf8_lossy(&file.bytes));
-            waivers(&mut read, &name, &header);
+            add(&name, &header);
             read.strays.push((name, header));
         }
     }
+    read.waivers = waivers;
     Ok(read)
 }
 

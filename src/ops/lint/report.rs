@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Looked, Wanted};
-use crate::scripts::Waiver;
+use super::{Looked, Unit, Wanted};
 use crate::scripts::lint::{Finding, Level, Scope};
+use crate::scripts::{Dialect, Waiver};
 
 /// All findings of a run.
 #[derive(Debug, Serialize)]
@@ -68,9 +68,9 @@ impl Report {
             path: looked.path.display().to_string(),
             tool: looked.tool.unwrap_or("greffe"),
             dialect: match looked.dialect {
-                crate::scripts::Dialect::Sqlite => "sqlite",
-                crate::scripts::Dialect::Postgresql => "postgresql",
-                crate::scripts::Dialect::Mysql => "mysql",
+                Dialect::Sqlite => "sqlite",
+                Dialect::Postgresql => "postgresql",
+                Dialect::Mysql => "mysql",
             },
             scripts: looked.units.len(),
         });
@@ -118,7 +118,7 @@ fn scripts_of(looked: &Looked) -> usize {
     }
 }
 
-fn is_named(unit: &super::Unit, only: &BTreeSet<String>) -> bool {
+fn is_named(unit: &Unit, only: &BTreeSet<String>) -> bool {
     only.contains(&unit.file) || only.contains(&unit.down_file)
 }
 

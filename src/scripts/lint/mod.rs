@@ -5,6 +5,7 @@
 //! | [`rules`] | the rules of greffe's own, and the list of all |
 //! | [`levels`] | how bad each rule is for a project |
 //! | `squawk_rules` | the rules of the linter that is asked about PostgreSQL |
+//! | `statement_rules` | the rules about statements of MySQL, MariaDB and SQLite |
 //! | [`document`] | what a script says of itself, its way down, and its waivers |
 //! | [`graph`] | what scripts stand on |
 //! | [`statements`] | statements of MySQL, MariaDB and SQLite |
@@ -18,6 +19,7 @@ pub mod levels;
 pub mod rules;
 pub mod squawk;
 mod squawk_rules;
+mod statement_rules;
 pub mod statements;
 
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use super::Level;
 use super::squawk_rules::{DROPS, LOCKS, OTHERS};
-use super::statements::{MYSQL, SQLITE};
+use super::statement_rules::{MYSQL, SQLITE};
 
 /// One rule.
 #[derive(Debug, PartialEq, Eq)]

@@ -303,5 +303,7 @@ fn ways_down_are_tried_where_they_can_be() {
     assert_eq!((run.code, &run.object()["tried"]), (1, &1.into()), "{run:#?}");
     let run = lint(&project, &["--on", "sqlite:scratch.db"]);
     assert_eq!(run.code, 3, "{run:#?}");
+    let run = lint(&project, &["--on", "postgres://u@127.0.0.1:9/x", "--dialect", "sqlite"]);
+    run.exits(2).says(&["names a database of PostgreSQL"]);
     lint(&project, &["--on", "postgres://u:secret@127.0.0.1/x"]).exits(2);
 }
