@@ -56,7 +56,7 @@ pub struct Lint {
     /// Run no script
     #[arg(long, conflicts_with_all = ["check_down", "on"])]
     no_check_down: bool,
-    /// Where ways down are tried: a server's URL (or `env:NAME`, `file:PATH`), a SQLite file that is not there yet
+    /// The server where ways down are tried: its URL, `env:NAME` or `file:PATH`
     #[arg(long, value_name = "URL", allow_hyphen_values = true)]
     on: Option<Secret>,
     /// List all rules with their levels, and judge nothing
@@ -231,6 +231,10 @@ fn try_all(
             Dialect::Postgresql => Engine::Postgresql,
             Dialect::Mysql => Engine::Mysql,
         });
+        if engine == Engine::Sqlite && arguments.on.is_some() {
+            return Err(CliError::usage("scripts of SQLite are tried in memory")
+                .hint("leave `--on` out: `greffe lint --check-down`"));
+        }
         if Dialect::from(engine) != looked.dialect {
             return Err(other_engine(engine, looked));
         }

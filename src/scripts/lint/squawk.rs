@@ -18,6 +18,8 @@ pub const STACK: usize = 512 << 20;
 
 /// Tokens of a script that squawk is asked about, and bytes of one whose tokens need not be counted.
 const MOST_TOKENS: usize = 32_768;
+/// Bytes of a script that its tokens are counted in at most.
+const MOST_BYTES: usize = 4 << 20;
 
 /// The oldest server that greffe knows: what only later ones do without a lock is a lock.
 const SERVER: &str = "13";
@@ -123,12 +125,16 @@ impl Excerpt {
 /// The statements that carry no rows; `None` where they have too many tokens in all.
 fn without_rows(sql: &str) -> Option<Vec<Range<usize>>> {
     const ROWS: [&str; 8] = ["INSERT", "UPDATE", "DELETE", "MERGE", "SELECT", "VALUES", "COPY", "OTHER"];
-    let (mut kept, mut count) = (Vec::new(), 0);
+    let (mut kept, mut count, mut bytes) = (Vec::new(), 0, 0);
     for statement in statements(Dialect::Postgresql, sql) {
         if ROWS.contains(&statement.kind.as_str()) {
             continue;
         }
         let text = sql.get(statement.range.clone()).unwrap_or_default();
+        bytes += text.len();
+        if bytes > MOST_BYTES {
+            return None;
+        }
         count += tokens(Dialect::Postgresql, text).len();
         if count > MOST_TOKENS {
             return None;
