@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use super::folder::Unit;
 use crate::crypto::Digest;
 use crate::database::{
-    DatabaseError, Failure, Schema, Scratch, Statement, Step, StepOutcome, Target as _, ToolWrites,
+    DatabaseError, Failure, Schema, SchemaDifference, Scratch, Statement, Step, StepOutcome, Target as _,
+    ToolWrites, sqlite,
 };
 use crate::model::{Actor, Direction, EventId, EventKind, MigrationName, Pseudonym, Run, Target};
 use crate::ops::event::record;
@@ -19,7 +20,7 @@ use crate::scripts::lint::document::is_empty;
 use crate::scripts::lint::rules::{
     DOWN_DIFFERS, DOWN_FAILS, NOT_TRIED, REACHES_OUTSIDE, REFUSED, Rule, UP_AGAIN_DIFFERS, UP_FAILS,
 };
-use crate::scripts::lint::{Finding, Lines};
+use crate::scripts::lint::{Finding, Lines, is_same_to_sqlite};
 use crate::scripts::{Dialect, Script, reaches_outside, statements};
 
 /// How often a database is made anew because a way down left another schema behind. Each time all scripts before run.
@@ -66,6 +67,24 @@ struct Trial<'a, M> {
     rebuilds: usize,
 }
 
+/// A schema: its fingerprint, and its texts where the fingerprint alone does not say whether it is another one.
+struct State {
+    digest: Digest,
+    texts: Option<Schema>,
+}
+
+impl State {
+    fn is(&self, other: &Self) -> bool {
+        let same_texts = |texts: &Schema, others: &Schema| differences(texts, others).is_empty();
+        self.digest == other.digest
+            || self
+                .texts
+                .as_ref()
+                .zip(other.texts.as_ref())
+                .is_some_and(|(one, other)| same_texts(one, other))
+    }
+}
+
 /// How a script ended.
 enum Ran {
     Done,
@@ -89,13 +108,17 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
     async fn run(&mut self, asked: Option<&BTreeSet<String>>, progress: &mut Progress<'_>) -> Result<(), E> {
         let total = Some(self.units.len() as u64);
         self.make().await?;
-        let mut before = self.fingerprint().await?;
+        let mut before = self.state(false).await?;
         for (place, unit) in self.units.iter().enumerate() {
             progress("trying ways down", place as u64, total);
             let Some(up) = unit.up.as_ref().filter(|_| unit.runs) else {
                 self.stop(unit, "greffe cannot run it");
                 break;
             };
+            let rewrites = self.dialect == Dialect::Sqlite && alters(unit);
+            if rewrites && before.texts.is_none() {
+                before = self.state(true).await?;
+            }
             match self.run_script(unit, up, Direction::Up).await? {
                 Ran::Done => {}
                 Ran::NotHere(finding) => {
@@ -107,7 +130,7 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
                     break;
                 }
             }
-            let after = self.fingerprint().await?;
+            let after = self.state(rewrites).await?;
             let down =
                 unit.down.as_ref().filter(|down| !is_empty(self.dialect, down.text().unwrap_or_default()));
             let is_asked = asked.is_none_or(|asked| asked.contains(&unit.file));
@@ -115,10 +138,10 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
                 before = after;
                 continue;
             };
-            match self.try_one(unit, up, down, before, after).await? {
+            match self.try_one(unit, (up, down), &before, &after).await? {
                 Next::Go => before = after,
                 Next::Rebuild => match self.rebuild(place, None).await? {
-                    Some((_, now)) => before = now,
+                    Some(_) => before = self.state(false).await?,
                     None => break,
                 },
                 Next::Stop => break,
@@ -132,17 +155,17 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
     async fn try_one(
         &mut self,
         unit: &Unit,
-        up: &Script,
-        down: &Script,
-        before: Digest,
-        after: Digest,
+        (up, down): (&Script, &Script),
+        before: &State,
+        after: &State,
     ) -> Result<Next, E> {
+        let with_texts = after.texts.is_some();
         match self.run_script(unit, down, Direction::Down).await? {
             Ran::Done => {}
             Ran::NotHere(finding) => {
                 self.tried.findings.push(finding);
                 // A way down that was refused changed nothing.
-                let same = self.fingerprint().await? == after;
+                let same = self.state(false).await?.is(after);
                 return Ok(if same { Next::Go } else { Next::Rebuild });
             }
             Ran::Failed { line, statement, failure } => {
@@ -152,11 +175,11 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
             }
         }
         self.tried.count += 1;
-        if self.fingerprint().await? != before {
+        if !self.state(with_texts).await?.is(before) {
             return self.differs(unit).await;
         }
         match self.run_script(unit, up, Direction::Up).await? {
-            Ran::Done if self.fingerprint().await? == after => Ok(Next::Go),
+            Ran::Done if self.state(with_texts).await?.is(after) => Ok(Next::Go),
             Ran::Done => {
                 let message = "up, down and up again make another schema than up alone";
                 self.fails(&UP_AGAIN_DIFFERS, &unit.file, 1, message);
@@ -180,10 +203,14 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
         let found = self.target()?.database.schema().await.map_err(OpsError::from)?;
         let place = self.units.iter().position(|other| std::ptr::eq(other, unit)).unwrap_or_default();
         let rebuilt = self.rebuild(place, Some(&found)).await?;
-        let Some((names, _)) = rebuilt else {
+        let Some(names) = rebuilt else {
             self.fails(&DOWN_DIFFERS, &unit.down_file, 1, "it leaves another schema than there was before");
             return Ok(Next::Stop);
         };
+        // Other definitions that say the same.
+        if names.is_empty() {
+            return Ok(Next::Go);
+        }
         let message = format!("it does not lead back: {names}");
         self.fails(&DOWN_DIFFERS, &unit.down_file, 1, &message);
         Ok(Next::Go)
@@ -191,7 +218,7 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
 
     /// A new database to which all scripts up to `place` were applied, with the schema that it has then; and, in words,
     /// how `found` differs from the schema before the last of them. `None` where that cannot be had any more.
-    async fn rebuild(&mut self, place: usize, found: Option<&Schema>) -> Result<Option<(String, Digest)>, E> {
+    async fn rebuild(&mut self, place: usize, found: Option<&Schema>) -> Result<Option<String>, E> {
         self.rebuilds += 1;
         let units = self.units;
         if self.rebuilds > MOST_REBUILDS {
@@ -215,7 +242,7 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
                 return Ok(None);
             }
         }
-        Ok(Some((names, self.fingerprint().await?)))
+        Ok(Some(names))
     }
 
     async fn make(&mut self) -> Result<(), E> {
@@ -237,9 +264,15 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
         Ok(self.scratch.as_mut().ok_or(OpsError::from(gone))?)
     }
 
-    async fn fingerprint(&mut self) -> Result<Digest, E> {
-        let (_, digest) = self.target()?.database.fingerprint().await.map_err(OpsError::from)?;
-        Ok(digest)
+    /// The schema as it is; no dearer than needed.
+    async fn state(&mut self, with_texts: bool) -> Result<State, E> {
+        let database = &mut self.target()?.database;
+        let (_, digest) = database.fingerprint().await.map_err(OpsError::from)?;
+        let texts = match with_texts {
+            true => Some(database.schema().await.map_err(OpsError::from)?),
+            false => None,
+        };
+        Ok(State { digest, texts })
     }
 
     async fn run_script(&mut self, unit: &Unit, script: &Script, direction: Direction) -> Result<Ran, E> {
@@ -332,10 +365,38 @@ fn step(scratch: &Scratch, unit: &Unit, sql: &str, transaction: bool, direction:
     }
 }
 
+/// Whether a script or its way down changes tables. SQLite then writes definitions anew that say the same as before.
+fn alters(unit: &Unit) -> bool {
+    let says = |script: &Script| {
+        let text = script.text().unwrap_or_default().as_bytes();
+        text.windows(5).any(|word| word.eq_ignore_ascii_case(b"ALTER"))
+    };
+    unit.up.iter().chain(&unit.down).any(says)
+}
+
+/// What differs between two schemas, to the engine.
+fn differences(before: &Schema, found: &Schema) -> Vec<SchemaDifference> {
+    let mut differences = before.differences(found);
+    if before.algorithm == sqlite::ALGORITHM {
+        let same = |one: &Option<String>, other: &Option<String>| {
+            one.as_deref().zip(other.as_deref()).is_some_and(|(one, other)| is_same_line(one, other))
+        };
+        differences.retain(|change| !same(&change.before, &change.after));
+    }
+    differences
+}
+
+/// Whether two lines of SQLite's canonical text, `[type, name, table, sql]`, say the same.
+fn is_same_line(one: &str, other: &str) -> bool {
+    let read = |line: &str| serde_json::from_str::<[Option<String>; 4]>(line).ok();
+    let (Some([.., one]), Some([.., other])) = (read(one), read(other)) else { return false };
+    is_same_to_sqlite(&one.unwrap_or_default(), &other.unwrap_or_default())
+}
+
 /// What a schema has more, less and otherwise than the one before.
 fn in_words(before: &Schema, found: &Schema) -> String {
-    let differences = before.differences(found);
-    let name = |change: &crate::database::SchemaDifference| {
+    let differences = differences(before, found);
+    let name = |change: &SchemaDifference| {
         let what = match (&change.before, &change.after) {
             (None, _) => "is still there",
             (_, None) => "is gone",

@@ -165,6 +165,17 @@ fn foreign_words(dialect: Dialect, script: &str) -> usize {
     words.filter(|word| foreign(word)).count()
 }
 
+/// Whether two definitions say the same to SQLite, which writes white space and quotes of names anew where it changes one.
+#[must_use]
+pub fn is_same_to_sqlite(one: &str, other: &str) -> bool {
+    let plain = |sql: &str| -> Vec<String> {
+        let ranges = tokens(Dialect::Sqlite, sql);
+        let tokens = ranges.into_iter().filter_map(|range| sql.get(range));
+        tokens.map(|token| token.trim_matches(['"', '`', '[', ']']).to_owned()).collect()
+    };
+    one == other || plain(one) == plain(other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +205,13 @@ mod tests {
         ] {
             assert_eq!(likely_dialect([script]), dialect, "{script}");
         }
+    }
+
+    #[test]
+    fn what_sqlite_writes_anew_is_the_same() {
+        assert!(is_same_to_sqlite("CREATE TABLE a (\n  b INT\n)", "CREATE TABLE \"a\" (  b INT)"));
+        assert!(!is_same_to_sqlite("CREATE TABLE a (b INT)", "CREATE TABLE a (b INT, c INT)"));
+        assert!(!is_same_to_sqlite("CREATE TABLE a (b DEFAULT 'c')", "CREATE TABLE a (b DEFAULT c)"));
     }
 
     #[test]

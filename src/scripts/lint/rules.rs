@@ -105,7 +105,7 @@ own! {
     UP_AGAIN_DIFFERS = ("greffe/up-again-differs", Error, Script, PCI_BACK,
         "After a way up and down, the way up fails or makes another schema than at first.",
         "Look for what the way down leaves behind that no schema shows, such as rows, and for `IF NOT EXISTS`.");
-    NOT_TRIED = ("greffe/not-tried", Warning, Script, RUNS,
+    NOT_TRIED = ("greffe/not-tried", Error, Script, RUNS,
         "The way down could not be tried.",
         "Mend what is named, or run `greffe lint` with a server that has it: `--on URL`.");
     REFUSED = ("greffe/refused", Error, Script, RUNS,

@@ -23,7 +23,7 @@ macro_rules! squawk {
 
 squawk! {
     /// What locks a table for long, copies it, or fails on rows that are there; asked about both ways.
-    LOCKS[22] =
+    LOCKS[21] =
     ("require-concurrent-index-creation", Error,
         "An index is made while nobody can write to its table.",
         "Write `CREATE INDEX CONCURRENTLY`, in a script of its own that begins with `-- no-transaction`.");
@@ -71,10 +71,7 @@ squawk! {
         "Write constraints at tables and columns.");
     ("ban-truncate-cascade", Error,
         "`TRUNCATE … CASCADE` also empties the tables that refer to the one that is named.",
-        "Name each table.");
-    ("prefer-repack", Warning,
-        "The table is written anew while nobody can use it (`VACUUM FULL`, `CLUSTER`).",
-        "Take a tool that does so without the lock, such as pg_repack.");
+        "Name each table that is to be emptied.");
     ("ban-duplicate-column-assignments", Error,
         "A statement gives one column two values, which PostgreSQL refuses.",
         "Give it one.");
@@ -85,8 +82,8 @@ squawk! {
         "A constraint, trigger or rule restricts what programs that run may write.",
         "Let the programs keep to it before.");
     ("ban-disable-trigger", Off,
-        "A trigger is disabled, and what it kept true is not kept any more.",
-        "Enable it again in the same script.");
+        "Which triggers fire is changed, and what one kept true may not be kept any more.",
+        "Make it as it was in the same script.");
     ("ban-replica-identity", Off,
         "What subscribers of a replication are told is changed.",
         "Tell those who subscribe.");

@@ -15,7 +15,7 @@ fn findings(sql: &str, direction: Direction, transaction: bool) -> Vec<Finding> 
 /// A rule by its name at squawk, what it finds, and what it does not find.
 type Case = (&'static str, &'static str, &'static str);
 
-const CASES: [Case; 76] = [
+const CASES: [Case; 75] = [
     (
         "require-concurrent-index-creation",
         "CREATE INDEX i ON a (b);",
@@ -30,7 +30,7 @@ const CASES: [Case; 76] = [
     ),
     (
         "ban-concurrent-index-creation-in-transaction",
-        "CREATE INDEX CONCURRENTLY i ON a (b);",
+        "SELECT 1; CREATE INDEX CONCURRENTLY i ON a (b);",
         "CREATE INDEX i ON a (b);",
     ),
     (
@@ -84,7 +84,6 @@ const CASES: [Case; 76] = [
         "CREATE DOMAIN d AS int;",
     ),
     ("ban-truncate-cascade", "TRUNCATE a CASCADE;", "TRUNCATE a;"),
-    ("prefer-repack", "VACUUM FULL a;", "VACUUM a;"),
     ("ban-duplicate-column-assignments", "UPDATE a SET b = 1, b = 2;", "UPDATE a SET b = 1, c = 2;"),
     (
         "identifier-too-long",
@@ -96,7 +95,7 @@ const CASES: [Case; 76] = [
         "ALTER TABLE a ADD CONSTRAINT c CHECK (b > 0);",
         "ALTER TABLE a ADD COLUMN b int;",
     ),
-    ("ban-disable-trigger", "ALTER TABLE a DISABLE TRIGGER t;", "ALTER TABLE a ENABLE TRIGGER t;"),
+    ("ban-disable-trigger", "ALTER TABLE a DISABLE TRIGGER t;", "ALTER TABLE a ADD COLUMN b int;"),
     ("ban-replica-identity", "ALTER TABLE a REPLICA IDENTITY FULL;", "ALTER TABLE a SET (fillfactor = 70);"),
     ("ban-drop-table", "DROP TABLE a;", "CREATE TABLE a (b int);"),
     ("ban-drop-column", "ALTER TABLE a DROP COLUMN b;", "ALTER TABLE a ADD COLUMN b int;"),
@@ -262,7 +261,7 @@ fn its_own_comments_switch_nothing_off() {
     let findings = findings(sql, Direction::Up, true);
     let dropped = findings.iter().find(|finding| finding.rule.id == "squawk/ban-drop-table").unwrap();
     assert_eq!((dropped.line, dropped.column), (3, 1));
-    let sql = "-- squawk-disable-assume-in-transaction\nCREATE INDEX CONCURRENTLY i ON a (b);\n";
+    let sql = "-- squawk-disable-assume-in-transaction\nSELECT 1;\nCREATE INDEX CONCURRENTLY i ON a (b);\n";
     assert!(found(sql).contains(&"squawk/ban-concurrent-index-creation-in-transaction"));
 }
 
