@@ -28,11 +28,11 @@ fn main() {
     headline("judging 1,000 scripts with their ways down, whole processes");
     figure("kilobytes", &(bytes / 1000).to_string());
     figure("MySQL", &milliseconds(&maria));
-    figure("SQLite, nothing tried", &milliseconds(&plain));
     figure("PostgreSQL, all 75 rules of squawk", &milliseconds(&all));
     figure("PostgreSQL", &milliseconds(&postgres));
+    figure("SQLite, 1,000 ways down tried", &milliseconds(&tried));
     at_most("PostgreSQL", postgres.median(), 2.0, " s");
-    at_most("SQLite, 1,000 ways down tried", tried.median(), 2.0, " s");
+    at_most("SQLite, nothing tried", plain.median(), 2.0, " s");
 }
 
 /// Tables with columns and indexes, and the ways back. All three databases take them.

@@ -209,7 +209,7 @@ mod tests {
             assert!(rule.id.len() <= 64 && seen.insert(rule.page()), "{}", rule.id);
             assert_eq!(named(rule.id), Some(rule));
             for text in [rule.what, rule.help] {
-                assert!(text.ends_with('.') && text.len() > 20, "{}: {text}", rule.id);
+                assert!(text.ends_with('.') && text.len() > 10, "{}: {text}", rule.id);
             }
         }
         assert_eq!(named("greffe/nothing"), None);

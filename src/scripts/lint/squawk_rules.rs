@@ -74,7 +74,7 @@ squawk! {
         "Name each table that is to be emptied.");
     ("ban-duplicate-column-assignments", Error,
         "A statement gives one column two values, which PostgreSQL refuses.",
-        "Give it one.");
+        "Give the column one value.");
     ("identifier-too-long", Warning,
         "A name has more than 63 bytes, and PostgreSQL cuts it off without a word.",
         "Write a shorter name.");
