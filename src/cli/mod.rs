@@ -20,6 +20,7 @@ mod peers;
 mod places;
 mod policies;
 mod progress;
+mod sarif;
 pub mod settings;
 mod sources;
 mod times;

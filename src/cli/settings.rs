@@ -10,6 +10,7 @@ mod error;
 mod file;
 mod key_source;
 mod keys;
+mod lint;
 mod load;
 mod nearest;
 mod render;
@@ -34,6 +35,7 @@ pub use keys::{
     CONFIG_VARIABLE, DefaultValue, Id, KEY_VARIABLE, KEYS, Key, Kind, OTHER_VARIABLES, TABLES,
     VAULT_KEY_VARIABLE,
 };
+pub use lint::LintSettings;
 pub use render::{NewSettings, render_new};
 pub use replicas::{FIELDS, ReplicaSettings};
 pub use secret::{ReadError, SIZE_LIMIT, Secret, SecretSource, read_text};
@@ -136,6 +138,8 @@ pub struct Settings {
     pub witnesses: Vec<WitnessSettings>,
     /// `[[authority]]`: who is asked for timestamps.
     pub authorities: Vec<AuthoritySettings>,
+    /// `[lint]`: how bad each rule of `greffe lint` is here.
+    pub lint: LintSettings,
     environment: Environment,
 }
 
@@ -345,6 +349,7 @@ impl Settings {
             replicas: Vec::new(),
             witnesses: Vec::new(),
             authorities: Vec::new(),
+            lint: LintSettings::default(),
             environment: environment.clone(),
         }
     }

@@ -26,6 +26,7 @@ pub mod init;
 pub mod kept;
 pub mod key;
 mod kin;
+pub mod lint;
 pub mod log;
 pub mod look;
 pub mod mirror;

@@ -8,7 +8,7 @@ use crate::crypto::Digest;
 use crate::database::{Applied, DatabaseError, History, RowState, Target};
 use crate::model::{Cid, EventKind, FileDigests};
 use crate::privacy::{Judged, Publish, Severity};
-use crate::scripts::{Class, Dialect, Migration, Reason, Refusal, Script, Version, Waiver, refusal};
+use crate::scripts::{Class, Dialect, Migration, Reason, Refusal, Script, Version, refusal};
 
 /// Something that is not as it should be. Some problems stop a run, all are findings of `status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -304,10 +304,7 @@ fn compare(version: &str, applied: &Applied, migration: &Migration, problems: &m
 /// What of a migration must not be archived, not even sealed; and what must not, while everything is published.
 fn confidential(dialect: Dialect, migration: &Migration, wanted: &Wanted) -> Vec<Problem> {
     let version = migration.version.to_string();
-    let waived = |rule: &str| {
-        let holds = |waiver: &Waiver| waiver.rule == rule && waiver.until >= wanted.today;
-        migration.header.waivers.iter().any(holds)
-    };
+    let waived = |rule: &str| migration.header.waivers.iter().any(|waiver| waiver.holds(rule, &wanted.today));
     let mut problems = Vec::new();
     for script in migration.files() {
         let (version, file) = (version.clone(), script.file_name.clone());

@@ -216,7 +216,7 @@ pub fn require_free_roles(
 }
 
 /// The name in a `CREATE ROLE`, as PostgreSQL reads it.
-fn made_role(kind: &str, statement: &str) -> Option<String> {
+pub(super) fn made_role(kind: &str, statement: &str) -> Option<String> {
     if !["CREATE ROLE", "CREATE USER", "CREATE GROUP"].contains(&kind) {
         return None;
     }
@@ -337,7 +337,7 @@ async fn replay_entry<T: Target>(
 
 /// Whether a script failed for want of something here, which says nothing of the chain: rights, room, time, locks,
 /// the connection.
-fn is_of_this_place(failure: &Failure) -> bool {
+pub(super) fn is_of_this_place(failure: &Failure) -> bool {
     match failure {
         Failure::Connection(_) => true,
         Failure::Driver(_) => false,

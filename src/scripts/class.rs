@@ -110,7 +110,7 @@ pub fn class_of_text(dialect: Option<Dialect>, sql: &str) -> Class {
 }
 
 /// Whether names stand in quotes that the dialect does not take for those of a name.
-fn is_misquoted(dialect: Dialect, sql: &str) -> bool {
+pub(super) fn is_misquoted(dialect: Dialect, sql: &str) -> bool {
     const BEFORE: [&str; 10] =
         ["TABLE", "ON", "INDEX", "COLUMN", "EXISTS", "REFERENCES", "INTO", "CONSTRAINT", "JOIN", "TYPE"];
     let ranges = tokens(dialect, sql);

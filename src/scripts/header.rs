@@ -38,23 +38,27 @@ pub struct Header {
     pub depends_on: Vec<String>,
     /// Sectors whose rules apply (`sector`, `secteur`).
     pub sectors: Vec<String>,
-    /// Personal data that stand in the script on purpose (`waiver`, `dérogation`), a line each.
+    /// What stands in the script on purpose (`waiver`, `dérogation`), a line each.
     pub waivers: Vec<Waiver>,
+    /// The lines, from 1, of waivers without a rule, a day or a reason: they waive nothing.
+    pub broken_waivers: Vec<usize>,
 }
 
 /// Says why something that a rule finds stands in a script, and until when it may be applied so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiver {
-    /// The rule's id, such as `email`.
+    /// The rule's id, such as `email` or `squawk/ban-drop-table`.
     pub rule: String,
     /// The last day, as `2027-06-30`.
     pub until: String,
     pub reason: String,
+    /// Where it stands, from 1.
+    pub line: usize,
 }
 
 impl Waiver {
     /// Reads `RULE YYYY-MM-DD REASON`; `None` where one of the three is missing.
-    fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str, line: usize) -> Option<Self> {
         let (rule, rest) = text.trim().split_once(char::is_whitespace)?;
         let (until, reason) = rest.trim_start().split_once(char::is_whitespace)?;
         let is_date = until.len() == 10
@@ -64,7 +68,24 @@ impl Waiver {
             });
         let reason = reason.trim();
         let sound = is_date && !reason.is_empty() && rule.len() <= 64;
-        sound.then(|| Self { rule: rule.to_owned(), until: until.to_owned(), reason: reason.to_owned() })
+        sound.then(|| Self {
+            rule: printable(rule),
+            until: until.to_owned(),
+            reason: printable(reason),
+            line,
+        })
+    }
+
+    /// Whether it holds for what `rule` finds on `today`, a day such as `2026-11-22`.
+    #[must_use]
+    pub fn holds(&self, rule: &str, today: &str) -> bool {
+        self.rule == rule && !self.is_over(today)
+    }
+
+    /// Whether its last day is before `today`.
+    #[must_use]
+    pub fn is_over(&self, today: &str) -> bool {
+        self.until.as_str() < today
     }
 }
 
@@ -74,9 +95,22 @@ impl Header {
     /// When a key comes twice, lists grow and the first text wins. A value is cut at 4096 bytes, a list after the
     /// last item that fits.
     pub fn parse(sql: &str) -> Self {
+        let (above, comment) = top_comment(sql);
+        Self::of_lines(above, comment)
+    }
+
+    /// The same for a text that is a comment as a whole, such as the first text of a Python file.
+    #[must_use]
+    pub fn of_text(text: &str) -> Self {
+        Self::of_lines(0, &text[..text.floor_char_boundary(HEADER_LIMIT)])
+    }
+
+    /// `above`: how many lines stand before the comment.
+    fn of_lines(above: usize, comment: &str) -> Self {
         let mut header = Self::default();
         let mut open: Option<Entry> = None;
-        for line in top_comment(sql).lines().map(Line::parse) {
+        for (number, text) in comment.lines().enumerate() {
+            let line = Line::parse(text, above + number + 1);
             let Some(mut entry) = open.take() else {
                 open = line.entry();
                 continue;
@@ -103,7 +137,10 @@ impl Header {
             Key::Rollback => set_first(&mut self.rollback, &entry.value),
             Key::DependsOn => extend(&mut self.depends_on, &entry.value),
             Key::Sector => extend(&mut self.sectors, &entry.value),
-            Key::Waiver => self.waivers.extend(Waiver::parse(&entry.value)),
+            Key::Waiver => match Waiver::parse(&entry.value, entry.line) {
+                Some(waiver) => self.waivers.push(waiver),
+                None => self.broken_waivers.push(entry.line),
+            },
         }
     }
 }
@@ -135,6 +172,7 @@ impl Key {
 /// A key with the value read so far.
 struct Entry {
     key: Key,
+    line: usize,
     column: usize,
     value: String,
 }
@@ -148,12 +186,13 @@ impl Entry {
 
 /// A line of the comment: its text without the comment's marks, and the column in which that text starts.
 struct Line<'a> {
+    number: usize,
     column: usize,
     content: &'a str,
 }
 
 impl<'a> Line<'a> {
-    fn parse(line: &'a str) -> Self {
+    fn parse(line: &'a str, number: usize) -> Self {
         let marked = line.trim_start();
         let content = match marked.strip_prefix("/*") {
             Some(opened) => opened.trim_start_matches('*'),
@@ -163,7 +202,7 @@ impl<'a> Line<'a> {
         let content = content.trim_start();
         let before = &line[..line.len() - content.len()];
         let column = before.chars().map(|c| if c == '\t' { TAB_COLUMNS } else { 1 }).sum();
-        Self { column, content: content.trim_end() }
+        Self { number, column, content: content.trim_end() }
     }
 
     fn key_value(&self) -> Option<(Key, &'a str)> {
@@ -173,25 +212,27 @@ impl<'a> Line<'a> {
 
     fn entry(&self) -> Option<Entry> {
         let (key, value) = self.key_value()?;
-        Some(Entry { key, column: self.column, value: value.to_owned() })
+        Some(Entry { key, line: self.number, column: self.column, value: value.to_owned() })
     }
 }
 
-/// The lines of the header, from the start of its first line; without the end mark of a block.
-fn top_comment(sql: &str) -> &str {
+/// How many lines stand above the header, and its lines from the start of the first one; without the end mark of a
+/// block.
+fn top_comment(sql: &str) -> (usize, &str) {
     let sql = &sql[..sql.floor_char_boundary(HEADER_LIMIT)];
     let mut text = skip_blank_lines(sql.strip_prefix(BYTE_ORDER_MARK).unwrap_or(sql));
     if text.starts_with("-- no-transaction") {
         text = skip_blank_lines(text.split_once('\n').map_or("", |(_, below)| below));
     }
+    let above = sql[..sql.len() - text.len()].matches('\n').count();
     if let Some(opened) = text.trim_start().strip_prefix("/*") {
         let start = text.len() - opened.len();
         let end = opened.find("*/").map_or(text.len(), |length| start + length);
-        return &text[..end];
+        return (above, &text[..end]);
     }
     let is_comment = |line: &&str| line.trim_start().starts_with("--");
     let length = text.split_inclusive('\n').take_while(is_comment).map(str::len).sum();
-    &text[..length]
+    (above, &text[..length])
 }
 
 fn skip_blank_lines(text: &str) -> &str {
@@ -318,6 +359,27 @@ mod tests {
         assert_eq!(header.purpose, some("a"));
         assert_eq!(header.sectors, ["x", "y", "z"]);
         assert_eq!(purpose("-- purpose:\n-- purpose: b"), some("b"));
+    }
+
+    #[test]
+    fn waivers_say_where_they_stand_and_broken_ones_waive_nothing() {
+        let header = Header::parse(
+            "\u{feff}\n-- no-transaction\n\n-- purpose: a\n-- waiver: email 2027-06-30 our own\n--   offices\n\
+             -- waiver: squawk/ban-drop-table 2027-06-30\n-- dérogation: greffe/down-missing\n-- waiver:\n",
+        );
+        assert_eq!(header.waivers.len(), 1);
+        let waiver = &header.waivers[0];
+        assert_eq!((waiver.line, waiver.reason.as_str()), (5, "our own offices"));
+        assert_eq!(header.broken_waivers, [7, 8, 9]);
+        assert!(waiver.holds("email", "2027-06-30") && !waiver.holds("email", "2027-07-01"));
+        assert!(!waiver.holds("phone", "2027-06-30") && waiver.is_over("2028-01-01"));
+    }
+
+    #[test]
+    fn a_text_is_a_header_as_a_whole() {
+        let header =
+            Header::of_text("add grades\n\nRevises: 12\nimpact: a lock\n\npurpose: grades\n  of winter\n");
+        assert_eq!((header.impact, header.purpose), (some("a lock"), some("grades of winter")));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! | [`header`] | purpose, impact, rollback, dependencies and sectors from the comment at the top of a script |
 //! | [`mod@dialect`] | which SQL a script is written in |
 //! | [`statement`] | splits a script into statements and names their kind |
+//! | [`lint`] | rules about scripts, each with its level, its source and its page |
 //! | [`mod@class`] | what a statement gives away: schema, something unknown, or data |
 //! | `meaning` | what a column or a key is for, by its name |
 //! | `reserved` | examples that are nobody's, and words that stand for a value |
@@ -22,6 +23,7 @@ pub mod class;
 pub mod dialect;
 pub mod difference;
 pub mod header;
+pub mod lint;
 pub(crate) mod meaning;
 mod mysql;
 mod postgresql;
@@ -42,7 +44,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::sqlx::{FolderError, SCRIPT_LIMIT, migration_name, read_folder};
+pub use self::sqlx::{FolderError, SCRIPT_LIMIT, migration_name, read_folder, read_folder_with_faults};
 pub use class::{Class, Classified, class_of_text, classify};
 pub use dialect::Dialect;
 pub use difference::{Difference, difference, explained_difference};

@@ -57,12 +57,31 @@ pub enum FolderError {
 /// Files not named `<VERSION>_<name>.sql`, hidden files and subfolders are ignored. The first fault in the order of
 /// file names is returned, so that the same folder always gives the same error.
 pub fn read_folder(path: &Path) -> Result<Vec<Migration>, FolderError> {
-    let folder = open_folder(path)?;
-    let mut groups: BTreeMap<Version, Group> = BTreeMap::new();
-    for file in migration_files(&folder)? {
-        groups.entry(file.version.clone()).or_default().insert(file)?;
+    let (migrations, faults) = read_folder_with_faults(path)?;
+    match faults.into_iter().next() {
+        Some(fault) => Err(fault),
+        None => Ok(migrations),
     }
-    groups.into_values().filter_map(|group| group.migration().transpose()).collect()
+}
+
+/// The migrations of a folder that are sound, and all that is wrong with the others.
+///
+/// # Errors
+/// When the folder itself cannot be read.
+pub fn read_folder_with_faults(path: &Path) -> Result<(Vec<Migration>, Vec<FolderError>), FolderError> {
+    let folder = open_folder(path)?;
+    let (mut groups, mut faults, mut migrations) = (BTreeMap::<Version, Group>::new(), vec![], vec![]);
+    for file in migration_files(&folder)? {
+        let inserted = file.and_then(|file| groups.entry(file.version.clone()).or_default().insert(file));
+        faults.extend(inserted.err());
+    }
+    for group in groups.into_values() {
+        match group.migration() {
+            Ok(migration) => migrations.extend(migration),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    Ok((migrations, faults))
 }
 
 /// The folder's path without links.
@@ -77,7 +96,7 @@ fn open_folder(path: &Path) -> Result<PathBuf, FolderError> {
     Ok(folder)
 }
 
-fn migration_files(folder: &Path) -> Result<Vec<MigrationFile>, FolderError> {
+fn migration_files(folder: &Path) -> Result<Vec<Result<MigrationFile, FolderError>>, FolderError> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable(folder))? {
         let entry = entry.map_err(unreadable(folder))?;
@@ -89,7 +108,7 @@ fn migration_files(folder: &Path) -> Result<Vec<MigrationFile>, FolderError> {
     for (name, is_file) in entries {
         // As sqlx does, so that a name in another encoding is refused and not overlooked.
         if is_migration_name(&name.to_string_lossy()) {
-            files.extend(MigrationFile::read(folder, &folder.join(&name), is_file)?);
+            files.extend(MigrationFile::read(folder, &folder.join(&name), is_file).transpose());
         }
     }
     Ok(files)

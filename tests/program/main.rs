@@ -31,6 +31,7 @@ mod ipfs_ground;
 mod issue;
 mod keeping;
 mod keys;
+mod lint;
 mod matrix;
 mod matrix_java;
 #[cfg(feature = "bitswap")]

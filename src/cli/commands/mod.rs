@@ -16,6 +16,7 @@ mod head;
 mod import;
 mod init;
 mod key;
+mod lint;
 mod log;
 mod man;
 mod mirror;
@@ -268,6 +269,7 @@ pub enum Command {
     VerifyFork(verify_fork::VerifyFork),
     Replay(replay::Replay),
     Schema(schema::SchemaCommand),
+    Lint(lint::Lint),
     Scan(scan::Scan),
     Subject(subject::Subject),
     Evidence(evidence::Evidence),
@@ -352,6 +354,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::VerifyFork(command) => verify_fork::run(&command),
         Command::Replay(command) => replay::run(context, &command),
         Command::Schema(command) => schema::run(context, &command),
+        Command::Lint(command) => lint::run(context, &command),
         Command::Scan(command) => scan::run(context, &command),
         Command::Subject(command) => subject::run(context, &command),
         Command::Evidence(command) => evidence::run(context, &command),

@@ -37,8 +37,9 @@ pub struct Scan {
     dialect: Option<Written>,
 }
 
+/// What scripts are written in.
 #[derive(Clone, Copy, ValueEnum)]
-enum Written {
+pub enum Written {
     Sqlite,
     Postgresql,
     /// Also MariaDB

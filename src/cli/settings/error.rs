@@ -84,6 +84,12 @@ pub enum Reason {
     UnknownKey { table: String, nearest: Option<String> },
     #[error("is not a variable of greffe{}", suggestion(*.nearest))]
     UnknownVariable { nearest: Option<&'static str> },
+    #[error("is not a rule of `greffe lint`{}", suggestion(.nearest.as_deref()))]
+    UnknownRule { nearest: Option<String> },
+    #[error("is {}: write `note`, `warning` or `error`; for a rule also `off`", .0.as_deref().unwrap_or("not a text"))]
+    NotLevel(Option<String>),
+    #[error("is not a version: write it in quotes, as the file has it")]
+    NotVersion,
     #[error("is a table: write its keys below `[{0}]`")]
     NotTable(String),
     #[error("is of type {found}: write {}", toml_form(*.kind))]

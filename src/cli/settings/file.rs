@@ -11,6 +11,7 @@ use super::{
     authorities::{self, AUTHORITY_FIELDS},
     error::{Place, Problem, Reason, printable},
     keys::{Key, Kind, TABLES},
+    lint::{self, LintSettings},
     nearest::{nearest_field, nearest_key},
     replicas::{self, Field, Written},
     value::Given,
@@ -25,7 +26,7 @@ pub(super) struct Entry {
 }
 
 /// Reads the text of the file at `path`; gives what is sound and all that is not.
-pub(super) fn read(path: &Path, text: &str) -> (Vec<Entry>, Vec<Written>, Vec<Problem>) {
+pub(super) fn read(path: &Path, text: &str) -> (Vec<Entry>, Vec<Written>, Vec<Problem>, LintSettings) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
         path,
@@ -33,6 +34,7 @@ pub(super) fn read(path: &Path, text: &str) -> (Vec<Entry>, Vec<Written>, Vec<Pr
         lines: Lines::of(text),
         entries: Vec::new(),
         lists: Vec::new(),
+        lint: LintSettings::default(),
         problems: Vec::new(),
     };
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -48,7 +50,7 @@ pub(super) fn read(path: &Path, text: &str) -> (Vec<Entry>, Vec<Written>, Vec<Pr
         matches!(problem.reason, Reason::Syntax(_) | Reason::Duplicate) || !is_broken(&problem.place)
     });
     reader.problems.sort_by_key(|problem| line_of(&problem.place));
-    (reader.entries, reader.lists, reader.problems)
+    (reader.entries, reader.lists, reader.problems, reader.lint)
 }
 
 fn line_of(place: &Place) -> usize {
@@ -61,6 +63,7 @@ struct Reader<'a> {
     lines: Lines,
     entries: Vec<Entry>,
     lists: Vec<Written>,
+    lint: LintSettings,
     problems: Vec<Problem>,
 }
 
@@ -89,8 +92,13 @@ impl Reader<'_> {
                 (None, value) if table.is_empty() && name == authorities::TABLE => {
                     self.read_list(authorities::TABLE, &AUTHORITY_FIELDS, &span, value)
                 }
+                (None, DeValue::Table(inner)) if table.is_empty() && name == lint::TABLE => {
+                    for (span, key, reason) in self.lint.read(inner) {
+                        self.refuse(&span, Some(key), reason);
+                    }
+                }
                 (None, DeValue::Table(inner)) if is_table(table, name) => self.read_table(name, inner),
-                (None, _) if is_table(table, name) => {
+                (None, _) if is_table(table, name) || table.is_empty() && name == lint::TABLE => {
                     self.refuse(&span, Some(name.to_owned()), Reason::NotTable(name.to_owned()));
                 }
                 (None, value) => {
@@ -205,7 +213,7 @@ mod tests {
     }
 
     fn keys(text: &str) -> Vec<String> {
-        let (entries, _, problems) = read(Path::new("greffe.toml"), text);
+        let (entries, _, problems, _) = read(Path::new("greffe.toml"), text);
         assert_eq!(problems, []);
         entries.iter().map(|entry| format!("{}:{}", entry.key.path(), line_of(&entry.place))).collect()
     }

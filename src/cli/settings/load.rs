@@ -77,8 +77,8 @@ impl<'a> Loader<'a> {
     }
 
     fn read_file(&mut self, path: PathBuf, folder: &Path, text: &str) {
-        let (entries, lists, problems) = file::read(&path, text);
-        self.problems = problems;
+        let (entries, lists, problems, lint) = file::read(&path, text);
+        (self.problems, self.settings.lint) = (problems, lint);
         let (replicas, others): (Vec<_>, Vec<_>) =
             lists.into_iter().partition(|written| written.table == replicas::TABLE);
         let (witnesses, authorities) =

@@ -2,14 +2,16 @@
 
 use super::{
     keys::{KEYS, Key, OTHER_VARIABLES, TABLES},
+    lint,
     replicas::Field,
 };
+use crate::ops::lint::nearest_rule;
 
 /// The valid name nearest to an unknown key, with its table, such as `database.url` or `[database]`.
 #[must_use]
 pub fn nearest_key(table: &str, name: &str, is_table: bool) -> Option<String> {
     if is_table && table.is_empty() {
-        return nearest(name, TABLES.into_iter()).map(|(table, _)| format!("[{table}]"));
+        return nearest(name, TABLES.into_iter().chain([lint::TABLE])).map(|(table, _)| format!("[{table}]"));
     }
     let by_name = nearest(name, KEYS.iter().filter(|key| key.table == table).map(|key| key.name));
     let elsewhere = KEYS.iter().filter_map(|key| {
@@ -29,6 +31,13 @@ pub fn nearest_key(table: &str, name: &str, is_table: bool) -> Option<String> {
 pub fn nearest_field(table: &str, fields: &[Field], name: &str) -> Option<String> {
     let (found, _) = nearest(name, fields.iter().map(|field| field.name))?;
     Some(format!("{table}.{found}"))
+}
+
+/// The key of `[lint]`, mostly a rule, nearest to an unknown one.
+#[must_use]
+pub fn nearest_lint_key(name: &str) -> Option<String> {
+    let other = nearest(name, lint::KEYS.into_iter()).map(|(key, _)| key.to_owned());
+    other.or_else(|| nearest_rule(name))
 }
 
 /// Whether greffe knows this environment variable.

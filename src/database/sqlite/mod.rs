@@ -29,6 +29,7 @@ use crate::database::executed::own_schema_error;
 use crate::database::limit::GRACE;
 use crate::database::rows::Ending;
 use crate::model::{Engine, EventId, Timestamp};
+pub use fingerprint::ALGORITHM;
 use fingerprint::Known;
 use lock::RunLock;
 pub use rows::literal;

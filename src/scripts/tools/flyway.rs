@@ -142,6 +142,58 @@ impl Tool for Flyway {
     }
 }
 
+/// The events at which Flyway runs a script of its name, perhaps with `__` and a description behind it.
+const EVENTS: [&str; 42] = [
+    "beforeMigrate",
+    "beforeRepeatables",
+    "beforeEachMigrate",
+    "beforeEachMigrateStatement",
+    "afterEachMigrateStatement",
+    "afterEachMigrateStatementError",
+    "afterEachMigrate",
+    "afterEachMigrateError",
+    "afterMigrate",
+    "afterMigrateApplied",
+    "afterVersioned",
+    "afterMigrateError",
+    "beforeUndo",
+    "beforeEachUndo",
+    "beforeEachUndoStatement",
+    "afterEachUndoStatement",
+    "afterEachUndoStatementError",
+    "afterEachUndo",
+    "afterEachUndoError",
+    "afterUndo",
+    "afterUndoError",
+    "beforeClean",
+    "afterClean",
+    "afterCleanError",
+    "beforeInfo",
+    "afterInfo",
+    "afterInfoError",
+    "beforeValidate",
+    "afterValidate",
+    "afterValidateError",
+    "beforeBaseline",
+    "afterBaseline",
+    "afterBaselineError",
+    "beforeRepair",
+    "afterRepair",
+    "afterRepairError",
+    "beforeCreateSchema",
+    "beforeConnect",
+    "afterConnect",
+    "beforeDeploy",
+    "afterDeploy",
+    "createSchema",
+];
+
+/// Whether a file of this name is a callback.
+pub fn is_callback(name: &str) -> bool {
+    let event = name.strip_suffix(".sql").map(|stem| stem.split("__").next().unwrap_or(stem));
+    event.is_some_and(|event| EVENTS.contains(&event))
+}
+
 /// What a file name says: `V1.2__description.sql`, `U…`, `R__description.sql`, `B…`.
 struct Named<'a> {
     kind: char,

@@ -27,6 +27,15 @@ pub enum FolderError {
     TooMany(PathBuf),
 }
 
+/// A file or folder that was not read.
+#[derive(Debug)]
+pub struct Left {
+    /// As [`FolderFile::path`].
+    pub path: String,
+    /// `None` for a link, which is not followed.
+    pub why: Option<FolderError>,
+}
+
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderFile {
@@ -61,17 +70,35 @@ impl Folder {
     /// # Errors
     /// [`FolderError`].
     pub fn read(root: &Path, wanted: impl Fn(&str) -> bool) -> Result<Self, FolderError> {
+        let (folder, left) = Self::read_with_faults(root, wanted)?;
+        match left.into_iter().find_map(|left| left.why) {
+            Some(error) => Err(error),
+            None => Ok(folder),
+        }
+    }
+
+    /// The same, where what cannot be read keeps no other file from being read; it is told in the order of paths.
+    ///
+    /// # Errors
+    /// When `root` itself cannot be read, or has too many files.
+    pub fn read_with_faults(
+        root: &Path,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<(Self, Vec<Left>), FolderError> {
         if !root.is_dir() {
             return Err(FolderError::Missing(root.to_owned()));
         }
-        let mut paths = Vec::new();
-        list(root, "", 0, &wanted, &mut paths)?;
+        let (mut paths, mut left, mut files) = (Vec::new(), Vec::new(), Vec::new());
+        list(root, "", 0, &wanted, (&mut paths, &mut left))?;
         paths.sort();
-        let read = |path: String| {
-            let bytes = read_file(&root.join(&path))?;
-            Ok(FolderFile { path, bytes })
-        };
-        Ok(Self { files: paths.into_iter().map(read).collect::<Result<_, FolderError>>()? })
+        for path in paths {
+            match read_file(&root.join(&path)) {
+                Ok(bytes) => files.push(FolderFile { path, bytes }),
+                Err(error) => left.push(Left { path, why: Some(error) }),
+            }
+        }
+        left.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok((Self { files }, left))
     }
 
     /// What a test or a caller has in memory.
@@ -79,6 +106,13 @@ impl Folder {
     pub fn of(mut files: Vec<FolderFile>) -> Self {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Self { files }
+    }
+
+    /// The files whose names `is_first` takes, and the others.
+    #[must_use]
+    pub fn split(self, is_first: impl Fn(&str) -> bool) -> (Self, Self) {
+        let (first, others) = self.files.into_iter().partition(|file| is_first(file.name()));
+        (Self { files: first }, Self { files: others })
     }
 
     /// All files.
@@ -99,11 +133,19 @@ fn list(
     below: &str,
     depth: usize,
     wanted: &impl Fn(&str) -> bool,
-    paths: &mut Vec<String>,
+    (paths, left): (&mut Vec<String>, &mut Vec<Left>),
 ) -> Result<(), FolderError> {
     let folder = root.join(below);
     let unreadable = |source| FolderError::Unreadable { path: folder.clone(), source };
-    for entry in fs::read_dir(&folder).map_err(unreadable)? {
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(source) if below.is_empty() => return Err(unreadable(source)),
+        Err(source) => {
+            left.push(Left { path: below.to_owned(), why: Some(unreadable(source)) });
+            return Ok(());
+        }
+    };
+    for entry in entries {
         let entry = entry.map_err(unreadable)?;
         let kind = entry.file_type().map_err(unreadable)?;
         let name = entry.file_name();
@@ -111,12 +153,14 @@ fn list(
         let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
         let path = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
         if kind.is_dir() && depth < DEPTH_LIMIT && !FOREIGN.contains(&name) {
-            list(root, &path, depth + 1, wanted, paths)?;
+            list(root, &path, depth + 1, wanted, (&mut *paths, &mut *left))?;
         } else if kind.is_file() && wanted(name) {
             if paths.len() == COUNT_LIMIT {
                 return Err(FolderError::TooMany(root.to_owned()));
             }
             paths.push(path);
+        } else if kind.is_symlink() && wanted(name) {
+            left.push(Left { path, why: None });
         }
     }
     Ok(())

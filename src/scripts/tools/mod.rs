@@ -5,6 +5,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
+//! | [`mod@alembic`] | revisions in Python, and what they say of themselves |
 //! | `fault` | what is wrong with a folder |
 //! | [`folder`] | the files below a folder, read within bounds |
 //! | [`distribution`] | how a tool reaches a machine, and so where its version stands |
@@ -17,7 +18,7 @@
 //! | [`plain`] | folders of plain SQL as scripts that greffe can run itself |
 //! | `python` | the values that a Python file gives its names, without running it |
 
-mod alembic;
+pub mod alembic;
 mod atlas;
 pub mod command;
 mod dbmate;
@@ -51,7 +52,7 @@ mod yoyo;
 pub use command::Calls;
 pub use distribution::Distribution;
 pub use fault::Fault;
-pub use folder::{Folder, FolderFile};
+pub use folder::{Folder, FolderFile, Left};
 pub use graph::Graph;
 pub use history::{Entry, HistoryTable, Row, State};
 
@@ -181,6 +182,12 @@ pub static TOOLS: [&'static dyn Tool; 20] = [
     &sequelize::SEQUELIZE,
     &node_pg_migrate::NODE_PG_MIGRATE,
 ];
+
+/// Whether Flyway runs a file of this name at an event of its own, such as `beforeMigrate.sql`.
+#[must_use]
+pub fn is_flyway_callback(name: &str) -> bool {
+    flyway::is_callback(name)
+}
 
 /// What Flyway's table remembers of a script with these bytes.
 #[must_use]

@@ -108,7 +108,11 @@ pub fn migrations(tool: &dyn Tool, folder: &Folder, dialect: Dialect) -> Result<
     scripts.iter().enumerate().map(read).collect()
 }
 
-fn migration(
+/// One script of a folder. `place`: its place in the tool's order.
+///
+/// # Errors
+/// As [`migrations`].
+pub fn migration(
     tool: &dyn Tool,
     folder: &Folder,
     dialect: Dialect,
@@ -190,16 +194,18 @@ fn flyway_settings(folder: &Folder, file: &FolderFile) -> Result<Option<bool>, P
     Ok(transaction)
 }
 
+/// Whether Flyway runs a file at a time of its own: a baseline script, or what is named as a callback is.
+fn is_special(file: &FolderFile) -> bool {
+    let stem = file.name().strip_suffix(".sql").unwrap_or_default();
+    let word = stem.split("__").next().unwrap_or_default();
+    let is_baseline = stem.contains("__")
+        && word.strip_prefix('B').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    is_baseline || ["before", "after", "createSchema"].iter().any(|begin| word.starts_with(begin))
+}
+
 /// Baseline scripts and callbacks.
 fn refuse_special(folder: &Folder) -> Result<(), PlainError> {
-    let is_special = |file: &&FolderFile| {
-        let stem = file.name().strip_suffix(".sql").unwrap_or_default();
-        let word = stem.split("__").next().unwrap_or_default();
-        let is_baseline = stem.contains("__")
-            && word.strip_prefix('B').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-        is_baseline || ["before", "after", "createSchema"].iter().any(|begin| word.starts_with(begin))
-    };
-    match folder.files().find(is_special) {
+    match folder.files().find(|file| is_special(file)) {
         Some(file) => Err(PlainError::Special { file: file.path.clone(), tool: "flyway" }),
         None => Ok(()),
     }

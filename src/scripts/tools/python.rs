@@ -53,8 +53,29 @@ pub struct Module {
     pub names: BTreeMap<String, Value>,
     /// The names that are given values in the bodies of classes.
     pub classes: BTreeMap<String, BTreeMap<String, Value>>,
+    pub functions: BTreeMap<String, Function>,
     /// The first line, from 1, that is not Python.
     pub broken: Option<usize>,
+}
+
+/// A function outside of classes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Where it begins, from 1.
+    pub line: usize,
+    pub body: Body,
+}
+
+/// What the body of a function comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Nothing: `pass`, `...`, a text, a bare `return`.
+    Empty,
+    /// It raises an exception and does nothing else; `says`: with a text that says why.
+    Raises {
+        says: bool,
+    },
+    Does,
 }
 
 /// Reads many files, on all cores where they are worth it, in their order.
@@ -106,6 +127,13 @@ fn read_with(parser: Option<&mut Parser>, bytes: &[u8]) -> Module {
                     module.classes.insert(name, names);
                 }
             }
+            "function_definition" => {
+                let name = statement.child_by_field_name("name").map(|name| text(name, bytes));
+                if let (Some(name), Some(body)) = (name, statement.child_by_field_name("body")) {
+                    let line = statement.start_position().row + 1;
+                    module.functions.insert(name, Function { line, body: body_of(body, bytes) });
+                }
+            }
             "expression_statement" if place == 0 => match literal(statement.named_child(0), bytes, 0) {
                 Value::Text(docstring) => module.docstring = Some(docstring),
                 _ => assign(statement, bytes, &mut module.names),
@@ -114,6 +142,31 @@ fn read_with(parser: Option<&mut Parser>, bytes: &[u8]) -> Module {
         }
     }
     module
+}
+
+/// What the statements of a function come to, the last one deciding: what follows a `raise` or `return` is not reached.
+fn body_of(body: Node, bytes: &[u8]) -> Body {
+    for statement in children(body) {
+        let first = statement.named_child(0);
+        match statement.kind() {
+            "pass_statement" | "comment" => {}
+            "expression_statement"
+                if first.is_some_and(|first| {
+                    matches!(first.kind(), "string" | "concatenated_string" | "ellipsis")
+                }) => {}
+            "return_statement" if first.is_none_or(|first| first.kind() == "none") => return Body::Empty,
+            "raise_statement" => {
+                let arguments = first.and_then(|call| call.child_by_field_name("arguments"));
+                let says = arguments.into_iter().flat_map(children).any(|argument| {
+                    matches!(argument.kind(), "string" | "concatenated_string")
+                        && text(argument, bytes).chars().filter(|c| c.is_alphanumeric()).count() > 3
+                });
+                return Body::Raises { says };
+            }
+            _ => return Body::Does,
+        }
+    }
+    Body::Empty
 }
 
 /// Notes what a statement gives to a name. The last one counts, as it does when the file is run.
@@ -268,6 +321,25 @@ mod tests {
         let pair = Value::List(vec![text("shop"), text("0001")]);
         assert_eq!(names["dependencies"], Value::List(vec![pair, Value::Unknown]));
         assert_eq!(names.len(), 2);
+    }
+
+    #[test]
+    fn bodies_of_functions_are_told_apart() {
+        for (body, expected) in [
+            ("pass", Body::Empty),
+            ("\"\"\"nothing\"\"\"\n    ...", Body::Empty),
+            ("# later\n    return", Body::Empty),
+            ("return None", Body::Empty),
+            ("raise NotImplementedError", Body::Raises { says: false }),
+            ("raise NotImplementedError()", Body::Raises { says: false }),
+            ("raise RuntimeError('the rows are gone')", Body::Raises { says: true }),
+            ("op.drop_table('a')", Body::Does),
+            ("pass\n    op.drop_table('a')", Body::Does),
+        ] {
+            let module = read(format!("x = 1\n\ndef downgrade() -> None:\n    {body}\n").as_bytes());
+            assert_eq!(module.functions["downgrade"], Function { line: 3, body: expected }, "{body}");
+        }
+        assert!(read(b"class A:\n    def downgrade(self):\n        pass\n").functions.is_empty());
     }
 
     #[test]

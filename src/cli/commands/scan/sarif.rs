@@ -2,37 +2,22 @@
 
 use serde_json::{Value, json};
 
+use crate::cli::sarif::{Run, location, uri};
 use crate::ops::scan::{Report, Skipped};
 use crate::privacy::{Finding, Rule, Rules, Severity, built_in};
-
-const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
 /// One run with all rules that were asked.
 pub fn sarif(report: &Report, own: &Rules) -> String {
     let rules: Vec<Rule> = built_in().into_iter().chain(own.rules()).collect();
-    let results: Vec<Value> = report
-        .files
-        .iter()
-        .flat_map(|file| file.findings.iter().map(|finding| result(&file.file, finding, &rules)))
-        .collect();
-    let log = json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": "greffe",
-                "version": env!("CARGO_PKG_VERSION"),
-                "rules": rules.iter().map(descriptor).collect::<Vec<_>>(),
-            } },
-            "columnKind": "unicodeCodePoints",
-            "invocations": [{
-                "executionSuccessful": report.gaps() == 0,
-                "toolExecutionNotifications": report.skipped.iter().map(notification).collect::<Vec<_>>(),
-            }],
-            "results": results,
-        }],
-    });
-    format!("{log:#}\n")
+    let findings =
+        report.files.iter().flat_map(|file| file.findings.iter().map(|finding| (&file.file, finding)));
+    let run = Run {
+        results: findings.map(|(file, finding)| result(file, finding, &rules)).collect(),
+        rules: rules.iter().map(descriptor).collect(),
+        notifications: report.skipped.iter().map(notification).collect(),
+        whole: report.gaps() == 0,
+    };
+    run.log()
 }
 
 fn descriptor(rule: &Rule) -> Value {
@@ -58,36 +43,15 @@ fn result(file: &str, finding: &Finding, rules: &[Rule]) -> Value {
         Severity::Secret => "a secret",
         Severity::Personal => "personal data",
     };
+    let columns = (finding.column, Some(finding.column + finding.length));
     let mut result = json!({
         "ruleId": finding.rule,
         "level": "error",
         "message": { "text": format!("{kind} stands here: rule {}", finding.rule) },
-        "locations": [{ "physicalLocation": {
-            "artifactLocation": { "uri": uri(file) },
-            "region": {
-                "startLine": finding.line,
-                "startColumn": finding.column,
-                "endColumn": finding.column + finding.length,
-            },
-        } }],
+        "locations": [location(file, finding.line, columns)],
     });
     if let Some(index) = rules.iter().position(|rule| rule.id == finding.rule) {
         result["ruleIndex"] = json!(index);
     }
     result
-}
-
-/// A path as the reference that SARIF asks for (RFC 3986): bytes that are not unreserved are escaped.
-fn uri(path: &str) -> String {
-    let path = if path == "-" { "stdin" } else { path.strip_prefix("./").unwrap_or(path) };
-    path.bytes().fold(String::with_capacity(path.len()), |mut uri, byte| {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                uri.push(char::from(byte))
-            }
-            b'\\' => uri.push('/'),
-            _ => uri.push_str(&format!("%{byte:02X}")),
-        }
-        uri
-    })
 }

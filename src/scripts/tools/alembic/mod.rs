@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::places::{Lies, Places};
 use super::command::{Calls, Valued};
-use super::python::{self, Module, Value};
+use super::python::{self, Body, Function, Module, Value};
 use super::{
     Catalog, Entry, Fault, Folder, FolderFile, Graph, HistoryTable, Rendering, Row, Tool, ToolScript,
     is_plain_word,
@@ -258,6 +258,43 @@ fn connected(within: &BTreeMap<String, Revision>, below: &BTreeMap<String, Revis
         waiting.extend(next.copied().filter(|next| reached.insert(next)));
     }
     below.keys().filter(|id| reached.contains(id.as_str())).cloned().collect()
+}
+
+/// What a revision says of itself and of its way down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The text that the file begins with.
+    pub docstring: Option<String>,
+    pub downgrade: Downgrade,
+}
+
+/// What `downgrade` of a revision comes to, with the line on which it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Downgrade {
+    /// There is no such function.
+    Missing,
+    /// It does nothing, or refuses without a word.
+    Empty(usize),
+    /// It refuses, and says why.
+    Refuses,
+    Does,
+}
+
+/// Reads files of revisions, in their order.
+#[must_use]
+pub fn told(files: &[&[u8]]) -> Vec<Told> {
+    let told = |module: Module| {
+        let downgrade = match module.functions.get("downgrade") {
+            None => Downgrade::Missing,
+            Some(Function { line, body: Body::Empty | Body::Raises { says: false } }) => {
+                Downgrade::Empty(*line)
+            }
+            Some(Function { body: Body::Raises { says: true }, .. }) => Downgrade::Refuses,
+            Some(Function { body: Body::Does, .. }) => Downgrade::Does,
+        };
+        Told { docstring: module.docstring, downgrade }
+    };
+    python::read_all(files).into_iter().map(told).collect()
 }
 
 struct Revision {

@@ -1,0 +1,48 @@
+//! Findings of rules as SARIF 2.1.0, with those that are waived as suppressed ones.
+
+use serde_json::{Value, json};
+
+use crate::cli::sarif::{Run, location};
+use crate::ops::lint::{Report, Told};
+use crate::scripts::lint::{Level, Levels, Rule, rules};
+
+/// One run with all rules that were asked.
+pub fn sarif(report: &Report, levels: &Levels) -> String {
+    let asked: Vec<&Rule> = rules().filter(|rule| levels.of(rule) != Level::Off).collect();
+    let run = Run {
+        results: report.findings.iter().map(|told| result(told, &asked)).collect(),
+        rules: asked.iter().map(|rule| descriptor(rule, levels.of(rule))).collect(),
+        notifications: Vec::new(),
+        whole: true,
+    };
+    run.log()
+}
+
+fn descriptor(rule: &Rule, level: Level) -> Value {
+    json!({
+        "id": rule.id,
+        "shortDescription": { "text": rule.what },
+        "help": { "text": format!("{} {} Source: {}.", rule.what, rule.help, rule.source) },
+        "helpUri": rule.page(),
+        "defaultConfiguration": { "level": level },
+        "properties": { "source": rule.source },
+    })
+}
+
+fn result(told: &Told, asked: &[&Rule]) -> Value {
+    let finding = &told.finding;
+    let mut result = json!({
+        "ruleId": finding.rule.id,
+        "level": told.level,
+        "message": { "text": finding.message },
+        "locations": [location(&finding.file, finding.line, (finding.column, None))],
+    });
+    if let Some(index) = asked.iter().position(|rule| rule.id == finding.rule.id) {
+        result["ruleIndex"] = json!(index);
+    }
+    if let Some(waived) = &told.waived {
+        let justification = format!("{} (until {})", waived.reason, waived.until);
+        result["suppressions"] = json!([{ "kind": "inSource", "justification": justification }]);
+    }
+    result
+}

@@ -1,0 +1,145 @@
+//! Findings as they count: with the level that the project gives them, and the waiver that holds for them.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::{Looked, Unit, Wanted};
+use crate::scripts::lint::{Finding, Level, Scope};
+use crate::scripts::{Dialect, Waiver};
+
+/// All findings of a run.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Scripts that were looked at.
+    pub scripts: usize,
+    pub errors: usize,
+    pub warnings: usize,
+    pub notes: usize,
+    /// Findings that a waiver holds for; they are none of the above.
+    pub waived: usize,
+    /// Ways down that ran.
+    pub tried: usize,
+    pub folders: Vec<Folder>,
+    /// By file and line.
+    pub findings: Vec<Told>,
+}
+
+/// A folder that was looked at.
+#[derive(Debug, Serialize)]
+pub struct Folder {
+    pub path: String,
+    /// `greffe`, or the tool whose folder it is.
+    pub tool: &'static str,
+    pub dialect: &'static str,
+    pub scripts: usize,
+}
+
+/// A finding with its level.
+#[derive(Debug, Serialize)]
+pub struct Told {
+    pub level: Level,
+    #[serde(flatten)]
+    pub finding: Finding,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waived: Option<Waived>,
+}
+
+/// Why a finding does not count, and until when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Waived {
+    /// The last day.
+    pub until: String,
+    pub reason: String,
+}
+
+impl From<&Waiver> for Waived {
+    fn from(waiver: &Waiver) -> Self {
+        Self { until: waiver.until.clone(), reason: waiver.reason.clone() }
+    }
+}
+
+impl Report {
+    /// What was found in all folders. `tried`: how many ways down ran.
+    #[must_use]
+    pub fn of(looked: Vec<Looked>, wanted: &Wanted, tried: usize) -> Self {
+        let folders = looked.iter().map(|looked| Folder {
+            path: looked.path.display().to_string(),
+            tool: looked.tool.unwrap_or("greffe"),
+            dialect: match looked.dialect {
+                Dialect::Sqlite => "sqlite",
+                Dialect::Postgresql => "postgresql",
+                Dialect::Mysql => "mysql",
+            },
+            scripts: looked.units.len(),
+        });
+        let folders: Vec<Folder> = folders.collect();
+        let scripts = looked.iter().map(scripts_of).sum();
+        let mut findings: Vec<Told> = looked.into_iter().flat_map(|looked| told(looked, wanted)).collect();
+        let key = |told: &Told| {
+            let Finding { file, line, column, rule, message } = &told.finding;
+            (file.clone(), *line, *column, rule.id, message.clone())
+        };
+        findings.sort_by_cached_key(key);
+        findings.dedup_by_key(|told| key(told));
+        let count =
+            |level| findings.iter().filter(|told| told.waived.is_none() && told.level == level).count();
+        Self {
+            scripts,
+            errors: count(Level::Error),
+            warnings: count(Level::Warning),
+            notes: count(Level::Note),
+            waived: findings.iter().filter(|told| told.waived.is_some()).count(),
+            tried,
+            folders,
+            findings,
+        }
+    }
+
+    /// Whether something of this level or a worse one was found and is not waived.
+    #[must_use]
+    pub fn fails_on(&self, level: Level) -> bool {
+        self.findings.iter().any(|told| told.waived.is_none() && told.level >= level)
+    }
+
+    /// The files that something was found in, in their order.
+    #[must_use]
+    pub fn files(&self) -> BTreeSet<&str> {
+        self.findings.iter().map(|told| told.finding.file.as_str()).collect()
+    }
+}
+
+/// How many scripts of a folder were asked about.
+fn scripts_of(looked: &Looked) -> usize {
+    match &looked.only {
+        None => looked.units.len(),
+        Some(only) => looked.units.iter().filter(|unit| is_named(unit, only)).count(),
+    }
+}
+
+fn is_named(unit: &Unit, only: &BTreeSet<String>) -> bool {
+    only.contains(&unit.file) || only.contains(&unit.down_file)
+}
+
+fn told(looked: Looked, wanted: &Wanted) -> Vec<Told> {
+    let Looked { findings, waivers, exempt, only, units, .. } = looked;
+    let named: Option<BTreeSet<String>> = only.map(|only| {
+        let units = units.iter().filter(|unit| is_named(unit, &only));
+        let files: Vec<String> = units.flat_map(|unit| [unit.file.clone(), unit.down_file.clone()]).collect();
+        only.into_iter().chain(files).collect()
+    });
+    let asked = |finding: &Finding| {
+        named.as_ref().is_none_or(|named| named.contains(&finding.file))
+            && (finding.rule.scope == Scope::Folder || !exempt.contains(&finding.file))
+    };
+    let judged = |finding: Finding| {
+        let level = wanted.levels.of(finding.rule);
+        let own = waivers.get(&finding.file).map(Vec::as_slice).unwrap_or_default();
+        let holds = |waiver: &&Waiver| waiver.holds(finding.rule.id, &wanted.today);
+        let waiver = own.iter().find(holds).filter(|_| finding.rule.scope != Scope::Waiver);
+        Told { level, waived: waiver.map(Waived::from), finding }
+    };
+    let findings = findings.into_iter().filter(asked).map(judged);
+    findings.filter(|told| told.level != Level::Off).collect()
+}
