@@ -2,7 +2,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | [`rules`] | the rules of greffe's own, and the list of all |
+//! | [`mod@rules`] | the rules of greffe's own, and the list of all |
 //! | [`levels`] | how bad each rule is for a project |
 //! | `squawk_rules` | the rules of the linter that is asked about PostgreSQL |
 //! | `statement_rules` | the rules about statements of MySQL, MariaDB and SQLite |
