@@ -293,13 +293,17 @@ fn check_file_digests(
         Details::Migration(details) => Some(details),
         _ => None,
     };
+    let commitments = match &event.details {
+        Details::Plan(details) => Some(&details.commitments),
+        _ => details.map(|details| &details.commitments),
+    };
     for (file, digest) in manifest.files.iter().zip(digests) {
         let written = details.and_then(|details| details.digests.get(file.name.as_str()));
         if file.sealed {
-            check_sealed(file, details.map(|details| &details.commitments), written.is_some(), faults);
+            check_sealed(file, commitments, written.is_some(), faults);
             continue;
         }
-        if details.is_some_and(|details| details.commitments.contains_key(file.name.as_str())) {
+        if commitments.is_some_and(|commitments| commitments.contains_key(file.name.as_str())) {
             let fault = Fault::Sealing {
                 name: file.name.clone(),
                 detail: "a file that is not sealed has a commitment",
@@ -330,7 +334,7 @@ fn check_sealed(
     if has_digest {
         refuse("a plain digest of sealed content could be guessed");
     }
-    // Events without migration details carry their commitments among members that are not read here.
+    // Events of other kinds carry their commitments among members that are not read here.
     if let Some(commitments) = commitments {
         let commitment =
             commitments.get(file.name.as_str()).and_then(|text| text.strip_prefix("hmac-sha256:"));

@@ -263,7 +263,7 @@ impl Story {
                 self.check_version(EventKind::Stamp, Some(*direction), &migration.version);
             }
             Details::Erase { erased, .. } => self.erased.extend(erased),
-            Details::Repair { .. } | Details::Attach { .. } | Details::Other { .. } => {}
+            Details::Repair { .. } | Details::Attach { .. } | Details::Plan(_) | Details::Other { .. } => {}
         }
     }
 

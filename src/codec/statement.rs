@@ -10,7 +10,7 @@ use crate::crypto::Digest;
 use crate::model::{
     Access, Actor, Cid, CidError, Details, Direction, ErasurePlace, ErasureReach, ErrorCode, Event, EventId,
     EventKind, Evidence, Executor, FileDigests, FileName, Hook, MigrationDetails, MigrationName, NameError,
-    Outcome, PREDICATE_TYPE, Role, Run, STATEMENT_TYPE, SchemaChange, Statement, StatementRun, Subject,
+    Outcome, PREDICATE_TYPE, PlanDetails, Planned, PolicyVerdicts, Role, Run, STATEMENT_TYPE, SchemaChange, Statement, StatementRun, Subject,
     Target, Timestamp,
 };
 
@@ -191,6 +191,8 @@ struct ReadEvent {
     forgotten: Option<serde_json::Value>,
     left: Option<serde_json::Value>,
     access: Option<serde_json::Value>,
+    planned: Option<serde_json::Value>,
+    policy: Option<serde_json::Value>,
     tool: Option<serde_json::Value>,
 }
 
@@ -259,6 +261,10 @@ fn own<T: serde::de::DeserializeOwned>(value: Option<serde_json::Value>) -> Opti
     serde_json::from_value(value?).ok()
 }
 
+fn decode_hooks(read: &mut ReadEvent) -> Option<Vec<Hook>> {
+    Some(read.hooks.take()?.into_iter().map(|Object(hook)| hook).collect())
+}
+
 fn decode_reach(read: &mut ReadEvent) -> Option<ErasureReach> {
     Some(ErasureReach {
         request: own(read.request.take())?,
@@ -292,17 +298,26 @@ fn decode_details(read: &mut ReadEvent) -> Result<Details, StatementError> {
         EventKind::Attach => Details::Attach {
             about: read.about.take().ok_or(missing("about"))?,
             access: own::<Access>(read.access.take()).map(Box::new),
+            hooks: decode_hooks(read).unwrap_or_default(),
+            commitments: std::mem::take(&mut read.commitments),
         },
-        EventKind::Genesis | EventKind::Trust | EventKind::Plan | EventKind::Drift => {
-            Details::Other { schema }
-        }
+        EventKind::Plan => match own::<Planned>(read.planned.take()) {
+            Some(planned) => Details::Plan(Box::new(PlanDetails {
+                planned,
+                hooks: decode_hooks(read).unwrap_or_default(),
+                policy: own::<PolicyVerdicts>(read.policy.take()).map(Box::new),
+                commitments: std::mem::take(&mut read.commitments),
+            })),
+            None => Details::Other { schema },
+        },
+        EventKind::Genesis | EventKind::Trust | EventKind::Drift => Details::Other { schema },
         EventKind::Apply | EventKind::Rollback | EventKind::Fail | EventKind::Baseline | EventKind::Stamp => {
             if event == EventKind::Stamp && read.direction.is_none() {
                 return Err(missing("direction"));
             }
             let digests = read.digests.take().ok_or(missing("digests"))?;
             let statements = read.statements.take().ok_or(missing("statements"))?;
-            let hooks = read.hooks.take().ok_or(missing("hooks"))?;
+            let hooks = decode_hooks(read).ok_or(missing("hooks"))?;
             Details::Migration(Box::new(MigrationDetails {
                 migration: migration.ok_or(missing("migration"))?,
                 evidence: read.evidence.ok_or(missing("evidence"))?,
@@ -316,7 +331,7 @@ fn decode_details(read: &mut ReadEvent) -> Result<Details, StatementError> {
                 plan: read.plan.take().ok_or(missing("plan"))?,
                 reverts: read.reverts.take().ok_or(missing("reverts"))?,
                 promoted_from: read.promoted_from.take().ok_or(missing("promotedFrom"))?,
-                hooks: hooks.into_iter().map(|Object(hook)| hook).collect(),
+                hooks,
                 direction: read.direction,
                 tool: own(read.tool.take()),
             }))

@@ -34,6 +34,12 @@ pub struct Record {
     #[serde(default)]
     pub about: Vec<Cid>,
     pub hooks: Vec<Hook>,
+    /// Manifest of the `plan` event under which it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Cid>,
+    /// Manifest of the event of another chain that showed it first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted_from: Option<Cid>,
     /// Where another tool's table was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<Box<ToolSays>>,

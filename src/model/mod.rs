@@ -21,8 +21,8 @@ pub use checkpoint::Checkpoint;
 pub use cid::{CID_LENGTH, Cid, CidError, Codec, link};
 pub use event::{
     Access, AccessKind, Actor, Captured, CapturedRole, Details, Direction, Engine, ErasurePlace,
-    ErasureReach, ErrorCode, Event, EventKind, Evidence, Executor, FileDigests, Hook, Left, MigrationDetails,
-    MigrationName, Outcome, PlaceOutcome, Run, SchemaChange, StatementRun, Target, ToolSays, WithheldFile,
+    ErasureReach, ErrorCode, Event, EventKind, Evidence, Executor, FileDigests, Hook, JudgedRule, Left, MigrationDetails,
+    MigrationName, Outcome, PlaceOutcome, PlanDetails, Planned, PolicyPack, PolicyVerdicts, Run, SchemaChange, StatementRun, Target, ToolSays, WithheldFile,
 };
 pub use fork::{ForkEvidence, TrustEntry};
 pub use head::{ENTRIES_WIDTH, Head};

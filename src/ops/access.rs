@@ -83,7 +83,10 @@ pub async fn record_access(
     require(project, &name, noted, Some(&chain.reader))?;
     chain.appender.require_signers(&[&*key])?;
     let root = chain.reader.root();
-    let details = Details::Attach { about, access: Some(Box::new(access)) };
+    let mut details = Details::attached_to(about);
+    if let Details::Attach { access: told, .. } = &mut details {
+        *told = Some(Box::new(access));
+    }
     let mut pen = Pen::with(chain, key, project.actor.clone());
     let (seq, _, head) = pen.append(EventKind::Attach, details)?;
     // While the chain is still locked, so that nobody else notes less.

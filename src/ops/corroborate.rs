@@ -268,7 +268,7 @@ mod tests {
         // A run goes on from it; its head has a checkpoint of its own.
         let chain = OpenChain::open(path, &name, WAIT, None).unwrap();
         let mut pen = Pen::with(chain, std::sync::Arc::new(key), actor);
-        let details = Details::Attach { about: Vec::new(), access: None };
+        let details = Details::attached_to(Vec::new());
         pen.append(EventKind::Attach, details).unwrap();
         drop(pen.release());
         assert_eq!(add(&first.note, vec![line("w3", 7)], Vec::new()), Corroborated::Overtaken);

@@ -58,6 +58,8 @@ pub fn record(
         reverts: None,
         about: Vec::new(),
         hooks: Vec::new(),
+        plan: None,
+        promoted_from: None,
         tool: None,
     }
 }
@@ -122,9 +124,9 @@ pub fn of_row(row: Unarchived, newest: Option<Cid>) -> Result<(Event, Vec<NewFil
             outcome: if row.event == EventKind::Fail { Outcome::Failed } else { Outcome::Succeeded },
             error: record.error,
             commitments: BTreeMap::new(),
-            plan: None,
+            plan: record.plan,
             reverts: record.reverts,
-            promoted_from: None,
+            promoted_from: record.promoted_from,
             hooks: record.hooks,
             direction: None,
             tool: record.tool,

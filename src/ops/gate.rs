@@ -157,7 +157,7 @@ mod tests {
         let mut first = Vec::new();
         let genesis = crate::ops::event::genesis(&actor, crate::ops::now());
         let root = appender.append(genesis, vec![trust], &[&key], &mut |block| first.push(block)).unwrap();
-        let details = Details::Attach { about: Vec::new(), access: None };
+        let details = Details::attached_to(Vec::new());
         let event = own_event(EventKind::Attach, &actor, crate::ops::now(), details);
         let mut blocks = Vec::new();
         let manifest = appender.append(event, vec![file], &[&key], &mut |block| blocks.push(block)).unwrap();

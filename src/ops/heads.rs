@@ -311,7 +311,7 @@ mod tests {
     fn grow(path: &Path, actor: &Actor) -> Cid {
         let chain = OpenChain::open(path, &name(), WAIT, None).unwrap();
         let mut pen = Pen::with(chain, Arc::new(key()), actor.clone());
-        pen.append(EventKind::Attach, Details::Attach { about: Vec::new(), access: None }).unwrap().2
+        pen.append(EventKind::Attach, Details::attached_to(Vec::new())).unwrap().2
     }
 
     fn corroborated(path: &Path, lines: Vec<NoteSignature>, tokens: Vec<Vec<u8>>) {

@@ -170,13 +170,10 @@ impl Sealing {
 
 /// Puts the commitment in the place of the digests.
 fn commit(event: &mut Event, plain: &FileName, file: &SealedFile) {
-    let commitments = match &mut event.details {
-        Details::Migration(details) => {
-            details.digests.remove(plain.as_str());
-            &mut details.commitments
-        }
-        Details::Repair { commitments, .. } => commitments,
-        _ => return,
-    };
-    commitments.insert(file.name.to_string(), file.commitment.clone());
+    if let Details::Migration(details) = &mut event.details {
+        details.digests.remove(plain.as_str());
+    }
+    if let Some(commitments) = event.commitments_mut() {
+        commitments.insert(file.name.to_string(), file.commitment.clone());
+    }
 }

@@ -202,7 +202,7 @@ impl Growing {
     /// Appends the smallest event: an `attach` without files, signed by the key of seed 1.
     pub fn attach(&mut self) -> Cid {
         let about = vec![self.manifests[0]];
-        self.append(EventKind::Attach, Details::Attach { about, access: None }, Vec::new(), &[&key(1)])
+        self.append(EventKind::Attach, Details::attached_to(about), Vec::new(), &[&key(1)])
     }
 
     /// Ends a run with a head.
@@ -255,7 +255,7 @@ pub fn every_event() -> Growing {
     let ticket = script(Role::Approval, "ticket.txt", b"CHANGE-7\n");
     chain.append(
         EventKind::Attach,
-        Details::Attach { about: about.clone(), access: None },
+        Details::attached_to(about.clone()),
         vec![ticket],
         &[&one],
     );

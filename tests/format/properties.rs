@@ -507,7 +507,7 @@ fn a_chain_whose_trust_changed_is_continued_under_the_new_keys() {
 #[test]
 fn a_trust_document_that_another_event_holds_is_not_in_force() {
     let mut chain = Growing::of_one_key("attached trust");
-    let attach = Details::Attach { about: vec![chain.manifests[0]], access: None };
+    let attach = Details::attached_to(vec![chain.manifests[0]]);
     chain.append(EventKind::Attach, attach, vec![trust_file(&sole(&key(2)))], &[&key(1)]);
     let head = chain.head(&key(1));
     assert!(verify(head, &chain.map()).verified);

@@ -35,6 +35,8 @@ pub fn record(version: &str, fingerprint: bool) -> Record {
         reverts: None,
         about: vec![],
         hooks: vec![],
+        plan: None,
+        promoted_from: None,
         tool: None,
     }
 }

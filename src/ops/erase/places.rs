@@ -60,7 +60,7 @@ pub async fn granted(
     while let Some(cid) = next {
         let entry = reader.entry(&cid)?;
         next = entry.manifest.prev;
-        let Details::Attach { about, access: Some(access) } = &entry.statement.event.details else {
+        let Details::Attach { about, access: Some(access), .. } = &entry.statement.event.details else {
             continue;
         };
         let stands = access.until.is_none_or(|until| until > at);
