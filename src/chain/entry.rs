@@ -62,6 +62,8 @@ pub struct EntryVerdict {
     /// Kept while a signature is by an unknown key, which a later look may know.
     pub(super) message: Option<Vec<u8>>,
     pub(super) trust: Option<Arc<TrustDocument>>,
+    /// The approvals that a `plan` event brings.
+    pub(super) approvals: Vec<Vec<u8>>,
     /// The blocks of the event that brings it.
     pub(super) brought: Option<TrustEntry>,
     pub(super) faults: Vec<(Option<Cid>, Fault)>,
@@ -92,6 +94,7 @@ impl EntryCheck {
             signatures: Vec::new(),
             message: None,
             trust: None,
+            approvals: Vec::new(),
             brought: None,
             faults: std::mem::take(&mut self.faults),
         };
@@ -99,6 +102,7 @@ impl EntryCheck {
         let digests = self.check_files(&manifest, &mut verdict);
         if let Some((envelope, statement)) = self.read_log(&manifest, &mut verdict) {
             self.read_trust(&manifest, &statement.event, &mut verdict);
+            verdict.approvals = self.approvals(&manifest, &statement.event);
             self.check_signatures(&envelope, &mut verdict);
             check_statement(&manifest, &statement, &digests, &mut verdict.faults);
             verdict.event = Some(statement.event);
@@ -200,6 +204,20 @@ impl EntryCheck {
             // Reported with the file.
             FileBytes::Block(_) | FileBytes::Absent => {}
         }
+    }
+
+    /// Approvals whose bytes are there and are the CID's; what is wrong with others is told of the files.
+    fn approvals(&self, manifest: &Manifest, event: &Event) -> Vec<Vec<u8>> {
+        if event.event != EventKind::Plan {
+            return Vec::new();
+        }
+        let approvals =
+            manifest.files.iter().zip(&self.files).filter(|(file, _)| file.role == Role::Approval);
+        let approvals = approvals.filter_map(|(file, bytes)| match bytes {
+            FileBytes::Block(bytes) if file.cid.matches(bytes) => Some(bytes.clone()),
+            _ => None,
+        });
+        approvals.collect()
     }
 
     fn check_signatures(&self, envelope: &Envelope, verdict: &mut EntryVerdict) {

@@ -98,6 +98,15 @@ pub enum Fault {
     AppliedTwice { version: String },
     #[error("version {version} is rolled back while it is not applied")]
     NotApplied { version: String },
+    #[error("{counted} of {needed} approvals count{}", reasons(refused))]
+    ApprovalsMissing {
+        needed: u32,
+        counted: u32,
+        /// Why others do not.
+        refused: Vec<String>,
+    },
+    #[error("version {version} is said to run by the plan {plan}: {detail}")]
+    NotAsPlanned { version: String, plan: Cid, detail: &'static str },
     #[error("a `{event}` event says that it {outcome}")]
     OutcomeDiffers { event: EventKind, outcome: &'static str },
     #[error("the schema changed outside the archive: it was {expected} and is {found}")]
@@ -189,6 +198,10 @@ impl<T: std::fmt::Display> std::fmt::Display for Text<T> {
     }
 }
 
+fn reasons(refused: &[String]) -> String {
+    refused.iter().map(|reason| format!("; {reason}")).collect()
+}
+
 impl Fault {
     /// Which promise it breaks.
     #[must_use]
@@ -200,6 +213,7 @@ impl Fault {
             | Self::SealedKeyDamaged { .. } => FindingKind::Completeness,
             Self::BadSignature { .. }
             | Self::Threshold { .. }
+            | Self::ApprovalsMissing { .. }
             | Self::Compromised { .. }
             | Self::NoTrust
             | Self::TrustVersion { .. }

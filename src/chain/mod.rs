@@ -2,6 +2,7 @@
 //! blocks are handed in and handed out.
 
 mod append;
+mod approval;
 mod chain_keys;
 mod compact_range;
 mod compromise;
@@ -29,6 +30,7 @@ mod witness_check;
 pub mod witnessing;
 
 pub use append::{AppendError, Appender, NewFile};
+pub use approval::{ApprovalFault, JudgedApprovals, judge_approvals};
 pub use chain_keys::{ChainKeys, CheckpointError, SignedCheckpoint, TrustEventError};
 pub use compact_range::CompactRange;
 pub use entry::{EntryCheck, EntryVerdict};

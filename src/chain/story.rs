@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::approval::{JudgedApprovals, judge_approvals};
 use super::compromise::Signed;
 use super::entry::{EntryVerdict, KnownKeys, SignatureState};
 use super::finding::{Fault, Finding, Text};
@@ -42,6 +43,8 @@ pub struct Story {
     /// Who signed what, for the day on which a key is told to be stolen.
     pub(super) signers: Signed,
     pub(super) ids: HashSet<EventId>,
+    /// What the plans so far are to do.
+    pub(super) plans: HashMap<Cid, (Direction, Vec<String>)>,
     /// Versions by the front of their digests, so that a long story stays small, and whether they count as applied.
     pub(super) versions: HashMap<SaidKey, bool>,
 }
@@ -72,6 +75,7 @@ impl Story {
         self.check_signatures(&verdict);
         if let Some(event) = verdict.event.take() {
             self.check_event(&event);
+            self.check_plan(&event, &verdict);
         }
         self.chain.get_or_insert(verdict.cid);
         self.last = Some(verdict.cid);
@@ -264,6 +268,42 @@ impl Story {
             }
             Details::Erase { erased, .. } => self.erased.extend(erased),
             Details::Repair { .. } | Details::Attach { .. } | Details::Plan(_) | Details::Other { .. } => {}
+        }
+    }
+
+    /// A plan has the approvals that it says were asked for; what names a plan is what was planned.
+    fn check_plan(&mut self, event: &Event, verdict: &EntryVerdict) {
+        match &event.details {
+            Details::Plan(details) => {
+                let judged = match (self.chain, &self.trust) {
+                    (Some(chain), Some(trust)) => {
+                        judge_approvals(trust, self.count, &chain, &details.planned, &verdict.approvals)
+                    }
+                    _ => JudgedApprovals::default(),
+                };
+                let (needed, counted) = (details.planned.approvals, judged.count());
+                if counted < needed {
+                    let refused = judged.refused.iter().map(ToString::to_string).collect();
+                    self.find(Some(verdict.cid), Fault::ApprovalsMissing { needed, counted, refused });
+                }
+                let planned = (details.planned.direction, details.planned.versions.clone());
+                self.plans.insert(verdict.cid, planned);
+            }
+            Details::Migration(details) => {
+                let Some(plan) = details.plan else { return };
+                let version = details.migration.version.clone();
+                let detail = match self.plans.get(&plan) {
+                    None => "no entry before it is that plan",
+                    Some((_, versions)) if !versions.contains(&version) => "the plan has no such version",
+                    Some((Direction::Up, _)) if event.event == EventKind::Rollback => "the plan is to apply",
+                    Some((Direction::Down, _)) if event.event == EventKind::Apply => {
+                        "the plan is to roll back"
+                    }
+                    Some(_) => return,
+                };
+                self.find(None, Fault::NotAsPlanned { version, plan, detail });
+            }
+            _ => {}
         }
     }
 

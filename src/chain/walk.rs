@@ -173,7 +173,7 @@ impl OpenEntry {
         };
         let again = manifest.files.iter().filter(|other| other.cid == file.cid).count() > 1;
         let size = if let Fetched::Block(bytes) = &fetched { bytes.len() } else { 0 };
-        // A trust document is read, so its bytes are kept; others only as far as they are few.
+        // A trust document is read, so its bytes are kept; others, also approvals, only as far as they are few.
         let keep = file.role == Role::Trust || (!again && self.held + size <= HELD_LIMIT);
         let old = std::mem::replace(&mut self.files[index], FileSlot::Done(FileBytes::Absent));
         match old.feed(cid, fetched, file.size, keep) {

@@ -22,7 +22,7 @@ use crate::crypto::{
     KeyTextError, PrivateKey, Signer, Together, is_public_key, parse_private_key, parse_public_key,
 };
 use crate::database::{Access, Database, DatabaseError, Options, Scratch};
-use crate::model::{Actor, Engine};
+use crate::model::{Actor, Engine, PlanPolicy};
 use crate::ops::kept::{KeptTool, table_named};
 use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpsError, Project, VaultPlace};
 use crate::privacy::publish::found_in;
@@ -92,9 +92,17 @@ pub fn project(settings: &Settings) -> Result<Project, CliError> {
         ci: settings.ci(),
         lock_wait: settings.lock_wait,
         publish: settings.publish,
+        approval: approval(settings),
         vault: vault_place(settings)?,
         owner: owner(settings),
     })
+}
+
+/// What the settings ask for before scripts run.
+fn approval(settings: &Settings) -> PlanPolicy {
+    let approvals = u32::try_from(settings.approval_required).unwrap_or(u32::MAX);
+    let (four_eyes, replicated) = (settings.approval_four_eyes, settings.approval_replicated);
+    PlanPolicy { approvals, four_eyes, replicated }
 }
 
 /// The tool for which greffe applies, where the settings say so.

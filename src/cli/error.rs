@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+mod clearance;
 mod hints;
 mod problem;
 
@@ -109,6 +110,7 @@ impl From<OpsError> for CliError {
             | OpsError::HistoryBehind { .. }
             | OpsError::ArchiveBehind { .. }
             | OpsError::WayDownDiffers { .. } => Exit::Findings,
+            OpsError::Clearance(error) => clearance::exit(error),
             OpsError::NoEntry(..)
             | OpsError::NotInArchive(_)
             | OpsError::NotApplied(_)
@@ -125,6 +127,7 @@ impl From<OpsError> for CliError {
             | OpsError::Held { .. }
             | OpsError::TooYoung { .. }
             | OpsError::NoRetention
+            | OpsError::NothingToPlan
             | OpsError::NoAuthority
             | OpsError::Terms { .. }
             | OpsError::NothingSealed
@@ -142,6 +145,9 @@ impl From<OpsError> for CliError {
         };
         let hint = hint(&error);
         let mut shown = Self::new(exit, error.to_string()).caused_by(&error);
+        if let OpsError::Clearance(error) = &error {
+            shown.causes.extend(clearance::details(error));
+        }
         if let OpsError::OutOfReach { faults, found, .. } = error {
             shown.causes.extend(faults);
             let more = found.len().saturating_sub(FOUND);

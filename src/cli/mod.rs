@@ -18,6 +18,7 @@ mod owner;
 #[cfg(feature = "bitswap")]
 mod peers;
 mod places;
+mod plans;
 mod policies;
 mod progress;
 mod sarif;

@@ -97,6 +97,14 @@ pub struct Settings {
     pub replication_required: usize,
     /// `replication.deadline`: how long a run waits for each replica.
     pub replication_deadline: Duration,
+    /// `approval.required`: from how many people a plan needs an approval.
+    pub approval_required: usize,
+    /// `approval.four-eyes`: whether nobody approves what he planned.
+    pub approval_four_eyes: bool,
+    /// `approval.replicated`: whether a plan is at the replicas before it runs.
+    pub approval_replicated: bool,
+    /// `approval.valid-for`: how long a plan may be carried out.
+    pub approval_valid_for: Duration,
     /// `publish.key`: where the key of the IPNS name is.
     pub publish_key: Option<SecretSource>,
     /// `node.key`: where the key is by which peers know this machine.
@@ -172,6 +180,10 @@ pub struct Overrides {
     pub time_tolerance: Option<String>,
     pub replication_required: Option<String>,
     pub replication_deadline: Option<String>,
+    pub approval_required: Option<String>,
+    pub approval_four_eyes: Option<bool>,
+    pub approval_replicated: Option<bool>,
+    pub approval_valid_for: Option<String>,
     /// As [`Overrides::key_source`].
     pub publish_key: Option<Secret>,
     /// As [`Overrides::key_source`].
@@ -228,6 +240,10 @@ impl Overrides {
             Id::TimeTolerance => text(&self.time_tolerance),
             Id::ReplicationRequired => text(&self.replication_required),
             Id::ReplicationDeadline => text(&self.replication_deadline),
+            Id::ApprovalRequired => text(&self.approval_required),
+            Id::ApprovalFourEyes => self.approval_four_eyes.map(Given::Boolean),
+            Id::ApprovalReplicated => self.approval_replicated.map(Given::Boolean),
+            Id::ApprovalValidFor => text(&self.approval_valid_for),
             Id::PublishKey => secret(&self.publish_key),
             Id::NodeKey => secret(&self.node_key),
             Id::NodeSwarmKey => secret(&self.swarm_key),
@@ -328,6 +344,10 @@ impl Settings {
             time_tolerance: Duration::from_secs(5),
             replication_required: 0,
             replication_deadline: Duration::from_secs(60),
+            approval_required: 0,
+            approval_four_eyes: true,
+            approval_replicated: false,
+            approval_valid_for: Duration::from_secs(24 * 3600),
             publish_key: None,
             node_key: None,
             swarm_key: None,

@@ -13,6 +13,7 @@ pub mod ipns;
 pub mod json;
 pub mod links;
 pub mod note;
+pub mod plan;
 pub mod policy;
 pub mod proposal;
 pub mod sealed;

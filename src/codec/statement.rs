@@ -10,8 +10,8 @@ use crate::crypto::Digest;
 use crate::model::{
     Access, Actor, Cid, CidError, Details, Direction, ErasurePlace, ErasureReach, ErrorCode, Event, EventId,
     EventKind, Evidence, Executor, FileDigests, FileName, Hook, MigrationDetails, MigrationName, NameError,
-    Outcome, PREDICATE_TYPE, PlanDetails, Planned, PolicyVerdicts, Role, Run, STATEMENT_TYPE, SchemaChange, Statement, StatementRun, Subject,
-    Target, Timestamp,
+    Outcome, PREDICATE_TYPE, PlanDetails, Planned, PolicyVerdicts, Role, Run, STATEMENT_TYPE, SchemaChange,
+    Statement, StatementRun, Subject, Target, Timestamp,
 };
 
 /// Why a payload is not a statement of this format.

@@ -9,6 +9,7 @@ mod ipns;
 mod line_feed;
 mod manifest;
 mod names;
+mod plan;
 mod relation;
 mod remembered;
 mod statement;
@@ -21,8 +22,9 @@ pub use checkpoint::Checkpoint;
 pub use cid::{CID_LENGTH, Cid, CidError, Codec, link};
 pub use event::{
     Access, AccessKind, Actor, Captured, CapturedRole, Details, Direction, Engine, ErasurePlace,
-    ErasureReach, ErrorCode, Event, EventKind, Evidence, Executor, FileDigests, Hook, JudgedRule, Left, MigrationDetails,
-    MigrationName, Outcome, PlaceOutcome, PlanDetails, Planned, PolicyPack, PolicyVerdicts, Run, SchemaChange, StatementRun, Target, ToolSays, WithheldFile,
+    ErasureReach, ErrorCode, Event, EventKind, Evidence, Executor, FileDigests, Hook, JudgedRule, Left,
+    MigrationDetails, MigrationName, Outcome, PlaceOutcome, PlanDetails, Planned, PolicyPack, PolicyVerdicts,
+    Run, SchemaChange, StatementRun, Target, ToolSays, WithheldFile,
 };
 pub use fork::{ForkEvidence, TrustEntry};
 pub use head::{ENTRIES_WIDTH, Head};
@@ -30,6 +32,9 @@ pub use ipns::{IpnsName, IpnsNameError, IpnsRecord, in_base};
 pub use line_feed::{LineFeedHasher, line_feed_digest, line_feed_form};
 pub use manifest::{FileEntry, Manifest, Role};
 pub use names::{ChainName, ContentKeyId, EventId, FileName, NameError, Pseudonym};
+pub use plan::{
+    Approval, Approver, PlanPolicy, PlannedFile, PlannedMigration, PlannedSchema, PlannedTarget, RunPlan,
+};
 pub use relation::{Column, ForeignKey, Hop, OnDelete, Path, Relation, RelationKind, Replacement, ValueKind};
 pub use remembered::Remembered;
 pub use statement::{PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Statement, Subject};

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use super::clearance::{Given, clear};
 use super::event::migration_name;
+use super::intended::{Intended, to_apply};
 use super::kept::{KeptTool, Scripts, ToolView, View};
 use super::outbox::{Archived, archive_problems, require_same_database};
 use super::plan::{Pending, Plan, Problem, Wanted, add_progress, plan};
@@ -10,7 +12,7 @@ use super::session::{Session, require_same_chain};
 use super::{ChainReader, OpenKey, OpsError, Progress, Project};
 use crate::database::{Database, Failure, HistoryRow, ScriptFile, Step, StepOutcome, Target as _};
 use crate::model::{Cid, Direction, EventKind, MigrationName, StatementRun};
-use crate::scripts::{Dialect, Migration, Script, statements};
+use crate::scripts::{Dialect, Migration, Script, Version, statements};
 
 /// What `apply` or `rollback` did.
 #[derive(Debug, Serialize)]
@@ -117,7 +119,8 @@ fn known(project: &Project, scripts: &Scripts, wanted: &Wanted) -> Result<Wanted
     Ok(known)
 }
 
-fn plan_of(project: &Project, view: &View, wanted: &Wanted) -> Plan {
+/// What is pending and what stands in the way.
+pub fn plan_of(project: &Project, view: &View, wanted: &Wanted) -> Plan {
     let mut plan = plan(project.dialect, &view.folder, &view.history, wanted);
     plan.problems.extend(view.problems.iter().cloned());
     plan
@@ -150,7 +153,7 @@ impl Reading {
     }
 }
 
-/// Applies what is pending and wanted.
+/// Applies what is pending and wanted, by the plan that was `given`, if one was.
 ///
 /// # Errors
 /// [`OpsError::Problems`] before anything runs, when something stands in the way; those of database,
@@ -160,14 +163,16 @@ pub async fn apply(
     folder: Reading,
     target: &mut Database,
     wanted: &Wanted,
+    given: &Given,
     open_key: OpenKey,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome, OpsError> {
     let looked = target.history().await;
     let scripts = folder.end()?;
-    let wanted = &known(project, &scripts, wanted)?;
-    // What cannot be read now, beside another run, is told below if it lasts.
-    if let Ok(rows) = looked
+    let wanted = &known(project, &scripts, &planned_end(project, wanted, given))?;
+    // What cannot be read now, beside another run, is told below if it lasts; a plan is judged in any case.
+    if given.plan.is_none()
+        && let Ok(rows) = looked
         && let Ok(view) = View::look(project, Some(&mut *target), scripts.clone(), &rows).await
         && let Some(outcome) = up_to_date(project, &plan_of(project, &view, wanted), &rows)?
     {
@@ -177,7 +182,9 @@ pub async fn apply(
     let rows = target.history().await?;
     let view = View::look(project, Some(&mut *target), scripts, &rows).await?;
     let plan = plan_of(project, &view, wanted);
-    if let Some(outcome) = up_to_date(project, &plan, &rows)? {
+    if given.plan.is_none()
+        && let Some(outcome) = up_to_date(project, &plan, &rows)?
+    {
         return Ok(outcome);
     }
     let Plan { pending, mut problems } = plan;
@@ -188,8 +195,18 @@ pub async fn apply(
     if !stopping.is_empty() {
         return Err(OpsError::Problems(stopping));
     }
-    let scripts = pending.iter().flat_map(|pending| pending.migration.files());
-    session.prepare_sealing(scripts).await?;
+    let scripts = || pending.iter().flat_map(|pending| pending.migration.files());
+    session.prepare_sealing(scripts()).await?;
+    let intended = Intended {
+        direction: Direction::Up,
+        migrations: pending.iter().map(|pending| to_apply(&pending.migration)).collect(),
+        history: &view.history,
+        sealed: session.seals(scripts()),
+    };
+    // A run that only archives what an earlier one left needs nobody's leave.
+    if given.plan.is_some() || !pending.is_empty() {
+        clear(project, &mut session, target, given, &intended, progress).await?;
+    }
     view.make_table(target).await?;
     let mut failed = None;
     let total = pending.len() as u64;
@@ -213,6 +230,18 @@ pub async fn apply(
     let rows = target.history().await?;
     let archived = session.archive(target, &rows, progress).await?;
     Ok(session.outcome(recovered, archived, failed, notes))
+}
+
+/// What is wanted ends where the plan ends.
+fn planned_end(project: &Project, wanted: &Wanted, given: &Given) -> Wanted {
+    let Some(last) = given.plan.as_ref().and_then(|given| given.plan.migrations.last()) else {
+        return wanted.clone();
+    };
+    let of_tool = || Version::of_tool(&last.version, 0);
+    // One that is none is not in the folder, which is told.
+    let to =
+        if project.tool.is_some() { of_tool() } else { last.version.parse().unwrap_or_else(|_| of_tool()) };
+    Wanted { to: Some(to), ..wanted.clone() }
 }
 
 /// The outcome where nothing has to be done.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::KeyUnavailable;
+use super::clearance::ClearanceError;
 use super::plan::Problem;
 use super::record::RecordError;
 use crate::chain::proof::ProofError;
@@ -40,6 +41,10 @@ pub enum OpsError {
     Append(#[from] AppendError),
     #[error("the archive cannot be continued from its head: {0}")]
     Restore(#[from] RestoreError<Box<ArchiveError>>),
+    #[error(transparent)]
+    Clearance(#[from] ClearanceError),
+    #[error("there is nothing to plan: nothing is pending")]
+    NothingToPlan,
     #[error("{} problem(s) stand in the way", .0.len())]
     Problems(Vec<Problem>),
     #[error("{what} {cid} cannot be read: {source}")]

@@ -7,6 +7,7 @@ pub mod apply;
 pub mod audit;
 mod chain;
 mod checking;
+pub mod clearance;
 pub mod compact;
 pub mod corroborate;
 pub mod delta;
@@ -23,6 +24,7 @@ pub mod grant;
 pub mod heads;
 pub mod import;
 pub mod init;
+mod intended;
 pub mod kept;
 pub mod key;
 mod kin;
@@ -34,6 +36,7 @@ mod notes;
 mod outbox;
 mod own_event;
 mod plan;
+pub mod planning;
 pub mod publish;
 pub mod record;
 pub mod repair;
@@ -69,7 +72,7 @@ pub use sealed::{OpenOwner, OwnerUnavailable};
 pub use sealing::VaultPlace;
 
 use crate::crypto::Signer;
-use crate::model::{Actor, ChainName, Cid, Timestamp};
+use crate::model::{Actor, ChainName, Cid, PlanPolicy, Timestamp};
 use crate::privacy::Publish;
 use crate::scripts::Dialect;
 
@@ -98,6 +101,8 @@ pub struct Project {
     pub lock_wait: Duration,
     /// Which scripts are archived in clear.
     pub publish: Publish,
+    /// What has to be there before scripts run.
+    pub approval: PlanPolicy,
     /// Where the keys of the others are.
     pub vault: VaultPlace,
     pub owner: OpenOwner,

@@ -2,6 +2,8 @@
 
 use super::apply::{FailedScript, Outcome, failed_script, file_of};
 use super::chain::Entry;
+use super::clearance::{Given, clear};
+use super::intended::{Intended, to_roll_back};
 use super::kept::{Scripts, ToolView, View};
 use super::plan::{Problem, add_progress, refused_script};
 use super::sealed::Plain;
@@ -10,7 +12,7 @@ use super::{ChainReader, OpenKey, OpsError, Progress, Project};
 use crate::chain::Fault;
 use crate::codec::sealed::ContentKeys;
 use crate::crypto::Digest;
-use crate::database::{Applied, Database, History, Step, StepOutcome, Target as _};
+use crate::database::{Applied, Database, History, HistoryRow, RowState, Step, StepOutcome, Target as _};
 use crate::model::{Cid, Details, Direction, EventKind, FileEntry, MigrationName, Role};
 use crate::scripts::tools::plain::{has_both_ways, script};
 use crate::scripts::{Migration, Script};
@@ -25,7 +27,7 @@ pub enum Extent {
 }
 
 /// One migration to roll back.
-struct Undo {
+pub struct Undo {
     version: String,
     name: MigrationName,
     script: Script,
@@ -34,7 +36,21 @@ struct Undo {
     opened: Option<Cid>,
 }
 
-/// Rolls back.
+impl Undo {
+    /// What it undoes.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The way down.
+    #[must_use]
+    pub const fn script(&self) -> &Script {
+        &self.script
+    }
+}
+
+/// Rolls back, by the plan that was `given`, if one was.
 ///
 /// # Errors
 /// Before anything runs, when a migration has no way down, something is half applied, or too much is
@@ -43,6 +59,7 @@ pub async fn rollback(
     project: &Project,
     target: &mut Database,
     extent: &Extent,
+    given: &Given,
     open_key: OpenKey,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome, OpsError> {
@@ -60,25 +77,12 @@ pub async fn rollback(
     if !view.problems.is_empty() {
         return Err(OpsError::Problems(view.problems));
     }
-    let (folder, history) = (&view.folder, &view.history);
-    if !history.half_applied.is_empty() {
-        let half = history.half_applied.iter();
-        let problem = |(version, row): (&String, &crate::database::HistoryRow)| Problem::HalfApplied {
-            version: version.clone(),
-            failed: row.state == crate::database::RowState::Partial,
-            statement: None,
-        };
-        let mut problems: Vec<Problem> = half.map(problem).collect();
-        add_progress(&mut problems, history, target).await?;
-        return Err(OpsError::Problems(problems));
+    let mut half = half_applied(&view.history);
+    if !half.is_empty() {
+        add_progress(&mut half, &view.history, target).await?;
+        return Err(OpsError::Problems(half));
     }
-    let selected = select(history, extent)?;
-    let all = |keys: Option<&dyn ContentKeys>| {
-        let way = |(version, applied): &(&str, &Applied)| {
-            way_down(project, &session, folder, keys, version, applied)
-        };
-        selected.iter().map(way).collect::<Result<Vec<_>, _>>()
-    };
+    let all = |keys: Option<&dyn ContentKeys>| ways_down(project, &session.chain.reader, &view, extent, keys);
     let undos = match all(None) {
         // Only what nobody else has is read from its sealed copy.
         Err(OpsError::SealedHere { .. }) => {
@@ -90,15 +94,15 @@ pub async fn rollback(
         }
         undos => undos?,
     };
-    let refused: Vec<Problem> = undos
-        .iter()
-        .filter_map(|undo| refused_script(project.dialect, &undo.version, &undo.script))
-        .collect();
-    if !refused.is_empty() {
-        return Err(OpsError::Problems(refused));
-    }
     session.prepare_sealing(undos.iter().map(|undo| &undo.script)).await?;
-    let notes = differing(folder, &undos);
+    let intended = Intended {
+        direction: Direction::Down,
+        migrations: undos.iter().map(|undo| to_roll_back(&undo.version, &undo.script)).collect(),
+        history: &view.history,
+        sealed: session.seals(undos.iter().map(|undo| &undo.script)),
+    };
+    clear(project, &mut session, target, given, &intended, progress).await?;
+    let notes = differing(&view.folder, &undos);
     view.make_table(target).await?;
     let mut failed = None;
     let total = undos.len() as u64;
@@ -119,6 +123,46 @@ pub async fn rollback(
     let rows = target.history().await?;
     let archived = session.archive(target, &rows, progress).await?;
     Ok(session.outcome(recovered, archived, failed, notes))
+}
+
+/// What a rollback would run, in its order; what is sealed and not in the folder is opened by `keys`.
+///
+/// # Errors
+/// When a migration has no way down, something is half applied, or too much is asked; [`OpsError::SealedHere`].
+pub fn ways_down(
+    project: &Project,
+    reader: &ChainReader,
+    view: &View,
+    extent: &Extent,
+    keys: Option<&dyn ContentKeys>,
+) -> Result<Vec<Undo>, OpsError> {
+    let half = half_applied(&view.history);
+    if !half.is_empty() {
+        return Err(OpsError::Problems(half));
+    }
+    let selected = select(&view.history, extent)?;
+    let way = |(version, applied): &(&str, &Applied)| {
+        way_down(project, reader, &view.folder, keys, version, applied)
+    };
+    let undos = selected.iter().map(way).collect::<Result<Vec<_>, _>>()?;
+    require_allowed(project, &undos)?;
+    Ok(undos)
+}
+
+fn half_applied(history: &History) -> Vec<Problem> {
+    let problem = |(version, row): (&String, &HistoryRow)| Problem::HalfApplied {
+        version: version.clone(),
+        failed: row.state == RowState::Partial,
+        statement: None,
+    };
+    history.half_applied.iter().map(problem).collect()
+}
+
+fn require_allowed(project: &Project, undos: &[Undo]) -> Result<(), OpsError> {
+    let refused =
+        undos.iter().filter_map(|undo| refused_script(project.dialect, &undo.version, &undo.script));
+    let refused: Vec<Problem> = refused.collect();
+    if refused.is_empty() { Ok(()) } else { Err(OpsError::Problems(refused)) }
 }
 
 fn step_of(session: &Session, tool: Option<&ToolView>, undo: Undo) -> Result<Step, OpsError> {
@@ -151,7 +195,7 @@ fn select<'a>(history: &'a History, extent: &Extent) -> Result<Vec<(&'a str, &'a
 /// folder while it is there as the database noted it.
 fn way_down(
     project: &Project,
-    session: &Session,
+    reader: &ChainReader,
     folder: &[Migration],
     keys: Option<&dyn ContentKeys>,
     version: &str,
@@ -159,7 +203,6 @@ fn way_down(
 ) -> Result<Undo, OpsError> {
     let no_way = || OpsError::NoWayDown { version: version.to_owned() };
     let (seq, reverts) = applied.archived.ok_or_else(no_way)?;
-    let reader = &session.chain.reader;
     let entry = reader.entry(&reverts)?;
     let tool = project.tool.as_ref().map(|kept| kept.name());
     let role = if tool.is_some_and(has_both_ways) { Role::Up } else { Role::Down };

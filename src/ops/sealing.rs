@@ -70,7 +70,9 @@ impl Sealing {
         Ok(())
     }
 
-    fn seals(&self, name: &str, bytes: &[u8]) -> bool {
+    /// Whether a file with this name and these bytes is sealed.
+    #[must_use]
+    pub fn seals(&self, name: &str, bytes: &[u8]) -> bool {
         self.publish == Publish::Sealed || self.publish.seals(&Judged::of(self.dialect, name, bytes))
     }
 
@@ -105,6 +107,31 @@ impl Sealing {
             if all || seals { &mut sealed } else { &mut published }.push(file);
         }
         self.withhold(&mut event, all);
+        self.seal_all(chain, event, sealed, published).await
+    }
+
+    /// The event of which exactly those files are sealed that are marked so, whatever is published. Their keys are kept
+    /// by [`Sealing::keep`].
+    ///
+    /// # Errors
+    /// [`OpsError::Vault`].
+    pub async fn seal_marked(
+        &mut self,
+        chain: Cid,
+        event: Event,
+        files: Vec<NewFile>,
+    ) -> Result<(Event, Vec<NewFile>), OpsError> {
+        let (sealed, published) = files.into_iter().partition(|file| file.sealed);
+        self.seal_all(chain, event, sealed, published).await
+    }
+
+    async fn seal_all(
+        &mut self,
+        chain: Cid,
+        mut event: Event,
+        sealed: Vec<NewFile>,
+        mut published: Vec<NewFile>,
+    ) -> Result<(Event, Vec<NewFile>), OpsError> {
         if sealed.is_empty() {
             return Ok((event, published));
         }

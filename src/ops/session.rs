@@ -9,16 +9,20 @@ use super::access::record_opening;
 use super::apply::{FailedScript, Outcome};
 use super::chain::OpenChain;
 use super::event::record;
+use super::gate::require_clean;
 use super::outbox::{Archived, Explained, Sent, Writer, archive_outstanding, require_same_database};
+use super::own_event::own_event;
 use super::plan::Problem;
 use super::sealing::Sealing;
 use super::{ChainReader, KeyUnavailable, OpenKey, OpsError, Progress, Project, now};
+use crate::chain::{AppendError, Block, NewFile};
 use crate::crypto::Signer;
 use crate::database::{
     DatabaseError, History, HistoryRow, Record, ScriptFile, Statement, Step, StepOutcome, Target, ToolWrites,
 };
 use crate::model::{
-    Actor, Cid, EventId, EventKind, FileDigests, MigrationName, Run, Target as TargetName, Timestamp,
+    Actor, Cid, Details, Event, EventId, EventKind, FileDigests, MigrationName, Run, Target as TargetName,
+    Timestamp, TrustDocument,
 };
 use crate::scripts::{Dialect, Script, TextError, statements};
 
@@ -54,6 +58,8 @@ pub struct Session {
     pub explained: Explained,
     key: Arc<dyn Signer>,
     run: Run,
+    /// The `plan` event by which it runs.
+    plan: Option<Cid>,
     target: TargetName,
     actor: Actor,
     fingerprint: bool,
@@ -110,6 +116,7 @@ impl Session {
             explained: Explained::new(),
             key,
             run: Run { id: EventId::generate(clock.now()), ci: project.ci.clone() },
+            plan: None,
             clock,
             target: TargetName { name, engine, version },
             actor: project.actor.clone(),
@@ -230,7 +237,59 @@ impl Session {
 
     /// What a row of this run begins with.
     pub fn record(&self, migration: Option<MigrationName>) -> Record {
-        record(&self.actor, &self.target, self.run.clone(), migration, self.fingerprint)
+        let record = record(&self.actor, &self.target, self.run.clone(), migration, self.fingerprint);
+        Record { plan: self.plan, ..record }
+    }
+
+    /// The database, as events name it.
+    pub const fn target(&self) -> &TargetName {
+        &self.target
+    }
+
+    /// The trust document in force.
+    ///
+    /// # Errors
+    /// [`AppendError::Order`], never in practice: a chain that is open has one.
+    pub fn trust(&self) -> Result<TrustDocument, OpsError> {
+        Ok(self.chain.appender.trust().cloned().ok_or(AppendError::Order(EventKind::Plan))?)
+    }
+
+    /// Whether one of these scripts is to be sealed.
+    pub fn seals<'a>(&self, mut scripts: impl Iterator<Item = &'a Script>) -> bool {
+        scripts.any(|script| self.sealing.seals(&script.file_name, &script.bytes))
+    }
+
+    /// From here on every step names this plan.
+    pub const fn name_plan(&mut self, plan: Cid) {
+        self.plan = Some(plan);
+    }
+
+    /// Appends an event of this run that has no row in the history; of its files those are sealed that are marked so.
+    /// It is durable when this returns.
+    ///
+    /// # Errors
+    /// [`OpsError::Vault`], [`OpsError::Unpublishable`] and those of the archive; nothing was appended then.
+    pub async fn append(
+        &mut self,
+        kind: EventKind,
+        details: Details,
+        files: Vec<NewFile>,
+    ) -> Result<Cid, OpsError> {
+        let at = self.clock.now();
+        let event = Event {
+            target: Some(self.target.clone()),
+            run: self.run.clone(),
+            ..own_event(kind, &self.actor, at, details)
+        };
+        let root = self.chain.reader.root();
+        let (event, files) = self.sealing.seal_marked(root, event, files).await?;
+        self.sealing.keep().await?;
+        let mut blocks: Vec<Block> = Vec::new();
+        let mut keep = |block| blocks.push(block);
+        let manifest = self.chain.appender.append(event, files, &[&*self.key], &mut keep)?;
+        require_clean(&manifest, &blocks)?;
+        self.chain.store(blocks, &*self.key)?;
+        Ok(manifest)
     }
 }
 

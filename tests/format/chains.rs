@@ -253,12 +253,7 @@ pub fn every_event() -> Growing {
     };
     chain.append(EventKind::Repair, repair, vec![], &[&one]);
     let ticket = script(Role::Approval, "ticket.txt", b"CHANGE-7\n");
-    chain.append(
-        EventKind::Attach,
-        Details::attached_to(about.clone()),
-        vec![ticket],
-        &[&one],
-    );
+    chain.append(EventKind::Attach, Details::attached_to(about.clone()), vec![ticket], &[&one]);
     chain.append(EventKind::Drift, Details::Other { schema: None }, vec![], &[&one]);
     let erase = Details::Erase { about: about.clone(), erased: about, basis: "art17".into(), reach: None };
     chain.append(EventKind::Erase, erase, vec![], &[&one]);

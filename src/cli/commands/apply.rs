@@ -1,4 +1,5 @@
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
@@ -7,6 +8,7 @@ use super::audit::recorded;
 use crate::cli::context::{Context, block_on, key, look_at_database, open_database, project};
 use crate::cli::error::{CliError, problem_hint};
 use crate::cli::output::{Clean, Reply, remark};
+use crate::cli::plans::given;
 use crate::cli::{CommandResult, Exit};
 use crate::database::Target as _;
 use crate::model::EventKind;
@@ -26,6 +28,12 @@ pub struct Apply {
     /// Say what would run, and run nothing
     #[arg(long)]
     dry_run: bool,
+    /// Run exactly what this plan says, or nothing
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "dry_run"])]
+    plan: Option<PathBuf>,
+    /// An approval of the plan; as often as there are approvals
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    approval: Vec<PathBuf>,
 }
 
 impl Apply {
@@ -70,15 +78,23 @@ pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
         let reply = Reply::new(DryRun { command: "apply", dry_run: true, preview }, show_preview);
         return Ok(reply.with_exit(if findings { Exit::Findings } else { Exit::Done }));
     }
+    let given = given(&settings, arguments.plan.as_deref(), &arguments.approval)?;
     let mut progress = context.progress();
     let folder = Reading::begin(&project);
     let outcome = block_on(async {
         let mut database = open_database(&settings).await?;
-        let result =
-            apply(&project, folder, &mut database, &wanted, key(&settings), &mut |what, done, total| {
+        let result = apply(
+            &project,
+            folder,
+            &mut database,
+            &wanted,
+            &given,
+            key(&settings),
+            &mut |what, done, total| {
                 progress.show(what, done, total);
-            })
-            .await;
+            },
+        )
+        .await;
         database.close().await;
         Ok::<_, CliError>(result?)
     })??;
@@ -87,7 +103,8 @@ pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
     Ok(Reply::new(Done { command: "apply", outcome }, show_outcome).with_exit(exit))
 }
 
-fn wanted_version(project: &Project, to: Option<&str>) -> Result<Option<Version>, CliError> {
+/// The version that `--to` names.
+pub fn wanted_version(project: &Project, to: Option<&str>) -> Result<Option<Version>, CliError> {
     let parse = |text: &str| {
         if project.tool.is_some() {
             return Ok(Version::of_tool(text, 0));

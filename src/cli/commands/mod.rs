@@ -1,6 +1,7 @@
 //! One command a file; the doc comment of its arguments is its help.
 
 mod apply;
+mod approve;
 mod audit;
 mod baseline;
 mod capture;
@@ -23,6 +24,7 @@ mod mirror;
 #[cfg(feature = "bitswap")]
 mod node;
 mod open;
+mod plan;
 mod proof;
 mod prove_absent;
 mod publish;
@@ -151,6 +153,18 @@ pub struct SettingsArguments {
     /// How long a run waits for each replica
     #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
     replication_deadline: Option<String>,
+    /// From how many people a plan needs an approval before anything runs
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    approvals: Option<String>,
+    /// Whether nobody's approval counts for a plan that he made himself
+    #[arg(long, global = true, value_name = "BOOL", hide_short_help = true)]
+    four_eyes: Option<bool>,
+    /// Whether a plan has to be at the replicas before anything of it runs
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_short_help = true)]
+    plan_replicated: Option<bool>,
+    /// How long a plan may be carried out: `8h`, `2d`
+    #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
+    valid_for: Option<String>,
     /// Where the IPNS name's key is: `file:PATH` or `env:NAME`
     #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
     publish_key: Option<Secret>,
@@ -229,6 +243,10 @@ impl SettingsArguments {
             time_tolerance: self.time_tolerance.clone(),
             replication_required: self.required.clone(),
             replication_deadline: self.replication_deadline.clone(),
+            approval_required: self.approvals.clone(),
+            approval_four_eyes: self.four_eyes,
+            approval_replicated: self.plan_replicated,
+            approval_valid_for: self.valid_for.clone(),
             publish_key: self.publish_key.clone(),
             node_key: self.node_key.clone(),
             swarm_key: self.swarm_key.clone(),
@@ -257,6 +275,8 @@ pub enum Command {
     Init(init::Init),
     Apply(apply::Apply),
     Rollback(rollback::Rollback),
+    Plan(plan::Plan),
+    Approve(approve::Approve),
     Record(record::Record),
     Baseline(baseline::Baseline),
     Capture(capture::Capture),
@@ -342,6 +362,8 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Init(command) => init::run(context, &command),
         Command::Apply(command) => apply::run(context, &command),
         Command::Rollback(command) => rollback::run(context, &command),
+        Command::Plan(command) => plan::run(context, &command),
+        Command::Approve(command) => approve::run(context, &command),
         Command::Record(command) => record::run(context, &command),
         Command::Baseline(command) => baseline::run(context, &command),
         Command::Capture(command) => capture::run(context, &command),

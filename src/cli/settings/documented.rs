@@ -39,6 +39,10 @@ fn full() -> NewSettings {
         time_tolerance: Some(Duration::from_secs(120)),
         replication_required: Some(2),
         replication_deadline: Some(Duration::from_secs(5)),
+        approval_required: Some(3),
+        approval_four_eyes: Some(false),
+        approval_replicated: Some(true),
+        approval_valid_for: Some(Duration::from_secs(3600)),
         publish_key: SecretSource::parse("env:NAMED", Path::new("")),
         node_key: SecretSource::parse("env:KNOWN", Path::new("")),
         swarm_key: SecretSource::parse("env:SWARM", Path::new("")),
@@ -80,6 +84,11 @@ fn a_rendered_file_loads_back_to_the_same_values() {
     );
     assert_eq!(settings.time_tolerance, Duration::from_secs(120));
     assert_eq!(settings.replication_required, 2);
+    assert_eq!((settings.approval_required, settings.approval_four_eyes), (3, false));
+    assert_eq!(
+        (settings.approval_replicated, settings.approval_valid_for),
+        (true, Duration::from_secs(3600))
+    );
     assert_eq!(settings.publish_key, Some(SecretSource::Variable("NAMED".into())));
     assert_eq!(settings.node_key, Some(SecretSource::Variable("KNOWN".into())));
     assert_eq!(settings.swarm_key, Some(SecretSource::Variable("SWARM".into())));
@@ -124,6 +133,14 @@ fn a_rendered_file_shows_every_key_and_a_password_in_none() {
     assert_eq!((all.trust, all.key_also), (none.trust, none.key_also));
     assert_eq!(all.replication_required, none.replication_required);
     assert_eq!(all.replication_deadline, none.replication_deadline);
+    assert_eq!(
+        (all.approval_required, all.approval_four_eyes),
+        (none.approval_required, none.approval_four_eyes)
+    );
+    assert_eq!(
+        (all.approval_replicated, all.approval_valid_for),
+        (none.approval_replicated, none.approval_valid_for)
+    );
     assert_eq!(all.publish, none.publish);
     let file_of = |source: &DatabaseSource| source.to_string().rsplit('/').next().map(str::to_owned);
     assert_eq!(file_of(&all.vault_url), file_of(&none.vault_url));

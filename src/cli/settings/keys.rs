@@ -25,6 +25,10 @@ pub enum Id {
     TimeTolerance,
     ReplicationRequired,
     ReplicationDeadline,
+    ApprovalRequired,
+    ApprovalFourEyes,
+    ApprovalReplicated,
+    ApprovalValidFor,
     PublishKey,
     NodeKey,
     NodeSwarmKey,
@@ -258,7 +262,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 38] = [
+pub static KEYS: [Key; 42] = [
     key(
         Id::Name,
         ["", "name"],
@@ -460,6 +464,46 @@ pub static KEYS: [Key; 38] = [
             "--replication-deadline",
             "How long a run waits for each replica, all of them at the same time; what is not delivered by then stays owed.",
         ],
+    ),
+    key(
+        Id::ApprovalRequired,
+        ["approval", "required"],
+        Kind::Count,
+        DefaultValue::Value("0"),
+        [
+            "GREFFE_APPROVAL_REQUIRED",
+            "--approvals",
+            "From how many people a plan needs an approval before anything runs; more where the trust document asks for more.",
+        ],
+    ),
+    key(
+        Id::ApprovalFourEyes,
+        ["approval", "four-eyes"],
+        Kind::Boolean,
+        DefaultValue::Value("true"),
+        [
+            "GREFFE_APPROVAL_FOUR_EYES",
+            "--four-eyes",
+            "Whether nobody's approval counts for a plan that he made himself.",
+        ],
+    ),
+    key(
+        Id::ApprovalReplicated,
+        ["approval", "replicated"],
+        Kind::Boolean,
+        DefaultValue::Value("false"),
+        [
+            "GREFFE_APPROVAL_REPLICATED",
+            "--plan-replicated",
+            "Whether a plan has to be at the replicas before anything of it runs; at how many says `replication.required`.",
+        ],
+    ),
+    key(
+        Id::ApprovalValidFor,
+        ["approval", "valid-for"],
+        Kind::Duration,
+        DefaultValue::Value("\"24h\""),
+        ["GREFFE_APPROVAL_VALID_FOR", "--valid-for", "How long a plan may be carried out after it was made."],
     ),
     key(
         Id::PublishKey,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Direction;
 use super::digest_text::prefixed;
-use crate::crypto::Digest;
+use super::{Actor, Direction};
+use crate::crypto::{Digest, KeyId};
 use crate::model::Timestamp;
 
 /// What a `plan` event carries. All events of its run name its manifest as their `plan`.
@@ -34,9 +34,14 @@ pub struct Planned {
     pub direction: Direction,
     /// In the order in which they are to run.
     pub versions: Vec<String>,
+    pub made_at: Timestamp,
+    /// Who made it.
+    pub author: Actor,
+    /// The keys that signed the plan file; none for a plan that was made by the run itself.
+    pub author_keys: Vec<KeyId>,
     /// From how many people the run needed an approval.
     pub approvals: u32,
-    /// Whether one of them must not be who made the plan.
+    /// Whether nobody approves what he made himself.
     pub four_eyes: bool,
     /// After this nothing may begin; `None` for a plan that was made by the run itself.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,107 @@
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::apply::wanted_version;
+use super::audit::recorded;
+use crate::cli::CommandResult;
+use crate::cli::context::{Context, block_on, key, look_at_database, project};
+use crate::cli::error::CliError;
+use crate::cli::output::Reply;
+use crate::cli::plans::{write_new, write_plan};
+use crate::crypto::Digest;
+use crate::database::Target as _;
+use crate::model::{PlanPolicy, RunPlan, Timestamp};
+use crate::ops::planning::{Of, make};
+use crate::ops::rollback::Extent;
+use crate::ops::{Wanted, today};
+
+/// Write down what would run, as one signed file that others approve
+///
+/// The plan names each script by its CID, their order, the database, what is applied and what the schema is now, and how
+/// many people have to approve. `greffe apply --plan FILE` runs exactly that, or nothing. The plan is signed with the
+/// signing key; nothing is changed.
+#[derive(Args)]
+pub struct Plan {
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The last version to apply
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["rollback", "rollback_to"])]
+    to: Option<String>,
+    /// Plan to roll back so many migrations
+    #[arg(long, value_name = "N", conflicts_with = "rollback_to")]
+    rollback: Option<usize>,
+    /// Plan to roll back all that were applied after this version, which stays
+    #[arg(long, value_name = "VERSION")]
+    rollback_to: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Done {
+    command: &'static str,
+    file: PathBuf,
+    /// Of the file; what approvals are about.
+    sha256: Digest,
+    versions: Vec<String>,
+    policy: PlanPolicy,
+    expires_at: Timestamp,
+    #[serde(skip)]
+    plan: RunPlan,
+}
+
+pub fn run(context: &Context, arguments: &Plan) -> CommandResult {
+    let settings = context.settings()?;
+    recorded::refuse(&settings, "plan them")?;
+    let project = project(&settings)?;
+    let wanted = Wanted {
+        to: wanted_version(&project, arguments.to.as_deref())?,
+        allow_out_of_order: settings.allow_out_of_order,
+        today: today(),
+        publish: settings.publish,
+    };
+    let extent = match (arguments.rollback, &arguments.rollback_to) {
+        (Some(steps), _) => Some(Extent::Steps(steps)),
+        (None, to) => to.clone().map(Extent::To),
+    };
+    let of = extent.as_ref().map_or(Of::Pending(&wanted), Of::Rollback);
+    let (plan, bytes) = block_on(async {
+        let Some(mut database) = look_at_database(&settings).await? else {
+            return Err(CliError::usage("the database does not exist yet, so nothing can be planned for it")
+                .hint("create it, or run `greffe apply`, which makes it where nobody has to approve"));
+        };
+        let made = make(&project, &mut database, of, settings.approval_valid_for, key(&settings)).await;
+        database.close().await;
+        Ok(made?)
+    })??;
+    let file = arguments.out.clone();
+    write_new(&file, &bytes)?;
+    let done = Done {
+        command: "plan",
+        sha256: Digest::of(&bytes),
+        versions: plan.versions(),
+        policy: plan.policy,
+        expires_at: plan.expires_at,
+        file,
+        plan,
+    };
+    Ok(Reply::new(done, show))
+}
+
+fn show(done: &Done, out: &mut dyn Write) -> io::Result<()> {
+    write_plan(&done.plan, out)?;
+    let file = done.file.display();
+    writeln!(out, "wrote    {file} (sha256:{})", done.sha256)?;
+    let rolls_back = done.plan.direction == crate::model::Direction::Down;
+    let command = if rolls_back { "rollback" } else { "apply" };
+    match done.policy.approvals {
+        0 => writeln!(out, "next     run `greffe {command} --plan {file}`"),
+        _ => writeln!(
+            out,
+            "next     have it approved: `greffe approve {file} --out approval.json --key SOURCE`"
+        ),
+    }
+}

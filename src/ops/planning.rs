@@ -1,0 +1,138 @@
+//! Makes a plan of what is pending, or of what a rollback would run; and approves one.
+
+use std::time::Duration;
+
+use super::clearance::{GivenPlan, asked_for};
+use super::intended::{history_digest, to_apply, to_roll_back};
+use super::kept::{Scripts, View};
+use super::plan::Problem;
+use super::rollback::{Extent, ways_down};
+use super::session::require_same_chain;
+use super::witness::trust_of;
+use super::{ChainReader, OpenKey, OpsError, Project, Wanted, now};
+use crate::codec::dsse::Envelope;
+use crate::codec::plan::{encode_approval, encode_plan};
+use crate::crypto::{KeyId, fill_random};
+use crate::database::{Database, Target as _};
+use crate::model::{
+    Actor, Approval, Direction, PlannedMigration, PlannedSchema, PlannedTarget, RunPlan, Timestamp,
+};
+
+/// What a plan is to be of.
+pub enum Of<'a> {
+    /// What is pending.
+    Pending(&'a Wanted),
+    /// What a rollback would run.
+    Rollback(&'a Extent),
+}
+
+/// Makes a plan: looks at folder, archive and database, and changes nothing. Gives it and its file, which
+/// `open_key` signed.
+///
+/// # Errors
+/// [`OpsError::Problems`] where a run would be refused, [`OpsError::NothingToPlan`]; those of database, archive and key.
+pub async fn make(
+    project: &Project,
+    target: &mut Database,
+    of: Of<'_>,
+    validity: Duration,
+    open_key: OpenKey,
+) -> Result<(RunPlan, Vec<u8>), OpsError> {
+    let reader = ChainReader::open(&project.archive, &project.name)?;
+    reader.require_end()?;
+    require_same_chain(project, reader.root())?;
+    let (_, trust) = trust_of(&reader, &project.name)?;
+    let rows = target.history().await?;
+    let view = View::look(project, Some(&mut *target), Scripts::read(project)?, &rows).await?;
+    let (direction, migrations) = match of {
+        Of::Pending(wanted) => (Direction::Up, pending(project, &view, wanted)?),
+        Of::Rollback(extent) => (Direction::Down, rollback(project, &reader, &view, extent)?),
+    };
+    if migrations.is_empty() {
+        return Err(OpsError::NothingToPlan);
+    }
+    let made_at = now();
+    let plan = RunPlan {
+        nonce: nonce(),
+        chain: reader.root(),
+        target: PlannedTarget { name: project.database_name.clone(), engine: target.identity().engine },
+        direction,
+        made_at,
+        expires_at: after(made_at, validity),
+        author: project.actor.clone(),
+        policy: asked_for(project, &trust),
+        history: history_digest(&view.history),
+        schema: schema(project, target).await?,
+        migrations,
+    };
+    let file = signed(encode_plan(&plan), open_key)?.1;
+    // What nobody could use is not handed out.
+    GivenPlan::read(file.clone())?.require_author(&trust, u64::MAX)?;
+    Ok((plan, file))
+}
+
+fn pending(project: &Project, view: &View, wanted: &Wanted) -> Result<Vec<PlannedMigration>, OpsError> {
+    let plan = super::apply::plan_of(project, view, wanted);
+    let stopping: Vec<Problem> = plan.problems.into_iter().filter(Problem::stops).collect();
+    if !stopping.is_empty() {
+        return Err(OpsError::Problems(stopping));
+    }
+    Ok(plan.pending.iter().map(|pending| to_apply(&pending.migration)).collect())
+}
+
+fn rollback(
+    project: &Project,
+    reader: &ChainReader,
+    view: &View,
+    extent: &Extent,
+) -> Result<Vec<PlannedMigration>, OpsError> {
+    let ways = ways_down(project, reader, view, extent, None)?;
+    Ok(ways.iter().map(|way| to_roll_back(way.version(), way.script())).collect())
+}
+
+async fn schema(project: &Project, target: &mut Database) -> Result<Option<PlannedSchema>, OpsError> {
+    if !project.fingerprint {
+        return Ok(None);
+    }
+    let (algorithm, digest) = target.fingerprint().await?;
+    Ok(Some(PlannedSchema { algorithm: algorithm.to_owned(), fingerprint: digest.to_prefixed() }))
+}
+
+/// Approves a plan: gives the file of the approval, and the keys that signed it.
+///
+/// # Errors
+/// [`OpsError::Clearance`] where the plan has expired; those of the key.
+pub fn approve(
+    plan: &GivenPlan,
+    approver: &Actor,
+    open_key: OpenKey,
+) -> Result<(Vec<KeyId>, Vec<u8>), OpsError> {
+    let at = now();
+    if plan.plan.expires_at <= at {
+        return Err(super::clearance::ClearanceError::Expired { at: plan.plan.expires_at }.into());
+    }
+    let chain = plan.plan.chain;
+    let approval = Approval { plan: plan.digest(), chain, approver: approver.clone(), at };
+    signed(encode_approval(&approval), open_key)
+}
+
+fn signed(payload: Vec<u8>, open_key: OpenKey) -> Result<(Vec<KeyId>, Vec<u8>), OpsError> {
+    let key = open_key()?;
+    let envelope = Envelope::sign(payload, &[&*key]).map_err(crate::chain::AppendError::Sign)?;
+    let keys = envelope.signatures.iter().map(|(keyid, _)| *keyid).collect();
+    let mut file = envelope.encode();
+    file.push(b'\n');
+    Ok((keys, file))
+}
+
+/// What keeps the digest of a plan from being guessed.
+fn nonce() -> String {
+    let mut random = [0; 16];
+    fill_random(&mut random);
+    data_encoding::HEXLOWER.encode(&random)
+}
+
+fn after(begin: Timestamp, validity: Duration) -> Timestamp {
+    let validity = i64::try_from(validity.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_microseconds(begin.as_microseconds().saturating_add(validity)).unwrap_or(begin)
+}
