@@ -164,7 +164,7 @@ mod tests {
 
     use super::*;
     use crate::codec::plan::encode_approval;
-    use crate::crypto::{PrivateKey, Signer as _};
+    use crate::crypto::{PrivateKey, Signer};
     use crate::model::{Actor, Codec, Direction, Revocation, RevocationReason, Thresholds, TrustedKey};
 
     const SEQ: u64 = 7;
@@ -190,7 +190,7 @@ mod tests {
             let author = PrivateKey::generate();
             let approvers: Vec<PrivateKey> = (0..3).map(|_| PrivateKey::generate()).collect();
             let listed = |key: &PrivateKey, roles: &[KeyRole]| {
-                let key = TrustedKey { public: key.public(), roles: roles.to_vec(), label: "x".to_owned() };
+                let key = TrustedKey { public: *key.public(), roles: roles.to_vec(), label: "x".to_owned() };
                 (key.public.id(), key)
             };
             let mut keys: BTreeMap<KeyId, TrustedKey> =
@@ -308,7 +308,7 @@ mod tests {
         let key = &case.approvers[0];
         let keyid = key.public().id();
         let mut envelope =
-            Envelope::sign(encode_approval(&case.approval(actor(), 1)), &[key as &dyn crate::crypto::Signer])
+            Envelope::sign(encode_approval(&case.approval(actor(), 1)), &[key as &dyn Signer])
                 .unwrap();
         envelope.payload = encode_approval(&case.approval(actor(), 1));
         assert_eq!(case.refused(&[envelope.encode()]).1, [ApprovalFault::BadSignature { keyid }]);

@@ -43,8 +43,8 @@ pub struct Story {
     /// Who signed what, for the day on which a key is told to be stolen.
     pub(super) signers: Signed,
     pub(super) ids: HashSet<EventId>,
-    /// What the plans so far are to do.
-    pub(super) plans: HashMap<Cid, (Direction, Vec<String>)>,
+    /// What the plans so far are to do; `None` where another program's does not say it.
+    pub(super) plans: HashMap<Cid, Option<(Direction, Vec<String>)>>,
     /// Versions by the front of their digests, so that a long story stays small, and whether they count as applied.
     pub(super) versions: HashMap<SaidKey, bool>,
 }
@@ -287,19 +287,27 @@ impl Story {
                     self.find(Some(verdict.cid), Fault::ApprovalsMissing { needed, counted, refused });
                 }
                 let planned = (details.planned.direction, details.planned.versions.clone());
-                self.plans.insert(verdict.cid, planned);
+                self.plans.insert(verdict.cid, Some(planned));
+            }
+            Details::Other { .. } if event.event == EventKind::Plan => {
+                self.plans.insert(verdict.cid, None);
             }
             Details::Migration(details) => {
                 let Some(plan) = details.plan else { return };
                 let version = details.migration.version.clone();
                 let detail = match self.plans.get(&plan) {
                     None => "no entry before it is that plan",
-                    Some((_, versions)) if !versions.contains(&version) => "the plan has no such version",
-                    Some((Direction::Up, _)) if event.event == EventKind::Rollback => "the plan is to apply",
-                    Some((Direction::Down, _)) if event.event == EventKind::Apply => {
+                    Some(None) => return,
+                    Some(Some((_, versions))) if !versions.contains(&version) => {
+                        "the plan has no such version"
+                    }
+                    Some(Some((Direction::Up, _))) if event.event == EventKind::Rollback => {
+                        "the plan is to apply"
+                    }
+                    Some(Some((Direction::Down, _))) if event.event == EventKind::Apply => {
                         "the plan is to roll back"
                     }
-                    Some(_) => return,
+                    Some(Some(_)) => return,
                 };
                 self.find(None, Fault::NotAsPlanned { version, plan, detail });
             }

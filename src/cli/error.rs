@@ -128,6 +128,7 @@ impl From<OpsError> for CliError {
             | OpsError::TooYoung { .. }
             | OpsError::NoRetention
             | OpsError::NothingToPlan
+            | OpsError::NotAPlan(_)
             | OpsError::NoAuthority
             | OpsError::Terms { .. }
             | OpsError::NothingSealed

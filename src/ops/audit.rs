@@ -3,6 +3,7 @@
 
 mod folder;
 mod history;
+mod plans;
 mod record;
 
 use serde::Serialize;
@@ -157,6 +158,7 @@ pub async fn audit<T: Target>(
     findings.extend(folder::compare_with_history(&folder, &history, story, problems));
     findings.extend(live.as_ref().and_then(|live| drifted(live, &history, story, &compared)));
     findings.extend(live.iter().flat_map(|live| &live.own).map(hidden));
+    findings.extend(plans::without_outcome(&story.entries));
     Ok(Audit {
         name: project.name.to_string(),
         head: reader.as_ref().map(ChainReader::head),

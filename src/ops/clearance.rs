@@ -60,7 +60,7 @@ pub enum ClearanceError {
     Differs(Difference),
     #[error("{counted} of {needed} approvals count")]
     NotApproved { counted: u32, needed: u32, refused: Vec<ApprovalFault> },
-    #[error("the plan was carried out before, by entry {seq}")]
+    #[error("the plan was carried out or given up before, as entry {seq} tells")]
     UsedBefore { seq: u64 },
     #[error("the plan is archived and {} of the replicas that must have it before anything runs", missing(*current, *needed))]
     NotReplicated { current: usize, needed: usize },
@@ -340,6 +340,9 @@ fn used(session: &Session, planned: &Planned) -> Result<Option<Cid>, OpsError> {
                     Some((_, seq)) => Err(ClearanceError::UsedBefore { seq: *seq }.into()),
                     None => Ok(Some(cid)),
                 };
+            }
+            Details::Attach { about, hooks, .. } if hooks.is_empty() => {
+                outcomes.extend(about.iter().map(|plan| (*plan, manifest.seq)));
             }
             Details::Migration(details) => outcomes.extend(details.plan.map(|plan| (plan, manifest.seq))),
             _ => {}

@@ -45,6 +45,8 @@ pub enum OpsError {
     Clearance(#[from] ClearanceError),
     #[error("there is nothing to plan: nothing is pending")]
     NothingToPlan,
+    #[error("entry {0} is no plan")]
+    NotAPlan(u64),
     #[error("{} problem(s) stand in the way", .0.len())]
     Problems(Vec<Problem>),
     #[error("{what} {cid} cannot be read: {source}")]

@@ -108,6 +108,8 @@ pub enum Problem {
     PositionGap { expected: i64, found: i64 },
     #[error("row {position} of the history is not what greffe writes: {detail}")]
     RowDamaged { position: i64, detail: String },
+    #[error("entry {seq} plans {}, and nothing tells what came of it", missing.join(", "))]
+    PlanWithoutOutcome { seq: u64, missing: Vec<String> },
     #[error("entry {seq} of the archive ({event} {version}) has no row in the history")]
     NoRow { seq: u64, event: EventKind, version: String },
     #[error(
@@ -171,6 +173,7 @@ impl Problem {
             | Self::PositionGap { .. }
             | Self::RowDamaged { .. }
             | Self::NoRow { .. }
+            | Self::PlanWithoutOutcome { .. }
             | Self::OwnObject { .. } => false,
         }
     }

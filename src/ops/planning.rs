@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::clearance::{GivenPlan, asked_for};
 use super::intended::{history_digest, to_apply, to_roll_back};
 use super::kept::{Scripts, View};
+use super::own_event::Pen;
 use super::plan::Problem;
 use super::rollback::{Extent, ways_down};
 use super::session::require_same_chain;
@@ -15,7 +16,8 @@ use crate::codec::plan::{encode_approval, encode_plan};
 use crate::crypto::{KeyId, fill_random};
 use crate::database::{Database, Target as _};
 use crate::model::{
-    Actor, Approval, Direction, PlannedMigration, PlannedSchema, PlannedTarget, RunPlan, Timestamp,
+    Actor, Approval, Cid, Details, Direction, EventKind, PlannedMigration, PlannedSchema, PlannedTarget,
+    RunPlan, Timestamp,
 };
 
 /// What a plan is to be of.
@@ -114,6 +116,21 @@ pub fn approve(
     let chain = plan.plan.chain;
     let approval = Approval { plan: plan.digest(), chain, approver: approver.clone(), at };
     signed(encode_approval(&approval), open_key)
+}
+
+/// Records that a plan is given up: nothing more runs by it, and no audit asks for its outcome. Gives the new entry's
+/// number and the new head.
+///
+/// # Errors
+/// [`OpsError::NotAPlan`]; those of archive and key.
+pub fn abandon(project: &Project, seq: u64, open_key: OpenKey) -> Result<(u64, Cid), OpsError> {
+    let mut pen = Pen::open(project, open_key)?;
+    let plan = pen.chain.reader.manifest_at(seq)?;
+    if pen.chain.reader.entry(&plan)?.statement.event.event != EventKind::Plan {
+        return Err(OpsError::NotAPlan(seq));
+    }
+    let (seq, _, head) = pen.append(EventKind::Attach, Details::attached_to(vec![plan]))?;
+    Ok((seq, head))
 }
 
 fn signed(payload: Vec<u8>, open_key: OpenKey) -> Result<(Vec<KeyId>, Vec<u8>), OpsError> {

@@ -54,6 +54,12 @@ pub struct Recorded {
     pub schema: Option<SchemaLeft>,
     /// Manifests that a repair is about.
     pub about: Vec<Cid>,
+    /// The plan by which it ran.
+    pub by_plan: Option<Cid>,
+    /// What a plan is to run.
+    pub planned: Vec<String>,
+    /// Manifests that something was attached to.
+    pub attached: Vec<Cid>,
 }
 
 /// A script in the archive.
@@ -218,6 +224,18 @@ impl Recorded {
             captured,
             schema: event.schema().map(left),
             about,
+            by_plan: match &event.details {
+                Details::Migration(details) => details.plan,
+                _ => None,
+            },
+            planned: match &event.details {
+                Details::Plan(details) => details.planned.versions.clone(),
+                _ => Vec::new(),
+            },
+            attached: match &event.details {
+                Details::Attach { about, hooks, .. } if hooks.is_empty() => about.clone(),
+                _ => Vec::new(),
+            },
         })
     }
 }

@@ -3,6 +3,7 @@
 mod agent;
 mod anywhere;
 mod apply;
+mod approval;
 mod articles;
 mod audit;
 mod builds;

@@ -331,6 +331,7 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
         Command::Record(_) | Command::Baseline(_) => (true, false),
         Command::Audit(audit) => (audit.records(), false),
         Command::Repair(_) | Command::Erase(_) | Command::Retention(_) => (true, false),
+        Command::Plan(plan) => (plan.archives(), false),
         Command::Trust(trust) => (trust.archives(), false),
         Command::Witness(witness) => (witness.asks(), false),
         _ => (false, false),

@@ -13,8 +13,8 @@ use crate::cli::output::Reply;
 use crate::cli::plans::{write_new, write_plan};
 use crate::crypto::Digest;
 use crate::database::Target as _;
-use crate::model::{PlanPolicy, RunPlan, Timestamp};
-use crate::ops::planning::{Of, make};
+use crate::model::{Cid, Direction, PlanPolicy, RunPlan, Timestamp};
+use crate::ops::planning::{Of, abandon, make};
 use crate::ops::rollback::Extent;
 use crate::ops::{Wanted, today};
 
@@ -26,8 +26,8 @@ use crate::ops::{Wanted, today};
 #[derive(Args)]
 pub struct Plan {
     /// The file to write
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "abandon")]
+    out: Option<PathBuf>,
     /// The last version to apply
     #[arg(long, value_name = "VERSION", conflicts_with_all = ["rollback", "rollback_to"])]
     to: Option<String>,
@@ -37,6 +37,26 @@ pub struct Plan {
     /// Plan to roll back all that were applied after this version, which stays
     #[arg(long, value_name = "VERSION")]
     rollback_to: Option<String>,
+    /// Record that the plan of this entry is given up: nothing runs by it any more
+    #[arg(long, value_name = "SEQ", conflicts_with_all = ["out", "to", "rollback", "rollback_to"])]
+    abandon: Option<u64>,
+}
+
+impl Plan {
+    /// Whether something is appended to the chain.
+    pub const fn archives(&self) -> bool {
+        self.abandon.is_some()
+    }
+}
+
+#[derive(Serialize)]
+struct Abandoned {
+    command: &'static str,
+    /// The plan's entry.
+    plan: u64,
+    /// The entry that says so.
+    seq: u64,
+    head: Cid,
 }
 
 #[derive(Serialize)]
@@ -57,6 +77,17 @@ pub fn run(context: &Context, arguments: &Plan) -> CommandResult {
     let settings = context.settings()?;
     recorded::refuse(&settings, "plan them")?;
     let project = project(&settings)?;
+    if let Some(plan) = arguments.abandon {
+        let (seq, head) = abandon(&project, plan, key(&settings))?;
+        let done = Abandoned { command: "plan", plan, seq, head };
+        return Ok(Reply::new(done, |done, out| {
+            writeln!(out, "gave up the plan of entry {} as entry {}", done.plan, done.seq)?;
+            writeln!(out, "head {}", done.head)
+        }));
+    }
+    let Some(file) = arguments.out.clone() else {
+        return Err(CliError::usage("where the plan is to be written is not said").hint("pass `--out FILE`"));
+    };
     let wanted = Wanted {
         to: wanted_version(&project, arguments.to.as_deref())?,
         allow_out_of_order: settings.allow_out_of_order,
@@ -77,7 +108,6 @@ pub fn run(context: &Context, arguments: &Plan) -> CommandResult {
         database.close().await;
         Ok(made?)
     })??;
-    let file = arguments.out.clone();
     write_new(&file, &bytes)?;
     let done = Done {
         command: "plan",
@@ -95,7 +125,7 @@ fn show(done: &Done, out: &mut dyn Write) -> io::Result<()> {
     write_plan(&done.plan, out)?;
     let file = done.file.display();
     writeln!(out, "wrote    {file} (sha256:{})", done.sha256)?;
-    let rolls_back = done.plan.direction == crate::model::Direction::Down;
+    let rolls_back = done.plan.direction == Direction::Down;
     let command = if rolls_back { "rollback" } else { "apply" };
     match done.policy.approvals {
         0 => writeln!(out, "next     run `greffe {command} --plan {file}`"),

@@ -17,6 +17,7 @@ pub fn hint(error: &OpsError) -> Option<String> {
     Some(match error {
         OpsError::Key(unavailable) => unavailable.hint.clone(),
         OpsError::Clearance(error) => super::clearance::hint(error).to_owned(),
+        OpsError::NotAPlan(_) => "run `greffe log` to see which entries are plans".to_owned(),
         OpsError::NothingToPlan => "run `greffe status` to see what is applied".to_owned(),
         OpsError::Folder(FolderError::Missing { .. }) => {
             "create the folder, or name another with `--migrations PATH`".to_owned()

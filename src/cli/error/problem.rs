@@ -138,6 +138,9 @@ pub fn problem_hint(problem: &Problem) -> String {
              next run"
                 .to_owned()
         }
+        Problem::PlanWithoutOutcome { seq, .. } => format!(
+            "run it, while it holds: `greffe apply --plan FILE`; or record that it is given up: `greffe plan --abandon {seq}`"
+        ),
         Problem::NoRow { seq, .. } => format!(
             "its row was removed by hand: `greffe show {seq} --json` prints what was signed; restore the history from a \
              backup"
