@@ -308,8 +308,7 @@ mod tests {
         let key = &case.approvers[0];
         let keyid = key.public().id();
         let mut envelope =
-            Envelope::sign(encode_approval(&case.approval(actor(), 1)), &[key as &dyn Signer])
-                .unwrap();
+            Envelope::sign(encode_approval(&case.approval(actor(), 1)), &[key as &dyn Signer]).unwrap();
         envelope.payload = encode_approval(&case.approval(actor(), 1));
         assert_eq!(case.refused(&[envelope.encode()]).1, [ApprovalFault::BadSignature { keyid }]);
         assert!(matches!(case.refused(&[b"{}".to_vec()]).1[0], ApprovalFault::Unreadable(_)));

@@ -1,5 +1,6 @@
 //! The format, tested as data: archives and blocks made here and by another program.
 
+mod approvals;
 mod arrows;
 mod attacks;
 mod bits;
