@@ -63,6 +63,8 @@ impl Verifier {
             sealed: self.story.sealed,
             sealed_states,
             sealed_files: std::mem::take(&mut self.sealed_files),
+            promoted: std::mem::take(&mut self.story.promoted),
+            promotions: None,
             opened: Vec::new(),
             witnesses: self.witnesses,
             freshness: None,

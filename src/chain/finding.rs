@@ -107,6 +107,8 @@ pub enum Fault {
     },
     #[error("version {version} is said to run by the plan {plan}: {detail}")]
     NotAsPlanned { version: String, plan: Cid, detail: &'static str },
+    #[error("version {version} is said to be promoted from {from}: {detail}")]
+    PromotionDiffers { version: String, from: Cid, detail: &'static str },
     #[error("a `{event}` event says that it {outcome}")]
     OutcomeDiffers { event: EventKind, outcome: &'static str },
     #[error("the schema changed outside the archive: it was {expected} and is {found}")]
@@ -227,6 +229,7 @@ impl Fault {
             | Self::TimestampsTooMany { .. }
             | Self::Replay { .. }
             | Self::ErasedButOpens { .. }
+            | Self::PromotionDiffers { .. }
             | Self::LiveSchema { .. } => FindingKind::Corroboration,
             _ => FindingKind::Integrity,
         }

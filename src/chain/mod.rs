@@ -41,7 +41,9 @@ pub use finding::{Fault, Finding, FindingKind, Text, Whose};
 pub use fork::{Fork, NoFork, compare, verify_fork};
 pub use freshness::{Fresh, Freshness};
 pub use proposal::{Proposal, ProposalError, TRUST_FILE, Tally};
-pub use report::{Cosigned, Established, Report, TimeBound, TimeInterval, TimeSource};
+pub use report::{
+    Cosigned, Established, Promoted, PromotionsFollowed, Report, TimeBound, TimeInterval, TimeSource,
+};
 pub use restore::{GetBlock, RestoreError, trust_in_force};
 pub use sealed::{SealedCounts, SealedFile, SealedState};
 pub use snapshot::{EntriesTree, Snapshot};

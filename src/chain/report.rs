@@ -169,10 +169,36 @@ pub struct Report {
     /// The sealed files, where they were asked for.
     #[serde(skip)]
     pub sealed_files: Vec<SealedFile>,
+    /// What of it came from another chain, as far as those links are to be followed.
+    #[serde(skip)]
+    pub promoted: Vec<Promoted>,
+    /// Links to other chains that were followed, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promotions: Option<PromotionsFollowed>,
     /// Manifests of which a file was opened.
     #[serde(skip)]
     pub opened: Vec<Cid>,
     pub findings: Vec<Finding>,
+}
+
+/// An entry that links to the event of another chain which showed its migration first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promoted {
+    pub seq: u64,
+    pub version: String,
+    /// Manifest of that event.
+    pub from: Cid,
+    /// The way up, where it is public.
+    pub up: Option<Cid>,
+}
+
+/// How many links to other chains were followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PromotionsFollowed {
+    pub followed: u64,
+    /// Those whose chain is not here.
+    pub not_at_hand: u64,
 }
 
 impl Report {

@@ -8,10 +8,11 @@ use super::approval::{JudgedApprovals, judge_approvals};
 use super::compromise::Signed;
 use super::entry::{EntryVerdict, KnownKeys, SignatureState};
 use super::finding::{Fault, Finding, Text};
+use super::report::Promoted;
 use super::standing::{Claim, Said, SaidKey, version_key};
 use crate::crypto::{Digest, KeyId};
 use crate::model::{
-    Cid, Details, Direction, Event, EventId, EventKind, KeyRole, Manifest, Outcome, RevocationReason,
+    Cid, Details, Direction, Event, EventId, EventKind, KeyRole, Manifest, Outcome, RevocationReason, Role,
     SchemaChange, Timestamp, TrustDocument,
 };
 
@@ -43,6 +44,8 @@ pub struct Story {
     /// Who signed what, for the day on which a key is told to be stolen.
     pub(super) signers: Signed,
     pub(super) ids: HashSet<EventId>,
+    /// Entries that link to other chains.
+    pub promoted: Vec<Promoted>,
     /// What the plans so far are to do; `None` where another program's does not say it.
     pub(super) plans: HashMap<Cid, Option<(Direction, Vec<String>)>>,
     /// Versions by the front of their digests, so that a long story stays small, and whether they count as applied.
@@ -293,6 +296,15 @@ impl Story {
                 self.plans.insert(verdict.cid, None);
             }
             Details::Migration(details) => {
+                if let Some(from) = details.promoted_from {
+                    let files = verdict.manifest.iter().flat_map(|manifest| &manifest.files);
+                    let up = files
+                        .filter(|file| file.role == Role::Up && !file.sealed)
+                        .map(|file| file.cid)
+                        .next();
+                    let version = details.migration.version.clone();
+                    self.promoted.push(Promoted { seq: self.count, version, from, up });
+                }
                 let Some(plan) = details.plan else { return };
                 let version = details.migration.version.clone();
                 let detail = match self.plans.get(&plan) {

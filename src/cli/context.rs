@@ -24,7 +24,7 @@ use crate::crypto::{
 use crate::database::{Access, Database, DatabaseError, Options, Scratch};
 use crate::model::{Actor, Engine, PlanPolicy};
 use crate::ops::kept::{KeptTool, table_named};
-use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpsError, Project, VaultPlace};
+use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpsError, Project, PromotionPolicy, VaultPlace};
 use crate::privacy::publish::found_in;
 use crate::scripts::tools::plain::PLAIN;
 use crate::store::remote::{AnyReplica, NamedReplica, Origins, Patience};
@@ -93,6 +93,7 @@ pub fn project(settings: &Settings) -> Result<Project, CliError> {
         lock_wait: settings.lock_wait,
         publish: settings.publish,
         approval: approval(settings),
+        promotion: promotion(settings)?,
         vault: vault_place(settings)?,
         owner: owner(settings),
     })
@@ -103,6 +104,19 @@ fn approval(settings: &Settings) -> PlanPolicy {
     let approvals = u32::try_from(settings.approval_required).unwrap_or(u32::MAX);
     let (four_eyes, replicated) = (settings.approval_four_eyes, settings.approval_replicated);
     PlanPolicy { approvals, four_eyes, replicated }
+}
+
+/// The staging chain, where the settings name one.
+fn promotion(settings: &Settings) -> Result<Option<PromotionPolicy>, CliError> {
+    let file = settings.promotion_file.clone();
+    let Some(from) = settings.promotion_from else {
+        if file.is_some() || settings.promotion_rolled_back {
+            return Err(CliError::usage("which chain migrations are promoted from is not said")
+                .hint("set `promotion.from` to the CID of manifest 0 of the staging chain"));
+        }
+        return Ok(None);
+    };
+    Ok(Some(PromotionPolicy { from, file, rolled_back: settings.promotion_rolled_back }))
 }
 
 /// The tool for which greffe applies, where the settings say so.

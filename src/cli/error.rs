@@ -10,6 +10,7 @@ use self::hints::{archive_hint, hint};
 pub use self::problem::{problem_details, problem_hint};
 use super::Exit;
 use super::settings::SettingsError;
+use crate::ops::promotion::PromotionError;
 use crate::ops::{OpsError, Problem};
 use crate::server::ServeError;
 use crate::vault::VaultError;
@@ -111,6 +112,8 @@ impl From<OpsError> for CliError {
             | OpsError::ArchiveBehind { .. }
             | OpsError::WayDownDiffers { .. } => Exit::Findings,
             OpsError::Clearance(error) => clearance::exit(error),
+            OpsError::Promotion(PromotionError::NotAtHand { .. }) => Exit::Unfinished,
+            OpsError::Promotion(_) => Exit::Findings,
             OpsError::NoEntry(..)
             | OpsError::NotInArchive(_)
             | OpsError::NotApplied(_)

@@ -105,6 +105,12 @@ pub struct Settings {
     pub approval_replicated: bool,
     /// `approval.valid-for`: how long a plan may be carried out.
     pub approval_valid_for: Duration,
+    /// `promotion.from`: the chain that has to show what is applied here.
+    pub promotion_from: Option<Cid>,
+    /// `promotion.file`: the file that holds it.
+    pub promotion_file: Option<PathBuf>,
+    /// `promotion.rolled-back`: whether it has to have been rolled back there.
+    pub promotion_rolled_back: bool,
     /// `publish.key`: where the key of the IPNS name is.
     pub publish_key: Option<SecretSource>,
     /// `node.key`: where the key is by which peers know this machine.
@@ -184,6 +190,9 @@ pub struct Overrides {
     pub approval_four_eyes: Option<bool>,
     pub approval_replicated: Option<bool>,
     pub approval_valid_for: Option<String>,
+    pub promotion_from: Option<String>,
+    pub promotion_file: Option<PathBuf>,
+    pub promotion_rolled_back: Option<bool>,
     /// As [`Overrides::key_source`].
     pub publish_key: Option<Secret>,
     /// As [`Overrides::key_source`].
@@ -244,6 +253,9 @@ impl Overrides {
             Id::ApprovalFourEyes => self.approval_four_eyes.map(Given::Boolean),
             Id::ApprovalReplicated => self.approval_replicated.map(Given::Boolean),
             Id::ApprovalValidFor => text(&self.approval_valid_for),
+            Id::PromotionFrom => text(&self.promotion_from),
+            Id::PromotionFile => path(&self.promotion_file),
+            Id::PromotionRolledBack => self.promotion_rolled_back.map(Given::Boolean),
             Id::PublishKey => secret(&self.publish_key),
             Id::NodeKey => secret(&self.node_key),
             Id::NodeSwarmKey => secret(&self.swarm_key),
@@ -348,6 +360,9 @@ impl Settings {
             approval_four_eyes: true,
             approval_replicated: false,
             approval_valid_for: Duration::from_secs(24 * 3600),
+            promotion_from: None,
+            promotion_file: None,
+            promotion_rolled_back: false,
             publish_key: None,
             node_key: None,
             swarm_key: None,

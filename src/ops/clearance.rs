@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::intended::{Intended, history_digest};
 use super::replicate::{Replicated, replicate};
 use super::session::Session;
-use super::{OpsError, Progress, Project};
+use super::{OpsError, Progress, Project, promotion};
 use crate::chain::{ApprovalFault, JudgedApprovals, NewFile, judge_approvals};
 use crate::codec::dsse::Envelope;
 use crate::codec::plan::{PLAN_FILE, PlanFileError, decode_plan};
@@ -23,6 +23,9 @@ use crate::model::{
     RunPlan, Timestamp, TrustDocument,
 };
 use crate::store::remote::NamedReplica;
+
+/// On how many cores another chain is verified.
+const THREADS: usize = 2;
 
 /// By how many microseconds the clocks of two machines may differ (FORMAT §9).
 const TOLERANCE: i64 = 5_000_000;
@@ -174,6 +177,9 @@ pub async fn clear(
     intended: &Intended<'_>,
     progress: &mut Progress<'_>,
 ) -> Result<Option<Cid>, OpsError> {
+    if let (Some(policy), Direction::Up) = (&project.promotion, intended.direction) {
+        session.promote(promotion::require(project, policy, &intended.migrations, THREADS).await?);
+    }
     let trust = session.trust()?;
     let asked = asked_for(project, &trust);
     let Some(plan) = &given.plan else {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::KeyUnavailable;
 use super::clearance::ClearanceError;
 use super::plan::Problem;
+use super::promotion::PromotionError;
 use super::record::RecordError;
 use crate::chain::proof::ProofError;
 use crate::chain::{AppendError, Finding, RestoreError};
@@ -43,6 +44,8 @@ pub enum OpsError {
     Restore(#[from] RestoreError<Box<ArchiveError>>),
     #[error(transparent)]
     Clearance(#[from] ClearanceError),
+    #[error(transparent)]
+    Promotion(#[from] PromotionError),
     #[error("there is nothing to plan: nothing is pending")]
     NothingToPlan,
     #[error("entry {0} is no plan")]

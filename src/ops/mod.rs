@@ -37,6 +37,7 @@ mod outbox;
 mod own_event;
 mod plan;
 pub mod planning;
+pub mod promotion;
 pub mod publish;
 pub mod record;
 pub mod repair;
@@ -68,6 +69,7 @@ pub use chain::ChainReader;
 pub use error::OpsError;
 pub use outbox::Archived;
 pub use plan::{Pending, Problem, Wanted};
+pub use promotion::PromotionPolicy;
 pub use sealed::{OpenOwner, OwnerUnavailable};
 pub use sealing::VaultPlace;
 
@@ -103,6 +105,8 @@ pub struct Project {
     pub publish: Publish,
     /// What has to be there before scripts run.
     pub approval: PlanPolicy,
+    /// Where scripts have to have run before, where that is asked for.
+    pub promotion: Option<PromotionPolicy>,
     /// Where the keys of the others are.
     pub vault: VaultPlace,
     pub owner: OpenOwner,

@@ -60,6 +60,8 @@ pub struct Session {
     run: Run,
     /// The `plan` event by which it runs.
     plan: Option<Cid>,
+    /// The events of another chain that showed its migrations first, by version.
+    promoted: HashMap<String, Cid>,
     target: TargetName,
     actor: Actor,
     fingerprint: bool,
@@ -117,6 +119,7 @@ impl Session {
             key,
             run: Run { id: EventId::generate(clock.now()), ci: project.ci.clone() },
             plan: None,
+            promoted: HashMap::new(),
             clock,
             target: TargetName { name, engine, version },
             actor: project.actor.clone(),
@@ -238,7 +241,8 @@ impl Session {
     /// What a row of this run begins with.
     pub fn record(&self, migration: Option<MigrationName>) -> Record {
         let record = record(&self.actor, &self.target, self.run.clone(), migration, self.fingerprint);
-        Record { plan: self.plan, ..record }
+        let promoted = record.migration.as_ref().and_then(|migration| self.promoted.get(&migration.version));
+        Record { plan: self.plan, promoted_from: promoted.copied(), ..record }
     }
 
     /// The database, as events name it.
@@ -262,6 +266,11 @@ impl Session {
     /// From here on every step names this plan.
     pub const fn name_plan(&mut self, plan: Cid) {
         self.plan = Some(plan);
+    }
+
+    /// From here on steps link to these events of another chain, by version.
+    pub fn promote(&mut self, promoted: HashMap<String, Cid>) {
+        self.promoted = promoted;
     }
 
     /// Appends an event of this run that has no row in the history; of its files those are sealed that are marked so.

@@ -165,6 +165,15 @@ pub struct SettingsArguments {
     /// How long a plan may be carried out: `8h`, `2d`
     #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
     valid_for: Option<String>,
+    /// CID of manifest 0 of the staging chain: only what it shows as applied is applied
+    #[arg(long, global = true, value_name = "CID", hide_short_help = true)]
+    promoted_from: Option<String>,
+    /// The CARv1 file that holds the staging chain
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    promotion_file: Option<PathBuf>,
+    /// Whether each script has to have been rolled back there and applied again
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_short_help = true)]
+    promotion_rolled_back: Option<bool>,
     /// Where the IPNS name's key is: `file:PATH` or `env:NAME`
     #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
     publish_key: Option<Secret>,
@@ -247,6 +256,9 @@ impl SettingsArguments {
             approval_four_eyes: self.four_eyes,
             approval_replicated: self.plan_replicated,
             approval_valid_for: self.valid_for.clone(),
+            promotion_from: self.promoted_from.clone(),
+            promotion_file: self.promotion_file.clone(),
+            promotion_rolled_back: self.promotion_rolled_back,
             publish_key: self.publish_key.clone(),
             node_key: self.node_key.clone(),
             swarm_key: self.swarm_key.clone(),

@@ -1,3 +1,4 @@
+mod promotions;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -6,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use self::promotions::promotion_places;
 use super::replay::{exit_with, replay_verified};
 use crate::chain::{Finding, FindingKind, Fresh, Freshness, Options, Recall, Report};
 use crate::cli::context::{Context, block_on, look_at_database, verify_options};
@@ -20,6 +22,7 @@ use crate::codec::policy::{POLICY_LIMIT, Policy};
 use crate::database::Target as _;
 use crate::model::Cid;
 use crate::ops::fetch::{Kept, Places, SourceState, Spool, Verified, verify_from};
+use crate::ops::promotion::follow;
 use crate::ops::replay::{Replayed, add_live, add_replay, may_run};
 use crate::ops::source::Source;
 use crate::ops::standings::Standings;
@@ -155,6 +158,9 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
         })??;
         let source = source.as_mut().ok_or(OpsError::Nowhere(report.root))?;
         add_live(&mut report, source, found)?;
+    }
+    if !report.promoted.is_empty() {
+        follow(&mut report, &mut promotion_places(&settings)?, threads);
     }
     drop(progress);
     remark_faults(context, &sources);

@@ -3,6 +3,7 @@
 use crate::chain::RestoreError;
 use crate::database::DatabaseError;
 use crate::ops::OpsError;
+use crate::ops::promotion::PromotionError;
 use crate::scripts::FolderError;
 use crate::scripts::tools::plain::{PLAIN, PlainError};
 use crate::store::{ArchiveError, ReadError, WriteError};
@@ -17,6 +18,7 @@ pub fn hint(error: &OpsError) -> Option<String> {
     Some(match error {
         OpsError::Key(unavailable) => unavailable.hint.clone(),
         OpsError::Clearance(error) => super::clearance::hint(error).to_owned(),
+        OpsError::Promotion(error) => promotion_hint(error).to_owned(),
         OpsError::NotAPlan(_) => "run `greffe log` to see which entries are plans".to_owned(),
         OpsError::NothingToPlan => "run `greffe status` to see what is applied".to_owned(),
         OpsError::Folder(FolderError::Missing { .. }) => {
@@ -259,4 +261,28 @@ pub fn archive_hint(error: &ArchiveError) -> Option<String> {
         ArchiveError::HeadMoved { .. } | ArchiveError::Poisoned { .. } => "run the command again".to_owned(),
         _ => return None,
     })
+}
+
+const fn promotion_hint(error: &PromotionError) -> &'static str {
+    match error {
+        PromotionError::NotAtHand { .. } => {
+            "bring it here with `greffe import FILE.car` or `greffe mirror CID --from URL`, or name a file of it with \
+             `--promotion-file FILE.car`"
+        }
+        PromotionError::NotVerified { .. } => {
+            "run `greffe verify` on that chain to see what is wrong with it"
+        }
+        PromotionError::NotApplied { .. } => {
+            "apply it on staging, and bring the newest archive of staging here"
+        }
+        PromotionError::NotRolledBack { .. } => {
+            "roll it back on staging and apply it again, then bring that archive here"
+        }
+        PromotionError::Differs { .. } | PromotionError::Unknown { .. } => {
+            "apply on staging what is to run here: a script is promoted as it is, or not at all"
+        }
+        PromotionError::Sealed { .. } => {
+            "let both projects use one vault, or archive what is schema only in clear on staging: `publish = \"schema\"`"
+        }
+    }
 }

@@ -29,6 +29,9 @@ pub enum Id {
     ApprovalFourEyes,
     ApprovalReplicated,
     ApprovalValidFor,
+    PromotionFrom,
+    PromotionFile,
+    PromotionRolledBack,
     PublishKey,
     NodeKey,
     NodeSwarmKey,
@@ -262,7 +265,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 42] = [
+pub static KEYS: [Key; 45] = [
     key(
         Id::Name,
         ["", "name"],
@@ -504,6 +507,35 @@ pub static KEYS: [Key; 42] = [
         Kind::Duration,
         DefaultValue::Value("\"24h\""),
         ["GREFFE_APPROVAL_VALID_FOR", "--valid-for", "How long a plan may be carried out after it was made."],
+    ),
+    key(
+        Id::PromotionFrom,
+        ["promotion", "from"],
+        Kind::Manifest,
+        none("\"bafyrei…\""),
+        [
+            "GREFFE_PROMOTION_FROM",
+            "--promoted-from",
+            "CID of manifest 0 of the staging chain: only what it shows as applied is applied here.",
+        ],
+    ),
+    key(
+        Id::PromotionFile,
+        ["promotion", "file"],
+        Kind::Path,
+        DefaultValue::Words { words: "an archive of it beside this one", example: "\"staging.car\"" },
+        ["GREFFE_PROMOTION_FILE", "--promotion-file", "The CARv1 file that holds the staging chain."],
+    ),
+    key(
+        Id::PromotionRolledBack,
+        ["promotion", "rolled-back"],
+        Kind::Boolean,
+        DefaultValue::Value("false"),
+        [
+            "GREFFE_PROMOTION_ROLLED_BACK",
+            "--promotion-rolled-back",
+            "Whether each script has to have been rolled back there and applied again.",
+        ],
     ),
     key(
         Id::PublishKey,

@@ -144,9 +144,15 @@ impl NewSettings {
             Id::ToolName => self.tool.as_deref().map(toml_string),
             Id::ToolTable => self.tool_table.as_deref().map(toml_string),
             // Nothing of it is known when a chain begins.
-            Id::Dpia | Id::SubjectMap | Id::Erasures | Id::ErasureKey | Id::VaultMinimum | Id::ToolApply => {
-                None
-            }
+            Id::PromotionFrom
+            | Id::PromotionFile
+            | Id::PromotionRolledBack
+            | Id::Dpia
+            | Id::SubjectMap
+            | Id::Erasures
+            | Id::ErasureKey
+            | Id::VaultMinimum
+            | Id::ToolApply => None,
         }
     }
 }

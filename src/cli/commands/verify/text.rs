@@ -53,6 +53,13 @@ pub fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
         };
         writeln!(out, "  {:<11} {word:<3} {}", "fresh", freshness(found))?;
     }
+    if let Some(promotions) = &report.promotions {
+        let away = match promotions.not_at_hand {
+            0 => String::new(),
+            away => format!(", {away} not: that chain is not at hand"),
+        };
+        writeln!(out, "  promoted    {} links to another chain followed{away}", promotions.followed)?;
+    }
     if report.sealed > 0 {
         writeln!(out, "  sealed      {} files: {}", report.sealed, states(&report.sealed_states))?;
     }
