@@ -43,6 +43,7 @@ mod patience;
 mod pins;
 mod postgres_versions;
 mod project;
+mod promotion;
 mod publish;
 mod quickstart;
 mod record;
