@@ -215,7 +215,7 @@ impl Key {
 }
 
 /// The tables of `greffe.toml`.
-pub const TABLES: [&str; 12] = [
+pub const TABLES: [&str; 14] = [
     "database",
     "archive",
     "key",
@@ -223,6 +223,8 @@ pub const TABLES: [&str; 12] = [
     "apply",
     "verify",
     "replication",
+    "approval",
+    "promotion",
     "publish",
     "node",
     "privacy",
