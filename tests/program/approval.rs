@@ -57,10 +57,12 @@ fn approved(project: &Project, plan: &str) {
 
 const APPLY: [&str; 7] = ["apply", "--plan", "plan.json", "--approval", "ada.json", "--approval", "ben.json"];
 
-/// A run that is refused with `code` and leaves everything as it is, the database's file among it.
+/// A run that is refused with `code`, and leaves the archive and the tables as they are.
 fn refused(project: &Project, arguments: &[&str], code: i32, texts: &[&str]) {
-    let run = project.unchanged(|| project.run(arguments));
-    run.exits(code).says(texts);
+    let state = || (project.tables(), project.read("archive/demo.car"));
+    let before = state();
+    project.run(arguments).exits(code).says(texts);
+    assert!(before == state(), "{arguments:?} changed something");
 }
 
 #[test]
@@ -395,7 +397,7 @@ fn nothing_runs_before_the_plan_is_at_the_replicas() {
     let disk = tempfile::tempdir().unwrap();
     let replica = disk.path().join("copies");
     let settings = String::from_utf8(project.read("greffe.toml")).unwrap();
-    let url = format!("file://{}", replica.display());
+    let url = format!("archive:{}", replica.display());
     project.write(
         "greffe.toml",
         format!("{settings}\n[[replica]]\nname = \"disk\"\nurl = \"{url}\"\npublic = false\n"),

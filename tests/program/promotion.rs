@@ -31,7 +31,10 @@ fn bring(staging: &Project, production: &Project) {
 }
 
 fn refused(project: &Project, arguments: &[&str], code: i32, texts: &[&str]) {
-    project.unchanged(|| project.run(arguments)).exits(code).says(texts);
+    let state = || (project.tables(), project.read("archive/demo.car"));
+    let before = state();
+    project.run(arguments).exits(code).says(texts);
+    assert!(before == state(), "{arguments:?} changed something");
 }
 
 #[test]

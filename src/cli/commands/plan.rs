@@ -100,13 +100,12 @@ pub fn run(context: &Context, arguments: &Plan) -> CommandResult {
     };
     let of = extent.as_ref().map_or(Of::Pending(&wanted), Of::Rollback);
     let (plan, bytes) = block_on(async {
-        let Some(mut database) = look_at_database(&settings).await? else {
-            return Err(CliError::usage("the database does not exist yet, so nothing can be planned for it")
-                .hint("create it, or run `greffe apply`, which makes it where nobody has to approve"));
-        };
-        let made = make(&project, &mut database, of, settings.approval_valid_for, key(&settings)).await;
-        database.close().await;
-        Ok(made?)
+        let mut database = look_at_database(&settings).await?;
+        let made = make(&project, database.as_mut(), of, settings.approval_valid_for, key(&settings)).await;
+        if let Some(database) = database {
+            database.close().await;
+        }
+        Ok::<_, CliError>(made?)
     })??;
     write_new(&file, &bytes)?;
     let done = Done {
