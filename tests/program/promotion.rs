@@ -59,7 +59,8 @@ fn what_staging_shows_as_applied_is_applied_and_the_link_is_followed() {
     );
     alone.ok(["verify", &alone.head()]).prints(&["0 links to another chain followed, 2 not"]);
     // An archive of it beside this one does as well as a file.
-    production.ok(["--name", "staging", "import", "staging.car"]);
+    let chain = chain_of(&staging);
+    production.ok(["--name", "staging", "--chain", &chain, "import", "staging.car"]);
     let mut beside = production.copy();
     beside.variables.retain(|(name, _)| name != "GREFFE_PROMOTION_FILE");
     let report = beside.json(&["verify", &beside.head()]);
