@@ -62,6 +62,7 @@ mod settings;
 mod shop;
 mod status;
 mod subject;
+mod tessera;
 mod timestamps;
 mod tool_apply;
 mod tools;
