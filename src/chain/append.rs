@@ -2,8 +2,11 @@
 //! head. Nothing is written here; blocks are handed out in the order in which they may be stored, each
 //! after all that it links to.
 
+mod signing;
+
 use std::collections::BTreeSet;
 
+use self::signing::{require_counted, require_head_signer, require_threshold, role_of, with_others};
 use super::Block;
 use super::snapshot::Snapshot;
 use crate::codec::dag_cbor::{self};
@@ -45,6 +48,8 @@ pub enum AppendError {
     Threshold { role: KeyRole, seq: u64, needed: u32, given: usize },
     #[error("the {what} would have {size} bytes, more than {limit}")]
     TooLarge { what: &'static str, size: usize, limit: usize },
+    #[error("key {keyid} may not sign entry {seq}, so it cannot sign a head of it")]
+    SignsNoHead { keyid: KeyId, seq: u64 },
     #[error(transparent)]
     Sign(#[from] SignError),
     #[error("the statement that was signed cannot be read: {0}")]
@@ -118,15 +123,16 @@ impl Appender {
         self.trust.as_ref().map(|(manifest, _)| *manifest)
     }
 
-    /// Whether `keys` are enough to sign ordinary events here; asked before anything is done that would have
-    /// to be signed for.
+    /// Whether `key` and those that sign along with it are enough to sign ordinary events here, and the head after them;
+    /// asked before anything is done that would have to be signed for.
     ///
     /// # Errors
-    /// [`AppendError::Threshold`].
-    pub fn require_signers(&self, keys: &[&dyn Signer]) -> Result<(), AppendError> {
+    /// [`AppendError::Threshold`], and [`AppendError::SignsNoHead`] where only those beside `key` may sign.
+    pub fn require_signers(&self, key: &dyn Signer) -> Result<(), AppendError> {
         let trust = self.trust().ok_or(AppendError::Order(EventKind::Apply))?;
-        let keys = with_others(keys, trust, KeyRole::Signer, self.size());
-        require_threshold(trust, KeyRole::Signer, self.size(), &keys)
+        let keys = with_others(&[key], trust, KeyRole::Signer, self.size());
+        require_threshold(trust, KeyRole::Signer, self.size(), &keys)?;
+        require_head_signer(trust, self.size(), key)
     }
 
     /// Appends `event`, whose `chain`, `seq` and `prev` are set here; hands out its blocks. Who signs along with one of the
@@ -226,7 +232,7 @@ impl Appender {
     /// Ends a run: signs a checkpoint over all manifests and hands out the head's blocks, the head last.
     ///
     /// # Errors
-    /// [`AppendError::Threshold`] when `key` may not sign entries here; [`AppendError::Sign`].
+    /// [`AppendError::SignsNoHead`] when `key` may not sign entries here; [`AppendError::Sign`].
     pub fn finish(&self, key: &dyn Signer, sink: &mut dyn FnMut(Block)) -> Result<Cid, AppendError> {
         self.head(&self.checkpoint(key)?, Vec::new(), sink)
     }
@@ -234,13 +240,10 @@ impl Appender {
     /// A checkpoint over all manifests, signed.
     ///
     /// # Errors
-    /// [`AppendError::Threshold`] when `key` may not sign entries here; [`AppendError::Sign`].
+    /// [`AppendError::SignsNoHead`] when `key` may not sign entries here; [`AppendError::Sign`].
     pub fn checkpoint(&self, key: &dyn Signer) -> Result<Note, AppendError> {
         let (body, trust) = (self.checkpoint_body()?, self.trust().ok_or(AppendError::Empty)?);
-        let seq = body.size - 1;
-        if trust.key_for(&key.public().id(), KeyRole::Signer, seq).is_none() {
-            return Err(AppendError::Threshold { role: KeyRole::Signer, seq, needed: 1, given: 0 });
-        }
+        require_head_signer(trust, body.size - 1, key)?;
         Ok(Note::sign(encode_checkpoint(&body), &body.origin, key)?)
     }
 
@@ -313,53 +316,6 @@ impl Appender {
         }
         documents().try_for_each(|document| require_counted(document, role, self.size(), &ids))
     }
-}
-
-/// The role whose threshold an event of this kind has to meet.
-const fn role_of(kind: EventKind) -> KeyRole {
-    match kind {
-        EventKind::Genesis | EventKind::Trust => KeyRole::Root,
-        _ => KeyRole::Signer,
-    }
-}
-
-/// These keys, and of those that sign along with them who may.
-fn with_others<'k>(
-    keys: &[&'k dyn Signer],
-    document: &TrustDocument,
-    role: KeyRole,
-    seq: u64,
-) -> Vec<&'k dyn Signer> {
-    let mut all: Vec<&dyn Signer> = Vec::with_capacity(keys.len());
-    let may = |key: &&'k dyn Signer| document.key_for(&key.public().id(), role, seq).is_some();
-    let others = keys.iter().flat_map(|key| key.others()).map(|other| &**other).filter(may);
-    for key in keys.iter().copied().chain(others) {
-        if !all.iter().any(|known| known.public() == key.public()) {
-            all.push(key);
-        }
-    }
-    all
-}
-
-fn require_threshold(
-    document: &TrustDocument,
-    role: KeyRole,
-    seq: u64,
-    keys: &[&dyn Signer],
-) -> Result<(), AppendError> {
-    let ids = keys.iter().map(|key| key.public().id()).collect();
-    require_counted(document, role, seq, &ids)
-}
-
-fn require_counted(
-    document: &TrustDocument,
-    role: KeyRole,
-    seq: u64,
-    ids: &BTreeSet<KeyId>,
-) -> Result<(), AppendError> {
-    let given = ids.iter().filter(|id| document.key_for(id, role, seq).is_some()).count();
-    let needed = document.threshold(role).max(1);
-    if given < needed as usize { Err(AppendError::Threshold { role, seq, needed, given }) } else { Ok(()) }
 }
 
 /// Files in the order of the manifest (FORMAT §2).

@@ -7,7 +7,9 @@ use super::entry::{EntryCheck, EntryVerdict, FileBytes, KnownKeys, SignatureStat
 use crate::codec::dag_cbor::decode_manifest;
 use crate::codec::note::{Note, NoteError, NoteVerdict, decode_checkpoint};
 use crate::crypto::KeyId;
-use crate::model::{Checkpoint, Cid, Codec, EventKind, KeyRole, Role, TrustDocument, TrustEntry};
+use crate::model::{
+    Checkpoint, Cid, Codec, EventKind, KeyRole, Revocation, RevocationReason, Role, TrustDocument, TrustEntry,
+};
 
 /// Why trust events say nothing of a chain's keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,19 +90,27 @@ impl ChainKeys {
     }
 
     /// The key that signed a checkpoint, and is a signer under one of the documents: on whichever side of a fork the
-    /// checkpoint stands, it is the chain's own. A key that any document revokes for that size does not count.
+    /// checkpoint stands, it is the chain's own. A key that any document revokes for that size does not count; a
+    /// retirement takes nothing back, so it revokes nothing before the entry that brings it.
     #[must_use]
     pub fn signer(&self, note: &Note, checkpoint: &Checkpoint) -> Option<KeyId> {
         let seq = checkpoint.size.checked_sub(1)?;
-        let is_revoked = |id: &KeyId| {
-            let mut revoked = self.documents().flat_map(|(_, document)| &document.revoked);
-            revoked.any(|revocation| revocation.key == *id && revocation.since <= seq)
-        };
         self.documents().rev().find_map(|(_, document)| {
             document.keys.iter().find_map(|(id, key)| {
-                let signs = document.key_for(id, KeyRole::Signer, seq).is_some() && !is_revoked(id);
+                let signs = document.key_for(id, KeyRole::Signer, seq).is_some() && !self.is_revoked(id, seq);
                 (signs && note.verify(&checkpoint.origin, &key.public) == NoteVerdict::Valid).then_some(*id)
             })
+        })
+    }
+
+    /// Whether any document revokes a key for an entry, whatever others say of it.
+    fn is_revoked(&self, id: &KeyId, seq: u64) -> bool {
+        self.documents().any(|(brought, document)| {
+            let since = |revocation: &Revocation| match revocation.reason {
+                RevocationReason::Compromised => revocation.since,
+                RevocationReason::Retired => revocation.since.max(brought),
+            };
+            document.revoked.iter().any(|revocation| revocation.key == *id && since(revocation) <= seq)
         })
     }
 }

@@ -18,7 +18,7 @@ use super::verify::{Anchor, Options};
 use super::walk::{Fetched, OpenEntry, Walked};
 use crate::codec::dag_cbor::{decode_head, decode_manifest};
 use crate::codec::dsse::Envelope;
-use crate::codec::note::{Note, NoteVerdict};
+use crate::codec::note::{Note, NoteVerdict, decode_checkpoint};
 use crate::codec::sigstore::Bundle;
 use crate::codec::tlog_proof::TlogProof;
 use crate::codec::unixfs::decode_directory;
@@ -64,6 +64,7 @@ pub fn verify_evidence<E>(
     let mut judge = Judge {
         get,
         evidence,
+        checkpoint: evidence.proof.checkpoint().ok(),
         story,
         findings: Vec::new(),
         event: None,
@@ -81,6 +82,7 @@ pub fn verify_evidence<E>(
     let vouched = judge.judge_others(options, tokens);
     let head = evidence.head.filter(|_| parts.is_some());
     let anchored = judge.judge_anchors(options, head);
+    judge.judge_memory(options, &checkpoint);
     Ok(judge.end(Judged { checkpoint, head, anchored, vouched }))
 }
 
@@ -101,6 +103,8 @@ struct Judged {
 struct Judge<'a, 'g, E> {
     get: &'a mut GetBlock<'g, E>,
     evidence: &'a EntryEvidence,
+    /// What everything is proved under, if it can be read.
+    checkpoint: Option<(Note, Checkpoint)>,
     story: Story,
     findings: Vec<Finding>,
     event: Option<Event>,
@@ -153,7 +157,7 @@ impl<E> Judge<'_, '_, E> {
             let (what, detail) = ("the checkpoint of a proof", "all proofs have to be under one");
             self.find(seq, Some(*cid), Fault::EvidenceDiffers { what, detail });
         }
-        let Some((_, Checkpoint { size, root, .. })) = self.checkpoint() else { return };
+        let Some((_, Checkpoint { size, root, .. })) = self.checkpoint else { return };
         let inclusion = InclusionProof { index: proof.index, size, path: proof.path.clone() };
         if let Err(reason) = verify_inclusion(&leaf_hash(cid), &inclusion, &root) {
             self.find(seq, Some(*cid), Fault::NotIncluded { reason });
@@ -198,13 +202,9 @@ impl<E> Judge<'_, '_, E> {
         Ok(())
     }
 
-    fn checkpoint(&self) -> Option<(Note, Checkpoint)> {
-        self.evidence.proof.checkpoint().ok()
-    }
-
     /// Under the newest trust document that is shown.
     fn judge_checkpoint(&mut self) -> ProvedUnder {
-        let Some((note, checkpoint)) = self.checkpoint() else {
+        let Some((note, checkpoint)) = self.checkpoint.clone() else {
             self.find(None, None, Fault::CheckpointUnsigned);
             return ProvedUnder { size: 0, root: Digest::of(b""), signed_by: Vec::new(), unchecked: 0 };
         };
@@ -286,14 +286,29 @@ impl<E> Judge<'_, '_, E> {
         if options.require_anchor && !anchored {
             self.find(None, None, Fault::NotAnchored { chain });
         }
-        let of_chain = options.remembered.iter().filter(|seen| seen.chain == chain);
-        for seen in of_chain.filter(|seen| seen.manifest != self.evidence.manifest) {
-            if seen.seq == self.evidence.proof.index {
-                let fault = Fault::Forked { entry: seen.seq, expected: seen.manifest };
-                self.findings.push(Finding { seq: Some(seen.seq), cid: Some(self.evidence.manifest), fault });
+        anchored
+    }
+
+    /// Entries that are shown, and the tree that they stand in, are those that were verified before where these are known.
+    /// A tree that nobody signed is no other version of the chain.
+    fn judge_memory(&mut self, options: &Options, under: &ProvedUnder) {
+        let (chain, evidence) = (self.chain(), self.evidence);
+        let own = (evidence.manifest, evidence.proof.index);
+        let shown = || evidence.trust.iter().map(|(cid, proof)| (*cid, proof.index)).chain([own]);
+        let read = |note: &String| decode_checkpoint(&Note::decode(note.as_bytes()).ok()?.text).ok();
+        for seen in options.remembered.iter().filter(|seen| seen.chain == chain) {
+            if let Some((cid, seq)) = shown().find(|(cid, seq)| *seq == seen.seq && *cid != seen.manifest) {
+                let fault = Fault::Forked { entry: seq, expected: seen.manifest };
+                self.find(Some(seq), Some(cid), fault);
+            }
+            let known = seen.checkpoint.as_ref().and_then(read).filter(|_| !under.signed_by.is_empty());
+            if let Some(Checkpoint { size, root, .. }) = known
+                && size == under.size
+                && root != under.root
+            {
+                self.find(None, None, Fault::TreeForked { entries: size, expected: root });
             }
         }
-        anchored
     }
 
     /// What the newest trust document that is shown says of the entry's keys.

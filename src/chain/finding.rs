@@ -143,6 +143,8 @@ pub enum Fault {
     RolledBack { seen: u64, found: u64, newest: Cid },
     #[error("forked: entry {entry} is not the one that was verified before, {expected}")]
     Forked { entry: u64, expected: Cid },
+    #[error("forked: the tree of {entries} entries is not the one that was verified before, {expected}")]
+    TreeForked { entries: u64, expected: Digest },
     #[error("{whose} witness policy cannot be read: {detail}")]
     PolicyMalformed { whose: Whose, detail: String },
     #[error("the cosignature of the witness {witness} is not over this checkpoint")]
@@ -221,7 +223,9 @@ impl Fault {
             | Self::TrustVersion { .. }
             | Self::CheckpointUnsigned => FindingKind::Signature,
             Self::NotAnchored { .. } => FindingKind::Anchor,
-            Self::RolledBack { .. } | Self::Forked { .. } => FindingKind::Continuity,
+            Self::RolledBack { .. } | Self::Forked { .. } | Self::TreeForked { .. } => {
+                FindingKind::Continuity
+            }
             Self::PolicyMalformed { .. }
             | Self::CosignatureInvalid { .. }
             | Self::QuorumUnmet { .. }

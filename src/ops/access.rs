@@ -81,7 +81,7 @@ pub async fn record_access(
         chain => chain?,
     };
     require(project, &name, noted, Some(&chain.reader))?;
-    chain.appender.require_signers(&[&*key])?;
+    chain.appender.require_signers(&*key)?;
     let root = chain.reader.root();
     let mut details = Details::attached_to(about);
     if let Details::Attach { access: told, .. } = &mut details {

@@ -125,14 +125,14 @@ pub fn make(source: &mut Source, head: Cid, asked: &Asked, out: &Path) -> Result
         proof_bytes: files[0].1.len(),
         files: files.iter().map(|(name, _)| name.clone()).chain([CAR, README].map(str::to_owned)).collect(),
     };
-    files.push((README.to_owned(), readme::text(&made, &tree, &key).into_bytes()));
-    for (name, bytes) in files {
-        create_file(&draft.temporary().join(name), &bytes, 0o644).map_err(failed)?;
-    }
+    let write =
+        |name: &str, bytes: &[u8]| create_file(&draft.temporary().join(name), bytes, 0o644).map_err(failed);
+    files.iter().try_for_each(|(name, bytes)| write(name, bytes))?;
     let report = verify_directory(draft.temporary(), &Options::default())?;
     if !report.is_sound() {
         return Err(OpsError::EvidenceFindings { seq: made.seq, findings: report.findings });
     }
+    write(README, readme::text(&made, &tree, &key, &report.not_established).as_bytes())?;
     made.findings = report.findings;
     draft.finish().map_err(failed)?;
     Ok(made)

@@ -17,6 +17,8 @@ use super::replicate::said;
 use super::witness::NamedWitness;
 use super::{ChainReader, OpsError};
 use crate::chain::{ChainKeys, compare};
+use crate::codec::note::Note;
+use crate::codec::vkey::VkeyVerdict;
 use crate::crypto::{Digest, KeyId};
 use crate::model::{ChainName, Cid, EventKind, ForkEvidence, IpnsName, Role, TrustEntry};
 use crate::store::remote::{Http, NamedReplica, NamedSource, Names, ReplicaError, ReplicaUrl};
@@ -95,7 +97,7 @@ pub struct Heard {
     pub head: Option<Cid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_by: Option<KeyId>,
-    /// Why nothing more is known.
+    /// Why nothing more is known, or what is odd about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -123,6 +125,10 @@ pub struct Gossip {
 
 /// What the archive is called among the voices.
 pub const ARCHIVE: &str = "archive";
+
+/// What is said of a witness whose word is gone from where it shows it.
+const FORGOTTEN: &str =
+    "it cosigned the archive's head, and shows an older one: what it shows was kept back or put back";
 
 /// The replicas as voices: a file names its head itself, of others it is known which one they were given last.
 ///
@@ -191,6 +197,7 @@ impl Heard {
     fn of(voice: &Voice, shows: Option<&Shown<'_>>, compared: Result<&Compared, &Deaf>) -> Self {
         let (standing, reason) = match compared {
             Ok(Compared::Consistent(standing)) => (*standing, None),
+            Ok(Compared::Forgotten) => (Standing::Behind, Some(FORGOTTEN.to_owned())),
             Ok(Compared::Forked(_)) => (Standing::Forked, None),
             Ok(Compared::Unproved(reason)) => (Standing::AheadUnproved, Some(reason.clone())),
             Err(deaf) => (deaf.standing, Some(deaf.reason.clone())),
@@ -211,6 +218,8 @@ impl Heard {
 /// How two that are signed stand to each other.
 enum Compared {
     Consistent(Standing),
+    /// A witness shows less than what it cosigned here.
+    Forgotten,
     Forked(Option<Box<ForkEvidence>>),
     /// The larger one's tiles are not to be had, and why.
     Unproved(String),
@@ -243,9 +252,19 @@ impl<'a> Panel<'a> {
             (Compared::Consistent(Standing::Same | Standing::Behind), Some(reason)) => {
                 Err(Deaf::unsigned(reason))
             }
+            (Compared::Consistent(Standing::Behind), None) if self.has_cosigned_more(&voice.says) => {
+                Ok(Compared::Forgotten)
+            }
             (compared, _) => Ok(compared),
         };
         (Some(shown), compared)
+    }
+
+    /// Whether the archive's head is one that this witness cosigned.
+    fn has_cosigned_more(&self, says: &Says) -> bool {
+        let Says::Witness(witness) = says else { return false };
+        let note = Note::decode(self.here.signed.note.as_bytes());
+        note.is_ok_and(|note| matches!(witness.vkey.verify(&note), VkeyVerdict::Valid { .. }))
     }
 
     /// How `one` stands to `other`.

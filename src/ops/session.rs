@@ -109,7 +109,7 @@ impl Session {
             hint: "try again".to_owned(),
         })??;
         // Before anything runs that nobody could sign for.
-        chain.appender.require_signers(&[&*key])?;
+        chain.appender.require_signers(&*key)?;
         target.prepare().await?;
         let identity = target.identity();
         let (name, engine, version) = (project.database_name.clone(), identity.engine, identity.version);

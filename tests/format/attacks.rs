@@ -167,7 +167,8 @@ fn revoked_signer() {
         let event = chain.event(EventKind::Drift, OTHER);
         let refused = chain.appender.append(event, vec![], &[&key(2)], &mut |_| ()).unwrap_err();
         assert!(matches!(refused, AppendError::Threshold { given: 0, .. }));
-        assert!(matches!(chain.appender.finish(&key(2), &mut |_| ()), Err(AppendError::Threshold { .. })));
+        let finished = chain.appender.finish(&key(2), &mut |_| ());
+        assert!(matches!(finished, Err(AppendError::SignsNoHead { seq: 2, .. })), "{finished:?}");
     }
 }
 

@@ -109,6 +109,31 @@ fn a_key_counts_in_evidence_as_it_counts_in_the_chain() {
 }
 
 #[test]
+fn a_retirement_does_not_take_back_what_a_key_signed_before_it() {
+    for (reason, expected) in [
+        (RevocationReason::Retired, Ok(key(3).public().id())),
+        (RevocationReason::Compromised, Err(NoFork::Unsigned { which: "first" })),
+    ] {
+        let mut first = Growing::new("forks", &document(1), &[&key(1), &key(2)]);
+        let mut second = first.clone();
+        first.apply("1");
+        second.apply("2");
+        // Whoever signed both says afterwards that the key of the first was none from the beginning.
+        let mut next = document(2);
+        next.revoked.push(Revocation { key: key(3).public().id(), since: 0, reason });
+        bring(&mut second, &next, &[&key(1), &key(2)]);
+        let judged = verify_fork(&evidence((&first, &key(3)), (&second, &key(1)), &[0, 2]));
+        assert_eq!(judged.map(|fork| fork.first.1), expected);
+        // From the entry on that brings it, it counts no more, on either side.
+        second.apply("3");
+        first.apply("3");
+        first.apply("4");
+        let late = verify_fork(&evidence((&first, &key(3)), (&second, &key(1)), &[0, 2]));
+        assert_eq!(late, Err(NoFork::Unsigned { which: "first" }));
+    }
+}
+
+#[test]
 fn trust_events_that_do_not_follow_on_each_other_are_refused() {
     let mut first = Growing::new("forks", &document(1), &[&key(1), &key(2)]);
     for version in [2, 3] {

@@ -1,6 +1,7 @@
 //! Evidence of one entry: made from an archive and from a node, checked by greffe and by programs of others, and
 //! attacked.
 
+mod remembered;
 mod vouched;
 
 use std::fs;

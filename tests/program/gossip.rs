@@ -1,5 +1,7 @@
 //! What others show of a chain, compared with the archive and with each other.
 
+mod lying;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;

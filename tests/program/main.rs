@@ -63,6 +63,7 @@ mod settings;
 mod shop;
 mod status;
 mod subject;
+mod tessera;
 mod timestamps;
 mod tool_apply;
 mod tools;

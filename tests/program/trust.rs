@@ -336,6 +336,24 @@ fn entries_of_a_chain_with_two_signers_are_signed_by_both_or_not_made() {
 }
 
 #[test]
+fn a_first_key_that_could_not_sign_the_head_ends_a_run_before_it() {
+    let project = Project::with(&THREE[..2]);
+    project.ok(["apply"]);
+    project.scripts(&THREE[2..4]);
+    new_key(&project, "stranger");
+    // Beside it is one that may sign the entries, and signs no head.
+    let with = ["apply", "--key", "file:stranger.pem", "--key-also", "env:GREFFE_KEY"];
+    project.unchanged(|| project.ends(3, with)).says(&[
+        "may not sign entry 2",
+        "cannot sign a head",
+        "key.source",
+        "greffe trust show",
+    ]);
+    project.ok(["apply", "--key", "env:GREFFE_KEY", "--key-also", "file:stranger.pem"]);
+    project.verify();
+}
+
+#[test]
 fn a_document_that_nobody_could_follow_is_refused() {
     let project = two_of_three();
     let first = keyid(&project);

@@ -35,7 +35,7 @@ pub fn authorities_pem(trust: &TrustDocument) -> Vec<u8> {
 impl<E> Judge<'_, '_, E> {
     /// Judges cosignatures and timestamps. `tokens`: those of the head, where one is shown that has the checkpoint.
     pub(super) fn judge_others(&mut self, options: &Options, tokens: &[Vec<u8>]) -> Vouched {
-        let Some((note, checkpoint)) = self.checkpoint() else { return Vouched::default() };
+        let Some((note, checkpoint)) = self.checkpoint.clone() else { return Vouched::default() };
         let Some(trust) = self.story.trust.clone() else { return Vouched::default() };
         let mut witnessing = Witnessing::judge(&trust.policy, options.policy.as_ref(), Some(&note));
         for fault in std::mem::take(&mut witnessing.faults) {

@@ -17,8 +17,8 @@ use crate::ops::heads::{Held, HeldHead, Judging, LineStanding, heads};
 ///
 /// With `--all`, list every head that the archive holds, the newest first, and who vouched for it when: witnesses that the
 /// settings, a policy of the trust documents or `--policy` name, and timestamp authorities. What others signed is
-/// verified; `greffe verify` judges the chain itself. Reads the whole archive once. Exits with 1 when a line or a token is
-/// not good, or the archive's head does not go on from one before it.
+/// verified; `greffe verify` judges the chain itself. Reads the whole archive once. Exits with 1 when a signature, a line or
+/// a token is not good, the archive's head does not go on from one before it, or its file is damaged.
 #[derive(Args)]
 pub struct Head {
     /// List every head that the archive holds, and who vouched for it when
@@ -73,6 +73,9 @@ fn show(shown: &AllShown, out: &mut dyn Write) -> io::Result<()> {
     for head in &held.partial {
         writeln!(out, "{}: not all of it is here: {}", head.head, Clean(&head.reason))?;
     }
+    if let Some(damage) = &held.damaged {
+        writeln!(out, "DAMAGED: {damage}; heads behind that are not listed")?;
+    }
     if held.more > 0 {
         writeln!(out, "and {} older", held.more)?;
     }
@@ -100,11 +103,18 @@ fn show_head(head: &HeldHead, out: &mut dyn Write) -> io::Result<()> {
             _ => {}
         }
     }
+    if head.timestamps_unread > 0 {
+        writeln!(
+            out,
+            "  stamped     and {} more, which are too many to be looked at",
+            head.timestamps_unread
+        )?;
+    }
     if head.cosignatures.is_empty() && head.timestamps.is_empty() {
         writeln!(out, "  nobody else vouched for it")?;
     }
     if head.signed_by.is_none() {
-        writeln!(out, "  not signed by a key of the chain that counts for it")?;
+        writeln!(out, "  NOT SIGNED by a key of the chain that counts for it")?;
     }
     if !head.continued {
         writeln!(out, "  NOT CONTINUED: the archive's head has other entries in its place")?;

@@ -5,7 +5,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::verify::parse_anchors;
-use crate::chain::{EvidenceReport, ToldOfKey};
+use crate::chain::{EvidenceReport, Finding, FindingKind, ToldOfKey};
 use crate::cli::context::{Context, verify_options};
 use crate::cli::error::CliError;
 use crate::cli::memory::MemoryArguments;
@@ -21,7 +21,8 @@ use crate::ops::evidence::{verify_directory, version_of};
 ///
 /// Reads a directory that `greffe evidence` wrote and believes nothing in it. Says what is established by it and what is
 /// not; cosignatures are judged by the policy of its newest trust document, timestamps by that document's authorities.
-/// Exits with 0 when nothing is wrong, with 1 when something is found.
+/// Exits with 0 when nothing is wrong, with 1 when something is found, with 5 when it is of another version of a chain that
+/// was verified here before.
 #[derive(Args)]
 pub struct VerifyEvidence {
     /// The directory
@@ -54,8 +55,17 @@ pub fn run(context: &Context, arguments: &VerifyEvidence) -> CommandResult {
             .hint("give the directory that `greffe evidence ENTRY --out DIR` wrote"));
     }
     let report = verify_directory(&arguments.directory, &options)?;
-    let exit = if report.verified { Exit::Done } else { Exit::Findings };
+    let exit = exit_of(&report);
     Ok(Reply::new(Shown { command: "verify-evidence", report }, show).with_exit(exit))
+}
+
+fn exit_of(report: &EvidenceReport) -> Exit {
+    let is_other = |finding: &Finding| finding.fault.kind() == FindingKind::Continuity;
+    match report.verified {
+        true => Exit::Done,
+        false if report.findings.iter().any(is_other) => Exit::Discontinuous,
+        false => Exit::Findings,
+    }
 }
 
 fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {

@@ -46,6 +46,11 @@ pub fn hint(error: &OpsError) -> Option<String> {
              have to sign the others as `key.also` or with `--key-also SOURCE`"
                 .to_owned()
         }
+        OpsError::Append(crate::chain::AppendError::SignsNoHead { .. }) => {
+            "the first key signs the head: name one that the trust document lists as signer as `key.source` or with \
+             `--key SOURCE` (`greffe trust show` lists them)"
+                .to_owned()
+        }
         OpsError::Append(crate::chain::AppendError::Sign(_)) => {
             "look whether the agent has the key (`ssh-add -l`), and run the command again: it archives what ran".to_owned()
         }

@@ -8,12 +8,13 @@ use data_encoding::HEXLOWER;
 
 use super::directory::{AUTHORITIES, CAR, ENTRY_PROOF, KEY, SIGSTORE, timestamp};
 use super::{Made, Tree};
+use crate::chain::NotEstablished;
 use crate::codec::note::{Note, NoteVerdict, encode_verifier_key};
 use crate::codec::timestamp::decode_token;
 use crate::crypto::{Digest, PublicKey};
 
-/// The text for the evidence that was made.
-pub fn text(made: &Made, tree: &Tree, key: &PublicKey) -> String {
+/// The text for the evidence that was made; `open`: what it does not establish, as its judging says.
+pub fn text(made: &Made, tree: &Tree, key: &PublicKey, open: &[NotEstablished]) -> String {
     let Made { chain, manifest, seq, event, head, keyid, signatures, .. } = made;
     let size = tree.size();
     let of = made.version.as_ref().map(|version| format!(" of version {version:?}")).unwrap_or_default();
@@ -44,9 +45,9 @@ pub fn text(made: &Made, tree: &Tree, key: &PublicKey) -> String {
     push_signature(&mut text);
     push_inclusion(&mut text, made, tree, key);
     push_others(&mut text, made, tree);
-    let bounded = made.timestamps > 0 || made.cosignatures > 0;
-    let time = if bounded { "" } else { ",\nand when it happened beyond the word of who signed" };
-    let tree = if made.cosignatures > 0 { "" } else { ", whether others are shown another tree" };
+    let unless = |what: NotEstablished, text: &'static str| if open.contains(&what) { text } else { "" };
+    let time = unless(NotEstablished::Time, ",\nand when it happened beyond the word of who signed");
+    let tree = unless(NotEstablished::OneTree, ", whether others are shown another tree");
     writeln!(
         text,
         "What this does not tell: whether later entries undo or revoke something, or tell that a key was stolen{tree}{time}.\n\
@@ -166,8 +167,8 @@ fn push_others(text: &mut String, made: &Made, tree: &Tree) {
     if made.cosignatures > 0 {
         writeln!(
             text,
-            "The checkpoint has {} line(s) of witnesses (C2SP tlog-cosignature) that saw no other tree of its size. Their keys\n\
-             are those of a policy that you trust, such as the trust document's:\n\n\
+            "The checkpoint has {} line(s) of others (C2SP tlog-cosignature). A witness says by its line that it saw no other tree\n\
+             of this size; which keys are of witnesses says a policy that you trust, such as the trust document's:\n\n\
             \x20 greffe verify-evidence . --require CHAIN --policy FILE\n",
             made.cosignatures
         )

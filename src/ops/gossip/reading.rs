@@ -11,7 +11,7 @@ use super::{Asking, Says, Standing};
 use crate::chain::proof::{TreeHashes, TreeTiles};
 use crate::chain::{ChainKeys, CheckpointError, SignedCheckpoint};
 use crate::codec::dag_cbor::decode_head;
-use crate::codec::note::{NOTE_LIMIT, Note};
+use crate::codec::note::{NOTE_LIMIT, Note, decode_checkpoint};
 use crate::codec::unixfs::decode_directory;
 use crate::codec::vkey::VkeyVerdict;
 use crate::model::{Cid, Codec};
@@ -19,6 +19,9 @@ use crate::store::remote::{Http, NamedSource, RemoteError};
 
 /// Characters of why nothing is known.
 const LONGEST_REASON: usize = 500;
+/// What a larger checkpoint by an unknown key may be.
+const LARGER: &str = ", as far as the archive tells; it has more entries than the archive, and one of these may bring its \
+                      key: `greffe verify` its head, and bring these entries here with `greffe import`";
 /// Bytes of the widest tile.
 const TILE_LIMIT: u64 = 256 * 32;
 
@@ -186,8 +189,16 @@ impl<'a> Reading<'a> {
     fn signed(&self, note: &[u8]) -> Result<SignedCheckpoint, Deaf> {
         self.keys.read(note).map_err(|error| match error {
             CheckpointError::OtherChain { .. } => Deaf::new(Standing::AnotherChain, error.to_string()),
+            CheckpointError::Unsigned if self.is_larger(note) => Deaf::unsigned(format!("{error}{LARGER}")),
             error => Deaf::unsigned(error.to_string()),
         })
+    }
+
+    /// Whether a checkpoint says that it has more entries than the archive.
+    fn is_larger(&self, note: &[u8]) -> bool {
+        let shown = Note::decode(note).and_then(|note| decode_checkpoint(&note.text)).ok();
+        let newest = self.asking.reader.newest().ok();
+        shown.zip(newest).is_some_and(|(shown, (_, newest))| shown.size > newest.seq + 1)
     }
 
     /// A file of one block below a directory.

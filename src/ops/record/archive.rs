@@ -184,7 +184,7 @@ impl Pen {
         let key = open_key()?;
         let chain = OpenChain::open(&project.archive, &project.name, project.lock_wait, None)?;
         require_same_chain(project, chain.reader.root())?;
-        chain.appender.require_signers(&[&*key])?;
+        chain.appender.require_signers(&*key)?;
         Ok(Self { chain, key, sealing: Sealing::new(project) })
     }
 

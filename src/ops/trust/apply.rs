@@ -46,10 +46,9 @@ pub fn apply(place: &ChainPlace, proposal: &Proposal, key: &dyn Signer) -> Resul
         return Err(TrustError::Unsigned(Box::new(tallies)));
     }
     let seq = proposal.event.seq;
-    let signs = proposal.next.key_for(&key.public().id(), KeyRole::Signer, seq);
-    if signs.is_none() {
-        let error = crate::chain::AppendError::Threshold { role: KeyRole::Signer, seq, needed: 1, given: 0 };
-        return Err(OpsError::from(error).into());
+    let keyid = key.public().id();
+    if proposal.next.key_for(&keyid, KeyRole::Signer, seq).is_none() {
+        return Err(OpsError::from(crate::chain::AppendError::SignsNoHead { keyid, seq }).into());
     }
     // No later event could follow one of the future.
     let (at, now) = (proposal.event.finished_at, now());

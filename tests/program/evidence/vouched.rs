@@ -92,6 +92,24 @@ fn evidence_carries_what_others_vouch_for_and_bounds_the_time_by_it() {
 }
 
 #[test]
+fn a_line_that_nobody_asks_for_leaves_nothing_unsaid() {
+    let (home, project) = (Project::empty(), Project::with(&THREE[..2]));
+    let witness = Serving::start(&home, &[&log_vkey(&project)]);
+    ask(&project, "ours", &witness.vkey, &witness.url);
+    project.ok(["apply"]);
+    assert_eq!(evidence(&project, "1", "out")["cosignatures"], 1);
+    let (object, _) = judged(&project, "out", 0);
+    let open = object["notEstablished"].as_array().unwrap();
+    assert!(open.contains(&"time".into()) && open.contains(&"one-tree".into()), "{open:?}");
+    let readme = String::from_utf8(project.read("out/README.txt")).unwrap();
+    for says in
+        ["1 line(s) of others", "whether others are shown another tree", "beyond the word of who signed"]
+    {
+        assert!(readme.contains(says), "{says}: {readme}");
+    }
+}
+
+#[test]
 fn attack_timestamps_and_cosignatures_of_evidence_are_changed_or_taken_away() {
     let Vouched { project, shop, .. } = &Vouched::new();
     evidence(project, "3", "out");
