@@ -16,8 +16,8 @@ use crate::codec::plan::{encode_approval, encode_plan};
 use crate::crypto::{KeyId, fill_random};
 use crate::database::{Database, Target as _};
 use crate::model::{
-    Actor, Approval, Cid, Details, Direction, Engine, EventKind, PlannedMigration, PlannedSchema,
-    PlannedTarget, RunPlan, Timestamp,
+    Actor, Approval, Cid, Details, Direction, EventKind, PlannedMigration, PlannedSchema, PlannedTarget,
+    RunPlan, Timestamp,
 };
 
 /// What a plan is to be of.
@@ -28,15 +28,14 @@ pub enum Of<'a> {
     Rollback(&'a Extent),
 }
 
-/// Makes a plan: looks at folder, archive and database, and changes nothing. `target`: `None` where there is no database
-/// yet. Gives it and its file, which
+/// Makes a plan: looks at folder, archive and database, and changes nothing. Gives it and its file, which
 /// `open_key` signed.
 ///
 /// # Errors
 /// [`OpsError::Problems`] where a run would be refused, [`OpsError::NothingToPlan`]; those of database, archive and key.
 pub async fn make(
     project: &Project,
-    mut target: Option<&mut Database>,
+    target: &mut Database,
     of: Of<'_>,
     validity: Duration,
     open_key: OpenKey,
@@ -45,11 +44,8 @@ pub async fn make(
     reader.require_end()?;
     require_same_chain(project, reader.root())?;
     let (_, trust) = trust_of(&reader, &project.name)?;
-    let rows = match &mut target {
-        Some(target) => target.history().await?,
-        None => Vec::new(),
-    };
-    let view = View::look(project, target.as_deref_mut(), Scripts::read(project)?, &rows).await?;
+    let rows = target.history().await?;
+    let view = View::look(project, Some(&mut *target), Scripts::read(project)?, &rows).await?;
     let (direction, migrations) = match of {
         Of::Pending(wanted) => (Direction::Up, pending(project, &view, wanted)?),
         Of::Rollback(extent) => (Direction::Down, rollback(project, &reader, &view, extent)?),
@@ -61,11 +57,7 @@ pub async fn make(
     let plan = RunPlan {
         nonce: nonce(),
         chain: reader.root(),
-        target: PlannedTarget {
-            name: project.database_name.clone(),
-            // A database that is not there yet is a file.
-            engine: target.as_ref().map_or(Engine::Sqlite, |target| target.identity().engine),
-        },
+        target: PlannedTarget { name: project.database_name.clone(), engine: target.identity().engine },
         direction,
         made_at,
         expires_at: after(made_at, validity),
@@ -100,8 +92,10 @@ fn rollback(
     Ok(ways.iter().map(|way| to_roll_back(way.version(), way.script())).collect())
 }
 
-async fn schema(project: &Project, target: Option<&mut Database>) -> Result<Option<PlannedSchema>, OpsError> {
-    let Some(target) = target.filter(|_| project.fingerprint) else { return Ok(None) };
+async fn schema(project: &Project, target: &mut Database) -> Result<Option<PlannedSchema>, OpsError> {
+    if !project.fingerprint {
+        return Ok(None);
+    }
     let (algorithm, digest) = target.fingerprint().await?;
     Ok(Some(PlannedSchema { algorithm: algorithm.to_owned(), fingerprint: digest.to_prefixed() }))
 }

@@ -7,16 +7,16 @@ use serde::Serialize;
 use super::apply::wanted_version;
 use super::audit::recorded;
 use crate::cli::CommandResult;
-use crate::cli::context::{Context, block_on, key, look_at_database, project};
+use crate::cli::context::{Context, block_on, key, look_at_database, project, scratch};
 use crate::cli::error::CliError;
 use crate::cli::output::Reply;
 use crate::cli::plans::{write_new, write_plan};
 use crate::crypto::Digest;
 use crate::database::Target as _;
-use crate::model::{Cid, Direction, PlanPolicy, RunPlan, Timestamp};
+use crate::model::{Cid, Direction, Engine, PlanPolicy, RunPlan, Timestamp};
 use crate::ops::planning::{Of, abandon, make};
 use crate::ops::rollback::Extent;
-use crate::ops::{Wanted, today};
+use crate::ops::{OpsError, Wanted, today};
 
 /// Write down what would run, as one signed file that others approve
 ///
@@ -100,11 +100,16 @@ pub fn run(context: &Context, arguments: &Plan) -> CommandResult {
     };
     let of = extent.as_ref().map_or(Of::Pending(&wanted), Of::Rollback);
     let (plan, bytes) = block_on(async {
-        let mut database = look_at_database(&settings).await?;
-        let made = make(&project, database.as_mut(), of, settings.approval_valid_for, key(&settings)).await;
-        if let Some(database) = database {
-            database.close().await;
-        }
+        let validity = settings.approval_valid_for;
+        let Some(mut database) = look_at_database(&settings).await? else {
+            // One that is not there yet is a file, and will be as empty as this one.
+            let mut empty = scratch(&settings, Engine::Sqlite, None).await?;
+            let made = make(&project, &mut empty.database, of, validity, key(&settings)).await;
+            empty.remove().await.map_err(OpsError::from)?;
+            return Ok(made?);
+        };
+        let made = make(&project, &mut database, of, validity, key(&settings)).await;
+        database.close().await;
         Ok::<_, CliError>(made?)
     })??;
     write_new(&file, &bytes)?;
