@@ -22,6 +22,7 @@ pub mod gdpr;
 pub mod gossip;
 pub mod grant;
 pub mod heads;
+pub mod hooks;
 pub mod import;
 pub mod init;
 mod intended;

@@ -23,7 +23,12 @@ const MAY_USE: [(&str, Option<&[&str]>); 15] = [
     ("store", Some(&["crypto", "model", "codec"])),
     ("policy", Some(&["crypto", "model", "scripts"])),
     ("vault", Some(&["crypto", "model", "codec"])),
-    ("ops", Some(&["crypto", "model", "codec", "chain", "scripts", "privacy", "database", "store", "policy", "vault"])),
+    (
+        "ops",
+        Some(&[
+            "crypto", "model", "codec", "chain", "scripts", "privacy", "database", "store", "policy", "vault",
+        ]),
+    ),
     ("server", None),
     // It listens as the server does, and knows no archive.
     ("witness", Some(&["crypto", "model", "codec", "chain", "server"])),

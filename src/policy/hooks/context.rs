@@ -192,15 +192,19 @@ impl Context {
             kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
             statements: kinds.len() as u64,
         };
-        let migrations = vec![migration("1", &["CREATE TABLE"]), migration("2", &["ALTER TABLE", "CREATE INDEX"])];
+        let migrations =
+            vec![migration("1", &["CREATE TABLE"]), migration("2", &["ALTER TABLE", "CREATE INDEX"])];
         // A Monday, at ten.
         let at = Timestamp::from_seconds(1_796_637_600).unwrap_or_else(|| Moment::epoch().time);
         let mut context = Self::new(event, "example", at);
         let first = event.is_each().then(|| migrations[0].clone());
         context.environment = Some("staging".to_owned());
         context.sectors = vec!["sante".to_owned()];
-        context.target =
-            Some(Target { name: "example".to_owned(), engine: Engine::Postgresql, version: "18.0".to_owned() });
+        context.target = Some(Target {
+            name: "example".to_owned(),
+            engine: Engine::Postgresql,
+            version: "18.0".to_owned(),
+        });
         context.direction = Some(Direction::Up);
         context.counts = Counts { applied: 0, migrations: 2, statements: 3 };
         context.migrations = migrations;
@@ -215,7 +219,11 @@ impl Context {
 
 impl Moment {
     fn epoch() -> Self {
-        Self { time: Timestamp::from_microseconds(0).expect("1970 is a year that can be written"), weekday: "thursday", hour: 0 }
+        Self {
+            time: Timestamp::from_microseconds(0).expect("1970 is a year that can be written"),
+            weekday: "thursday",
+            hour: 0,
+        }
     }
 }
 
@@ -294,7 +302,8 @@ mod tests {
             assert_eq!(known.keys().len(), required.len(), "{path}: all members are always there");
             assert!(required.iter().all(|name| members.contains_key(*name)), "{path} lacks a member");
             for (name, member) in members {
-                let described = known.get(name).unwrap_or_else(|| panic!("{path}/{name} is not in the schema"));
+                let described =
+                    known.get(name).unwrap_or_else(|| panic!("{path}/{name} is not in the schema"));
                 follows(root, described, member, &format!("{path}/{name}"));
             }
         }
@@ -308,7 +317,10 @@ mod tests {
         let context = Context::example("beforeMigrate".parse().unwrap());
         assert_eq!(context.to_bytes(), context.clone().to_bytes());
         let text = String::from_utf8(context.to_bytes()).unwrap();
-        assert!(text.starts_with(r#"{"greffe":"hook/1","event":"beforeMigrate","run":null,"project":"example","#), "{text}");
+        assert!(
+            text.starts_with(r#"{"greffe":"hook/1","event":"beforeMigrate","run":null,"project":"example","#),
+            "{text}"
+        );
         assert!(!text.contains('\n'));
     }
 

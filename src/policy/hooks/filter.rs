@@ -132,10 +132,14 @@ mod tests {
 
     #[test]
     fn the_comment_at_the_top_says_where_a_hook_is_asked() {
-        let filter = parse("// No Fridays.\n// sector: Santé, éducation E-Commerce\n// cible: billing\n\nfn x() {}\n// target: other\n");
+        let filter = parse(
+            "// No Fridays.\n// sector: Santé, éducation E-Commerce\n// cible: billing\n\nfn x() {}\n// target: other\n",
+        );
         assert_eq!(filter.sectors, ["sante", "education", "ecommerce"]);
         assert_eq!((filter.targets, filter.environments), (texts(&["billing"]), vec![]));
-        let filter = parse("#!/bin/sh\n# environment: production\n# secteur: sante\n\n# environnement: staging\necho\n");
+        let filter = parse(
+            "#!/bin/sh\n# environment: production\n# secteur: sante\n\n# environnement: staging\necho\n",
+        );
         assert_eq!(filter.environments, ["production", "staging"]);
         assert_eq!(filter.sectors, ["sante"]);
         assert_eq!(parse("\u{feff}# sector: a\r\n").sectors, ["a"]);
@@ -146,7 +150,10 @@ mod tests {
     fn a_misspelt_filter_is_an_error_and_prose_is_none() {
         let refused = |source: &str| Filter::parse(source.as_bytes()).unwrap_err().to_string();
         assert_eq!(refused("// sectr: sante"), "line 1: `sectr` is no filter; the nearest one is `sector`");
-        assert_eq!(refused("#!/bin/sh\n# targets: a"), "line 2: `targets` is no filter; the nearest one is `target`");
+        assert_eq!(
+            refused("#!/bin/sh\n# targets: a"),
+            "line 2: `targets` is no filter; the nearest one is `target`"
+        );
         assert_eq!(refused("// sector: ,"), "line 1: `sector` names nothing");
         assert_eq!(parse("// Note: see also: https://example.org\n"), Filter::default());
     }

@@ -17,8 +17,8 @@
 //! that are part of the language: a script that is allowed here is allowed everywhere.
 
 use rhai::packages::{
-    ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage,
-    BasicStringPackage, LogicPackage, MoreStringPackage, Package,
+    ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
+    BasicMathPackage, BasicStringPackage, LogicPackage, MoreStringPackage, Package,
 };
 use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Scope};
 use serde_json::Value;
@@ -119,7 +119,10 @@ impl Language {
         let text = std::str::from_utf8(source).map_err(|_| "it is not text in UTF-8".to_owned())?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let filter = Filter::parse(source).map_err(|error| error.to_string())?;
-        let ast = self.engine.compile_with_scope(&scope(Dynamic::UNIT, &[]), text).map_err(|error| error.to_string())?;
+        let ast = self
+            .engine
+            .compile_with_scope(&scope(Dynamic::UNIT, &[]), text)
+            .map_err(|error| error.to_string())?;
         let name = event.to_string();
         let taken: Vec<usize> = ast
             .iter_functions()
@@ -153,8 +156,12 @@ impl Language {
             Entry::Function { name, asks_sector: false } => vec![self.call(policy, name, vec![context])],
             Entry::Function { name, asks_sector: true } => {
                 let asked = sectors.iter().cloned().map(Dynamic::from);
-                let asked: Vec<Dynamic> = if sectors.is_empty() { vec![Dynamic::UNIT] } else { asked.collect() };
-                asked.into_iter().map(|sector| self.call(policy, name, vec![context.clone(), sector])).collect()
+                let asked: Vec<Dynamic> =
+                    if sectors.is_empty() { vec![Dynamic::UNIT] } else { asked.collect() };
+                asked
+                    .into_iter()
+                    .map(|sector| self.call(policy, name, vec![context.clone(), sector]))
+                    .collect()
             }
         };
         let read = |answer: Result<Dynamic, Box<EvalAltResult>>| match answer {
@@ -164,7 +171,12 @@ impl Language {
         settled(answers.into_iter().flat_map(read).collect())
     }
 
-    fn call(&self, policy: &Policy, name: &str, arguments: Vec<Dynamic>) -> Result<Dynamic, Box<EvalAltResult>> {
+    fn call(
+        &self,
+        policy: &Policy,
+        name: &str,
+        arguments: Vec<Dynamic>,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
         let options = CallFnOptions::new().eval_ast(false);
         self.engine.call_fn_with_options(options, &mut Scope::new(), &policy.ast, name, arguments)
     }
@@ -178,7 +190,9 @@ fn is_for_another(name: &str, event: HookEvent) -> bool {
 fn scope(context: Dynamic, sectors: &[String]) -> Scope<'static> {
     let sectors: Vec<Dynamic> = sectors.iter().cloned().map(Dynamic::from).collect();
     let mut scope = Scope::new();
-    scope.push_constant_dynamic("context", context).push_constant_dynamic("sectors", Dynamic::from_array(sectors));
+    scope
+        .push_constant_dynamic("context", context)
+        .push_constant_dynamic("sectors", Dynamic::from_array(sectors));
     scope
 }
 
@@ -207,7 +221,8 @@ fn dynamic(value: &Value) -> Option<Dynamic> {
 
 /// The verdicts in a value, or why there are none.
 fn verdicts_of(value: Dynamic) -> Result<Vec<Verdict>, String> {
-    let other = |kind: &str| format!("it ends with a value of type {kind}, and not with allow(), warn(…) or deny(…)");
+    let other =
+        |kind: &str| format!("it ends with a value of type {kind}, and not with allow(), warn(…) or deny(…)");
     if !value.is_array() {
         let kind = value.type_name();
         return value.try_cast::<Verdict>().map(|verdict| vec![verdict]).ok_or_else(|| other(kind));

@@ -97,14 +97,21 @@ mod tests {
             .map_err(|error| error.to_string())
     }
 
-    fn hook(event: &str, name: Option<&str>, kind: Kind) -> Result<Option<(String, Option<String>, Kind)>, String> {
+    fn hook(
+        event: &str,
+        name: Option<&str>,
+        kind: Kind,
+    ) -> Result<Option<(String, Option<String>, Kind)>, String> {
         Ok(Some((event.to_owned(), name.map(str::to_owned), kind)))
     }
 
     #[test]
     fn names_say_event_name_and_kind() {
         assert_eq!(parse("beforeMigrate.rhai"), hook("beforeMigrate", None, Kind::Policy));
-        assert_eq!(parse("beforeMigrate__no friday.rhai"), hook("beforeMigrate", Some("no friday"), Kind::Policy));
+        assert_eq!(
+            parse("beforeMigrate__no friday.rhai"),
+            hook("beforeMigrate", Some("no friday"), Kind::Policy)
+        );
         assert_eq!(parse("afterErrorMigrate__a.b.sh"), hook("afterErrorMigrate", Some("a.b"), Kind::Program));
         assert_eq!(parse("finally"), hook("finally", None, Kind::Program));
         assert_eq!(parse("finally__tell__all.py"), hook("finally", Some("tell__all"), Kind::Program));

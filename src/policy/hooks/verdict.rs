@@ -64,7 +64,8 @@ impl Verdict {
     /// Why the rule is none; `hook-broken` is nobody's to name.
     pub fn of(outcome: Outcome, rule: &str, text: &str) -> Result<Self, String> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
-        let sound = !rule.is_empty() && rule.len() <= LONGEST.0 && rule.bytes().all(is_plain) && rule != BROKEN;
+        let sound =
+            !rule.is_empty() && rule.len() <= LONGEST.0 && rule.bytes().all(is_plain) && rule != BROKEN;
         if !sound {
             return Err(format!(
                 "`{}` is no rule: a rule has 1 to {} of the characters a-z, A-Z, 0-9, `-`, `_`, `.` and `/`",

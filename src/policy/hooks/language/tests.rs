@@ -44,13 +44,18 @@ fn rule(outcome: Outcome, rule: &str) -> (Outcome, Option<String>) {
 fn a_function_named_as_its_event_gives_the_verdict() {
     assert_eq!(one("fn beforeMigrate(context) { allow() }"), (Outcome::Allow, None));
     assert_eq!(
-        one("fn small(c) { c.counts.migrations < 2 }\nfn beforeMigrate(context) { if small(context) { allow() } else { deny(\"size\", \"too many\") } }"),
+        one(
+            "fn small(c) { c.counts.migrations < 2 }\nfn beforeMigrate(context) { if small(context) { allow() } else { deny(\"size\", \"too many\") } }"
+        ),
         rule(Outcome::Deny, "size")
     );
     // In the owners' spelling: it is asked about each sector.
     let source = "// sector: santé\nfn beforeMigrate(context, sector) { warn(sector, `${sector} in ${context.environment}`) }";
     let verdicts = judge(source);
-    assert_eq!((verdicts[0].rule.as_deref(), verdicts[0].text.as_deref()), (Some("sante"), Some("sante in staging")));
+    assert_eq!(
+        (verdicts[0].rule.as_deref(), verdicts[0].text.as_deref()),
+        (Some("sante"), Some("sante in staging"))
+    );
     let none = "// sector: education\nfn beforeMigrate(context, sector) { if sector == () { allow() } else { deny(\"a\", \"b\") } }";
     assert_eq!(one(none), (Outcome::Allow, None));
 }
@@ -58,7 +63,10 @@ fn a_function_named_as_its_event_gives_the_verdict() {
 #[test]
 fn a_file_without_such_a_function_is_its_own_verdict() {
     assert_eq!(one("allow()"), (Outcome::Allow, None));
-    assert_eq!(one("if \"sante\" in sectors { deny(\"x/y\", \"z\") } else { allow() }"), rule(Outcome::Deny, "x/y"));
+    assert_eq!(
+        one("if \"sante\" in sectors { deny(\"x/y\", \"z\") } else { allow() }"),
+        rule(Outcome::Deny, "x/y")
+    );
     assert_eq!(one("[]"), (Outcome::Allow, None));
     assert_eq!(one("return warn(\"a\", \"b\"); allow()"), rule(Outcome::Warn, "a"));
 }
@@ -66,10 +74,17 @@ fn a_file_without_such_a_function_is_its_own_verdict() {
 #[test]
 fn a_list_holds_several_verdicts() {
     let source = "let found = [];\nfor m in context.migrations { if m.kinds.contains(\"CREATE INDEX\") { found.push(warn(\"index\", m.version)); } }\nfound.push(deny(\"other\", \"x\"));\nfound";
-    let rules: Vec<_> = judge(source).into_iter().map(|verdict| (verdict.outcome, verdict.rule.unwrap())).collect();
+    let rules: Vec<_> =
+        judge(source).into_iter().map(|verdict| (verdict.outcome, verdict.rule.unwrap())).collect();
     assert_eq!(rules, [(Outcome::Warn, "index".to_owned()), (Outcome::Deny, "other".to_owned())]);
-    assert_eq!(one("context.migrations.filter(|m| !m.has_down).map(|m| deny(\"down\", m.version))").1.as_deref(), Some("hook-broken"));
-    assert_eq!(one("context.migrations.filter(|m| !m.hasDown).map(|m| deny(\"down\", m.version))"), (Outcome::Allow, None));
+    assert_eq!(
+        one("context.migrations.filter(|m| !m.has_down).map(|m| deny(\"down\", m.version))").1.as_deref(),
+        Some("hook-broken")
+    );
+    assert_eq!(
+        one("context.migrations.filter(|m| !m.hasDown).map(|m| deny(\"down\", m.version))"),
+        (Outcome::Allow, None)
+    );
 }
 
 #[test]
@@ -106,8 +121,14 @@ fn whatever_is_no_verdict_is_a_no() {
 
 #[test]
 fn a_misspelt_name_does_not_let_everything_pass() {
-    assert!(broken("if context.enviroment == \"production\" { deny(\"a\", \"b\") } else { allow() }").contains("enviroment"));
-    assert!(broken("if contxt.environment == \"production\" { deny(\"a\", \"b\") } else { allow() }").contains("contxt"));
+    assert!(
+        broken("if context.enviroment == \"production\" { deny(\"a\", \"b\") } else { allow() }")
+            .contains("enviroment")
+    );
+    assert!(
+        broken("if contxt.environment == \"production\" { deny(\"a\", \"b\") } else { allow() }")
+            .contains("contxt")
+    );
     assert!(broken("fn beforeMigrate(c) { alow() }").contains("alow"));
 }
 
@@ -166,7 +187,10 @@ fn a_script_that_eats_memory_ends_at_its_limit() {
         "let a = []; loop { a.push(\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"); }",
     ] {
         let text = broken(source);
-        assert!(text.contains("too large") || text.contains("steps") || text.contains("depth"), "{source}: {text}");
+        assert!(
+            text.contains("too large") || text.contains("steps") || text.contains("depth"),
+            "{source}: {text}"
+        );
     }
     let variables: String = (0..300).map(|n| format!("let v{n} = 1;\n")).collect();
     assert!(broken(&format!("{variables}allow()")).contains("variables"));
