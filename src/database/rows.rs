@@ -262,7 +262,7 @@ fn write_list<'a>(sql: &mut String, values: impl Iterator<Item = &'a Value<'a>>,
 fn schema_after(record: &Record) -> Value<'static> {
     Value::optional(record.schema.as_ref().map(|schema| {
         let digest = schema.after.map(|after| format!(" {}", after.to_prefixed()));
-        Value::Text(Cow::Owned(schema.algorithm.clone() + digest.unwrap_or_default().as_str()))
+        Value::Text(Cow::Owned(schema.algorithm.clone() + &digest.unwrap_or_default()))
     }))
 }
 

@@ -276,7 +276,7 @@ fn of_script(script: Option<&ArchivedScript>) -> Option<String> {
 
 fn written(raw: Digest, lf: Option<Digest>) -> String {
     let lf = lf.filter(|lf| *lf != raw).map(|lf| format!(" ({} with plain line ends)", lf.to_prefixed()));
-    raw.to_prefixed() + lf.unwrap_or_default().as_str()
+    raw.to_prefixed() + &lf.unwrap_or_default()
 }
 
 fn of_schema(schema: Option<&(String, Digest)>) -> Option<String> {

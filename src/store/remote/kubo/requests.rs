@@ -202,14 +202,11 @@ mod tests {
         let [one, two] = [Cid::of(Codec::Raw, b"1"), Cid::of(Codec::Raw, b"2")];
         let line = |cid: &Cid| format!("{{\"Key\":\"{cid}\",\"Size\":1}}\n");
         let count = |answer: String| confirmed(&answer, [&one, &two]);
-        assert_eq!(count(line(&one) + line(&two).as_str()), Ok(2));
+        assert_eq!(count(line(&one) + &line(&two)), Ok(2));
         assert_eq!(count(line(&one)), Ok(1));
         assert_eq!(count(String::new()), Ok(0));
         assert!(matches!(count(line(&two)), Err(RemoteError::Malformed(_))));
-        assert!(matches!(
-            count(line(&one) + line(&two).as_str() + line(&two).as_str()),
-            Err(RemoteError::Malformed(_))
-        ));
+        assert!(matches!(count(line(&one) + &line(&two) + &line(&two)), Err(RemoteError::Malformed(_))));
         assert!(matches!(count("{\"Key\":".into()), Err(RemoteError::Malformed(_))));
         for answer in [
             format!("{{\"Key\":{{\"{}\":1}}}}", "x".repeat(1 << 20)),
