@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use crate::crypto::Digest;
 use crate::policy::hooks::answer::verdicts;
 use crate::policy::hooks::verdict::shown;
 use crate::policy::hooks::{HookEvent, Verdict};
@@ -50,18 +51,27 @@ pub struct Ended {
     pub duration: Duration,
 }
 
-/// Runs a program in the folder that it lies in. That it cannot be started is a verdict, too. `program`: absolute.
+/// Runs a program in the folder that it lies in. That it cannot be started is a verdict, too. `program`: absolute;
+/// `sha256`: of what it has to be.
 #[must_use]
-pub fn run(program: &Path, event: HookEvent, input: &[u8], bounds: &Bounds) -> Ended {
+pub fn run(program: &Path, sha256: &Digest, event: HookEvent, input: &[u8], bounds: &Bounds) -> Ended {
     let begin = Instant::now();
-    let (verdicts, output) = match start(program, event, bounds) {
+    let (verdicts, output) = match start(program, sha256, event, bounds) {
         Ok(child) => follow(child, input, begin + bounds.time, bounds.time),
-        Err(error) => (vec![Verdict::broken(&format!("it cannot be started: {error}"))], Vec::new()),
+        Err(reason) => (vec![Verdict::broken(&reason)], Vec::new()),
     };
     Ended { verdicts, output, duration: begin.elapsed() }
 }
 
-fn start(program: &Path, event: HookEvent, bounds: &Bounds) -> io::Result<Child> {
+fn start(program: &Path, sha256: &Digest, event: HookEvent, bounds: &Bounds) -> Result<Child, String> {
+    let failed = |error: io::Error| format!("it cannot be started: {error}");
+    if Digest::of(&std::fs::read(program).map_err(failed)?) != *sha256 {
+        return Err("it is not the one that was looked at when the run began".to_owned());
+    }
+    spawn(program, event, bounds).map_err(failed)
+}
+
+fn spawn(program: &Path, event: HookEvent, bounds: &Bounds) -> io::Result<Child> {
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -259,10 +269,11 @@ mod tests {
     fn shell(script: &str, bounds: &Bounds) -> (Ended, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("beforeMigrate.sh");
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        let text = format!("#!/bin/sh\n{script}\n");
+        fs::write(&program, &text).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let event = "beforeMigrate".parse().unwrap();
-        (run(&program, event, b"{\"greffe\":\"hook/1\"}", bounds), folder)
+        (run(&program, &Digest::of(text.as_bytes()), event, b"{\"greffe\":\"hook/1\"}", bounds), folder)
     }
 
     /// The one verdict: outcome, rule, text.
@@ -389,9 +400,14 @@ mod tests {
     #[test]
     fn one_that_cannot_be_started_is_broken() {
         let event = "finally".parse().unwrap();
-        let ended = run(Path::new("/nowhere/finally.sh"), event, b"{}", &bounds());
+        let ended = run(Path::new("/nowhere/finally.sh"), &Digest::of(b""), event, b"{}", &bounds());
         assert!(ended.verdicts[0].text.as_deref().unwrap().starts_with("it cannot be started"), "{ended:?}");
         let (ended, _) = shell("exec 0<&-; exit 0", &bounds());
         assert_eq!(ended.verdicts, [Verdict::allow()]);
+        let ended = run(Path::new("/bin/true"), &Digest::of(b""), event, b"{}", &bounds());
+        assert!(
+            ended.verdicts[0].text.as_deref().unwrap().contains("looked at when the run began"),
+            "{ended:?}"
+        );
     }
 }
