@@ -5,10 +5,12 @@ use super::round::{Denied, Round};
 use super::telling::came;
 use crate::chain::HOOKS_LIMIT;
 use crate::model::{Cid, Details, EventKind};
-use crate::ops::OpsError;
 use crate::ops::apply::FailedScript;
 use crate::ops::outbox::Archived;
+use crate::ops::own_event::Pen;
+use crate::ops::sealing::Sealing;
 use crate::ops::session::Session;
+use crate::ops::{OpenKey, OpsError, Project};
 use crate::policy::hooks::context::Outcome;
 use crate::policy::hooks::{HookEvent, What, When};
 
@@ -57,4 +59,24 @@ pub async fn attach(session: &mut Session, about: Vec<Cid>, evidence: Evidence) 
     let (hooks, files) = evidence.into_parts()?;
     let details = Details::Attach { about, access: None, hooks, commitments: Default::default() };
     session.append(EventKind::Attach, details, files).await.map(drop)
+}
+
+/// The same where no run is under way; gives the new head.
+///
+/// # Errors
+/// Those of key, archive and vault.
+pub async fn attach_alone(
+    project: &Project,
+    about: Vec<Cid>,
+    evidence: Evidence,
+    open_key: OpenKey,
+) -> Result<Option<Cid>, OpsError> {
+    if evidence.is_empty() {
+        return Ok(None);
+    }
+    let (hooks, files) = evidence.into_parts()?;
+    let details = Details::Attach { about, access: None, hooks, commitments: Default::default() };
+    let mut pen = Pen::open(project, open_key)?;
+    let (_, _, head) = pen.append_files(EventKind::Attach, details, files, Sealing::new(project)).await?;
+    Ok(Some(head))
 }

@@ -32,7 +32,7 @@ impl Beginning<'_> {
         context.chain = Some(self.chain);
         context.sectors = self.migrations.iter().flat_map(|migration| migration.sectors.clone()).collect();
         let TargetName { name, engine, version } = self.target.clone();
-        context.target = Some(Target { name, engine, version });
+        context.target = Some(Target { name, engine, version: Some(version) });
         context.direction = Some(self.direction);
         context.counts = Counts {
             applied: self.history.applied.len() as u64,
@@ -58,7 +58,7 @@ pub fn to_apply(dialect: Dialect, migration: &scripts::Migration) -> Migration {
         impact: header.impact.is_some(),
         rollback: header.rollback.is_some(),
     };
-    let name = (migration.version.to_string(), &header.sectors, &header.depends_on);
+    let name = (migration.version.to_string(), header.sectors.as_slice(), header.depends_on.as_slice());
     described(dialect, name, documented, migration.down.is_some(), &migration.up)
 }
 

@@ -70,7 +70,8 @@ impl Moment {
 pub struct Target {
     pub name: String,
     pub engine: Engine,
-    pub version: String,
+    /// Of the server, where it was asked.
+    pub version: Option<String>,
 }
 
 /// How many.
@@ -203,7 +204,7 @@ impl Context {
         context.target = Some(Target {
             name: "example".to_owned(),
             engine: Engine::Postgresql,
-            version: "18.0".to_owned(),
+            version: Some("18.0".to_owned()),
         });
         context.direction = Some(Direction::Up);
         context.counts = Counts { applied: 0, migrations: 2, statements: 3 };
