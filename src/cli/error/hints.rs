@@ -3,8 +3,8 @@
 use crate::chain::RestoreError;
 use crate::database::DatabaseError;
 use crate::ops::OpsError;
-use crate::ops::promotion::PromotionError;
 use crate::ops::hooks::HooksError;
+use crate::ops::promotion::PromotionError;
 use crate::scripts::FolderError;
 use crate::scripts::tools::plain::{PLAIN, PlainError};
 use crate::store::{ArchiveError, ReadError, WriteError};
