@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::clearance::{Given, clear};
 use super::event::migration_name;
 use super::hooks::telling::to_apply as hooked;
-use super::hooks::{Round, Told, end_run};
+use super::hooks::{Round, Told, end_run, refuse};
 use super::intended::{Intended, to_apply};
 use super::kept::{KeptTool, Scripts, ToolView, View};
 use super::outbox::{Archived, archive_problems, require_same_database};
@@ -248,7 +248,9 @@ async fn apply_in_round(
     if round.has_programs() {
         session.require_sealing().await?;
     }
-    round.before(What::Migrate, None)?;
+    if let Err(denied) = round.before(What::Migrate, None) {
+        return Err(refuse(round, &mut session, What::Migrate, denied).await);
+    }
     view.make_table(target).await?;
     let mut failed = None;
     let total = pending.len() as u64;

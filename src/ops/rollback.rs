@@ -4,7 +4,7 @@ use super::apply::{FailedScript, Outcome, failed_script, file_of};
 use super::chain::Entry;
 use super::clearance::{Given, clear};
 use super::hooks::telling::to_roll_back as hooked;
-use super::hooks::{Round, end_run};
+use super::hooks::{Round, end_run, refuse};
 use super::intended::{Intended, to_roll_back};
 use super::kept::{Scripts, ToolView, View};
 use super::plan::{Problem, add_progress, refused_script};
@@ -135,7 +135,9 @@ async fn roll_back_in_round(
     if round.has_programs() {
         session.require_sealing().await?;
     }
-    round.before(What::Rollback, None)?;
+    if let Err(denied) = round.before(What::Rollback, None) {
+        return Err(refuse(round, &mut session, What::Rollback, denied).await);
+    }
     let notes = differing(&view.folder, &undos);
     view.make_table(target).await?;
     let mut failed = None;

@@ -115,6 +115,24 @@ fn what_policies_answered_is_archived_before_the_first_script_and_named_by_the_r
 }
 
 #[test]
+fn a_plan_that_a_program_stopped_is_no_finding_of_an_audit() {
+    let project = project(&[("beforeMigrate.rhai", ALLOW), ("beforeMigrate.sh", "exit 1")]);
+    project.ends(1, ["apply"]);
+    assert_eq!(
+        (project.story(), project.tables()),
+        (["genesis", "plan", "attach"].map(str::to_owned).to_vec(), String::new())
+    );
+    let said = project.json(&["show", "2"])["event"]["hooks"].clone();
+    assert_eq!((&said[0]["name"], &said[0]["outcome"]), (&json!("beforeMigrate.sh"), &json!("deny")));
+    let audit = project.run(["audit", "--json"]).object();
+    assert!(!audit.to_string().contains("plan-without-outcome"), "{audit:#}");
+    project.remove("hooks/beforeMigrate.sh");
+    project.ok(["apply"]);
+    project.ok(["audit"]);
+    project.verify();
+}
+
+#[test]
 fn hooks_are_asked_where_their_filters_say() {
     let said = |name: &str| format!("echo {name} >>said");
     let project = project(&[

@@ -88,7 +88,18 @@ fn shown(said: &[Said]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
+    use crate::chain::{Appender, Fetched, NewFile, Options, Verifier};
+    use crate::codec::trust::encode_trust;
+    use crate::crypto::PrivateKey;
+    use crate::model::{Actor, Details, EventKind, Pseudonym, Role};
+    use crate::ops::checking::Checking;
+    use crate::ops::event::genesis;
+    use crate::ops::init::sole_key;
+    use crate::ops::now;
+    use crate::ops::own_event::own_event;
 
     const SOURCE: &[u8] =
         b"fn beforeMigrate(context) { if context.n > 1 { deny(\"large\", \"x\") } else { allow() } }";
@@ -126,6 +137,57 @@ mod tests {
             ["it said warn (large), and says allow now"]
         );
         assert_eq!(found(&judged(1, &[("deny", Some("hook-broken"))])), [""; 0]);
+    }
+
+    /// An archive whose keys signed that a policy answered otherwise than it does.
+    #[test]
+    fn an_answer_that_was_signed_and_never_given_is_found_by_verification() {
+        for (outcome, rule, findings) in [("deny", Some("large"), 0), ("allow", None, 1)] {
+            let mut judged = judged(2, &[(outcome, rule)]);
+            let context = judged.contexts.pop_first().unwrap().1;
+            let file = |name: &str, bytes: Vec<u8>| NewFile {
+                name: name.parse().unwrap(),
+                role: Role::Evidence,
+                bytes,
+                sealed: false,
+            };
+            let files = vec![
+                file("hooks/beforeMigrate.json", [context, b"\n".to_vec()].concat()),
+                file("hooks/beforeMigrate.rhai", SOURCE.to_vec()),
+            ];
+            let found = verified(judged.hooks, files);
+            assert_eq!(found.len(), findings, "{found:?}");
+            assert!(found.iter().all(|fault| matches!(fault, Fault::HookVerdictDiffers { .. })), "{found:?}");
+        }
+    }
+
+    /// What verification finds in a chain whose second entry tells of these hooks.
+    fn verified(hooks: Vec<Hook>, files: Vec<NewFile>) -> Vec<Fault> {
+        let key = PrivateKey::from_seed(&[7; 32]);
+        let actor = Actor { pseudonym: Pseudonym::generate(), role: "operator".to_owned() };
+        let trust = encode_trust(&sole_key("demo".parse().unwrap(), *key.public(), "operator"));
+        let trust =
+            NewFile { name: "trust.json".parse().unwrap(), role: Role::Trust, bytes: trust, sealed: false };
+        let (mut blocks, mut appender) = (HashMap::new(), Appender::new());
+        let begin = genesis(&actor, now());
+        let root = appender
+            .append(begin, vec![trust], &[&key], &mut |(cid, bytes)| drop(blocks.insert(cid, bytes)))
+            .unwrap();
+        let details =
+            Details::Attach { about: vec![root], access: None, hooks, commitments: BTreeMap::new() };
+        let event = own_event(EventKind::Attach, &actor, now(), details);
+        let newest = appender
+            .append(event, files, &[&key], &mut |(cid, bytes)| drop(blocks.insert(cid, bytes)))
+            .unwrap();
+        let mut verifier = Verifier::new(newest, Options::default());
+        let mut checking = Checking::new(2);
+        while let Some(cid) = verifier.want() {
+            verifier
+                .feed(&cid, blocks.get(&cid).map_or(Fetched::Missing, |bytes| Fetched::Block(bytes.clone())));
+            checking.check(&mut verifier);
+        }
+        checking.finish(&mut verifier);
+        verifier.finish().findings.into_iter().map(|finding| finding.fault).collect()
     }
 
     #[test]

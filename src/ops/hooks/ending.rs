@@ -48,11 +48,24 @@ pub async fn end_run(
     attach(session, about, round.take_evidence()).await
 }
 
+/// Tells hooks of a run that one of them stopped before anything of it ran, and archives what they said where a plan is
+/// archived that nothing comes of now. Gives what the run ends with: [`OpsError::Denied`], or that it cannot be archived.
+pub async fn refuse(round: &mut Round, session: &mut Session, what: What, denied: Denied) -> OpsError {
+    let head = session.chain.reader.head();
+    round.end(what, &came(&[], None, true, head), session.clock.now());
+    if let Some(plan) = session.plan()
+        && let Err(error) = attach(session, vec![plan], round.take_evidence()).await
+    {
+        return error;
+    }
+    denied.into()
+}
+
 /// Archives what hooks said, as an event about entries; nothing where nobody said anything.
 ///
 /// # Errors
 /// Those of archive and vault.
-pub async fn attach(session: &mut Session, about: Vec<Cid>, evidence: Evidence) -> Result<(), OpsError> {
+async fn attach(session: &mut Session, about: Vec<Cid>, evidence: Evidence) -> Result<(), OpsError> {
     if evidence.is_empty() {
         return Ok(());
     }

@@ -21,7 +21,9 @@ use crate::privacy::without_secrets;
 /// Where the files of hooks are.
 pub const FOLDER: &str = "hooks/";
 /// What one answer takes in a log, in bytes, at the most.
-const HOOK: usize = 512;
+const HOOK: usize = 400;
+/// What all of them may take in one: a log is at most 1 MiB, and base64.
+const ANSWERS: usize = 700_000;
 /// How long a file of contexts may get, in bytes, before another begins: what verifies has each in one block.
 const PART: usize = 512 << 10;
 
@@ -109,7 +111,8 @@ impl Evidence {
     /// # Errors
     /// [`OpsError::Name`], where a hook's file has a name that no manifest can hold; [`OpsError::TooManyAnswers`].
     pub fn into_parts(self) -> Result<(Vec<ModelHook>, Vec<NewFile>), OpsError> {
-        if self.size() > HOOKS_LIMIT {
+        let clear = self.size() - self.hooks.len() * HOOK;
+        if clear > HOOKS_LIMIT || self.hooks.len() * HOOK > ANSWERS {
             return Err(OpsError::TooManyAnswers(self.hooks.len()));
         }
         let file = |(name, (role, bytes)): (String, (Role, Vec<u8>))| {

@@ -20,6 +20,6 @@ pub mod program;
 pub mod round;
 pub mod telling;
 
-pub use ending::{attach, attach_alone, end_run};
+pub use ending::{attach_alone, end_run, refuse};
 pub use folder::{HookSettings, Hooks, HooksError, WrongHook};
 pub use round::{Denied, Round, Told};

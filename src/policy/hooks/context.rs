@@ -170,8 +170,25 @@ impl Context {
     /// The same for another event: its list for an event of the run, one migration for an event of each.
     #[must_use]
     pub fn at_event(&self, event: HookEvent, migration: Option<&Migration>) -> Self {
-        let migrations = if event.is_each() { Vec::new() } else { self.migrations.clone() };
-        Self { event, migrations, migration: migration.cloned(), ..self.clone() }
+        Self {
+            greffe: self.greffe,
+            event,
+            run: self.run,
+            project: self.project.clone(),
+            chain: self.chain,
+            environment: self.environment.clone(),
+            sectors: self.sectors.clone(),
+            at: self.at.clone(),
+            target: self.target.clone(),
+            direction: self.direction,
+            counts: self.counts.clone(),
+            // Not copied for each of them: that would be the square of their number.
+            migrations: if event.is_each() { Vec::new() } else { self.migrations.clone() },
+            migration: migration.cloned(),
+            schema: self.schema.clone(),
+            plan: self.plan,
+            outcome: self.outcome.clone(),
+        }
     }
 
     /// Its bytes: one line of JSON.
