@@ -175,7 +175,7 @@ fn verify(context: &Context, settings: &Settings, arguments: &Verify) -> Command
         add_live(&mut report, source, found)?;
     }
     if !report.promoted.is_empty() {
-        follow(&mut report, &mut promotion_places(&settings)?, threads);
+        follow(&mut report, &mut promotion_places(settings)?, threads);
     }
     drop(progress);
     remark_faults(context, &sources);

@@ -7,15 +7,13 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::crypto::Digest;
+use crate::policy::hooks::language::STACK;
 use crate::policy::hooks::{HookEvent, Language, Policy, Verdict};
 
 /// How long one question may take before a run.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the same question may take when it is asked again, on whatever machine.
 pub const PATIENCE_AGAIN: Duration = Duration::from_secs(60);
-/// The stack of the thread that asks: what is nested as deeply as the language lets it needs a part of that.
-const STACK: usize = 64 << 20;
-
 /// A script, and what it is asked.
 pub struct Question<'a> {
     pub event: HookEvent,

@@ -40,6 +40,8 @@ const TEXT: usize = 1 << 20;
 const ITEMS: usize = 200_000;
 /// What is no part of the language here.
 const DISABLED: [&str; 3] = ["eval", "print", "debug"];
+/// How large a stack has to be for a text of [`LONGEST_SOURCE`], however deeply it is nested, in bytes.
+pub const STACK: usize = 64 << 20;
 /// How many steps go by between two looks at whether it takes too long.
 const LOOK: u64 = 16;
 
@@ -227,7 +229,7 @@ fn verdicts_of(value: Dynamic) -> Result<Vec<Verdict>, String> {
         let kind = value.type_name();
         return value.try_cast::<Verdict>().map(|verdict| vec![verdict]).ok_or_else(|| other(kind));
     }
-    let items = value.into_array().map_err(|kind| other(kind))?;
+    let items = value.into_array().map_err(other)?;
     let one = |item: Dynamic| {
         let kind = item.type_name();
         item.try_cast::<Verdict>().ok_or_else(|| other(kind))
