@@ -23,6 +23,7 @@ use crate::crypto::{
 };
 use crate::database::{Access, Database, DatabaseError, Options, Scratch};
 use crate::model::{Actor, Engine, PlanPolicy};
+use crate::ops::hooks::HookSettings;
 use crate::ops::kept::{KeptTool, table_named};
 use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpsError, Project, PromotionPolicy, VaultPlace};
 use crate::privacy::publish::found_in;
@@ -96,7 +97,21 @@ pub fn project(settings: &Settings) -> Result<Project, CliError> {
         promotion: promotion(settings)?,
         vault: vault_place(settings)?,
         owner: owner(settings),
+        hooks: hook_settings(settings),
     })
+}
+
+/// Where hooks are, and how they are asked.
+pub fn hook_settings(settings: &Settings) -> HookSettings {
+    HookSettings {
+        folder: settings.hooks_folder.clone(),
+        is_named: settings.hooks_folder_is_said,
+        on_empty: settings.hooks_on_empty,
+        environment: settings.hooks_environment.clone(),
+        sectors: Vec::new(),
+        time: settings.hooks_time_limit,
+        path: settings.program_path(),
+    }
 }
 
 /// What the settings ask for before scripts run.
@@ -136,7 +151,10 @@ fn kept_tool(settings: &Settings) -> Result<Option<KeptTool>, CliError> {
 /// that could not be archived then.
 fn require_plain(settings: &Settings) -> Result<(), CliError> {
     let name = settings.database_name.as_deref().unwrap_or_default();
-    for (key, text) in [("database.name", name), ("actor.role", &settings.actor_role)] {
+    let environment = settings.hooks_environment.as_deref().unwrap_or_default();
+    for (key, text) in
+        [("database.name", name), ("actor.role", &settings.actor_role), ("hooks.environment", environment)]
+    {
         if let Some(rule) = found_in(text) {
             return Err(CliError::usage(format!("`{key}` holds what is never published: {rule}")).hint(
                 format!("write another `{key}`, a word without a name or number; every event repeats it"),

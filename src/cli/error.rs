@@ -9,6 +9,7 @@ mod problem;
 use self::hints::{archive_hint, hint};
 pub use self::problem::{problem_details, problem_hint};
 use super::Exit;
+use super::hooks::told_line;
 use super::settings::SettingsError;
 use crate::ops::promotion::PromotionError;
 use crate::ops::{OpsError, Problem};
@@ -91,6 +92,11 @@ impl From<OpsError> for CliError {
         if let OpsError::Problems(problems) = error {
             return of_problems(problems);
         }
+        if let OpsError::WithHooks { error, told } = error {
+            let mut shown = Self::from(*error);
+            shown.causes.extend(told.iter().filter_map(told_line));
+            return shown;
+        }
         let exit = match &error {
             OpsError::ImportFindings { .. }
             | OpsError::ImportFork { .. }
@@ -110,7 +116,8 @@ impl From<OpsError> for CliError {
             | OpsError::HistoryDiffers { .. }
             | OpsError::HistoryBehind { .. }
             | OpsError::ArchiveBehind { .. }
-            | OpsError::WayDownDiffers { .. } => Exit::Findings,
+            | OpsError::WayDownDiffers { .. }
+            | OpsError::Denied(_) => Exit::Findings,
             OpsError::Clearance(error) => clearance::exit(error),
             OpsError::Promotion(PromotionError::NotAtHand { .. }) => Exit::Unfinished,
             OpsError::Promotion(_) => Exit::Findings,
@@ -132,6 +139,8 @@ impl From<OpsError> for CliError {
             | OpsError::NoRetention
             | OpsError::NothingToPlan
             | OpsError::NotAPlan(_)
+            | OpsError::Hooks(_)
+            | OpsError::TooManyAnswers(_)
             | OpsError::NoAuthority
             | OpsError::Terms { .. }
             | OpsError::NothingSealed
@@ -151,6 +160,9 @@ impl From<OpsError> for CliError {
         let mut shown = Self::new(exit, error.to_string()).caused_by(&error);
         if let OpsError::Clearance(error) = &error {
             shown.causes.extend(clearance::details(error));
+        }
+        if let OpsError::Denied(denied) = &error {
+            shown.causes.extend(denied.told.iter().filter_map(told_line));
         }
         if let OpsError::OutOfReach { faults, found, .. } = error {
             shown.causes.extend(faults);

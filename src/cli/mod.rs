@@ -10,6 +10,7 @@ mod commands;
 mod context;
 mod error;
 mod heads;
+mod hooks;
 mod memory;
 mod modes;
 mod opening;

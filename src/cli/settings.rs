@@ -139,6 +139,16 @@ pub struct Settings {
     pub tool_table: Option<String>,
     /// `tool.apply`: whether greffe applies in the tool's place.
     pub tool_apply: bool,
+    /// `hooks.folder`: where hooks are.
+    pub hooks_folder: PathBuf,
+    /// `hooks.environment`: what they are told the environment is.
+    pub hooks_environment: Option<String>,
+    /// `hooks.on-empty`: whether they are asked where nothing is to be applied.
+    pub hooks_on_empty: bool,
+    /// `hooks.time-limit`: how long one program may take.
+    pub hooks_time_limit: Duration,
+    /// Whether `hooks.folder` was said.
+    pub hooks_folder_is_said: bool,
     publish_is_said: bool,
     /// `privacy.subject-map`: the map of a person's data.
     pub subject_map: PathBuf,
@@ -213,6 +223,10 @@ pub struct Overrides {
     pub tool: Option<String>,
     pub tool_table: Option<String>,
     pub tool_apply: Option<bool>,
+    pub hooks_folder: Option<PathBuf>,
+    pub hooks_environment: Option<String>,
+    pub hooks_on_empty: Option<bool>,
+    pub hooks_time_limit: Option<String>,
     pub subject_map: Option<PathBuf>,
     pub erasures: Option<PathBuf>,
     /// As [`Overrides::key_source`].
@@ -270,6 +284,10 @@ impl Overrides {
             Id::ToolName => text(&self.tool),
             Id::ToolTable => text(&self.tool_table),
             Id::ToolApply => self.tool_apply.map(Given::Boolean),
+            Id::HooksFolder => path(&self.hooks_folder),
+            Id::HooksEnvironment => text(&self.hooks_environment),
+            Id::HooksOnEmpty => self.hooks_on_empty.map(Given::Boolean),
+            Id::HooksTimeLimit => text(&self.hooks_time_limit),
             Id::SubjectMap => path(&self.subject_map),
             Id::Erasures => path(&self.erasures),
             Id::ErasureKey => secret(&self.erasure_key),
@@ -311,6 +329,13 @@ impl Settings {
             SecretSource::File(_) => None,
         });
         named.chain(["GREFFE_VAULT_URL".to_owned()]).collect()
+    }
+
+    /// Where programs find others: this process' `PATH`.
+    #[must_use]
+    pub fn program_path(&self) -> std::ffi::OsString {
+        let path = self.environment.get("PATH").map(std::ffi::OsStr::to_owned);
+        path.unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into())
     }
 
     /// Commit, job and pipeline, where a build system runs this program.
@@ -378,6 +403,11 @@ impl Settings {
             tool: None,
             tool_table: None,
             tool_apply: false,
+            hooks_folder: folder.join("hooks"),
+            hooks_environment: None,
+            hooks_on_empty: false,
+            hooks_time_limit: Duration::from_secs(60),
+            hooks_folder_is_said: false,
             subject_map: folder.join("greffe.subject.yaml"),
             erasures: folder.join("greffe.erasures.age"),
             erasure_key: None,

@@ -4,14 +4,17 @@ use serde::Serialize;
 
 use super::clearance::{Given, clear};
 use super::event::migration_name;
+use super::hooks::telling::to_apply as hooked;
+use super::hooks::{Round, Told, end_run, refuse};
 use super::intended::{Intended, to_apply};
 use super::kept::{KeptTool, Scripts, ToolView, View};
 use super::outbox::{Archived, archive_problems, require_same_database};
 use super::plan::{Pending, Plan, Problem, Wanted, add_progress, plan};
 use super::session::{Session, require_same_chain};
-use super::{ChainReader, OpenKey, OpsError, Progress, Project};
+use super::{ChainReader, OpenKey, OpsError, Progress, Project, now};
 use crate::database::{Database, Failure, HistoryRow, ScriptFile, Step, StepOutcome, Target as _};
 use crate::model::{Cid, Direction, EventKind, MigrationName, StatementRun};
+use crate::policy::hooks::What;
 use crate::scripts::{Dialect, Migration, Script, Version, statements};
 
 /// What `apply` or `rollback` did.
@@ -24,6 +27,12 @@ pub struct Outcome {
     pub archived: Vec<Archived>,
     /// The script that failed, if one did; it is archived as `fail`.
     pub failed: Option<FailedScript>,
+    /// Why a hook stopped it after it began: what came before is archived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denied: Option<String>,
+    /// What hooks said, in the order in which they were asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<Told>,
     /// What is not as it should be and did not stop the run.
     pub notes: Vec<Problem>,
     pub head: Cid,
@@ -167,11 +176,36 @@ pub async fn apply(
     open_key: OpenKey,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome, OpsError> {
+    let mut round = Round::open(&project.hooks)?;
+    let asked = Asked { project, wanted, given };
+    let applied = apply_in_round(asked, folder, target, open_key, &mut round, progress).await;
+    match applied {
+        Ok(outcome) => Ok(Outcome { hooks: round.told(), ..outcome }),
+        Err(error) => Err(round.failed(What::Migrate, error, now())),
+    }
+}
+
+/// What `apply` was asked for.
+struct Asked<'a> {
+    project: &'a Project,
+    wanted: &'a Wanted,
+    given: &'a Given,
+}
+
+async fn apply_in_round(
+    Asked { project, wanted, given }: Asked<'_>,
+    folder: Reading,
+    target: &mut Database,
+    open_key: OpenKey,
+    round: &mut Round,
+    progress: &mut Progress<'_>,
+) -> Result<Outcome, OpsError> {
     let looked = target.history().await;
     let scripts = folder.end()?;
     let wanted = &known(project, &scripts, &planned_end(project, wanted, given))?;
     // What cannot be read now, beside another run, is told below if it lasts; a plan is judged in any case.
-    if given.plan.is_none()
+    let is_asked_for = given.plan.is_some() || round.on_empty();
+    if !is_asked_for
         && let Ok(rows) = looked
         && let Ok(view) = View::look(project, Some(&mut *target), scripts.clone(), &rows).await
         && let Some(outcome) = up_to_date(project, &plan_of(project, &view, wanted), &rows)?
@@ -182,9 +216,7 @@ pub async fn apply(
     let rows = target.history().await?;
     let view = View::look(project, Some(&mut *target), scripts, &rows).await?;
     let plan = plan_of(project, &view, wanted);
-    if given.plan.is_none()
-        && let Some(outcome) = up_to_date(project, &plan, &rows)?
-    {
+    if !is_asked_for && let Some(outcome) = up_to_date(project, &plan, &rows)? {
         return Ok(outcome);
     }
     let Plan { pending, mut problems } = plan;
@@ -203,9 +235,21 @@ pub async fn apply(
         history: &view.history,
         sealed: session.seals(scripts()),
     };
-    // A run that only archives what an earlier one left needs nobody's leave.
+    // A run that only archives what an earlier one left needs nobody's leave, and has no hooks.
     if given.plan.is_some() || !pending.is_empty() {
-        clear(project, &mut session, target, given, &intended, progress).await?;
+        let migrations = pending.iter().map(|pending| hooked(project.dialect, &pending.migration));
+        round.begin_run(project, &session, (given, &intended), || migrations.collect());
+        round.judge(&[What::Migrate, What::EachMigrate, What::Archive])?;
+        clear(project, &mut session, target, given, (&intended, round), progress).await?;
+    } else if round.on_empty() {
+        round.begin_run(project, &session, (given, &intended), Vec::new);
+        round.judge(&[What::Migrate, What::Archive])?;
+    }
+    if round.has_programs() {
+        session.require_sealing().await?;
+    }
+    if let Err(denied) = round.before(What::Migrate, None) {
+        return Err(refuse(round, &mut session, What::Migrate, denied).await);
     }
     view.make_table(target).await?;
     let mut failed = None;
@@ -215,8 +259,13 @@ pub async fn apply(
         .map(|pending| step_of(&session, view.tool.as_ref(), pending.migration))
         .peekable();
     let mut done = 0;
+    let mut denied = None;
     while let Some(step) = steps.next().transpose()? {
         progress("applying", done, Some(total));
+        if let Err(no) = round.before(What::EachMigrate, Some(&step.migration.version)) {
+            denied = Some(no);
+            break;
+        }
         let following = steps.peek().and_then(|following| following.as_ref().ok());
         let outcome = session.run(target, &step, following).await?;
         if let StepOutcome::Failed { failure, statement, partial, leftovers } = outcome {
@@ -227,9 +276,13 @@ pub async fn apply(
     }
     drop(steps);
     progress("applying", total, Some(total));
+    round.before(What::Archive, None)?;
     let rows = target.history().await?;
     let archived = session.archive(target, &rows, progress).await?;
-    Ok(session.outcome(recovered, archived, failed, notes))
+    let ended = (failed.as_ref(), denied.as_ref());
+    end_run(round, &mut session, (What::Migrate, What::EachMigrate), &archived, ended).await?;
+    let denied = denied.map(|no| no.to_string());
+    Ok(Outcome { denied, ..session.outcome(recovered, archived, failed, notes) })
 }
 
 /// What is wanted ends where the plan ends.
@@ -255,7 +308,8 @@ fn up_to_date(project: &Project, plan: &Plan, rows: &[HistoryRow]) -> Result<Opt
     require_same_chain(project, reader.root())?;
     require_same_database(&reader, rows)?;
     let (head, notes) = (reader.head(), plan.problems.clone());
-    Ok(Some(Outcome { recovered: vec![], archived: vec![], failed: None, notes, head, torn_bytes: 0 }))
+    let (recovered, archived, hooks) = (Vec::new(), Vec::new(), Vec::new());
+    Ok(Some(Outcome { recovered, archived, failed: None, denied: None, hooks, notes, head, torn_bytes: 0 }))
 }
 
 fn step_of(session: &Session, tool: Option<&ToolView>, migration: Migration) -> Result<Step, OpsError> {

@@ -9,18 +9,20 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::hooks::Round;
 use super::intended::{Intended, history_digest};
+use super::planning::nonce;
 use super::replicate::{Replicated, replicate};
 use super::session::Session;
 use super::{OpsError, Progress, Project, promotion};
 use crate::chain::{ApprovalFault, JudgedApprovals, NewFile, judge_approvals};
 use crate::codec::dsse::Envelope;
-use crate::codec::plan::{PLAN_FILE, PlanFileError, decode_plan};
+use crate::codec::plan::{PLAN_FILE, PlanFileError, decode_plan, encode_plan};
 use crate::crypto::{Digest, KeyId};
 use crate::database::{Database, History, Target as _};
 use crate::model::{
-    Cid, Details, Direction, EventKind, NameError, PlanDetails, PlanPolicy, Planned, PlannedMigration, Role,
-    RunPlan, Timestamp, TrustDocument,
+    Cid, Details, Direction, EventKind, NameError, PlanDetails, PlanPolicy, Planned, PlannedMigration,
+    PlannedTarget, Role, RunPlan, Timestamp, TrustDocument,
 };
 use crate::store::remote::NamedReplica;
 
@@ -174,7 +176,7 @@ pub async fn clear(
     session: &mut Session,
     target: &mut Database,
     given: &Given,
-    intended: &Intended<'_>,
+    (intended, round): (&Intended<'_>, &mut Round),
     progress: &mut Progress<'_>,
 ) -> Result<Option<Cid>, OpsError> {
     if let (Some(policy), Direction::Up) = (&project.promotion, intended.direction) {
@@ -184,7 +186,7 @@ pub async fn clear(
     let asked = asked_for(project, &trust);
     let Some(plan) = &given.plan else {
         return match asked.approvals {
-            0 => Ok(None),
+            0 => unplanned(session, intended, round).await,
             approvals => Err(ClearanceError::PlanNeeded { approvals }.into()),
         };
     };
@@ -208,9 +210,7 @@ pub async fn clear(
         Some(event) => event,
         None => {
             let files = files_of(plan, &given.approvals, intended.sealed)?;
-            let details =
-                PlanDetails { planned, hooks: Vec::new(), policy: None, commitments: Default::default() };
-            session.append(EventKind::Plan, Details::Plan(Box::new(details)), files).await?
+            archive(session, planned, files, round).await?
         }
     };
     if policy.replicated {
@@ -218,6 +218,60 @@ pub async fn clear(
     }
     session.name_plan(event);
     Ok(Some(event))
+}
+
+/// A run that nobody had to plan has a `plan` event where hooks judged it: it tells what they were asked and answered.
+async fn unplanned(
+    session: &mut Session,
+    intended: &Intended<'_>,
+    round: &mut Round,
+) -> Result<Option<Cid>, OpsError> {
+    if round.evidence_size() == 0 || intended.migrations.is_empty() {
+        return Ok(None);
+    }
+    let made_at = session.clock.now();
+    let plan = RunPlan {
+        nonce: nonce(),
+        chain: session.chain.reader.root(),
+        target: PlannedTarget { name: session.target().name.clone(), engine: session.target().engine },
+        direction: intended.direction,
+        made_at,
+        expires_at: made_at,
+        author: session.actor().clone(),
+        policy: PlanPolicy::default(),
+        history: history_digest(intended.history),
+        schema: None,
+        migrations: intended.migrations.clone(),
+    };
+    let bytes = encode_plan(&plan);
+    let planned = Planned {
+        digest: Digest::of(&bytes),
+        direction: plan.direction,
+        versions: plan.versions(),
+        made_at,
+        author: plan.author,
+        author_keys: Vec::new(),
+        approvals: 0,
+        four_eyes: false,
+        expires_at: None,
+    };
+    let file = NewFile { name: PLAN_FILE.parse()?, role: Role::Evidence, bytes, sealed: intended.sealed };
+    let event = archive(session, planned, vec![file], round).await?;
+    session.name_plan(event);
+    Ok(Some(event))
+}
+
+/// Archives a plan with what hooks said of it.
+async fn archive(
+    session: &mut Session,
+    planned: Planned,
+    mut files: Vec<NewFile>,
+    round: &mut Round,
+) -> Result<Cid, OpsError> {
+    let (hooks, asked) = round.take_evidence().into_parts()?;
+    files.extend(asked);
+    let details = PlanDetails { planned, hooks, policy: None, commitments: Default::default() };
+    session.append(EventKind::Plan, Details::Plan(Box::new(details)), files).await
 }
 
 /// What the settings and the trust document ask for, the stricter of both.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::KeyUnavailable;
 use super::clearance::ClearanceError;
+use super::hooks::{Denied, HooksError, Told};
 use super::plan::Problem;
 use super::promotion::PromotionError;
 use super::record::RecordError;
@@ -22,6 +23,18 @@ use crate::vault::VaultError;
 /// Why a use case could not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum OpsError {
+    #[error(transparent)]
+    Hooks(#[from] HooksError),
+    #[error(transparent)]
+    Denied(Box<Denied>),
+    #[error("{0} answers of hooks are more than one event of the archive holds")]
+    TooManyAnswers(usize),
+    #[error("{error}")]
+    WithHooks {
+        error: Box<OpsError>,
+        /// What hooks said before and after it.
+        told: Vec<Told>,
+    },
     #[error(transparent)]
     Folder(#[from] FolderError),
     #[error(transparent)]
@@ -183,6 +196,12 @@ pub enum OpsError {
     HeadInconsistent { head: Cid, detail: &'static str },
     #[error(transparent)]
     Name(#[from] NameError),
+}
+
+impl From<Denied> for OpsError {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(Box::new(denied))
+    }
 }
 
 impl From<RecordError> for OpsError {

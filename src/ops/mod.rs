@@ -22,6 +22,7 @@ pub mod gdpr;
 pub mod gossip;
 pub mod grant;
 pub mod heads;
+pub mod hooks;
 pub mod import;
 pub mod init;
 mod intended;
@@ -110,6 +111,8 @@ pub struct Project {
     /// Where the keys of the others are.
     pub vault: VaultPlace,
     pub owner: OpenOwner,
+    /// Where hooks are, and how they are asked.
+    pub hooks: hooks::HookSettings,
 }
 
 /// Opens the signing key; called once, and only when something has to be signed.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::chain::OpenChain;
 use super::event::executor;
 use super::gate::require_clean;
+use super::sealing::Sealing;
 use super::{OpenKey, OpsError, Project, now};
-use crate::chain::Block;
+use crate::chain::{Block, NewFile};
 use crate::crypto::Signer;
 use crate::model::{Actor, Cid, Details, Event, EventId, EventKind, Run, Timestamp};
 
@@ -67,12 +68,38 @@ impl Pen {
     /// # Errors
     /// [`OpsError::Unpublishable`] and those of the archive; nothing was appended then.
     pub fn append(&mut self, kind: EventKind, details: Details) -> Result<(u64, Cid, Cid), OpsError> {
-        let (newest, manifest) = self.chain.reader.newest()?;
+        let event = self.event(kind, details)?;
+        self.add(event, Vec::new())
+    }
+
+    /// The same with files, of which those are sealed that are marked so.
+    ///
+    /// # Errors
+    /// As [`Pen::append`], and [`OpsError::Vault`].
+    pub async fn append_files(
+        &mut self,
+        kind: EventKind,
+        details: Details,
+        files: Vec<NewFile>,
+        mut sealing: Sealing,
+    ) -> Result<(u64, Cid, Cid), OpsError> {
+        let event = self.event(kind, details)?;
+        let root = self.chain.reader.root();
+        let (event, files) = sealing.seal_marked(root, event, files).await?;
+        sealing.keep().await?;
+        self.add(event, files)
+    }
+
+    fn event(&self, kind: EventKind, details: Details) -> Result<Event, OpsError> {
+        let (newest, _) = self.chain.reader.newest()?;
         let newest = self.chain.reader.entry(&newest)?.statement.event.finished_at;
-        let event = own_event(kind, &self.actor, now().max(newest), details);
+        Ok(own_event(kind, &self.actor, now().max(newest), details))
+    }
+
+    fn add(&mut self, event: Event, files: Vec<NewFile>) -> Result<(u64, Cid, Cid), OpsError> {
+        let (_, manifest) = self.chain.reader.newest()?;
         let mut blocks: Vec<Block> = Vec::new();
-        let cid =
-            self.chain.appender.append(event, Vec::new(), &[&*self.key], &mut |block| blocks.push(block))?;
+        let cid = self.chain.appender.append(event, files, &[&*self.key], &mut |block| blocks.push(block))?;
         require_clean(&cid, &blocks)?;
         let head = self.chain.store(blocks, &*self.key)?;
         Ok((manifest.seq + 1, cid, head))

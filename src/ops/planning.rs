@@ -143,7 +143,7 @@ fn signed(payload: Vec<u8>, open_key: OpenKey) -> Result<(Vec<KeyId>, Vec<u8>), 
 }
 
 /// What keeps the digest of a plan from being guessed.
-fn nonce() -> String {
+pub(super) fn nonce() -> String {
     let mut random = [0; 16];
     fill_random(&mut random);
     data_encoding::HEXLOWER.encode(&random)

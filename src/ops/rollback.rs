@@ -3,17 +3,20 @@
 use super::apply::{FailedScript, Outcome, failed_script, file_of};
 use super::chain::Entry;
 use super::clearance::{Given, clear};
+use super::hooks::telling::to_roll_back as hooked;
+use super::hooks::{Round, end_run, refuse};
 use super::intended::{Intended, to_roll_back};
 use super::kept::{Scripts, ToolView, View};
 use super::plan::{Problem, add_progress, refused_script};
 use super::sealed::Plain;
 use super::session::Session;
-use super::{ChainReader, OpenKey, OpsError, Progress, Project};
+use super::{ChainReader, OpenKey, OpsError, Progress, Project, now};
 use crate::chain::Fault;
 use crate::codec::sealed::ContentKeys;
 use crate::crypto::Digest;
 use crate::database::{Applied, Database, History, HistoryRow, RowState, Step, StepOutcome, Target as _};
 use crate::model::{Cid, Details, Direction, EventKind, FileEntry, MigrationName, Role};
+use crate::policy::hooks::What;
 use crate::scripts::tools::plain::{has_both_ways, script};
 use crate::scripts::{Migration, Script};
 
@@ -63,6 +66,28 @@ pub async fn rollback(
     open_key: OpenKey,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome, OpsError> {
+    let mut round = Round::open(&project.hooks)?;
+    let asked = Asked { project, extent, given };
+    match roll_back_in_round(asked, target, open_key, &mut round, progress).await {
+        Ok(outcome) => Ok(Outcome { hooks: round.told(), ..outcome }),
+        Err(error) => Err(round.failed(What::Rollback, error, now())),
+    }
+}
+
+/// What `rollback` was asked for.
+struct Asked<'a> {
+    project: &'a Project,
+    extent: &'a Extent,
+    given: &'a Given,
+}
+
+async fn roll_back_in_round(
+    Asked { project, extent, given }: Asked<'_>,
+    target: &mut Database,
+    open_key: OpenKey,
+    round: &mut Round,
+    progress: &mut Progress<'_>,
+) -> Result<Outcome, OpsError> {
     target.lock(project.lock_wait).await?;
     let rows = target.history().await?;
     let mut session = Session::open(project, target, &rows, open_key).await?;
@@ -101,15 +126,31 @@ pub async fn rollback(
         history: &view.history,
         sealed: session.seals(undos.iter().map(|undo| &undo.script)),
     };
-    clear(project, &mut session, target, given, &intended, progress).await?;
+    if !undos.is_empty() || round.on_empty() {
+        let migrations = undos.iter().map(|undo| hooked(project.dialect, &undo.name, &undo.script));
+        round.begin_run(project, &session, (given, &intended), || migrations.collect());
+        round.judge(&[What::Rollback, What::EachRollback, What::Archive])?;
+    }
+    clear(project, &mut session, target, given, (&intended, round), progress).await?;
+    if round.has_programs() {
+        session.require_sealing().await?;
+    }
+    if let Err(denied) = round.before(What::Rollback, None) {
+        return Err(refuse(round, &mut session, What::Rollback, denied).await);
+    }
     let notes = differing(&view.folder, &undos);
     view.make_table(target).await?;
     let mut failed = None;
     let total = undos.len() as u64;
     let mut steps = undos.into_iter().map(|undo| step_of(&session, view.tool.as_ref(), undo)).peekable();
     let mut done = 0;
+    let mut denied = None;
     while let Some(step) = steps.next().transpose()? {
         progress("rolling back", done, Some(total));
+        if let Err(no) = round.before(What::EachRollback, Some(&step.migration.version)) {
+            denied = Some(no);
+            break;
+        }
         let following = steps.peek().and_then(|following| following.as_ref().ok());
         let outcome = session.run(target, &step, following).await?;
         if let StepOutcome::Failed { failure, statement, partial, leftovers } = outcome {
@@ -120,9 +161,13 @@ pub async fn rollback(
     }
     drop(steps);
     progress("rolling back", total, Some(total));
+    round.before(What::Archive, None)?;
     let rows = target.history().await?;
     let archived = session.archive(target, &rows, progress).await?;
-    Ok(session.outcome(recovered, archived, failed, notes))
+    let ended = (failed.as_ref(), denied.as_ref());
+    end_run(round, &mut session, (What::Rollback, What::EachRollback), &archived, ended).await?;
+    let denied = denied.map(|no| no.to_string());
+    Ok(Outcome { denied, ..session.outcome(recovered, archived, failed, notes) })
 }
 
 /// What a rollback would run, in its order; what is sealed and not in the folder is opened by `keys`.

@@ -76,7 +76,11 @@ impl Sealing {
         self.publish == Publish::Sealed || self.publish.seals(&Judged::of(self.dialect, name, bytes))
     }
 
-    async fn require(&mut self, chain: Cid) -> Result<(), OpsError> {
+    /// Opens the vault, where it is not open yet.
+    ///
+    /// # Errors
+    /// [`OpsError::Vault`].
+    pub async fn require(&mut self, chain: Cid) -> Result<(), OpsError> {
         if self.open.is_none() {
             let mut vault = self.place.open().await?;
             let batch = vault.begin_batch(chain, now()).await?;

@@ -177,7 +177,8 @@ impl Session {
         notes: Vec<Problem>,
     ) -> Outcome {
         let torn_bytes = self.chain.torn().map_or(0, |torn| torn.bytes);
-        Outcome { recovered, archived, failed, notes, head: self.chain.reader.head(), torn_bytes }
+        let head = self.chain.reader.head();
+        Outcome { recovered, archived, failed, denied: None, hooks: Vec::new(), notes, head, torn_bytes }
     }
 
     /// Sees to it that what these scripts need to be sealed is there, before one of them runs.
@@ -261,6 +262,29 @@ impl Session {
     /// Whether one of these scripts is to be sealed.
     pub fn seals<'a>(&self, mut scripts: impl Iterator<Item = &'a Script>) -> bool {
         scripts.any(|script| self.sealing.seals(&script.file_name, &script.bytes))
+    }
+
+    /// The identifier of the run.
+    pub const fn run_id(&self) -> EventId {
+        self.run.id
+    }
+
+    /// The `plan` event by which it runs.
+    pub const fn plan(&self) -> Option<Cid> {
+        self.plan
+    }
+
+    /// Who acts.
+    pub const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Sees to it that something can be sealed, before anything runs whose output has to be.
+    ///
+    /// # Errors
+    /// [`OpsError::Vault`].
+    pub async fn require_sealing(&mut self) -> Result<(), OpsError> {
+        self.sealing.require(self.chain.reader.root()).await
     }
 
     /// From here on every step names this plan.

@@ -9,7 +9,7 @@ use super::{ChainReader, OpsError};
 use crate::codec::sealed::ContentKeys;
 use crate::crypto::Digest;
 use crate::model::{
-    Cid, Details, Direction, EventId, EventKind, FileDigests, Role, SchemaChange, Subject, Timestamp,
+    Cid, Details, Direction, EventId, EventKind, FileDigests, Hook, Role, SchemaChange, Subject, Timestamp,
 };
 use crate::scripts::migration_name;
 
@@ -233,7 +233,9 @@ impl Recorded {
                 _ => Vec::new(),
             },
             attached: match &event.details {
-                Details::Attach { about, hooks, .. } if hooks.is_empty() => about.clone(),
+                Details::Attach { about, hooks, .. } if hooks.is_empty() || hooks.iter().any(stops) => {
+                    about.clone()
+                }
                 _ => Vec::new(),
             },
         })
@@ -283,4 +285,9 @@ pub fn by_id(entries: &[Recorded]) -> HashMap<EventId, usize> {
         places.entry(entry.id).or_insert(place);
     }
     places
+}
+
+/// Whether a hook said no before something began.
+fn stops(hook: &Hook) -> bool {
+    hook.outcome == "deny" && hook.event.starts_with("before")
 }

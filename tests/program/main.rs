@@ -24,6 +24,7 @@ mod gate;
 mod gossip;
 mod guards;
 mod heads;
+mod hooks;
 mod hostile;
 mod hostile_replay;
 mod incremental;

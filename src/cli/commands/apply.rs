@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::audit::recorded;
 use crate::cli::context::{Context, block_on, key, look_at_database, open_database, project};
 use crate::cli::error::{CliError, problem_hint};
+use crate::cli::hooks::show_hooks;
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::plans::given;
 use crate::cli::{CommandResult, Exit};
@@ -126,12 +127,19 @@ pub fn tell(context: &Context, outcome: &Outcome) -> Exit {
             outcome.torn_bytes
         ));
     }
-    match &outcome.failed {
-        Some(failed) => {
+    match (&outcome.failed, &outcome.denied) {
+        (Some(failed), _) => {
             remark(&failure_text(failed));
             Exit::Unfinished
         }
-        None => Exit::Done,
+        (None, Some(denied)) => {
+            remark(&format!(
+                "error: {denied}\nhint: what came before it is archived; mend what it speaks of, or the hook, and run the \
+                 command again"
+            ));
+            Exit::Findings
+        }
+        (None, None) => Exit::Done,
     }
 }
 
@@ -183,6 +191,7 @@ fn show_preview(shown: &DryRun, out: &mut dyn Write) -> io::Result<()> {
 
 fn show_outcome(shown: &Done, out: &mut dyn Write) -> io::Result<()> {
     let outcome = &shown.outcome;
+    show_hooks(&outcome.hooks, true, out)?;
     for archived in &outcome.recovered {
         write!(out, "recovered: ")?;
         show_archived(archived, out)?;
@@ -193,6 +202,7 @@ fn show_outcome(shown: &Done, out: &mut dyn Write) -> io::Result<()> {
     if outcome.recovered.is_empty() && outcome.archived.is_empty() {
         writeln!(out, "nothing to apply")?;
     }
+    show_hooks(&outcome.hooks, false, out)?;
     writeln!(out, "head {}", outcome.head)
 }
 

@@ -6,11 +6,14 @@ use serde::Serialize;
 
 use crate::cli::context::{Context, block_on, key, project, replicas};
 use crate::cli::error::CliError;
+use crate::cli::hooks::Around;
 use crate::cli::output::Reply;
 use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
 use crate::model::Pseudonym;
 use crate::ops::erase::{Answer, Asked, Erased, Kept, Request, Target, Unknown, erase};
+use crate::ops::hooks::attach_alone;
+use crate::policy::hooks::What;
 
 /// Erase sealed content: destroy its keys, and sign that it was done
 ///
@@ -66,7 +69,14 @@ pub fn reply(command: &'static str, context: &Context, request: &Request) -> Com
     let settings = context.settings()?;
     let project = project(&settings)?;
     let replicas = replicas(&settings)?;
-    let erased = block_on(erase(&project, request, kept(&settings), &replicas, key(&settings)))??;
+    let around = Around::begin(&settings, What::Erase)?;
+    let result = block_on(erase(&project, request, kept(&settings), &replicas, key(&settings)))?;
+    let said = around.end(result.as_ref().is_ok_and(|erased| !erased.is_partial()));
+    let mut erased = result?;
+    let about = erased.about.clone();
+    if let Some(head) = block_on(attach_alone(&project, about, said, key(&settings)))?? {
+        erased.head = head;
+    }
     let partial = erased.is_partial();
     let exit = if partial { Exit::Findings } else { Exit::Done };
     let terms = format!("--basis {} --request {}", request.basis, request.reference);

@@ -14,6 +14,7 @@ mod gdpr;
 mod gossip;
 mod grant;
 mod head;
+mod hooks;
 mod import;
 mod init;
 mod key;
@@ -225,6 +226,18 @@ pub struct SettingsArguments {
     /// Where the age identity or recipient of the list of erasures is: `file:PATH` or `env:NAME`
     #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
     erasure_key: Option<Secret>,
+    /// The folder of hooks [default: hooks]
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    hooks_folder: Option<PathBuf>,
+    /// What hooks are told the environment is
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    hooks_environment: Option<String>,
+    /// Whether hooks are also asked where nothing is to be applied
+    #[arg(long, global = true, value_name = "BOOL", hide_short_help = true)]
+    hooks_on_empty: Option<bool>,
+    /// How long one program may take that is a hook [default: 60s]
+    #[arg(long, global = true, value_name = "TIME", hide_short_help = true)]
+    hooks_time_limit: Option<String>,
 }
 
 impl SettingsArguments {
@@ -276,6 +289,10 @@ impl SettingsArguments {
             subject_map: self.subject_map.clone(),
             erasures: self.erasures.clone(),
             erasure_key: self.erasure_key.clone(),
+            hooks_folder: self.hooks_folder.clone(),
+            hooks_environment: self.hooks_environment.clone(),
+            hooks_on_empty: self.hooks_on_empty,
+            hooks_time_limit: self.hooks_time_limit.clone(),
         }
     }
 }
@@ -302,6 +319,7 @@ pub enum Command {
     Replay(replay::Replay),
     Schema(schema::SchemaCommand),
     Lint(lint::Lint),
+    Hooks(hooks::Hooks),
     Scan(scan::Scan),
     Subject(subject::Subject),
     Evidence(evidence::Evidence),
@@ -390,6 +408,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Replay(command) => replay::run(context, &command),
         Command::Schema(command) => schema::run(context, &command),
         Command::Lint(command) => lint::run(context, &command),
+        Command::Hooks(command) => hooks::run(context, &command),
         Command::Scan(command) => scan::run(context, &command),
         Command::Subject(command) => subject::run(context, &command),
         Command::Evidence(command) => evidence::run(context, &command),

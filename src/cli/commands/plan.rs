@@ -9,14 +9,17 @@ use super::audit::recorded;
 use crate::cli::CommandResult;
 use crate::cli::context::{Context, block_on, key, look_at_database, project, scratch};
 use crate::cli::error::CliError;
+use crate::cli::hooks::between_hooks;
 use crate::cli::output::Reply;
 use crate::cli::plans::{write_new, write_plan};
+use crate::cli::settings::Settings;
 use crate::crypto::Digest;
 use crate::database::Target as _;
 use crate::model::{Cid, Direction, Engine, PlanPolicy, RunPlan, Timestamp};
 use crate::ops::planning::{Of, abandon, make};
 use crate::ops::rollback::Extent;
 use crate::ops::{OpsError, Wanted, today};
+use crate::policy::hooks::What;
 
 /// Write down what would run, as one signed file that others approve
 ///
@@ -76,8 +79,8 @@ struct Done {
 pub fn run(context: &Context, arguments: &Plan) -> CommandResult {
     let settings = context.settings()?;
     recorded::refuse(&settings, "plan them")?;
-    let project = project(&settings)?;
     if let Some(plan) = arguments.abandon {
+        let project = project(&settings)?;
         let (seq, head) = abandon(&project, plan, key(&settings))?;
         let done = Abandoned { command: "plan", plan, seq, head };
         return Ok(Reply::new(done, |done, out| {
@@ -88,6 +91,11 @@ pub fn run(context: &Context, arguments: &Plan) -> CommandResult {
     let Some(file) = arguments.out.clone() else {
         return Err(CliError::usage("where the plan is to be written is not said").hint("pass `--out FILE`"));
     };
+    between_hooks(&settings, What::Plan, || make_plan(&settings, arguments, file))
+}
+
+fn make_plan(settings: &Settings, arguments: &Plan, file: PathBuf) -> CommandResult {
+    let project = project(settings)?;
     let wanted = Wanted {
         to: wanted_version(&project, arguments.to.as_deref())?,
         allow_out_of_order: settings.allow_out_of_order,
@@ -101,14 +109,14 @@ pub fn run(context: &Context, arguments: &Plan) -> CommandResult {
     let of = extent.as_ref().map_or(Of::Pending(&wanted), Of::Rollback);
     let (plan, bytes) = block_on(async {
         let validity = settings.approval_valid_for;
-        let Some(mut database) = look_at_database(&settings).await? else {
+        let Some(mut database) = look_at_database(settings).await? else {
             // One that is not there yet is a file, and will be as empty as this one.
-            let mut empty = scratch(&settings, Engine::Sqlite, None).await?;
-            let made = make(&project, &mut empty.database, of, validity, key(&settings)).await;
+            let mut empty = scratch(settings, Engine::Sqlite, None).await?;
+            let made = make(&project, &mut empty.database, of, validity, key(settings)).await;
             empty.remove().await.map_err(OpsError::from)?;
             return Ok(made?);
         };
-        let made = make(&project, &mut database, of, validity, key(&settings)).await;
+        let made = make(&project, &mut database, of, validity, key(settings)).await;
         database.close().await;
         Ok::<_, CliError>(made?)
     })??;

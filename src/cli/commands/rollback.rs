@@ -9,6 +9,7 @@ use super::audit::recorded;
 use crate::cli::CommandResult;
 use crate::cli::context::{Context, block_on, key, open_database, project};
 use crate::cli::error::CliError;
+use crate::cli::hooks::show_hooks;
 use crate::cli::output::Reply;
 use crate::cli::plans::given;
 use crate::database::Target as _;
@@ -74,8 +75,10 @@ pub fn run(context: &Context, arguments: &Rollback) -> CommandResult {
 }
 
 fn show(shown: &Done, out: &mut dyn Write) -> io::Result<()> {
+    show_hooks(&shown.outcome.hooks, true, out)?;
     for archived in shown.outcome.recovered.iter().chain(&shown.outcome.archived) {
         show_archived(archived, out)?;
     }
+    show_hooks(&shown.outcome.hooks, false, out)?;
     writeln!(out, "head {}", shown.outcome.head)
 }

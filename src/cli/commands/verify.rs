@@ -12,6 +12,7 @@ use super::replay::{exit_with, replay_verified};
 use crate::chain::{Finding, FindingKind, Fresh, Freshness, Options, Recall, Report};
 use crate::cli::context::{Context, block_on, look_at_database, verify_options};
 use crate::cli::error::CliError;
+use crate::cli::hooks::between_hooks;
 use crate::cli::memory::MemoryArguments;
 use crate::cli::opening::{opening, record_opened};
 use crate::cli::output::{Clean, Reply, remark};
@@ -27,6 +28,7 @@ use crate::ops::replay::{Replayed, add_live, add_replay, may_run};
 use crate::ops::source::Source;
 use crate::ops::standings::Standings;
 use crate::ops::{ChainReader, OpsError, Progress, now};
+use crate::policy::hooks::What;
 use crate::store::ArchiveError;
 
 /// Verify a chain from its CID, or from a CAR file
@@ -76,6 +78,12 @@ pub struct Verify {
     /// Open sealed files with the keys of the vault, and compare them with what the log commits to
     #[arg(long)]
     open: bool,
+    /// Ask the project's hooks of the events `beforeVerify`, `afterVerify` and `afterErrorVerify`
+    ///
+    /// They are programs and scripts of the folder that it runs in, which whoever looks at an archive of others need not
+    /// trust; so nobody asks them unasked.
+    #[arg(long)]
+    hooks: bool,
     /// Threads that check entries [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -98,8 +106,15 @@ pub struct Shown {
 
 pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     let settings = context.settings()?;
+    match arguments.hooks {
+        true => between_hooks(&settings, What::Verify, || verify(context, &settings, arguments)),
+        false => verify(context, &settings, arguments),
+    }
+}
+
+fn verify(context: &Context, settings: &Settings, arguments: &Verify) -> CommandResult {
     let required = parse_anchors(&arguments.require)?;
-    let mut options = verify_options(&settings, &required);
+    let mut options = verify_options(settings, &required);
     arguments.memory.recall(context, &mut options)?;
     options.older = arguments.older;
     let tolerance = options.tolerance;
@@ -108,7 +123,7 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     let mut progress = context.progress();
     let mut show = |what: &str, done, total| progress.show(what, done, total);
     let threads = threads(arguments.threads);
-    let target = block_on(arguments.sources.resolve(&settings, &arguments.target))??;
+    let target = block_on(arguments.sources.resolve(settings, &arguments.target))??;
     let standings = arguments.memory.standings(context).filter(|_| arguments.incremental);
     if arguments.incremental && standings.is_none() {
         remark(
@@ -116,7 +131,7 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
         );
     }
     options.recall = standings.as_ref().map(Standings::recall);
-    let search = Search { settings: &settings, arguments, target: &target, threads };
+    let search = Search { settings, arguments, target: &target, threads };
     let mut looked = search.verify(options.clone(), &mut show)?;
     if let Some(standings) = &standings
         && !block_on(goes_on(standings, &looked.report))?
@@ -133,7 +148,7 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
         let source = source.as_mut().ok_or(OpsError::Nowhere(report.root))?;
         source.use_keys(Box::new(keyring));
         source.open_sealed(&mut report)?;
-        record_opened(&settings, &report, "verify")?;
+        record_opened(settings, &report, "verify")?;
     }
     // The memory first: a standing that is ahead of it is not believed.
     arguments.memory.remember(context, report.memory.as_ref());
@@ -144,12 +159,12 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
     let mut replayed = Replayed::default();
     if arguments.replays() && may_run(&report) {
         let source = source.as_mut().ok_or(OpsError::Nowhere(report.root))?;
-        replayed = replay_verified(&settings, source, &report, arguments.on.as_ref(), &mut show)?;
+        replayed = replay_verified(settings, source, &report, arguments.on.as_ref(), &mut show)?;
         add_replay(&mut report, &replayed);
     }
     if arguments.live {
         let found = block_on(async {
-            let database = look_at_database(&settings).await?;
+            let database = look_at_database(settings).await?;
             let mut database = database.ok_or_else(|| {
                 CliError::new(Exit::Unfinished, "there is no database to compare with".to_owned())
                     .hint("name it with `--database URL`")
@@ -160,7 +175,7 @@ pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
         add_live(&mut report, source, found)?;
     }
     if !report.promoted.is_empty() {
-        follow(&mut report, &mut promotion_places(&settings)?, threads);
+        follow(&mut report, &mut promotion_places(settings)?, threads);
     }
     drop(progress);
     remark_faults(context, &sources);

@@ -3,6 +3,7 @@
 use crate::chain::RestoreError;
 use crate::database::DatabaseError;
 use crate::ops::OpsError;
+use crate::ops::hooks::HooksError;
 use crate::ops::promotion::PromotionError;
 use crate::scripts::FolderError;
 use crate::scripts::tools::plain::{PLAIN, PlainError};
@@ -20,6 +21,16 @@ pub fn hint(error: &OpsError) -> Option<String> {
         OpsError::Clearance(error) => super::clearance::hint(error).to_owned(),
         OpsError::Promotion(error) => promotion_hint(error).to_owned(),
         OpsError::NotAPlan(_) => "run `greffe log` to see which entries are plans".to_owned(),
+        OpsError::Hooks(HooksError::Folder { .. }) => {
+            "make the folder, or name another with `--hooks-folder PATH`".to_owned()
+        }
+        OpsError::Hooks(HooksError::Wrong { .. }) => {
+            "rename them, or set them aside with a `_` before the name; `greffe hooks list --events` has all events".to_owned()
+        }
+        OpsError::Denied(denied) => {
+            format!("the hook is in {}; `greffe hooks list` has all that are asked", denied.folder.display())
+        }
+        OpsError::TooManyAnswers(_) => "apply in parts: `greffe apply --to VERSION`".to_owned(),
         OpsError::NothingToPlan => "run `greffe status` to see what is applied".to_owned(),
         OpsError::Folder(FolderError::Missing { .. }) => {
             "create the folder, or name another with `--migrations PATH`".to_owned()

@@ -148,6 +148,8 @@ fn a_rendered_file_shows_every_key_and_a_password_in_none() {
     assert_eq!(all.vault_backup_retention, none.vault_backup_retention);
     assert_eq!(all.migrations.file_name(), none.migrations.file_name());
     assert_eq!(all.archive_directory.file_name(), none.archive_directory.file_name());
+    assert_eq!(all.hooks_folder.file_name(), none.hooks_folder.file_name());
+    assert_eq!((all.hooks_on_empty, all.hooks_time_limit), (none.hooks_on_empty, none.hooks_time_limit));
 
     let database_url = DatabaseSource::parse("postgres://ann:hunter2@host/db", Path::new(""));
     let text = render_new(&NewSettings { database_url, ..full() });

@@ -49,6 +49,10 @@ pub enum Id {
     ToolName,
     ToolTable,
     ToolApply,
+    HooksFolder,
+    HooksEnvironment,
+    HooksOnEmpty,
+    HooksTimeLimit,
 }
 
 /// What values a key takes.
@@ -215,7 +219,7 @@ impl Key {
 }
 
 /// The tables of `greffe.toml`.
-pub const TABLES: [&str; 14] = [
+pub const TABLES: [&str; 15] = [
     "database",
     "archive",
     "key",
@@ -230,6 +234,7 @@ pub const TABLES: [&str; 14] = [
     "privacy",
     "vault",
     "tool",
+    "hooks",
 ];
 
 /// The variable that holds the private key itself.
@@ -267,7 +272,7 @@ const fn none(example: &'static str) -> DefaultValue {
 }
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 45] = [
+pub static KEYS: [Key; 49] = [
     key(
         Id::Name,
         ["", "name"],
@@ -716,6 +721,50 @@ pub static KEYS: [Key; 45] = [
             "GREFFE_TOOL_APPLY",
             "--tool-apply",
             "Whether greffe applies and rolls back the tool's scripts itself, and keeps its history table true.",
+        ],
+    ),
+    key(
+        Id::HooksFolder,
+        ["hooks", "folder"],
+        Kind::Path,
+        DefaultValue::Value("\"hooks\""),
+        [
+            "GREFFE_HOOKS",
+            "--hooks-folder",
+            "The folder of hooks, which are asked before and after what greffe does; one that is named has to be there.",
+        ],
+    ),
+    key(
+        Id::HooksEnvironment,
+        ["hooks", "environment"],
+        Kind::Label,
+        none("\"production\""),
+        [
+            "GREFFE_HOOKS_ENVIRONMENT",
+            "--hooks-environment",
+            "What hooks are told the environment is, and which of them are asked; it is archived with what they were told.",
+        ],
+    ),
+    key(
+        Id::HooksOnEmpty,
+        ["hooks", "on-empty"],
+        Kind::Boolean,
+        DefaultValue::Value("false"),
+        [
+            "GREFFE_HOOKS_ON_EMPTY",
+            "--hooks-on-empty",
+            "Whether hooks are also asked where nothing is to be applied.",
+        ],
+    ),
+    key(
+        Id::HooksTimeLimit,
+        ["hooks", "time-limit"],
+        Kind::Duration,
+        DefaultValue::Value("\"60s\""),
+        [
+            "GREFFE_HOOKS_TIME_LIMIT",
+            "--hooks-time-limit",
+            "How long one program may take that is a hook, before it is ended with all that it started.",
         ],
     ),
 ];

@@ -201,6 +201,13 @@ impl<'a> Loader<'a> {
             Id::ToolName => self.settings.tool = Some(given.label(kind)?),
             Id::ToolTable => self.settings.tool_table = Some(given.label(kind)?),
             Id::ToolApply => self.settings.tool_apply = given.boolean(kind)?,
+            Id::HooksFolder => {
+                self.settings.hooks_folder = given.path(kind, base)?;
+                self.settings.hooks_folder_is_said = true;
+            }
+            Id::HooksEnvironment => self.settings.hooks_environment = Some(given.label(kind)?),
+            Id::HooksOnEmpty => self.settings.hooks_on_empty = given.boolean(kind)?,
+            Id::HooksTimeLimit => self.settings.hooks_time_limit = given.duration(kind)?,
             Id::VaultBackupRetention => self.settings.vault_backup_retention = given.retention(kind)?,
             Id::SubjectMap => self.settings.subject_map = given.path(kind, base)?,
             Id::Erasures => self.settings.erasures = given.path(kind, base)?,

@@ -152,7 +152,11 @@ impl NewSettings {
             | Id::Erasures
             | Id::ErasureKey
             | Id::VaultMinimum
-            | Id::ToolApply => None,
+            | Id::ToolApply
+            | Id::HooksFolder
+            | Id::HooksEnvironment
+            | Id::HooksOnEmpty
+            | Id::HooksTimeLimit => None,
         }
     }
 }

@@ -131,6 +131,10 @@ fn every_variable_and_every_flag_is_read() {
         tool: text("alembic"),
         tool_table: text("t"),
         tool_apply: Some(true),
+        hooks_folder: Some("h".into()),
+        hooks_environment: text("production"),
+        hooks_on_empty: Some(true),
+        hooks_time_limit: text("5s"),
         subject_map: Some("y".into()),
         erasures: Some("e".into()),
         erasure_key: secret("file:l"),
@@ -142,6 +146,10 @@ fn every_variable_and_every_flag_is_read() {
         .set("GREFFE_TOOL_TABLE", "t")
         .set("GREFFE_TOOL_APPLY", "true")
         .set("GREFFE_DPIA", "D-1")
+        .set("GREFFE_HOOKS", "h")
+        .set("GREFFE_HOOKS_ENVIRONMENT", "production")
+        .set("GREFFE_HOOKS_ON_EMPTY", "true")
+        .set("GREFFE_HOOKS_TIME_LIMIT", "5s")
         .set("GREFFE_CHAIN", &cid)
         .set("GREFFE_MIGRATIONS", "m")
         .set("GREFFE_DATABASE_URL", "postgres://ann@host/db")

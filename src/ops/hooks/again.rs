@@ -1,0 +1,210 @@
+//! Asks policy hooks again: their source and what they were told are files of the event that tells what they answered, so
+//! the answer has to be the same wherever it is verified.
+
+use std::collections::BTreeMap;
+
+use super::judging::{PATIENCE_AGAIN, Question, ask};
+use crate::chain::{EntryVerdict, Fault, JudgedHooks};
+use crate::crypto::Digest;
+use crate::model::Hook;
+use crate::policy::hooks::HookName;
+use crate::policy::hooks::verdict::BROKEN;
+
+/// An answer, as the archive has it: outcome and rule.
+type Said = (String, Option<String>);
+
+/// One question of an archive: the hook's file and digest, and the digest of what it was told.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Asked {
+    name: String,
+    event: String,
+    sha256: String,
+    input: Option<String>,
+    about: Option<String>,
+}
+
+/// Adds a finding for each answer that is another one now.
+pub fn ask_again(verdict: &mut EntryVerdict) {
+    let Some(judged) = verdict.take_hooks() else { return };
+    for (hook, detail) in differing(&judged) {
+        verdict.add(Fault::HookVerdictDiffers { hook, detail });
+    }
+}
+
+fn differing(judged: &JudgedHooks) -> Vec<(String, String)> {
+    let mut answers: BTreeMap<Asked, Vec<Said>> = BTreeMap::new();
+    for hook in judged.hooks.iter().filter(|hook| is_policy(hook)) {
+        let Hook { event, name, sha256, outcome, input, rule, about, .. } = hook.clone();
+        answers.entry(Asked { name, event, sha256, input, about }).or_default().push((outcome, rule));
+    }
+    answers
+        .iter()
+        .filter_map(|(asked, said)| Some((asked.name.clone(), differs(judged, asked, said)?)))
+        .collect()
+}
+
+fn is_policy(hook: &Hook) -> bool {
+    hook.name.ends_with(".rhai")
+}
+
+/// How an answer differs from what is said now.
+fn differs(judged: &JudgedHooks, asked: &Asked, said: &[Said]) -> Option<String> {
+    let Asked { name, event, sha256, input, .. } = asked;
+    let Ok(event) = event.parse() else { return Some(format!("`{event}` is no event")) };
+    if !matches!(HookName::parse(name), Ok(Some(hook)) if hook.event == event) {
+        return Some("its name is that of another event".to_owned());
+    }
+    let digest_of = |text: &str| Digest::parse_prefixed(text);
+    let Some(source) = digest_of(sha256).and_then(|digest| judged.sources.get(&digest)) else {
+        return Some("its source is not a file of the event".to_owned());
+    };
+    let wanted = input.as_deref().and_then(digest_of);
+    let Some(context) = wanted.and_then(|wanted| judged.contexts.get(&wanted)) else {
+        return Some("what it was told is not in a file of the event".to_owned());
+    };
+    let question = Question { event, source, inputs: vec![context] };
+    let answers = ask(&[question], PATIENCE_AGAIN).pop().and_then(|mut answers| answers.pop())?;
+    let mut now: Vec<Said> = answers
+        .verdicts
+        .into_iter()
+        .map(|verdict| (verdict.outcome.as_str().to_owned(), verdict.rule))
+        .collect();
+    let mut then = said.to_vec();
+    then.sort();
+    now.sort();
+    // Who took too long then may be in time now, and the other way round; it was a no in any case.
+    let is_broken = |said: &[Said]| said.iter().any(|(_, rule)| rule.as_deref() == Some(BROKEN));
+    (then != now && !is_broken(&then))
+        .then(|| format!("it said {}, and says {} now", shown(&then), shown(&now)))
+}
+
+fn shown(said: &[Said]) -> String {
+    let one = |(outcome, rule): &Said| match rule {
+        Some(rule) => format!("{outcome} ({rule})"),
+        None => outcome.clone(),
+    };
+    said.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::chain::{Appender, Fetched, NewFile, Options, Verifier};
+    use crate::codec::trust::encode_trust;
+    use crate::crypto::PrivateKey;
+    use crate::model::{Actor, Details, EventKind, Pseudonym, Role};
+    use crate::ops::checking::Checking;
+    use crate::ops::event::genesis;
+    use crate::ops::init::sole_key;
+    use crate::ops::now;
+    use crate::ops::own_event::own_event;
+
+    const SOURCE: &[u8] =
+        b"fn beforeMigrate(context) { if context.n > 1 { deny(\"large\", \"x\") } else { allow() } }";
+
+    fn judged(n: u8, said: &[(&str, Option<&str>)]) -> JudgedHooks {
+        let context = format!("{{\"n\":{n}}}").into_bytes();
+        let hook = |(outcome, rule): &(&str, Option<&str>)| Hook {
+            event: "beforeMigrate".to_owned(),
+            name: "beforeMigrate.rhai".to_owned(),
+            sha256: Digest::of(SOURCE).to_prefixed(),
+            outcome: (*outcome).to_owned(),
+            duration_us: 1,
+            input: Some(Digest::of(&context).to_prefixed()),
+            rule: rule.map(str::to_owned),
+            about: None,
+        };
+        JudgedHooks {
+            hooks: said.iter().map(hook).collect(),
+            sources: [(Digest::of(SOURCE), SOURCE.to_vec())].into(),
+            contexts: [(Digest::of(&context), context)].into(),
+        }
+    }
+
+    fn found(judged: &JudgedHooks) -> Vec<String> {
+        differing(judged).into_iter().map(|(_, detail)| detail).collect()
+    }
+
+    #[test]
+    fn the_same_answer_is_no_finding_and_another_one_is() {
+        assert_eq!(found(&judged(1, &[("allow", None)])), [""; 0]);
+        assert_eq!(found(&judged(2, &[("deny", Some("large"))])), [""; 0]);
+        assert_eq!(found(&judged(2, &[("allow", None)])), ["it said allow, and says deny (large) now"]);
+        assert_eq!(
+            found(&judged(1, &[("warn", Some("large"))])),
+            ["it said warn (large), and says allow now"]
+        );
+        assert_eq!(found(&judged(1, &[("deny", Some("hook-broken"))])), [""; 0]);
+    }
+
+    /// An archive whose keys signed that a policy answered otherwise than it does.
+    #[test]
+    fn an_answer_that_was_signed_and_never_given_is_found_by_verification() {
+        for (outcome, rule, findings) in [("deny", Some("large"), 0), ("allow", None, 1)] {
+            let mut judged = judged(2, &[(outcome, rule)]);
+            let context = judged.contexts.pop_first().unwrap().1;
+            let file = |name: &str, bytes: Vec<u8>| NewFile {
+                name: name.parse().unwrap(),
+                role: Role::Evidence,
+                bytes,
+                sealed: false,
+            };
+            let files = vec![
+                file("hooks/beforeMigrate.json", [context, b"\n".to_vec()].concat()),
+                file("hooks/beforeMigrate.rhai", SOURCE.to_vec()),
+            ];
+            let found = verified(judged.hooks, files);
+            assert_eq!(found.len(), findings, "{found:?}");
+            assert!(found.iter().all(|fault| matches!(fault, Fault::HookVerdictDiffers { .. })), "{found:?}");
+        }
+    }
+
+    /// What verification finds in a chain whose second entry tells of these hooks.
+    fn verified(hooks: Vec<Hook>, files: Vec<NewFile>) -> Vec<Fault> {
+        let key = PrivateKey::from_seed(&[7; 32]);
+        let actor = Actor { pseudonym: Pseudonym::generate(), role: "operator".to_owned() };
+        let trust = encode_trust(&sole_key("demo".parse().unwrap(), *key.public(), "operator"));
+        let trust =
+            NewFile { name: "trust.json".parse().unwrap(), role: Role::Trust, bytes: trust, sealed: false };
+        let (mut blocks, mut appender) = (HashMap::new(), Appender::new());
+        let begin = genesis(&actor, now());
+        let root = appender
+            .append(begin, vec![trust], &[&key], &mut |(cid, bytes)| drop(blocks.insert(cid, bytes)))
+            .unwrap();
+        let details =
+            Details::Attach { about: vec![root], access: None, hooks, commitments: BTreeMap::new() };
+        let event = own_event(EventKind::Attach, &actor, now(), details);
+        let newest = appender
+            .append(event, files, &[&key], &mut |(cid, bytes)| drop(blocks.insert(cid, bytes)))
+            .unwrap();
+        let mut verifier = Verifier::new(newest, Options::default());
+        let mut checking = Checking::new(2);
+        while let Some(cid) = verifier.want() {
+            verifier
+                .feed(&cid, blocks.get(&cid).map_or(Fetched::Missing, |bytes| Fetched::Block(bytes.clone())));
+            checking.check(&mut verifier);
+        }
+        checking.finish(&mut verifier);
+        verifier.finish().findings.into_iter().map(|finding| finding.fault).collect()
+    }
+
+    #[test]
+    fn an_answer_without_source_or_context_is_a_finding() {
+        let mut without = judged(1, &[("allow", None)]);
+        without.sources.clear();
+        assert_eq!(found(&without), ["its source is not a file of the event"]);
+        let mut without = judged(1, &[("allow", None)]);
+        without.contexts.clear();
+        assert_eq!(found(&without), ["what it was told is not in a file of the event"]);
+        let mut other = judged(1, &[("allow", None)]);
+        other.hooks[0].event = "afterMigrate".to_owned();
+        assert_eq!(found(&other), ["its name is that of another event"]);
+        other.hooks[0].event = "x".to_owned();
+        assert_eq!(found(&other), ["`x` is no event"]);
+        // What a program said is its word.
+        other.hooks[0].name = "beforeMigrate.sh".to_owned();
+        assert_eq!(found(&other), [""; 0]);
+    }
+}
