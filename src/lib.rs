@@ -24,6 +24,7 @@
 //! - [`database`]: targets and their history
 //! - [`store`]: blocks by CID, heads by compare-and-swap
 //! - [`privacy`]: finds personal data and secrets
+//! - [`policy`]: what has to hold before scripts run, as documents
 //! - [`vault`]: content keys of sealed files, off IPFS
 //! - [`ops`]: one use case a file
 //! - [`server`]: archives over HTTP, read only
@@ -52,6 +53,7 @@ pub mod model;
 #[cfg(feature = "bitswap")]
 pub mod node;
 pub mod ops;
+pub mod policy;
 pub mod privacy;
 pub mod scripts;
 pub mod server;
