@@ -6,6 +6,7 @@ use super::KeyUnavailable;
 use super::clearance::ClearanceError;
 use super::plan::Problem;
 use super::promotion::PromotionError;
+use super::policy::PolicyError;
 use super::record::RecordError;
 use crate::chain::proof::ProofError;
 use crate::chain::{AppendError, Finding, RestoreError};
@@ -32,6 +33,8 @@ pub enum OpsError {
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]

@@ -38,6 +38,7 @@ mod own_event;
 mod plan;
 pub mod planning;
 pub mod promotion;
+pub mod policy;
 pub mod publish;
 pub mod record;
 pub mod repair;
@@ -109,6 +110,8 @@ pub struct Project {
     pub promotion: Option<PromotionPolicy>,
     /// Where the keys of the others are.
     pub vault: VaultPlace,
+    /// Which packs of rules hold.
+    pub policy: policy::PolicyWanted,
     pub owner: OpenOwner,
 }
 

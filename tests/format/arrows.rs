@@ -5,13 +5,13 @@
 use std::path::{Path, PathBuf};
 
 /// The modules of the crate, in reading order.
-const MODULES: [&str; 14] = [
-    "crypto", "model", "codec", "chain", "scripts", "privacy", "database", "store", "vault", "ops", "server",
-    "witness", "node", "cli",
+const MODULES: [&str; 15] = [
+    "crypto", "model", "codec", "chain", "scripts", "privacy", "database", "store", "policy", "vault", "ops",
+    "server", "witness", "node", "cli",
 ];
 
 /// What each module may use beside itself; `None`: everything.
-const MAY_USE: [(&str, Option<&[&str]>); 14] = [
+const MAY_USE: [(&str, Option<&[&str]>); 15] = [
     ("crypto", Some(&[])),
     ("model", Some(&["crypto"])),
     ("codec", Some(&["crypto", "model"])),
@@ -21,8 +21,15 @@ const MAY_USE: [(&str, Option<&[&str]>); 14] = [
     ("database", Some(&["crypto", "model"])),
     // A store reads and writes CAR frames, and knows a head when it sees one.
     ("store", Some(&["crypto", "model", "codec"])),
+    // Values that scripts hold are found by the scanner.
+    ("policy", Some(&["crypto", "model", "scripts", "privacy"])),
     ("vault", Some(&["crypto", "model", "codec"])),
-    ("ops", Some(&["crypto", "model", "codec", "chain", "scripts", "privacy", "database", "store", "vault"])),
+    (
+        "ops",
+        Some(&[
+            "crypto", "model", "codec", "chain", "scripts", "privacy", "database", "store", "policy", "vault",
+        ]),
+    ),
     ("server", None),
     // It listens as the server does, and knows no archive.
     ("witness", Some(&["crypto", "model", "codec", "chain", "server"])),
@@ -70,7 +77,7 @@ const SERVED: [&str; 8] =
     ["clap", "indicatif", "std::env", "sqlx", "File", "open_write", "create_dir", "remove_file"];
 
 /// What each module never contains.
-const NEVER: [(&str, &[&[&str]]); 14] = [
+const NEVER: [(&str, &[&[&str]]); 15] = [
     ("crypto", &[&IMPURE, &PRINTING]),
     ("model", &[&IMPURE, &PRINTING]),
     ("codec", &[&IMPURE, &PRINTING]),
@@ -79,6 +86,7 @@ const NEVER: [(&str, &[&[&str]]); 14] = [
     ("privacy", &[&PURE, &PRINTING]),
     ("database", &[&["clap", "indicatif", "std::env"], &PRINTING]),
     ("store", &[&["clap", "indicatif", "std::env", "sqlx"], &PRINTING]),
+    ("policy", &[&PURE, &PRINTING]),
     ("vault", &[&["clap", "indicatif", "std::env", "SystemTime"], &PRINTING]),
     ("ops", &[&["clap", "indicatif", "std::env"], &PRINTING]),
     ("server", &[&SERVED, &PRINTING]),

@@ -25,6 +25,7 @@ mod mirror;
 mod node;
 mod open;
 mod plan;
+mod policy;
 mod proof;
 mod prove_absent;
 mod publish;
@@ -302,6 +303,7 @@ pub enum Command {
     Replay(replay::Replay),
     Schema(schema::SchemaCommand),
     Lint(lint::Lint),
+    Policy(policy::Policy),
     Scan(scan::Scan),
     Subject(subject::Subject),
     Evidence(evidence::Evidence),
@@ -390,6 +392,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Replay(command) => replay::run(context, &command),
         Command::Schema(command) => schema::run(context, &command),
         Command::Lint(command) => lint::run(context, &command),
+        Command::Policy(command) => policy::run(context, &command),
         Command::Scan(command) => scan::run(context, &command),
         Command::Subject(command) => subject::run(context, &command),
         Command::Evidence(command) => evidence::run(context, &command),

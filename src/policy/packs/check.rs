@@ -151,7 +151,8 @@ impl Kind {
 
     fn parameters(self) -> &'static [Parameter] {
         const LOSS: [Parameter; 1] = [needed("classes", Shape::All)];
-        const APPROVALS: [Parameter; 2] = [needed("count", Shape::AtLeast), optional("classes", Shape::Where)];
+        const APPROVALS: [Parameter; 2] =
+            [needed("count", Shape::AtLeast), optional("classes", Shape::Where)];
         const REASON: [Parameter; 2] = [needed("parts", Shape::All), optional("classes", Shape::Where)];
         const LITERALS: [Parameter; 2] = [optional("classes", Shape::All), optional("findings", Shape::All)];
         const DECLARED: [Parameter; 2] = [needed("classes", Shape::All), needed("as", Shape::AnyOf)];
@@ -294,7 +295,9 @@ impl Check {
                     merged.numbers.remove(name);
                     merged.words.remove(name);
                     merged.numbers.extend(other.numbers.get_key_value(name));
-                    merged.words.extend(other.words.get_key_value(name).map(|(name, words)| (*name, words.clone())));
+                    merged
+                        .words
+                        .extend(other.words.get_key_value(name).map(|(name, words)| (*name, words.clone())));
                 }
                 None => {
                     let sets = (self.words.get(name), other.words.get(name));
@@ -340,7 +343,8 @@ fn require_known(name: &'static str, word: &str, members: &Members<'_>) {
         "findings" => built_in().into_iter().map(|rule| rule.id.into_owned()).collect(),
         "regions" => {
             if !is_region(word) {
-                let why = "names a region that is neither `EEA` nor a country of two capital letters, such as `FR`";
+                let why =
+                    "names a region that is neither `EEA` nor a country of two capital letters, such as `FR`";
                 members.refuse_member(name, Why::Other(why.to_owned()));
             }
             return;
@@ -363,8 +367,8 @@ pub fn is_region(text: &str) -> bool {
 pub fn lies_in(region: &str, allowed: &str) -> bool {
     /// The Union's members, with Iceland, Liechtenstein and Norway.
     const EEA: [&str; 30] = [
-        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI",
-        "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
+        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT",
+        "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
     ];
     region == allowed || allowed == "EEA" && EEA.contains(&region)
 }
@@ -424,6 +428,8 @@ mod tests {
         ] {
             assert_eq!(lies_in(region, allowed), lies, "{region} {allowed}");
         }
-        assert!(["FR", "EEA"].into_iter().all(is_region) && !["fr", "FRA", "", "É"].into_iter().any(is_region));
+        assert!(
+            ["FR", "EEA"].into_iter().all(is_region) && !["fr", "FRA", "", "É"].into_iter().any(is_region)
+        );
     }
 }

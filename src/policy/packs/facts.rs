@@ -117,7 +117,9 @@ impl Attestation {
     pub fn holds(&self, day: &str, days: Option<u32>) -> bool {
         self.on.as_str() <= day
             && day <= self.until.as_str()
-            && days.is_none_or(|days| days_between(&self.on, day).is_some_and(|passed| passed <= i64::from(days)))
+            && days.is_none_or(|days| {
+                days_between(&self.on, day).is_some_and(|passed| passed <= i64::from(days))
+            })
     }
 }
 
@@ -191,7 +193,8 @@ mod tests {
         let bytes = facts.encode();
         assert_eq!(Facts::decode(&bytes), Some(facts));
         let text = String::from_utf8(bytes).unwrap();
-        for (from, to) in [("policy-facts/1", "policy-facts/2"), ("\"day\"", "\"dya\""), ("\n}", "}"), ("{", "{ \"x\": 1,")]
+        for (from, to) in
+            [("policy-facts/1", "policy-facts/2"), ("\"day\"", "\"dya\""), ("\n}", "}"), ("{", "{ \"x\": 1,")]
         {
             assert_eq!(Facts::decode(text.replacen(from, to, 1).as_bytes()), None, "{from}");
         }

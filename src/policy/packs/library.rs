@@ -32,11 +32,15 @@ pub enum LibraryError {
     Circle { pack: String, through: String },
     #[error("the pack `{pack}` changes `{rule}`, which is no rule of a pack that it extends{}", near(.nearest.as_deref()))]
     UnknownRule { pack: String, rule: String, nearest: Option<String> },
-    #[error("the pack `{pack}` has a rule `{rule}`, which a pack that it extends has: change it under `[[change]]`")]
+    #[error(
+        "the pack `{pack}` has a rule `{rule}`, which a pack that it extends has: change it under `[[change]]`"
+    )]
     RuleTaken { pack: String, rule: String },
     #[error("the pack `{pack}` has `{rule}` ask for `{found}`, and another pack has it ask for `{expected}`")]
     OtherCheck { pack: String, rule: String, expected: &'static str, found: &'static str },
-    #[error("the pack `{pack}` makes `{rule}` weaker, and says neither why nor until when: write `reason` and `until`")]
+    #[error(
+        "the pack `{pack}` makes `{rule}` weaker, and says neither why nor until when: write `reason` and `until`"
+    )]
     WeakerWithoutReason { pack: String, rule: String },
     #[error("the rule `{rule}` of the pack `{pack}` names a class `{class}` that there is not{}", near(.nearest.as_deref()))]
     UnknownClass { pack: String, rule: String, class: String, nearest: Option<String> },
@@ -197,7 +201,12 @@ impl Library {
                 let rule = match known {
                     Some(known) if known.check.kind != rule.check.kind => {
                         let (expected, found) = (known.check.kind.as_str(), rule.check.kind.as_str());
-                        return Err(LibraryError::OtherCheck { pack: name.to_owned(), rule: id, expected, found });
+                        return Err(LibraryError::OtherCheck {
+                            pack: name.to_owned(),
+                            rule: id,
+                            expected,
+                            found,
+                        });
                     }
                     Some(known) => stricter(&known, &rule).0,
                     None => rule,
@@ -294,7 +303,11 @@ impl InForce {
 
     /// Of a class that two packs describe, all tables and columns of both count.
     fn add_class(&mut self, id: String, class: Class) {
-        let known = self.classes.entry(id).or_insert_with(|| Class { tables: vec![], columns: vec![], ..class.clone() });
+        let known = self.classes.entry(id).or_insert_with(|| Class {
+            tables: vec![],
+            columns: vec![],
+            ..class.clone()
+        });
         known.tables.extend(class.tables);
         known.columns.extend(class.columns);
         for names in [&mut known.tables, &mut known.columns] {
@@ -342,7 +355,12 @@ fn told(rule: &Rule, member: &str) -> String {
         "level" => rule.level.to_string(),
         "waivable" => rule.waivable.to_string(),
         "environments" => rule.environments.join(", "),
-        name => rule.check.parameters().find(|(known, _)| *known == name).map(|(_, told)| told).unwrap_or_default(),
+        name => rule
+            .check
+            .parameters()
+            .find(|(known, _)| *known == name)
+            .map(|(_, told)| told)
+            .unwrap_or_default(),
     }
 }
 

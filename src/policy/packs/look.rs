@@ -31,13 +31,15 @@ pub struct Classes {
 impl Classes {
     fn of_table<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         let name = plain(name);
-        let found = self.classes.values().filter(move |class| class.tables.iter().any(|one| matches(one, &name)));
+        let found =
+            self.classes.values().filter(move |class| class.tables.iter().any(|one| matches(one, &name)));
         found.map(|class| class.id.as_str())
     }
 
     fn of_column<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         let name = plain(name);
-        let found = self.classes.values().filter(move |class| class.columns.iter().any(|one| matches(one, &name)));
+        let found =
+            self.classes.values().filter(move |class| class.columns.iter().any(|one| matches(one, &name)));
         found.map(|class| class.id.as_str())
     }
 
@@ -196,8 +198,17 @@ impl<'a> Statement<'a> {
     /// The place of the table behind an `INSERT`.
     fn inserted(&self, at: usize) -> usize {
         const BETWEEN: [&str; 11] = [
-            "OR", "REPLACE", "IGNORE", "ABORT", "FAIL", "ROLLBACK", "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED",
-            "OVERWRITE", "INTO",
+            "OR",
+            "REPLACE",
+            "IGNORE",
+            "ABORT",
+            "FAIL",
+            "ROLLBACK",
+            "LOW_PRIORITY",
+            "HIGH_PRIORITY",
+            "DELAYED",
+            "OVERWRITE",
+            "INTO",
         ];
         self.skip(at + 1, &BETWEEN)
     }
@@ -430,7 +441,9 @@ impl Looking<'_> {
                 let (_, behind) = statement.name(1);
                 if statement.token(behind) == "(" && statement.text.to_ascii_lowercase().contains("stdin") {
                     let (starts, _) = statement.group(behind);
-                    self.note_texts(starts.into_iter().map(|start| (statement.name(start).0, statement.offset(start))));
+                    self.note_texts(
+                        starts.into_iter().map(|start| (statement.name(start).0, statement.offset(start))),
+                    );
                 }
             } else if statement.token(at) == "=" && is_text(self.dialect, statement.token(at + 1)) && at > 0 {
                 let name = statement.token(at - 1).trim_matches(QUOTES).to_owned();
@@ -459,11 +472,13 @@ impl Looking<'_> {
             // Those with which the same script made the table.
             let made = all.iter().find_map(|one| {
                 let (name, open) = one.created()?;
-                (plain(&name) == plain(&table) && one.token(open) == "(").then(|| one.group(open).0.into_iter().map(|start| one.name(start).0).collect())
+                (plain(&name) == plain(&table) && one.token(open) == "(")
+                    .then(|| one.group(open).0.into_iter().map(|start| one.name(start).0).collect())
             });
             columns = made.unwrap_or(columns);
         }
-        let classed: Vec<bool> = columns.iter().map(|column| self.classes.of_column(column).next().is_some()).collect();
+        let classed: Vec<bool> =
+            columns.iter().map(|column| self.classes.of_column(column).next().is_some()).collect();
         if !classed.contains(&true) {
             return;
         }
@@ -474,7 +489,10 @@ impl Looking<'_> {
         at += 1;
         while statement.token(at) == "(" {
             let (starts, behind) = statement.group(at);
-            let given = starts.into_iter().zip(&columns).filter(|(start, _)| is_text(self.dialect, statement.token(*start)));
+            let given = starts
+                .into_iter()
+                .zip(&columns)
+                .filter(|(start, _)| is_text(self.dialect, statement.token(*start)));
             let given: Vec<(String, usize)> =
                 given.map(|(start, column)| (column.clone(), statement.offset(start))).collect();
             self.note_texts(given.into_iter());
@@ -484,7 +502,9 @@ impl Looking<'_> {
 
     /// The first list behind a `SELECT`.
     fn look_at_selected(&mut self, statement: &Statement<'_>, at: usize, columns: &[String]) {
-        let Some(select) = (at..statement.tokens.len()).find(|at| statement.is(*at, &["SELECT"])) else { return };
+        let Some(select) = (at..statement.tokens.len()).find(|at| statement.is(*at, &["SELECT"])) else {
+            return;
+        };
         let (mut depth, mut starts) = (0_usize, vec![select + 1]);
         for at in select + 1..statement.tokens.len() {
             match statement.token(at) {
@@ -495,7 +515,10 @@ impl Looking<'_> {
                 _ => {}
             }
         }
-        let given = starts.into_iter().zip(columns).filter(|(start, _)| is_text(self.dialect, statement.token(*start)));
+        let given = starts
+            .into_iter()
+            .zip(columns)
+            .filter(|(start, _)| is_text(self.dialect, statement.token(*start)));
         let given: Vec<(String, usize)> =
             given.map(|(start, column)| (column.clone(), statement.offset(start))).collect();
         self.note_texts(given.into_iter());
@@ -528,7 +551,10 @@ fn rebuilt(read: &[Statement<'_>]) -> BTreeSet<String> {
 
 /// Whether a token is a text that is not empty.
 fn is_text(dialect: Dialect, token: &str) -> bool {
-    let token = token.strip_prefix(['E', 'e', 'N', 'n', 'U', 'u']).filter(|rest| rest.starts_with('\'')).unwrap_or(token);
+    let token = token
+        .strip_prefix(['E', 'e', 'N', 'n', 'U', 'u'])
+        .filter(|rest| rest.starts_with('\''))
+        .unwrap_or(token);
     match token.as_bytes() {
         [b'\'', b'\''] => false,
         [b'\'', ..] => true,

@@ -170,10 +170,17 @@ impl<'a> Members<'a> {
     pub fn tables(&self, name: &'static str) -> Vec<Members<'a>> {
         let Some((value, span)) = self.take(name) else { return Vec::new() };
         let items = value.as_array().map(|items| {
-            items.iter().map(|item| Some((item.get_ref().as_table()?, item.span()))).collect::<Option<Vec<_>>>()
+            items
+                .iter()
+                .map(|item| Some((item.get_ref().as_table()?, item.span())))
+                .collect::<Option<Vec<_>>>()
         });
         let Some(Some(items)) = items else {
-            self.refuse(span, name, Why::Type { found: value.type_str(), wanted: "tables, each under `[[…]]`" });
+            self.refuse(
+                span,
+                name,
+                Why::Type { found: value.type_str(), wanted: "tables, each under `[[…]]`" },
+            );
             return Vec::new();
         };
         let members = |(table, span)| Members::of(table, format!("{}{name}.", self.path), span, self.faults);

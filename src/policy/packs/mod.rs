@@ -26,7 +26,7 @@ pub mod sector;
 pub use check::{Check, Kind, Who};
 pub use facts::{Attestation, Declared, Facts, ReplicaFacts, ScriptFacts};
 pub use judge::{Outcome, Verdict, approvals_needed, judge};
-pub use library::{Disagreement, InForce, LibraryError, Library};
+pub use library::{Disagreement, InForce, Library, LibraryError};
 pub use look::{Classes, look};
 pub use pack::{Level, Pack, PackError, Rule};
 pub use sector::{SECTORS, sector_named};

@@ -175,7 +175,8 @@ impl Pack {
             return Ok(pack);
         }
         let line = |at: usize| 1 + source.get(..at).unwrap_or_default().matches('\n').count();
-        let mut placed: Vec<(usize, Fault)> = faults.into_iter().map(|fault| (line(fault.span.start), fault)).collect();
+        let mut placed: Vec<(usize, Fault)> =
+            faults.into_iter().map(|fault| (line(fault.span.start), fault)).collect();
         placed.sort_by_key(|(line, _)| *line);
         Err(PackError::Faults(placed))
     }
@@ -206,7 +207,8 @@ impl Pack {
         }
         pack.changes = members.tables("change").into_iter().take(MOST).map(read_change).collect();
         if !pack.changes.is_empty() && pack.extends.is_empty() {
-            members.refuse_member("change", Why::Other("changes rules, and `extends` names no pack".to_owned()));
+            members
+                .refuse_member("change", Why::Other("changes rules, and `extends` names no pack".to_owned()));
         }
         members.end();
         pack
@@ -265,7 +267,8 @@ fn texts(members: &Members<'_>, name: &'static str) -> Texts {
     }
     let Some(table) = members.table(name) else { return Texts::new() };
     table.require("en");
-    let texts = LANGUAGES.into_iter().filter_map(|language| Some((language.to_owned(), table.text(language)?)));
+    let texts =
+        LANGUAGES.into_iter().filter_map(|language| Some((language.to_owned(), table.text(language)?)));
     let texts = texts.collect();
     table.end();
     texts

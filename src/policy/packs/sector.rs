@@ -8,7 +8,8 @@ pub const SECTORS: [(&str, &[&str]); 3] =
 #[must_use]
 pub fn sector_named(name: &str) -> Option<&'static str> {
     let name = folded(name);
-    let found = SECTORS.into_iter().find(|(sector, others)| *sector == name || others.contains(&name.as_str()));
+    let found =
+        SECTORS.into_iter().find(|(sector, others)| *sector == name || others.contains(&name.as_str()));
     found.map(|(sector, _)| sector)
 }
 
