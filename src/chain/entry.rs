@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::finding::Fault;
+use super::judged_policy::{JudgedPolicy, judged_policy};
 use crate::codec::dag_cbor::encode_manifest;
 use crate::codec::dsse::Envelope;
 use crate::codec::statement::decode_statement;
@@ -64,9 +65,23 @@ pub struct EntryVerdict {
     pub(super) trust: Option<Arc<TrustDocument>>,
     /// The approvals that a `plan` event brings.
     pub(super) approvals: Vec<Vec<u8>>,
+    /// What it says of policy packs.
+    pub(super) policy: Option<Box<JudgedPolicy>>,
     /// The blocks of the event that brings it.
     pub(super) brought: Option<TrustEntry>,
     pub(super) faults: Vec<(Option<Cid>, Fault)>,
+}
+
+impl EntryVerdict {
+    /// What the entry says of policy packs, once: whoever can ask them again does.
+    pub fn take_policy(&mut self) -> Option<Box<JudgedPolicy>> {
+        self.policy.take()
+    }
+
+    /// Adds what was found beside the check.
+    pub fn add(&mut self, fault: Fault) {
+        self.faults.push((None, fault));
+    }
 }
 
 impl EntryCheck {
@@ -95,6 +110,7 @@ impl EntryCheck {
             message: None,
             trust: None,
             approvals: Vec::new(),
+            policy: None,
             brought: None,
             faults: std::mem::take(&mut self.faults),
         };
@@ -103,6 +119,7 @@ impl EntryCheck {
         if let Some((envelope, statement)) = self.read_log(&manifest, &mut verdict) {
             self.read_trust(&manifest, &statement.event, &mut verdict);
             verdict.approvals = self.approvals(&manifest, &statement.event);
+            verdict.policy = judged_policy(&manifest, &self.files, &statement.event);
             self.check_signatures(&envelope, &mut verdict);
             check_statement(&manifest, &statement, &digests, &mut verdict.faults);
             verdict.event = Some(statement.event);

@@ -154,6 +154,8 @@ pub enum Fault {
     QuorumUnmet { whose: Whose, cosigned: Vec<String>, missing: Vec<String> },
     #[error("the scripts cannot be run again up to the signed schema: {reason}")]
     Replay { reason: String },
+    #[error("the policy packs do not say what the entry says that they said: {detail}")]
+    PolicyVerdictDiffers { detail: String },
     #[error("the database's schema is {found}, and the newest one that was signed is {expected}")]
     LiveSchema { expected: Digest, found: Digest },
     #[error("timestamp token {token}: {fault}")]

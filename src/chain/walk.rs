@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::entry::{EntryCheck, FileBytes, KnownKeys};
 use super::finding::Fault;
+use super::judged_policy::is_of_policy;
 use crate::codec::dag_cbor::decode_manifest;
 use crate::codec::unixfs::{FileCheck, decode_file_node};
 use crate::model::{Cid, Codec, FileDigests, FileEntry, Manifest, Role};
@@ -14,6 +15,8 @@ const FILE_LIMIT: u64 = 1 << 30;
 
 /// Bytes of files that an entry keeps until it is checked; past them a file is hashed as it comes and dropped.
 const HELD_LIMIT: usize = 64 << 10;
+/// The same with what policy packs are asked again by. A writer puts no more into an entry.
+pub(super) const EVIDENCE_LIMIT: usize = 1 << 20;
 /// A file may repeat its chunks so often, once it is longer than [`REPEATED_LIMIT`].
 const REPEATS: u64 = 8;
 const REPEATED_LIMIT: u64 = 8 << 20;
@@ -173,8 +176,10 @@ impl OpenEntry {
         };
         let again = manifest.files.iter().filter(|other| other.cid == file.cid).count() > 1;
         let size = if let Fetched::Block(bytes) = &fetched { bytes.len() } else { 0 };
-        // A trust document is read, so its bytes are kept; others, also approvals, only as far as they are few.
-        let keep = file.role == Role::Trust || (!again && self.held + size <= HELD_LIMIT);
+        // A trust document is read, so its bytes are kept, and so is what packs were asked; others, also approvals, only
+        // as far as they are few.
+        let limit = if is_of_policy(file) { EVIDENCE_LIMIT } else { HELD_LIMIT };
+        let keep = file.role == Role::Trust || (!again && self.held + size <= limit);
         let old = std::mem::replace(&mut self.files[index], FileSlot::Done(FileBytes::Absent));
         match old.feed(cid, fetched, file.size, keep) {
             Ok(next) => {

@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, spawn};
 
+use super::policy::again::judge_again;
 use crate::chain::{EntryCheck, EntryVerdict, Verifier};
 
 /// Entries that one worker takes at a time; fewer would spend their time handing over.
@@ -39,7 +40,7 @@ impl Checking {
         for check in verifier.take_checks() {
             // The first entry brings the keys that all others are checked against.
             if self.workers.is_none() || check.index() == 0 {
-                verifier.absorb(check.run());
+                verifier.absorb(run(check));
                 continue;
             }
             self.weight += check.weight();
@@ -56,7 +57,7 @@ impl Checking {
         let Some(workers) = self.workers.as_ref().filter(|_| !batch.is_empty()) else { return };
         if let Err(unsent) = workers.work.send(batch) {
             // Every worker is gone; the checks are still owed.
-            unsent.0.into_iter().for_each(|check| verifier.absorb(check.run()));
+            unsent.0.into_iter().for_each(|check| verifier.absorb(run(check)));
         }
         while let Ok(done) = workers.verdicts.try_recv() {
             done.into_iter().for_each(|verdict| verifier.absorb(verdict));
@@ -95,6 +96,13 @@ impl Workers {
     }
 }
 
+/// Checks an entry, and asks again what it says was asked.
+fn run(check: EntryCheck) -> EntryVerdict {
+    let mut verdict = check.run();
+    judge_again(&mut verdict);
+    verdict
+}
+
 fn check_all(work: &Mutex<Receiver<Vec<EntryCheck>>>, verdicts: &Sender<Vec<EntryVerdict>>) {
     loop {
         let batch = match work.lock() {
@@ -102,7 +110,7 @@ fn check_all(work: &Mutex<Receiver<Vec<EntryCheck>>>, verdicts: &Sender<Vec<Entr
             Err(_) => return,
         };
         let Ok(batch) = batch else { return };
-        if verdicts.send(batch.into_iter().map(EntryCheck::run).collect()).is_err() {
+        if verdicts.send(batch.into_iter().map(run).collect()).is_err() {
             return;
         }
     }

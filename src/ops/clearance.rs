@@ -10,17 +10,19 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::intended::{Intended, history_digest};
+use super::planning::nonce;
+use super::policy::asked::{Asked, Evidence};
 use super::replicate::{Replicated, replicate};
 use super::session::Session;
 use super::{OpsError, Progress, Project, promotion};
 use crate::chain::{ApprovalFault, JudgedApprovals, NewFile, judge_approvals};
 use crate::codec::dsse::Envelope;
-use crate::codec::plan::{PLAN_FILE, PlanFileError, decode_plan};
+use crate::codec::plan::{PLAN_FILE, PlanFileError, decode_plan, encode_plan};
 use crate::crypto::{Digest, KeyId};
 use crate::database::{Database, History, Target as _};
 use crate::model::{
-    Cid, Details, Direction, EventKind, NameError, PlanDetails, PlanPolicy, Planned, PlannedMigration, Role,
-    RunPlan, Timestamp, TrustDocument,
+    Cid, Details, Direction, EventKind, NameError, PlanDetails, PlanPolicy, Planned, PlannedMigration,
+    PlannedTarget, Role, RunPlan, Timestamp, TrustDocument,
 };
 use crate::store::remote::NamedReplica;
 
@@ -181,10 +183,13 @@ pub async fn clear(
         session.promote(promotion::require(project, policy, &intended.migrations, THREADS).await?);
     }
     let trust = session.trust()?;
-    let asked = asked_for(project, &trust);
+    let asked = asked_for(project, &trust, intended.policy);
+    if let Some(policy) = intended.policy {
+        policy.require()?;
+    }
     let Some(plan) = &given.plan else {
         return match asked.approvals {
-            0 => Ok(None),
+            0 => unplanned(session, intended).await,
             approvals => Err(ClearanceError::PlanNeeded { approvals }.into()),
         };
     };
@@ -204,13 +209,12 @@ pub async fn clear(
         let needed = policy.approvals;
         return Err(ClearanceError::NotApproved { counted, needed, refused }.into());
     }
+    let evidence = intended.policy.map(|policy| policy.evidence(counted)).transpose()?;
     let event = match used(session, &planned)? {
         Some(event) => event,
         None => {
             let files = files_of(plan, &given.approvals, intended.sealed)?;
-            let details =
-                PlanDetails { planned, hooks: Vec::new(), policy: None, commitments: Default::default() };
-            session.append(EventKind::Plan, Details::Plan(Box::new(details)), files).await?
+            archive(session, planned, files, evidence).await?
         }
     };
     if policy.replicated {
@@ -220,11 +224,66 @@ pub async fn clear(
     Ok(Some(event))
 }
 
-/// What the settings and the trust document ask for, the stricter of both.
+/// A run that nobody had to plan has a `plan` event where policy packs judged it: it tells what they said.
+async fn unplanned(session: &mut Session, intended: &Intended<'_>) -> Result<Option<Cid>, OpsError> {
+    let Some(policy) = intended.policy.filter(|_| !intended.migrations.is_empty()) else { return Ok(None) };
+    let evidence = policy.evidence(0)?;
+    let made_at = session.clock.now();
+    let target = session.target();
+    let plan = RunPlan {
+        nonce: nonce(),
+        chain: session.chain.reader.root(),
+        target: PlannedTarget { name: target.name.clone(), engine: target.engine },
+        direction: intended.direction,
+        made_at,
+        expires_at: made_at,
+        author: session.actor().clone(),
+        policy: PlanPolicy::default(),
+        history: history_digest(intended.history),
+        schema: None,
+        migrations: intended.migrations.clone(),
+    };
+    let bytes = encode_plan(&plan);
+    let planned = Planned {
+        digest: Digest::of(&bytes),
+        direction: plan.direction,
+        versions: plan.versions(),
+        made_at,
+        author: plan.author,
+        author_keys: Vec::new(),
+        approvals: 0,
+        four_eyes: false,
+        expires_at: None,
+    };
+    let file = NewFile { name: PLAN_FILE.parse()?, role: Role::Evidence, bytes, sealed: intended.sealed };
+    let event = archive(session, planned, vec![file], Some(evidence)).await?;
+    session.name_plan(event);
+    Ok(Some(event))
+}
+
+/// Archives a plan with what policy packs said of it.
+async fn archive(
+    session: &mut Session,
+    planned: Planned,
+    mut files: Vec<NewFile>,
+    evidence: Option<Evidence>,
+) -> Result<Cid, OpsError> {
+    let policy = evidence.map(|Evidence { verdicts, files: judged }| {
+        files.extend(judged);
+        Box::new(verdicts)
+    });
+    let details = PlanDetails { planned, hooks: Vec::new(), policy, commitments: Default::default() };
+    session.append(EventKind::Plan, Details::Plan(Box::new(details)), files).await
+}
+
+/// What the settings, the trust document and policy packs ask for, the strictest of them. Who made a plan does not count
+/// where a pack asks for approvals.
 #[must_use]
-pub fn asked_for(project: &Project, trust: &TrustDocument) -> PlanPolicy {
+pub fn asked_for(project: &Project, trust: &TrustDocument, policy: Option<&Asked>) -> PlanPolicy {
     let trusted = PlanPolicy { approvals: trust.thresholds.approver, ..PlanPolicy::default() };
-    project.approval.stricter(trusted)
+    let approvals = policy.map_or(0, Asked::approvals);
+    let packs = PlanPolicy { approvals, four_eyes: approvals > 0, replicated: false };
+    project.approval.stricter(trusted).stricter(packs)
 }
 
 fn require_fit(

@@ -35,6 +35,8 @@ pub enum OpsError {
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    #[error("the packs and what they are asked about have {size} bytes, and an event keeps {limit}")]
+    PolicyTooLarge { size: usize, limit: usize },
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]

@@ -6,7 +6,7 @@ use super::chain::OpenChain;
 use super::event::executor;
 use super::gate::require_clean;
 use super::{OpenKey, OpsError, Project, now};
-use crate::chain::Block;
+use crate::chain::{Block, NewFile};
 use crate::crypto::Signer;
 use crate::model::{Actor, Cid, Details, Event, EventId, EventKind, Run, Timestamp};
 
@@ -67,12 +67,24 @@ impl Pen {
     /// # Errors
     /// [`OpsError::Unpublishable`] and those of the archive; nothing was appended then.
     pub fn append(&mut self, kind: EventKind, details: Details) -> Result<(u64, Cid, Cid), OpsError> {
+        self.append_with(kind, details, Vec::new())
+    }
+
+    /// The same with files, none of them to be sealed.
+    ///
+    /// # Errors
+    /// As [`Pen::append`].
+    pub fn append_with(
+        &mut self,
+        kind: EventKind,
+        details: Details,
+        files: Vec<NewFile>,
+    ) -> Result<(u64, Cid, Cid), OpsError> {
         let (newest, manifest) = self.chain.reader.newest()?;
         let newest = self.chain.reader.entry(&newest)?.statement.event.finished_at;
         let event = own_event(kind, &self.actor, now().max(newest), details);
         let mut blocks: Vec<Block> = Vec::new();
-        let cid =
-            self.chain.appender.append(event, Vec::new(), &[&*self.key], &mut |block| blocks.push(block))?;
+        let cid = self.chain.appender.append(event, files, &[&*self.key], &mut |block| blocks.push(block))?;
         require_clean(&cid, &blocks)?;
         let head = self.chain.store(blocks, &*self.key)?;
         Ok((manifest.seq + 1, cid, head))

@@ -250,6 +250,11 @@ impl Session {
         &self.target
     }
 
+    /// Who acts.
+    pub const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
     /// The trust document in force.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! One command a file; the doc comment of its arguments is its help.
 
+mod access;
 mod apply;
 mod approve;
 mod audit;
@@ -329,6 +330,7 @@ pub enum Command {
     Retention(retention::Retention),
     Grant(grant::Grant),
     Open(open::Open),
+    Access(access::Access),
     Gdpr(gdpr::Gdpr),
     Key(key::Key),
     Trust(trust::Trust),
@@ -347,6 +349,7 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
         Command::Repair(_) | Command::Erase(_) | Command::Retention(_) => (true, false),
         Command::Plan(plan) => (plan.archives(), false),
         Command::Trust(trust) => (trust.archives(), false),
+        Command::Policy(policy) => (policy.archives(), false),
         Command::Witness(witness) => (witness.asks(), false),
         _ => (false, false),
     };
@@ -418,6 +421,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Retention(command) => retention::run(context, &command),
         Command::Grant(command) => grant::run(context, &command),
         Command::Open(command) => open::run(context, &command),
+        Command::Access(command) => access::run(context, &command),
         Command::Gdpr(command) => gdpr::run(context, &command),
         Command::Vault(command) => vault::run(context, &command),
         Command::Key(command) => key::run(context, &command),

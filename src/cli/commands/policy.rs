@@ -1,5 +1,6 @@
 mod check;
 mod list;
+mod review;
 mod show;
 
 use clap::{Args, Subcommand};
@@ -26,6 +27,15 @@ enum Action {
     Show(show::Show),
     /// What the packs that hold say of the scripts and the settings; exits with 1 on findings
     Check(check::Check),
+    /// Record that you looked through the chain, as packs may ask for each day
+    Review(review::Review),
+}
+
+impl Policy {
+    /// Whether something is appended to the chain.
+    pub const fn archives(&self) -> bool {
+        matches!(self.action, Action::Review(_))
+    }
 }
 
 pub fn run(context: &Context, arguments: &Policy) -> CommandResult {
@@ -33,5 +43,6 @@ pub fn run(context: &Context, arguments: &Policy) -> CommandResult {
         Action::List => list::run(context),
         Action::Show(arguments) => show::run(context, arguments),
         Action::Check(arguments) => check::run(context, arguments),
+        Action::Review(arguments) => review::run(context, arguments),
     }
 }

@@ -33,15 +33,21 @@ pub struct ScriptFacts {
     pub version: String,
     pub direction: Direction,
     /// The parts of its header that say something: `purpose`, `impact`, `rollback`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub says: BTreeSet<String>,
     /// Classes of tables that lose rows, each with the line, from 1, where they first do.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub loses: BTreeMap<String, usize>,
     /// Classes of tables whose rows or columns change, those that lose some among them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub changes: BTreeMap<String, usize>,
     /// Classes of columns that are made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub makes: Vec<MadeColumn>,
     /// Classes of columns that are given a text, and rules of the scanner that find something.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub literals: BTreeMap<String, usize>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<WaiverFacts>,
 }
 
@@ -152,7 +158,7 @@ impl Facts {
     /// The bytes that are archived.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
+        let mut bytes = serde_json::to_vec(self).unwrap_or_default();
         bytes.push(b'\n');
         bytes
     }
@@ -194,7 +200,7 @@ mod tests {
         assert_eq!(Facts::decode(&bytes), Some(facts));
         let text = String::from_utf8(bytes).unwrap();
         for (from, to) in
-            [("policy-facts/1", "policy-facts/2"), ("\"day\"", "\"dya\""), ("\n}", "}"), ("{", "{ \"x\": 1,")]
+            [("policy-facts/1", "policy-facts/2"), ("\"day\"", "\"dya\""), ("\n", ""), ("{", "{\"x\":1,")]
         {
             assert_eq!(Facts::decode(text.replacen(from, to, 1).as_bytes()), None, "{from}");
         }

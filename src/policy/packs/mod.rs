@@ -40,3 +40,6 @@ pub const BUILT_IN: [(&str, &str); 3] = [
 
 /// The most bytes of a pack.
 pub const PACK_LIMIT: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
 use crate::database::Database;
 use crate::ops::lint::{Checked, Wanted, check_packs};
-use crate::ops::policy::{Policy, SharedPolicy};
+use crate::ops::policy::{Policy, SharedPolicy, newest_review};
 use crate::ops::{OpsError, gdpr, today};
 use crate::policy::packs::library::{Disagreement, Weakened};
 use crate::policy::packs::{Level, Outcome, Verdict};
@@ -111,7 +111,7 @@ fn checked(context: &Context, settings: &Settings) -> Result<Option<Checked>, Cl
         None => None,
     };
     match reader {
-        Some(reader) => policy.note_review(&reader)?,
+        Some(reader) => policy.note_review(|days| newest_review(&reader, days))?,
         None if !context.quiet => {
             remark("note: there is no archive here, and so nothing of a review in it");
         }

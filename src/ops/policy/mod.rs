@@ -1,11 +1,20 @@
 //! Asks the packs in force about scripts: what settings say becomes facts, and facts become verdicts.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | [`asked`] | about what is about to run, for the event that tells of it |
+//! | [`again`] | about what an archive says that they were asked |
+//! | [`review`] | that somebody looked through the chain |
+
+pub mod again;
+pub mod asked;
+pub mod review;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::plan::Problem;
-use super::{ChainReader, OpsError, Project};
+use super::{ChainReader, OpsError};
 use crate::model::{Details, Direction, Role, Timestamp};
 use crate::policy::packs::facts::WaiverFacts;
 use crate::policy::packs::library::RuleInForce;
@@ -142,16 +151,19 @@ impl Policy {
         self.in_force.rules.get(id)
     }
 
-    /// Looks for the newest review in the chain, where a rule asks for one.
+    /// Looks for the newest review, where a rule asks for one in so many days.
     ///
     /// # Errors
     /// Those of the archive.
-    pub fn note_review(&mut self, reader: &ChainReader) -> Result<(), OpsError> {
+    pub fn note_review(
+        &mut self,
+        newest: impl FnOnce(u32) -> Result<Option<String>, OpsError>,
+    ) -> Result<(), OpsError> {
         let rules = self.in_force.rules.values().map(|known| &known.rule.check);
         let days =
             rules.filter(|check| check.kind == Kind::DailyReview).filter_map(|check| check.number("days"));
         if let Some(days) = days.max() {
-            self.known.declared.reviewed = newest_review(reader, days)?;
+            self.known.declared.reviewed = newest(days)?;
         }
         Ok(())
     }
@@ -208,12 +220,11 @@ fn classes(wanted: &PolicyWanted, in_force: &InForce) -> Classes {
     }
 }
 
-/// The name of a review among the files of an event.
-pub const REVIEW_FILE: &str = "policy-review.json";
-
-/// The day of the newest review, if there is one that is not older than `days`; else of the newest that is found on
-/// the way there.
-fn newest_review(reader: &ChainReader, days: u32) -> Result<Option<String>, OpsError> {
+/// The day of the newest review, where there is one that is hardly older than `days`.
+///
+/// # Errors
+/// Those of the archive.
+pub fn newest_review(reader: &ChainReader, days: u32) -> Result<Option<String>, OpsError> {
     let mut next = Some(reader.newest()?.0);
     let now = super::now().as_microseconds();
     let oldest = now - (i64::from(days) + 2) * 86_400_000_000;
@@ -229,7 +240,7 @@ fn newest_review(reader: &ChainReader, days: u32) -> Result<Option<String>, OpsE
                 .manifest
                 .files
                 .iter()
-                .any(|file| file.role == Role::Evidence && file.name.as_str() == REVIEW_FILE);
+                .any(|file| file.role == Role::Evidence && file.name.as_str() == review::REVIEW_FILE);
         if is_review {
             return Ok(Some(day_of(event.finished_at)));
         }
@@ -241,29 +252,4 @@ fn newest_review(reader: &ChainReader, days: u32) -> Result<Option<String>, OpsE
 #[must_use]
 pub fn day_of(at: Timestamp) -> String {
     at.to_string().chars().take(10).collect()
-}
-
-/// The packs of a project on a day, with what the chain says of reviews; `None` where settings name none.
-///
-/// # Errors
-/// [`PolicyError`] and those of the archive.
-pub fn open_policy(project: &Project, day: &str) -> Result<Option<Policy>, OpsError> {
-    let Some(mut policy) = Policy::open(&project.policy, day)? else { return Ok(None) };
-    if let Some(reader) = super::gdpr::open(&project.archive, &project.name)? {
-        policy.note_review(&reader)?;
-    }
-    Ok(Some(policy))
-}
-
-/// What stands in the way of a run.
-#[must_use]
-pub fn problems(verdicts: &[Verdict]) -> Vec<Problem> {
-    let stopping = verdicts.iter().filter(|verdict| verdict.stops());
-    let problem = |verdict: &Verdict| Problem::Policy {
-        rule: verdict.rule.clone(),
-        version: verdict.about.clone(),
-        outcome: verdict.outcome.as_str(),
-        says: verdict.english().to_owned(),
-    };
-    stopping.map(problem).collect()
 }
