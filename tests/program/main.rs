@@ -41,6 +41,7 @@ mod openings;
 mod output;
 mod patience;
 mod pins;
+mod policy;
 mod postgres_versions;
 mod project;
 mod promotion;

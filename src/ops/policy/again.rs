@@ -77,3 +77,78 @@ fn require_facts(judged: &JudgedPolicy, facts: &Facts) -> Result<(), String> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Digest;
+    use crate::model::{Direction, PolicyVerdicts, Timestamp};
+    use crate::policy::packs::{BUILT_IN, ScriptFacts};
+
+    const DAY: &str = "2026-11-23";
+
+    /// What an entry says of the pack for health, about a script that changes records of patients, approved by one.
+    fn judged() -> JudgedPolicy {
+        let (name, text) = BUILT_IN[0];
+        let mut script = ScriptFacts::of("7", Direction::Up);
+        script.changes.insert("patient-records".to_owned(), 2);
+        script.says.extend(["purpose".to_owned(), "impact".to_owned()]);
+        let mut facts = Facts::of_day(DAY);
+        facts.packs.insert(name.to_owned());
+        (facts.scripts, facts.approvals) = (vec![script], Some(1));
+        let in_force = Library::built_in().unwrap().in_force(&facts.packs, DAY).unwrap();
+        let rules = judge(&in_force, &facts).into_iter().map(|verdict| JudgedRule {
+            rule: verdict.rule,
+            outcome: verdict.outcome.as_str().to_owned(),
+            about: verdict.about,
+        });
+        let sha256 = Digest::of(text.as_bytes());
+        let packs = vec![PolicyPack { name: name.to_owned(), sha256 }];
+        JudgedPolicy {
+            verdicts: PolicyVerdicts { packs, rules: rules.collect() },
+            packs: [(sha256, text.as_bytes().to_vec())].into(),
+            facts: Some(facts.encode()),
+            versions: vec!["7".to_owned()],
+            approvals: 1,
+            at: format!("{DAY}T12:00:00.000000Z").parse::<Timestamp>().unwrap(),
+        }
+    }
+
+    fn differs(change: impl FnOnce(&mut JudgedPolicy)) -> String {
+        let mut judged = judged();
+        change(&mut judged);
+        require_same(&judged).unwrap_err()
+    }
+
+    fn with_facts(change: impl FnOnce(&mut Facts)) -> String {
+        differs(|judged| {
+            let mut facts = Facts::decode(judged.facts.as_deref().unwrap()).unwrap();
+            change(&mut facts);
+            judged.facts = Some(facts.encode());
+        })
+    }
+
+    #[test]
+    fn the_same_packs_and_facts_say_the_same() {
+        assert_eq!(require_same(&judged()), Ok(()));
+    }
+
+    #[test]
+    fn whatever_was_changed_afterwards_is_found() {
+        let outcome = |judged: &mut JudgedPolicy| judged.verdicts.rules[0].outcome = "attested".to_owned();
+        assert!(differs(outcome).contains("attested, and the packs say"));
+        assert!(differs(|judged| drop(judged.verdicts.rules.pop())).contains("verdicts, and the packs come to"));
+        assert!(differs(|judged| judged.packs.clear()).contains("is not a file of the event"));
+        assert!(differs(|judged| judged.facts = None).contains("is not a file of the event"));
+        assert!(differs(|judged| judged.facts = Some(b"{}".to_vec())).contains("cannot be read"));
+        assert!(differs(|judged| judged.versions.push("8".to_owned())).contains("other versions"));
+        assert!(differs(|judged| judged.approvals = 0).contains("approvals that the event does not bring"));
+        let later = "2026-12-23T12:00:00.000000Z".parse().unwrap();
+        assert!(differs(|judged| judged.at = later).contains("the event is of 2026-12-23"));
+        assert!(with_facts(|facts| facts.approvals = Some(0)).contains("`sante-approvals` is broken, and the run went on"));
+        assert!(with_facts(|facts| drop(facts.packs.insert("own".to_owned()))).contains("not told of"));
+        assert!(with_facts(|facts| facts.scripts[0].says.clear()).contains("`sante-reason` is broken"));
+        let lost = |facts: &mut Facts| drop(facts.scripts[0].loses.insert("patient-records".to_owned(), 2));
+        assert!(with_facts(lost).contains("`sante-retention` is attestation-required"));
+    }
+}
