@@ -118,7 +118,10 @@ fn records_of_patients_are_dropped_with_an_attestation_of_that_version() {
     let newest = project.json(&["show", "4"]);
     let rules = newest["event"]["policy"]["rules"].as_array().unwrap().clone();
     let said = |rule: &str| rules.iter().find(|one| one["rule"] == rule).unwrap().clone();
-    assert_eq!(said("sante-retention"), json!({ "rule": "sante-retention", "outcome": "attested", "about": "2" }));
+    assert_eq!(
+        said("sante-retention"),
+        json!({ "rule": "sante-retention", "outcome": "attested", "about": "2" })
+    );
     assert_eq!(said("sante-approvals")["outcome"], "kept");
     project.verify();
 }
@@ -139,7 +142,8 @@ fn approve_by(project: &Project, names: &[&str]) {
 }
 
 fn approve(project: &Project, plan: &str, name: &str, number: u8) {
-    let (key, out, who) = (format!("file:{name}.pem"), format!("{name}.json"), format!("{number:02x}").repeat(16));
+    let (key, out, who) =
+        (format!("file:{name}.pem"), format!("{name}.json"), format!("{number:02x}").repeat(16));
     project.ok(["approve", plan, "--yes", "--out", &out, "--key", &key, "--actor-pseudonym", &who]);
 }
 
@@ -159,7 +163,10 @@ fn two_people_approve_what_changes_grades_on_servers() {
         add_settings(&project, "[policy]\nsectors = ['éducation']\n");
         project.script("2_jury.up.sql", "UPDATE grades SET value = value + 1;\n");
         project.ends(1, ["apply"]).says(&["education-grades-reason", "migration 2"]);
-        project.script("2_jury.up.sql", "-- purpose: decided by the jury\nUPDATE grades SET value = value + 1;\n");
+        project.script(
+            "2_jury.up.sql",
+            "-- purpose: decided by the jury\nUPDATE grades SET value = value + 1;\n",
+        );
         project.ends(1, ["apply"]).says(&["approved by 2 people"]);
         approve_by(&project, &["ada", "ben"]);
         project.ok(["plan", "--out", "plan.json"]);
@@ -184,9 +191,13 @@ fn lint_tells_rules_of_packs_with_their_page_and_the_scripts_waivers() {
     script("");
     let lint = ["lint", "--dialect", "sqlite", "--no-check-down"];
     let run = project.ends(1, lint);
-    run.prints(&["migrations/1_a.up.sql:4:1: error education-no-appreciations: broken: ", "docs/policy.md#education-no-appreciations"]);
+    run.prints(&[
+        "migrations/1_a.up.sql:4:1: error education-no-appreciations: broken: ",
+        "docs/policy.md#education-no-appreciations",
+    ]);
     run.prints(&["greffe.toml:1:1: warning education-information: attestation-required: "]);
-    let sarif: Value = serde_json::from_str(&project.ends(1, [&lint[..], &["--sarif"]].concat()).stdout).unwrap();
+    let sarif: Value =
+        serde_json::from_str(&project.ends(1, [&lint[..], &["--sarif"]].concat()).stdout).unwrap();
     let rules = sarif["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
     let rule = rules.iter().find(|rule| rule["id"] == "education-no-ine").unwrap();
     assert_eq!(rule["properties"]["source"], "RGPD art. 5(1)(c): no more data than are needed");
@@ -209,17 +220,33 @@ fn lint_tells_rules_of_packs_with_their_page_and_the_scripts_waivers() {
 fn packs_are_listed_shown_and_asked_in_two_languages() {
     let project = of_sectors("'santé'", &[]);
     with_header(&project, "1_a.up.sql", "CREATE TABLE a (id INTEGER);\n");
-    project.ok(["policy", "list"]).prints(&["sante            in force", "education        -", "E-commerce: payments by card"]);
+    project.ok(["policy", "list"]).prints(&[
+        "sante            in force",
+        "education        -",
+        "E-commerce: payments by card",
+    ]);
     let listed = project.json(&["policy", "list"]);
     assert_eq!(listed["packs"].as_array().unwrap().len(), 3);
     let shown = project.ok(["policy", "show", "Éducation"]);
-    shown.prints(&["education-grades-approvals (deny, decided by tool)", "asks:   approvals; classes: grades; count: 2"]);
+    shown.prints(&[
+        "education-grades-approvals (deny, decided by tool)",
+        "asks:   approvals; classes: grades; count: 2",
+    ]);
     let text = project.ok(["policy", "show", "e-commerce", "--text"]).bytes;
     assert_eq!(text, include_bytes!("../../src/policy/packs/ecommerce.toml"));
     let run = project.ends(1, ["policy", "check"]);
-    run.prints(&["attestation required sante-hosting (warn)", "hint: ", "(docs/policy.md#sante-hosting)", "kept sante-no-public-swarm"]);
+    run.prints(&[
+        "attestation required sante-hosting (warn)",
+        "hint: ",
+        "(docs/policy.md#sante-hosting)",
+        "kept sante-no-public-swarm",
+    ]);
     let run = project.ends(1, ["policy", "check", "--lang", "fr"]);
-    run.prints(&["attestation requise sante-hosting", "aucun programme ne peut le dire", "respectée sante-no-public-swarm"]);
+    run.prints(&[
+        "attestation requise sante-hosting",
+        "aucun programme ne peut le dire",
+        "respectée sante-no-public-swarm",
+    ]);
     project.ok(["policy", "check", "--fail-on", "deny"]);
     for rule in ["sante-hosting", "sante-impact-assessment"] {
         let text = format!(
@@ -230,7 +257,9 @@ fn packs_are_listed_shown_and_asked_in_two_languages() {
     let settings = String::from_utf8(project.read("greffe.toml")).unwrap();
     let declared = "sectors = ['santé']\naccess-kept = '12m'\ntables.patient-records = []";
     project.write("greffe.toml", settings.replace("sectors = ['santé']", declared));
-    project.ok(["policy", "check"]).prints(&["attested sante-hosting", "attested on 2026-01-01 by dpo until 2099-12-31 (R-1)"]);
+    project
+        .ok(["policy", "check"])
+        .prints(&["attested sante-hosting", "attested on 2026-01-01 by dpo until 2099-12-31 (R-1)"]);
     let expired = settings.replace("2099-12-31", "2026-01-02").replace("sectors = ['santé']", declared);
     project.write("greffe.toml", expired);
     project.ends(1, ["policy", "check", "--findings"]).prints(&["the attestation ended on 2026-01-02"]);
@@ -243,8 +272,13 @@ fn packs_of_ones_own_extend_and_two_that_disagree_are_told() {
     let settings = String::from_utf8(project.read("greffe.toml")).unwrap();
     fs::create_dir(project.path("policy")).unwrap();
     let change = |text: &str| project.write("policy/clinic.toml", format!("{OWN}{text}"));
-    change("[[change]]\nrule = 'sante-approvals'\nwhat = 'approvals'\ncount = 3\nclasses = ['patient-records']\n");
-    project.write("greffe.toml", settings.replace("sectors = ['santé']", "packs = ['sante', 'policy/clinic.toml']"));
+    change(
+        "[[change]]\nrule = 'sante-approvals'\nwhat = 'approvals'\ncount = 3\nclasses = ['patient-records']\n",
+    );
+    project.write(
+        "greffe.toml",
+        settings.replace("sectors = ['santé']", "packs = ['sante', 'policy/clinic.toml']"),
+    );
     project.ends(1, ["policy", "check"]).prints(&[
         "packs disagree on sante-approvals `count` (clinic: 3; sante: 1): the stricter holds: 3",
         "3 approval(s) are asked for when it is applied",
@@ -253,11 +287,16 @@ fn packs_of_ones_own_extend_and_two_that_disagree_are_told() {
     let page = include_str!("../../docs/policy.md");
     let documented = page.split("```toml\n").nth(2).and_then(|rest| rest.split("```").next()).unwrap();
     project.write("policy/clinic.toml", documented);
-    project.ends(1, ["policy", "check"]).prints(&["sante-impact-assessment is weaker, until 2027-03-31 (clinic): "]);
+    project
+        .ends(1, ["policy", "check"])
+        .prints(&["sante-impact-assessment is weaker, until 2027-03-31 (clinic): "]);
     for (text, says) in [
         ("[[change]]\nrule = 'sante-retenton'\nlevel = 'warn'\n", "the nearest one is `sante-retention`"),
         ("[[change]]\nrule = 'sante-retention'\nlevel = 'warn'\n", "write `reason` and `until`"),
-        ("[[rule]]\nid = 'a'\nlevl = 'deny'\n", "line 9: `rule.levl` is no member of it; the nearest one is `level`"),
+        (
+            "[[rule]]\nid = 'a'\nlevl = 'deny'\n",
+            "line 9: `rule.levl` is no member of it; the nearest one is `level`",
+        ),
         ("[[", "is not TOML"),
     ] {
         change(text);
@@ -270,7 +309,11 @@ fn packs_of_ones_own_extend_and_two_that_disagree_are_told() {
     for (from, to, says) in [
         ("sectors = ['santé']", "sectors = ['santee']", "the nearest one is `sante`"),
         ("sectors = ['santé']", "sector = ['santé']", "the nearest one is `sectors`"),
-        ("sectors = ['santé']", "sectors = ['santé']\ntables.patient-record = []", "the nearest one is `patient-records`"),
+        (
+            "sectors = ['santé']",
+            "sectors = ['santé']\ntables.patient-record = []",
+            "the nearest one is `patient-records`",
+        ),
     ] {
         project.write("greffe.toml", settings.replace(from, to));
         project.ends(2, ["policy", "check"]).says(&[says]);
@@ -299,11 +342,14 @@ fn a_review_is_an_event_that_a_rule_finds() {
     assert!(outcomes(&project).contains(&format!("{daily}kept")));
     project.verify();
     // It says nothing of a person.
-    project.unchanged(|| project.run(["policy", "review", "--reference", "m.dupont@mairie-lyon.fr"])).exits(1);
+    project
+        .unchanged(|| project.run(["policy", "review", "--reference", "m.dupont@mairie-lyon.fr"]))
+        .exits(1);
     with_header(&project, "2_b.up.sql", "CREATE TABLE b (id INTEGER);\n");
     project.ok(["apply"]);
     let rules = project.json(&["show", "4"])["event"]["policy"]["rules"].clone();
-    let said = rules.as_array().unwrap().iter().find(|one| one["rule"] == "ecommerce-daily-review").unwrap().clone();
+    let said =
+        rules.as_array().unwrap().iter().find(|one| one["rule"] == "ecommerce-daily-review").unwrap().clone();
     assert_eq!(said["outcome"], "kept");
 }
 
@@ -382,7 +428,10 @@ fn accesses_are_exported_as_fhir_audit_events() {
         assert!(["0", "4", "8", "12"].contains(&event["outcome"].as_str().unwrap()));
         assert!(event["recorded"].as_str().unwrap().ends_with('Z'));
         assert!(event["agent"].as_array().unwrap().iter().all(|agent| agent["requestor"].is_boolean()));
-        assert_eq!(event["agent"].as_array().unwrap().iter().filter(|agent| agent["requestor"] == true).count(), 1);
+        assert_eq!(
+            event["agent"].as_array().unwrap().iter().filter(|agent| agent["requestor"] == true).count(),
+            1
+        );
         assert!(event["source"]["observer"]["identifier"]["value"].as_str().unwrap().starts_with("bafyrei"));
         let known = |path: &str| {
             let first = path.split('.').next().unwrap();
@@ -390,7 +439,10 @@ fn accesses_are_exported_as_fhir_audit_events() {
         };
         assert!(found.iter().all(|path| known(path)), "{found:?}");
     }
-    assert_eq!((&events[0]["type"]["code"], &events[1]["type"]["code"]), (&json!("access"), &json!("disclose")));
+    assert_eq!(
+        (&events[0]["type"]["code"], &events[1]["type"]["code"]),
+        (&json!("access"), &json!("disclose"))
+    );
     assert_eq!(events[1]["purposeOfEvent"][0]["text"], "audit 2026");
     assert_eq!(events[1]["agent"].as_array().unwrap().len(), 2);
     assert!(!lines.contains("Zo"));

@@ -137,7 +137,9 @@ mod tests {
     fn whatever_was_changed_afterwards_is_found() {
         let outcome = |judged: &mut JudgedPolicy| judged.verdicts.rules[0].outcome = "attested".to_owned();
         assert!(differs(outcome).contains("attested, and the packs say"));
-        assert!(differs(|judged| drop(judged.verdicts.rules.pop())).contains("verdicts, and the packs come to"));
+        assert!(
+            differs(|judged| drop(judged.verdicts.rules.pop())).contains("verdicts, and the packs come to")
+        );
         assert!(differs(|judged| judged.packs.clear()).contains("is not a file of the event"));
         assert!(differs(|judged| judged.facts = None).contains("is not a file of the event"));
         assert!(differs(|judged| judged.facts = Some(b"{}".to_vec())).contains("cannot be read"));
@@ -145,10 +147,13 @@ mod tests {
         assert!(differs(|judged| judged.approvals = 0).contains("approvals that the event does not bring"));
         let later = "2026-12-23T12:00:00.000000Z".parse().unwrap();
         assert!(differs(|judged| judged.at = later).contains("the event is of 2026-12-23"));
-        assert!(with_facts(|facts| facts.approvals = Some(0)).contains("`sante-approvals` is broken, and the run went on"));
-        assert!(with_facts(|facts| drop(facts.packs.insert("own".to_owned()))).contains("not told of"));
+        assert!(
+            with_facts(|facts| facts.approvals = Some(0))
+                .contains("`sante-approvals` is broken, and the run went on")
+        );
+        assert!(with_facts(|facts| facts.packs.extend(["own".to_owned()])).contains("not told of"));
         assert!(with_facts(|facts| facts.scripts[0].says.clear()).contains("`sante-reason` is broken"));
-        let lost = |facts: &mut Facts| drop(facts.scripts[0].loses.insert("patient-records".to_owned(), 2));
+        let lost = |facts: &mut Facts| facts.scripts[0].loses.extend([("patient-records".to_owned(), 2)]);
         assert!(with_facts(lost).contains("`sante-retention` is attestation-required"));
     }
 }
