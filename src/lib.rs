@@ -24,7 +24,7 @@
 //! - [`database`]: targets and their history
 //! - [`store`]: blocks by CID, heads by compare-and-swap
 //! - [`privacy`]: finds personal data and secrets
-//! - [`policy`]: rules about a run before it begins
+//! - [`policy`]: what has to hold before scripts run, as documents
 //! - [`vault`]: content keys of sealed files, off IPFS
 //! - [`ops`]: one use case a file
 //! - [`server`]: archives over HTTP, read only

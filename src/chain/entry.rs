@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::finding::Fault;
 use super::judged_hooks::{JudgedHooks, judged_hooks};
+use super::judged_policy::{JudgedPolicy, judged_policy};
 use crate::codec::dag_cbor::encode_manifest;
 use crate::codec::dsse::Envelope;
 use crate::codec::statement::decode_statement;
@@ -67,6 +68,8 @@ pub struct EntryVerdict {
     pub(super) approvals: Vec<Vec<u8>>,
     /// What it says of policy hooks.
     pub(super) hooks: Option<Box<JudgedHooks>>,
+    /// What it says of policy packs.
+    pub(super) policy: Option<Box<JudgedPolicy>>,
     /// The blocks of the event that brings it.
     pub(super) brought: Option<TrustEntry>,
     pub(super) faults: Vec<(Option<Cid>, Fault)>,
@@ -76,6 +79,11 @@ impl EntryVerdict {
     /// What the entry says of policy hooks, once: whoever can ask them again does.
     pub fn take_hooks(&mut self) -> Option<Box<JudgedHooks>> {
         self.hooks.take()
+    }
+
+    /// What the entry says of policy packs, once: whoever can ask them again does.
+    pub fn take_policy(&mut self) -> Option<Box<JudgedPolicy>> {
+        self.policy.take()
     }
 
     /// Adds what was found beside the check.
@@ -111,6 +119,7 @@ impl EntryCheck {
             trust: None,
             approvals: Vec::new(),
             hooks: None,
+            policy: None,
             brought: None,
             faults: std::mem::take(&mut self.faults),
         };
@@ -120,6 +129,7 @@ impl EntryCheck {
             self.read_trust(&manifest, &statement.event, &mut verdict);
             verdict.approvals = self.approvals(&manifest, &statement.event);
             verdict.hooks = judged_hooks(&manifest, &self.files, &statement.event);
+            verdict.policy = judged_policy(&manifest, &self.files, &statement.event);
             self.check_signatures(&envelope, &mut verdict);
             check_statement(&manifest, &statement, &digests, &mut verdict.faults);
             verdict.event = Some(statement.event);

@@ -158,6 +158,8 @@ pub enum Fault {
     Replay { reason: String },
     #[error("the hook `{hook}` does not answer what the entry says that it answered: {detail}")]
     HookVerdictDiffers { hook: String, detail: String },
+    #[error("the policy packs do not say what the entry says that they said: {detail}")]
+    PolicyVerdictDiffers { detail: String },
     #[error("the database's schema is {found}, and the newest one that was signed is {expected}")]
     LiveSchema { expected: Digest, found: Digest },
     #[error("timestamp token {token}: {fault}")]

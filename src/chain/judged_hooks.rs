@@ -10,7 +10,7 @@ use crate::model::{Details, Event, FileEntry, Hook, Manifest, Role};
 /// Where the files of hooks are.
 const FOLDER: &str = "hooks/";
 /// How many bytes of files an event may have that hooks are asked again by: those who verify keep them in memory.
-pub const HOOKS_LIMIT: usize = super::walk::HOOKS_LIMIT;
+pub const HOOKS_LIMIT: usize = super::walk::EVIDENCE_LIMIT;
 /// What the names of files of contexts end with.
 const CONTEXTS: &str = ".json";
 

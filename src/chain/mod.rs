@@ -15,6 +15,7 @@ mod fork;
 mod freshness;
 mod head_check;
 mod judged_hooks;
+mod judged_policy;
 pub mod proof;
 mod proposal;
 mod report;
@@ -42,6 +43,7 @@ pub use finding::{Fault, Finding, FindingKind, Text, Whose};
 pub use fork::{Fork, NoFork, compare, verify_fork};
 pub use freshness::{Fresh, Freshness};
 pub use judged_hooks::{HOOKS_LIMIT, JudgedHooks};
+pub use judged_policy::{JudgedPolicy, POLICY_FACTS, POLICY_FOLDER, POLICY_LIMIT};
 pub use proposal::{Proposal, ProposalError, TRUST_FILE, Tally};
 pub use report::{
     Cosigned, Established, Promoted, PromotionsFollowed, Report, TimeBound, TimeInterval, TimeSource,

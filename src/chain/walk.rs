@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::entry::{EntryCheck, FileBytes, KnownKeys};
 use super::finding::Fault;
 use super::judged_hooks::is_of_hooks;
+use super::judged_policy::is_of_policy;
 use crate::codec::dag_cbor::decode_manifest;
 use crate::codec::unixfs::{FileCheck, decode_file_node};
 use crate::model::{Cid, Codec, FileDigests, FileEntry, Manifest, Role};
@@ -15,8 +16,8 @@ const FILE_LIMIT: u64 = 1 << 30;
 
 /// Bytes of files that an entry keeps until it is checked; past them a file is hashed as it comes and dropped.
 const HELD_LIMIT: usize = 64 << 10;
-/// The same with what policy hooks are asked again by. A writer puts no more into an entry.
-pub(super) const HOOKS_LIMIT: usize = 1 << 20;
+/// What a writer may put into an entry so that its policy hooks can be asked again, and as much for policy packs.
+pub(super) const EVIDENCE_LIMIT: usize = 1 << 20;
 /// A file may repeat its chunks so often, once it is longer than [`REPEATED_LIMIT`].
 const REPEATS: u64 = 8;
 const REPEATED_LIMIT: u64 = 8 << 20;
@@ -176,9 +177,10 @@ impl OpenEntry {
         };
         let again = manifest.files.iter().filter(|other| other.cid == file.cid).count() > 1;
         let size = if let Fetched::Block(bytes) = &fetched { bytes.len() } else { 0 };
-        // A trust document is read, so its bytes are kept, and so is what hooks were asked; others, also approvals, only
-        // as far as they are few.
-        let limit = if is_of_hooks(file) { HOOKS_LIMIT } else { HELD_LIMIT };
+        // A trust document is read, so its bytes are kept, and so is what hooks and packs were asked; others, also
+        // approvals, only as far as they are few.
+        let is_evidence = is_of_hooks(file) || is_of_policy(file);
+        let limit = if is_evidence { 2 * EVIDENCE_LIMIT } else { HELD_LIMIT };
         let keep = file.role == Role::Trust || (!again && self.held + size <= limit);
         let old = std::mem::replace(&mut self.files[index], FileSlot::Done(FileBytes::Absent));
         match old.feed(cid, fetched, file.size, keep) {

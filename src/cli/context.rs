@@ -96,6 +96,7 @@ pub fn project(settings: &Settings) -> Result<Project, CliError> {
         approval: approval(settings),
         promotion: promotion(settings)?,
         vault: vault_place(settings)?,
+        policy: super::policy::wanted(settings),
         owner: owner(settings),
         hooks: hook_settings(settings),
     })

@@ -133,6 +133,7 @@ impl From<OpsError> for CliError {
             | OpsError::NotAHead(_)
             | OpsError::Folder(_)
             | OpsError::Plain(_)
+            | OpsError::Policy(_)
             | OpsError::Basis { .. }
             | OpsError::Held { .. }
             | OpsError::TooYoung { .. }

@@ -13,6 +13,7 @@ mod keys;
 mod lint;
 mod load;
 mod nearest;
+mod policy;
 mod render;
 mod replicas;
 mod secret;
@@ -36,6 +37,7 @@ pub use keys::{
     VAULT_KEY_VARIABLE,
 };
 pub use lint::LintSettings;
+pub use policy::PolicySettings;
 pub use render::{NewSettings, render_new};
 pub use replicas::{FIELDS, ReplicaSettings};
 pub use secret::{ReadError, SIZE_LIMIT, Secret, SecretSource, read_text};
@@ -164,6 +166,8 @@ pub struct Settings {
     pub authorities: Vec<AuthoritySettings>,
     /// `[lint]`: how bad each rule of `greffe lint` is here.
     pub lint: LintSettings,
+    /// `[policy]`: which packs hold, and what is declared.
+    pub policy: PolicySettings,
     environment: Environment,
 }
 
@@ -415,6 +419,7 @@ impl Settings {
             witnesses: Vec::new(),
             authorities: Vec::new(),
             lint: LintSettings::default(),
+            policy: PolicySettings::default(),
             environment: environment.clone(),
         }
     }

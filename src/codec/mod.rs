@@ -8,6 +8,7 @@ pub mod cms;
 pub mod cosignature;
 pub mod dag_cbor;
 pub mod dsse;
+pub mod fhir;
 pub mod fork;
 pub mod ipns;
 pub mod json;

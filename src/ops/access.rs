@@ -1,9 +1,13 @@
 //! The access chain: each grant and each opening of sealed content is an event in a chain of its own, beside the one whose
 //! content it is. It says which entries, why, and by whose pseudonym; never what was in them.
 
+use std::path::Path;
+
 use super::chain::OpenChain;
 use super::own_event::Pen;
+use super::policy::day_of;
 use super::{ChainReader, OpenKey, OpsError, Project, init};
+use crate::codec::fhir::audit_event;
 use crate::crypto::Digest;
 use crate::model::{Access, AccessKind, ChainName, Cid, Details, EventKind};
 use crate::store::ArchiveError;
@@ -158,6 +162,36 @@ pub async fn read_accesses(
         (Some(noted), Some(reader)) => size_as(reader, noted)? >= noted.size,
     };
     Ok((reader, whole))
+}
+
+/// The accesses of a project from the oldest on, as FHIR R4 `AuditEvent` resources; days in UTC, both of them included.
+///
+/// # Errors
+/// [`OpsError::Archive`] where there is no access chain, and those of the archive.
+pub fn audit_events(
+    directory: &Path,
+    name: &ChainName,
+    since: Option<&str>,
+    until: Option<&str>,
+) -> Result<Vec<serde_json::Value>, OpsError> {
+    let reader = ChainReader::open(directory, &access_name(name)?)?;
+    let chain = reader.root();
+    let (mut found, mut next) = (Vec::new(), Some(reader.newest()?.0));
+    while let Some(cid) = next {
+        let entry = reader.entry(&cid)?;
+        next = entry.manifest.prev;
+        let event = &entry.statement.event;
+        let day = day_of(event.finished_at);
+        if since.is_some_and(|since| day.as_str() < since) {
+            break;
+        }
+        let Details::Attach { about, access: Some(access), .. } = &event.details else { continue };
+        if until.is_none_or(|until| day.as_str() <= until) {
+            found.push(audit_event(&chain, &cid, event, about, access));
+        }
+    }
+    found.reverse();
+    Ok(found)
 }
 
 #[cfg(test)]

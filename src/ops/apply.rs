@@ -10,10 +10,12 @@ use super::intended::{Intended, to_apply};
 use super::kept::{KeptTool, Scripts, ToolView, View};
 use super::outbox::{Archived, archive_problems, require_same_database};
 use super::plan::{Pending, Plan, Problem, Wanted, add_progress, plan};
+use super::policy::Policy;
+use super::policy::asked::{Asked as Packs, to_apply as policy_of};
 use super::session::{Session, require_same_chain};
 use super::{ChainReader, OpenKey, OpsError, Progress, Project, now};
 use crate::database::{Database, Failure, HistoryRow, ScriptFile, Step, StepOutcome, Target as _};
-use crate::model::{Cid, Direction, EventKind, MigrationName, StatementRun};
+use crate::model::{Cid, Direction, EventKind, MigrationName, StatementRun, Timestamp};
 use crate::policy::hooks::What;
 use crate::scripts::{Dialect, Migration, Script, Version, statements};
 
@@ -101,6 +103,9 @@ pub async fn preview(
     let view = View::look(project, target, scripts, &rows).await?;
     let Plan { pending, mut problems } = plan_of(project, &view, &wanted);
     problems.extend(archive_problems(project, &rows)?);
+    let reader = super::gdpr::open(&project.archive, &project.name)?;
+    let packs = asked(project, reader.as_ref(), super::now(), &pending)?;
+    problems.extend(packs.iter().flat_map(Packs::problems));
     let pending = pending.into_iter().map(|Pending { migration }| PendingMigration {
         file: migration.up.file_name.clone(),
         transaction: migration.up.transaction,
@@ -126,6 +131,22 @@ fn known(project: &Project, scripts: &Scripts, wanted: &Wanted) -> Result<Wanted
         known.to = Some(found.cloned().ok_or_else(|| OpsError::UnknownVersion(to.to_string()))?);
     }
     Ok(known)
+}
+
+/// The policy packs in force, asked about what is pending; `None` where none is, or nothing is pending.
+fn asked(
+    project: &Project,
+    reader: Option<&ChainReader>,
+    at: Timestamp,
+    pending: &[Pending],
+) -> Result<Option<Packs>, OpsError> {
+    if pending.is_empty() {
+        return Ok(None);
+    }
+    let look = |policy: &Policy| {
+        pending.iter().map(|pending| policy_of(policy, project.dialect, &pending.migration)).collect()
+    };
+    Packs::open(project, reader, at, look)
 }
 
 /// What is pending and what stands in the way.
@@ -229,7 +250,9 @@ async fn apply_in_round(
     }
     let scripts = || pending.iter().flat_map(|pending| pending.migration.files());
     session.prepare_sealing(scripts()).await?;
+    let packs = asked(project, Some(&session.chain.reader), session.clock.now(), &pending)?;
     let intended = Intended {
+        policy: packs.as_ref(),
         direction: Direction::Up,
         migrations: pending.iter().map(|pending| to_apply(&pending.migration)).collect(),
         history: &view.history,

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, spawn};
 
 use super::hooks::again::ask_again;
+use super::policy::again::judge_again;
 use crate::chain::{EntryCheck, EntryVerdict, Verifier};
 
 /// Entries that one worker takes at a time; fewer would spend their time handing over.
@@ -22,10 +23,11 @@ pub(super) struct Checking {
     weight: usize,
 }
 
-/// Does the work of a check, and asks the policy hooks again that the entry tells of.
+/// Does the work of a check, and asks the policy hooks and packs again that the entry tells of.
 fn run(check: EntryCheck) -> EntryVerdict {
     let mut verdict = check.run();
     ask_again(&mut verdict);
+    judge_again(&mut verdict);
     verdict
 }
 

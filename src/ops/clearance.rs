@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::hooks::Round;
 use super::intended::{Intended, history_digest};
 use super::planning::nonce;
+use super::policy::asked::{Asked, Evidence};
 use super::replicate::{Replicated, replicate};
 use super::session::Session;
 use super::{OpsError, Progress, Project, promotion};
@@ -183,7 +184,10 @@ pub async fn clear(
         session.promote(promotion::require(project, policy, &intended.migrations, THREADS).await?);
     }
     let trust = session.trust()?;
-    let asked = asked_for(project, &trust);
+    let asked = asked_for(project, &trust, intended.policy);
+    if let Some(policy) = intended.policy {
+        policy.require()?;
+    }
     let Some(plan) = &given.plan else {
         return match asked.approvals {
             0 => unplanned(session, intended, round).await,
@@ -206,11 +210,12 @@ pub async fn clear(
         let needed = policy.approvals;
         return Err(ClearanceError::NotApproved { counted, needed, refused }.into());
     }
+    let evidence = intended.policy.map(|policy| policy.evidence(counted)).transpose()?;
     let event = match used(session, &planned)? {
         Some(event) => event,
         None => {
             let files = files_of(plan, &given.approvals, intended.sealed)?;
-            archive(session, planned, files, round).await?
+            archive(session, planned, files, (round, evidence)).await?
         }
     };
     if policy.replicated {
@@ -220,20 +225,24 @@ pub async fn clear(
     Ok(Some(event))
 }
 
-/// A run that nobody had to plan has a `plan` event where hooks judged it: it tells what they were asked and answered.
+/// A run that nobody had to plan has a `plan` event where hooks or policy packs judged it: it tells what they were asked and
+/// answered.
 async fn unplanned(
     session: &mut Session,
     intended: &Intended<'_>,
     round: &mut Round,
 ) -> Result<Option<Cid>, OpsError> {
-    if round.evidence_size() == 0 || intended.migrations.is_empty() {
+    let is_judged = round.evidence_size() > 0 || intended.policy.is_some();
+    if !is_judged || intended.migrations.is_empty() {
         return Ok(None);
     }
+    let evidence = intended.policy.map(|policy| policy.evidence(0)).transpose()?;
     let made_at = session.clock.now();
+    let target = session.target();
     let plan = RunPlan {
         nonce: nonce(),
         chain: session.chain.reader.root(),
-        target: PlannedTarget { name: session.target().name.clone(), engine: session.target().engine },
+        target: PlannedTarget { name: target.name.clone(), engine: target.engine },
         direction: intended.direction,
         made_at,
         expires_at: made_at,
@@ -256,29 +265,36 @@ async fn unplanned(
         expires_at: None,
     };
     let file = NewFile { name: PLAN_FILE.parse()?, role: Role::Evidence, bytes, sealed: intended.sealed };
-    let event = archive(session, planned, vec![file], round).await?;
+    let event = archive(session, planned, vec![file], (round, evidence)).await?;
     session.name_plan(event);
     Ok(Some(event))
 }
 
-/// Archives a plan with what hooks said of it.
+/// Archives a plan with what hooks and policy packs said of it.
 async fn archive(
     session: &mut Session,
     planned: Planned,
     mut files: Vec<NewFile>,
-    round: &mut Round,
+    (round, evidence): (&mut Round, Option<Evidence>),
 ) -> Result<Cid, OpsError> {
     let (hooks, asked) = round.take_evidence().into_parts()?;
     files.extend(asked);
-    let details = PlanDetails { planned, hooks, policy: None, commitments: Default::default() };
+    let policy = evidence.map(|Evidence { verdicts, files: judged }| {
+        files.extend(judged);
+        Box::new(verdicts)
+    });
+    let details = PlanDetails { planned, hooks, policy, commitments: Default::default() };
     session.append(EventKind::Plan, Details::Plan(Box::new(details)), files).await
 }
 
-/// What the settings and the trust document ask for, the stricter of both.
+/// What the settings, the trust document and policy packs ask for, the strictest of them. Who made a plan does not count
+/// where a pack asks for approvals.
 #[must_use]
-pub fn asked_for(project: &Project, trust: &TrustDocument) -> PlanPolicy {
+pub fn asked_for(project: &Project, trust: &TrustDocument, policy: Option<&Asked>) -> PlanPolicy {
     let trusted = PlanPolicy { approvals: trust.thresholds.approver, ..PlanPolicy::default() };
-    project.approval.stricter(trusted)
+    let approvals = policy.map_or(0, Asked::approvals);
+    let packs = PlanPolicy { approvals, four_eyes: approvals > 0, replicated: false };
+    project.approval.stricter(trusted).stricter(packs)
 }
 
 fn require_fit(
@@ -401,7 +417,7 @@ fn used(session: &Session, planned: &Planned) -> Result<Option<Cid>, OpsError> {
                     None => Ok(Some(cid)),
                 };
             }
-            Details::Attach { about, hooks, .. } if hooks.is_empty() => {
+            Details::Attach { about, hooks, .. } if hooks.is_empty() && manifest.files.is_empty() => {
                 outcomes.extend(about.iter().map(|plan| (*plan, manifest.seq)));
             }
             Details::Migration(details) => outcomes.extend(details.plan.map(|plan| (plan, manifest.seq))),

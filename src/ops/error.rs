@@ -6,6 +6,7 @@ use super::KeyUnavailable;
 use super::clearance::ClearanceError;
 use super::hooks::{Denied, HooksError, Told};
 use super::plan::Problem;
+use super::policy::PolicyError;
 use super::promotion::PromotionError;
 use super::record::RecordError;
 use crate::chain::proof::ProofError;
@@ -45,6 +46,10 @@ pub enum OpsError {
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    #[error("the packs and what they are asked about have {size} bytes, and an event keeps {limit}")]
+    PolicyTooLarge { size: usize, limit: usize },
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]

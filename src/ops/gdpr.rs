@@ -81,7 +81,11 @@ pub fn chain_facts(project: &Project) -> Result<Option<ChainFacts>, OpsError> {
     Ok(Some(facts))
 }
 
-fn open(
+/// The chain of this name; `None` where there is none.
+///
+/// # Errors
+/// Those of the archive.
+pub fn open(
     directory: &std::path::Path,
     name: &crate::model::ChainName,
 ) -> Result<Option<ChainReader>, OpsError> {

@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::policy::asked::Asked;
 use crate::codec::unixfs::build_file;
 use crate::crypto::Digest;
 use crate::database::History;
@@ -17,6 +18,8 @@ pub struct Intended<'a> {
     pub history: &'a History,
     /// Whether a script of it is to be sealed.
     pub sealed: bool,
+    /// The policy packs that are asked about it, where some are in force.
+    pub policy: Option<&'a Asked>,
 }
 
 /// A migration that is to be applied.

@@ -38,6 +38,7 @@ mod outbox;
 mod own_event;
 mod plan;
 pub mod planning;
+pub mod policy;
 pub mod promotion;
 pub mod publish;
 pub mod record;
@@ -110,6 +111,8 @@ pub struct Project {
     pub promotion: Option<PromotionPolicy>,
     /// Where the keys of the others are.
     pub vault: VaultPlace,
+    /// Which packs of rules hold.
+    pub policy: policy::PolicyWanted,
     pub owner: OpenOwner,
     /// Where hooks are, and how they are asked.
     pub hooks: hooks::HookSettings,

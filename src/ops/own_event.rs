@@ -68,8 +68,21 @@ impl Pen {
     /// # Errors
     /// [`OpsError::Unpublishable`] and those of the archive; nothing was appended then.
     pub fn append(&mut self, kind: EventKind, details: Details) -> Result<(u64, Cid, Cid), OpsError> {
+        self.append_with(kind, details, Vec::new())
+    }
+
+    /// The same with files, none of them to be sealed.
+    ///
+    /// # Errors
+    /// As [`Pen::append`].
+    pub fn append_with(
+        &mut self,
+        kind: EventKind,
+        details: Details,
+        files: Vec<NewFile>,
+    ) -> Result<(u64, Cid, Cid), OpsError> {
         let event = self.event(kind, details)?;
-        self.add(event, Vec::new())
+        self.add(event, files)
     }
 
     /// The same with files, of which those are sealed that are marked so.

@@ -72,6 +72,11 @@ pub enum Problem {
     ToolDiffers { version: String, table: String, archive: bool },
     #[error("migration {version} failed or was not finished, as {table} says")]
     ToolFailed { version: String, table: String },
+    #[error(
+        "policy: {rule} is {}{}: {says}", match *outcome { "broken" => "broken", _ => "not attested" },
+        version.as_ref().map(|version| format!(" by migration {version}")).unwrap_or_default()
+    )]
+    Policy { rule: String, version: Option<String>, outcome: &'static str, says: String },
     #[error("the schema changed outside the archive")]
     Drifted { expected: Digest, found: Digest },
     #[error(
@@ -159,6 +164,7 @@ impl Problem {
             | Self::DataPublished { .. }
             | Self::ToolDiffers { .. }
             | Self::ToolFailed { .. }
+            | Self::Policy { .. }
             | Self::OwnTable { .. } => true,
             Self::Cosmetic { .. }
             | Self::DownEdited { .. }

@@ -7,6 +7,7 @@ use super::intended::{history_digest, to_apply, to_roll_back};
 use super::kept::{Scripts, View};
 use super::own_event::Pen;
 use super::plan::Problem;
+use super::policy::asked::{Asked, to_apply as policy_of};
 use super::rollback::{Extent, ways_down};
 use super::session::require_same_chain;
 use super::witness::trust_of;
@@ -46,10 +47,13 @@ pub async fn make(
     let (_, trust) = trust_of(&reader, &project.name)?;
     let rows = target.history().await?;
     let view = View::look(project, Some(&mut *target), Scripts::read(project)?, &rows).await?;
-    let (direction, migrations) = match of {
-        Of::Pending(wanted) => (Direction::Up, pending(project, &view, wanted)?),
-        Of::Rollback(extent) => (Direction::Down, rollback(project, &reader, &view, extent)?),
+    let (direction, migrations, packs) = match of {
+        Of::Pending(wanted) => pending(project, &reader, &view, wanted)?,
+        Of::Rollback(extent) => rollback(project, &reader, &view, extent)?,
     };
+    if let Some(packs) = &packs {
+        packs.require()?;
+    }
     if migrations.is_empty() {
         return Err(OpsError::NothingToPlan);
     }
@@ -62,7 +66,7 @@ pub async fn make(
         made_at,
         expires_at: after(made_at, validity),
         author: project.actor.clone(),
-        policy: asked_for(project, &trust),
+        policy: asked_for(project, &trust, packs.as_ref()),
         history: history_digest(&view.history),
         schema: schema(project, target).await?,
         migrations,
@@ -73,13 +77,20 @@ pub async fn make(
     Ok((plan, file))
 }
 
-fn pending(project: &Project, view: &View, wanted: &Wanted) -> Result<Vec<PlannedMigration>, OpsError> {
+/// Where it leads, what would run, and the policy packs that are asked about it.
+type Found = (Direction, Vec<PlannedMigration>, Option<Asked>);
+
+fn pending(project: &Project, reader: &ChainReader, view: &View, wanted: &Wanted) -> Result<Found, OpsError> {
     let plan = super::apply::plan_of(project, view, wanted);
     let stopping: Vec<Problem> = plan.problems.into_iter().filter(Problem::stops).collect();
     if !stopping.is_empty() {
         return Err(OpsError::Problems(stopping));
     }
-    Ok(plan.pending.iter().map(|pending| to_apply(&pending.migration)).collect())
+    let scripts = || plan.pending.iter().map(|pending| &pending.migration);
+    let packs = Asked::open(project, Some(reader), now(), |policy| {
+        scripts().map(|migration| policy_of(policy, project.dialect, migration)).collect()
+    })?;
+    Ok((Direction::Up, scripts().map(to_apply).collect(), packs))
 }
 
 fn rollback(
@@ -87,9 +98,13 @@ fn rollback(
     reader: &ChainReader,
     view: &View,
     extent: &Extent,
-) -> Result<Vec<PlannedMigration>, OpsError> {
+) -> Result<Found, OpsError> {
     let ways = ways_down(project, reader, view, extent, None)?;
-    Ok(ways.iter().map(|way| to_roll_back(way.version(), way.script())).collect())
+    let packs = Asked::open(project, Some(reader), now(), |policy| {
+        ways.iter().map(|way| way.asked(policy, project.dialect, &view.folder)).collect()
+    })?;
+    let migrations = ways.iter().map(|way| to_roll_back(way.version(), way.script()));
+    Ok((Direction::Down, migrations.collect(), packs))
 }
 
 async fn schema(project: &Project, target: &mut Database) -> Result<Option<PlannedSchema>, OpsError> {

@@ -8,6 +8,8 @@ use super::hooks::{Round, end_run, refuse};
 use super::intended::{Intended, to_roll_back};
 use super::kept::{Scripts, ToolView, View};
 use super::plan::{Problem, add_progress, refused_script};
+use super::policy::Policy;
+use super::policy::asked::{Asked as Packs, to_roll_back as policy_of};
 use super::sealed::Plain;
 use super::session::Session;
 use super::{ChainReader, OpenKey, OpsError, Progress, Project, now};
@@ -17,8 +19,9 @@ use crate::crypto::Digest;
 use crate::database::{Applied, Database, History, HistoryRow, RowState, Step, StepOutcome, Target as _};
 use crate::model::{Cid, Details, Direction, EventKind, FileEntry, MigrationName, Role};
 use crate::policy::hooks::What;
+use crate::policy::packs::ScriptFacts;
 use crate::scripts::tools::plain::{has_both_ways, script};
-use crate::scripts::{Migration, Script};
+use crate::scripts::{Dialect, Migration, Script};
 
 /// How far to go back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +53,14 @@ impl Undo {
     #[must_use]
     pub const fn script(&self) -> &Script {
         &self.script
+    }
+
+    /// What policy packs are asked about it.
+    #[must_use]
+    pub fn asked(&self, policy: &Policy, dialect: Dialect, folder: &[Migration]) -> ScriptFacts {
+        let found = folder.iter().find(|migration| migration.version.to_string() == self.version);
+        let header = found.map(|migration| &migration.header);
+        policy_of(policy, dialect, (&self.version, &self.name), &self.script, header)
     }
 }
 
@@ -120,7 +131,11 @@ async fn roll_back_in_round(
         undos => undos?,
     };
     session.prepare_sealing(undos.iter().map(|undo| &undo.script)).await?;
+    let packs = Packs::open(project, Some(&session.chain.reader), session.clock.now(), |policy| {
+        undos.iter().map(|undo| undo.asked(policy, project.dialect, &view.folder)).collect()
+    })?;
     let intended = Intended {
+        policy: packs.as_ref(),
         direction: Direction::Down,
         migrations: undos.iter().map(|undo| to_roll_back(&undo.version, &undo.script)).collect(),
         history: &view.history,

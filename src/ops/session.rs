@@ -251,6 +251,11 @@ impl Session {
         &self.target
     }
 
+    /// Who acts.
+    pub const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
     /// The trust document in force.
     ///
     /// # Errors
@@ -272,11 +277,6 @@ impl Session {
     /// The `plan` event by which it runs.
     pub const fn plan(&self) -> Option<Cid> {
         self.plan
-    }
-
-    /// Who acts.
-    pub const fn actor(&self) -> &Actor {
-        &self.actor
     }
 
     /// Sees to it that something can be sealed, before anything runs whose output has to be.

@@ -233,7 +233,9 @@ impl Recorded {
                 _ => Vec::new(),
             },
             attached: match &event.details {
-                Details::Attach { about, hooks, .. } if hooks.is_empty() || hooks.iter().any(stops) => {
+                Details::Attach { about, hooks, .. }
+                    if hooks.is_empty() && entry.manifest.files.is_empty() || hooks.iter().any(stops) =>
+                {
                     about.clone()
                 }
                 _ => Vec::new(),

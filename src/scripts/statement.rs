@@ -59,7 +59,7 @@ pub fn statements(dialect: Dialect, sql: &str) -> Vec<Statement> {
 }
 
 /// Where the tokens of one statement stand in it: all that is neither white space nor comment.
-pub(super) fn tokens(dialect: Dialect, statement: &str) -> Vec<Range<usize>> {
+pub(crate) fn tokens(dialect: Dialect, statement: &str) -> Vec<Range<usize>> {
     match dialect {
         Dialect::Sqlite => sqlite::tokens(statement),
         Dialect::Postgresql => postgresql::tokens(statement),
@@ -79,7 +79,7 @@ pub(super) fn upper(word: &str) -> String {
 }
 
 /// Whether a word is one of some keywords, in either case.
-pub(super) fn is_one_of(word: &str, keywords: &[&str]) -> bool {
+pub(crate) fn is_one_of(word: &str, keywords: &[&str]) -> bool {
     keywords.iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
 }
 

@@ -21,7 +21,8 @@ const MAY_USE: [(&str, Option<&[&str]>); 15] = [
     ("database", Some(&["crypto", "model"])),
     // A store reads and writes CAR frames, and knows a head when it sees one.
     ("store", Some(&["crypto", "model", "codec"])),
-    ("policy", Some(&["crypto", "model", "scripts"])),
+    // Values that scripts hold are found by the scanner.
+    ("policy", Some(&["crypto", "model", "scripts", "privacy"])),
     ("vault", Some(&["crypto", "model", "codec"])),
     (
         "ops",

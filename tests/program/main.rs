@@ -42,6 +42,7 @@ mod openings;
 mod output;
 mod patience;
 mod pins;
+mod policy;
 mod postgres_versions;
 mod project;
 mod promotion;

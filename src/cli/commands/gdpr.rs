@@ -9,7 +9,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use self::facts::Facts;
-use self::page::{Language, Page};
+pub use self::page::Language;
+use self::page::Page;
 use crate::cli::CommandResult;
 use crate::cli::context::Context;
 use crate::cli::output::{Clean, Reply};

@@ -12,12 +12,14 @@ use super::scan::Written;
 use crate::cli::context::{Context, block_on, scratch};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply, remark};
+use crate::cli::policy;
 use crate::cli::settings::{DatabaseSource, Secret, Settings};
 use crate::cli::{CommandResult, Exit};
 use crate::database::Database;
 use crate::model::Engine;
 use crate::ops::lint::trial::{Tried, try_ways_down};
-use crate::ops::lint::{LintError, Looked, Report, Wanted, lint};
+use crate::ops::lint::{LintError, Looked, Report, Wanted, lint, pack_rules};
+use crate::ops::policy::{Policy, SharedPolicy};
 use crate::ops::{OpsError, today};
 use crate::scripts::Dialect;
 use crate::scripts::lint::{Level, Levels, Rule, rules};
@@ -97,11 +99,14 @@ pub fn run(context: &Context, arguments: &Lint) -> CommandResult {
     }
     let settings = context.settings()?;
     let levels = levels(&settings, &arguments.level)?;
+    let policy =
+        Policy::open(&policy::wanted(&settings), &today()).map_err(OpsError::from)?.map(SharedPolicy::new);
+    let of_packs = policy.as_ref().map(|policy| pack_rules(policy)).unwrap_or_default();
     if arguments.rules {
-        return Ok(Reply::new(Listed::of(&levels), show_rules));
+        return Ok(Reply::new(Listed::of(&levels, &of_packs), show_rules));
     }
     let fail_on = arguments.fail_on.map(Level::from).or(settings.lint.fail_on).unwrap_or(Level::Error);
-    let wanted = wanted(&settings, arguments, levels);
+    let wanted = Wanted { policy, ..wanted(&settings, arguments, levels) };
     let mut looked = lint(&wanted)?;
     if !context.quiet {
         looked.iter().for_each(|looked| tell(looked, arguments));
@@ -114,7 +119,7 @@ pub fn run(context: &Context, arguments: &Lint) -> CommandResult {
         (false, false) => Exit::Done,
     };
     let reply = if arguments.sarif {
-        Reply::raw(sarif::sarif(&report, &wanted.levels).into_bytes())
+        Reply::raw(sarif::sarif(&report, &wanted.levels, &of_packs).into_bytes())
     } else if arguments.junit {
         Reply::raw(junit::junit(&report, fail_on).into_bytes())
     } else {
@@ -157,6 +162,11 @@ fn wanted(settings: &Settings, arguments: &Lint, levels: Levels) -> Wanted {
         levels,
         since: arguments.since.clone().or_else(|| settings.lint.since.clone()),
         today: today(),
+        policy: None,
+        settings_file: settings
+            .file
+            .as_ref()
+            .map_or("greffe.toml".to_owned(), |file| file.display().to_string()),
     }
 }
 
@@ -307,12 +317,12 @@ struct ListedRule {
 }
 
 impl Listed {
-    fn of(levels: &Levels) -> Self {
+    fn of(levels: &Levels, of_packs: &[&'static Rule]) -> Self {
         let listed = |rule: &'static Rule| {
             let Rule { id, what, help, source, .. } = rule;
             ListedRule { id, level: levels.of(rule), what, help, source, page: rule.page() }
         };
-        Self { command: "lint", rules: rules().map(listed).collect() }
+        Self { command: "lint", rules: rules().chain(of_packs.iter().copied()).map(listed).collect() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! One command a file; the doc comment of its arguments is its help.
 
+mod access;
 mod apply;
 mod approve;
 mod audit;
@@ -26,6 +27,7 @@ mod mirror;
 mod node;
 mod open;
 mod plan;
+mod policy;
 mod proof;
 mod prove_absent;
 mod publish;
@@ -320,6 +322,7 @@ pub enum Command {
     Schema(schema::SchemaCommand),
     Lint(lint::Lint),
     Hooks(hooks::Hooks),
+    Policy(policy::Policy),
     Scan(scan::Scan),
     Subject(subject::Subject),
     Evidence(evidence::Evidence),
@@ -345,6 +348,7 @@ pub enum Command {
     Retention(retention::Retention),
     Grant(grant::Grant),
     Open(open::Open),
+    Access(access::Access),
     Gdpr(gdpr::Gdpr),
     Key(key::Key),
     Trust(trust::Trust),
@@ -363,6 +367,7 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
         Command::Repair(_) | Command::Erase(_) | Command::Retention(_) => (true, false),
         Command::Plan(plan) => (plan.archives(), false),
         Command::Trust(trust) => (trust.archives(), false),
+        Command::Policy(policy) => (policy.archives(), false),
         Command::Witness(witness) => (witness.asks(), false),
         _ => (false, false),
     };
@@ -409,6 +414,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Schema(command) => schema::run(context, &command),
         Command::Lint(command) => lint::run(context, &command),
         Command::Hooks(command) => hooks::run(context, &command),
+        Command::Policy(command) => policy::run(context, &command),
         Command::Scan(command) => scan::run(context, &command),
         Command::Subject(command) => subject::run(context, &command),
         Command::Evidence(command) => evidence::run(context, &command),
@@ -434,6 +440,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Retention(command) => retention::run(context, &command),
         Command::Grant(command) => grant::run(context, &command),
         Command::Open(command) => open::run(context, &command),
+        Command::Access(command) => access::run(context, &command),
         Command::Gdpr(command) => gdpr::run(context, &command),
         Command::Vault(command) => vault::run(context, &command),
         Command::Key(command) => key::run(context, &command),

@@ -41,6 +41,10 @@ pub fn hint(error: &OpsError) -> Option<String> {
         OpsError::Plain(_) => {
             "change the script, or let the tool run it: `greffe record -- COMMAND`".to_owned()
         }
+        OpsError::Policy(_) => {
+            "mend the pack or `[policy]` in greffe.toml; `greffe policy list` shows the packs, docs/policy.md explains them"
+                .to_owned()
+        }
         OpsError::Database(error) => return database_hint(error),
         OpsError::Archive(error) => return archive_hint(error),
         OpsError::Restore(RestoreError::Read(error)) => return archive_hint(error),

@@ -101,6 +101,9 @@ pub fn problem_hint(problem: &Problem) -> String {
         Problem::DataPublished { .. } => {
             "publish less: set `publish = \"schema\"` or `\"sealed\"` below `[privacy]`".to_owned()
         }
+        Problem::Policy { rule, .. } => {
+            format!("run `greffe policy check` to see how it is kept, or read docs/policy.md on `{rule}`")
+        }
         Problem::OwnTable { .. } => {
             "take it out of the script; `greffe repair VERSION` records what a version counts as".to_owned()
         }

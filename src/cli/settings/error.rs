@@ -7,6 +7,7 @@ use super::{
     secret::ReadError,
 };
 use crate::codec::vkey::VkeyError;
+use crate::policy::packs::members::Why;
 use crate::store::remote::EndpointError;
 
 /// Why there are no settings, or not the one that is needed.
@@ -88,6 +89,8 @@ pub enum Reason {
     UnknownRule { nearest: Option<String> },
     #[error("is {}: write `note`, `warning` or `error`; for a rule also `off`", .0.as_deref().unwrap_or("not a text"))]
     NotLevel(Option<String>),
+    #[error("{0}")]
+    Policy(Why),
     #[error("is not a version: write it in quotes, as the file has it")]
     NotVersion,
     #[error("is a table: write its keys below `[{0}]`")]

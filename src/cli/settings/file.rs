@@ -13,6 +13,7 @@ use super::{
     keys::{Key, Kind, TABLES},
     lint::{self, LintSettings},
     nearest::{nearest_field, nearest_key},
+    policy::{self, PolicySettings},
     replicas::{self, Field, Written},
     value::Given,
     witnesses,
@@ -25,8 +26,17 @@ pub(super) struct Entry {
     pub(super) place: Place,
 }
 
-/// Reads the text of the file at `path`; gives what is sound and all that is not.
-pub(super) fn read(path: &Path, text: &str) -> (Vec<Entry>, Vec<Written>, Vec<Problem>, LintSettings) {
+/// What a file says, and all that is not allowed in it.
+pub(super) struct Read {
+    pub(super) entries: Vec<Entry>,
+    pub(super) lists: Vec<Written>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) lint: LintSettings,
+    pub(super) policy: PolicySettings,
+}
+
+/// Reads the text of the file at `path`.
+pub(super) fn read(path: &Path, text: &str) -> Read {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
         path,
@@ -35,6 +45,7 @@ pub(super) fn read(path: &Path, text: &str) -> (Vec<Entry>, Vec<Written>, Vec<Pr
         entries: Vec::new(),
         lists: Vec::new(),
         lint: LintSettings::default(),
+        policy: PolicySettings::default(),
         problems: Vec::new(),
     };
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -50,7 +61,8 @@ pub(super) fn read(path: &Path, text: &str) -> (Vec<Entry>, Vec<Written>, Vec<Pr
         matches!(problem.reason, Reason::Syntax(_) | Reason::Duplicate) || !is_broken(&problem.place)
     });
     reader.problems.sort_by_key(|problem| line_of(&problem.place));
-    (reader.entries, reader.lists, reader.problems, reader.lint)
+    let Reader { entries, lists, problems, lint, policy, .. } = reader;
+    Read { entries, lists, problems, lint, policy }
 }
 
 fn line_of(place: &Place) -> usize {
@@ -64,6 +76,7 @@ struct Reader<'a> {
     entries: Vec<Entry>,
     lists: Vec<Written>,
     lint: LintSettings,
+    policy: PolicySettings,
     problems: Vec<Problem>,
 }
 
@@ -97,8 +110,16 @@ impl Reader<'_> {
                         self.refuse(&span, Some(key), reason);
                     }
                 }
+                (None, DeValue::Table(inner)) if table.is_empty() && name == policy::TABLE => {
+                    let folder = self.path.parent().unwrap_or(Path::new(""));
+                    let (settings, refused) = PolicySettings::read(inner, span, folder);
+                    self.policy = settings;
+                    for (span, key, reason) in refused {
+                        self.refuse(&span, Some(key), reason);
+                    }
+                }
                 (None, DeValue::Table(inner)) if is_table(table, name) => self.read_table(name, inner),
-                (None, _) if is_table(table, name) || table.is_empty() && name == lint::TABLE => {
+                (None, _) if is_table(table, name) || table.is_empty() && OWN_TABLES.contains(&name) => {
                     self.refuse(&span, Some(name.to_owned()), Reason::NotTable(name.to_owned()));
                 }
                 (None, value) => {
@@ -166,6 +187,9 @@ impl Reader<'_> {
     }
 }
 
+/// Tables whose keys are not those of the list of all keys.
+pub(super) const OWN_TABLES: [&str; 2] = [lint::TABLE, policy::TABLE];
+
 fn is_table(table: &str, name: &str) -> bool {
     table.is_empty() && TABLES.contains(&name)
 }
@@ -209,11 +233,11 @@ mod tests {
     use super::*;
 
     fn problems(text: &str) -> Vec<String> {
-        read(Path::new("greffe.toml"), text).2.iter().map(ToString::to_string).collect()
+        read(Path::new("greffe.toml"), text).problems.iter().map(ToString::to_string).collect()
     }
 
     fn keys(text: &str) -> Vec<String> {
-        let (entries, _, problems, _) = read(Path::new("greffe.toml"), text);
+        let Read { entries, problems, .. } = read(Path::new("greffe.toml"), text);
         assert_eq!(problems, []);
         entries.iter().map(|entry| format!("{}:{}", entry.key.path(), line_of(&entry.place))).collect()
     }
@@ -292,7 +316,7 @@ mod tests {
             let found = problems(text);
             assert!(!found.is_empty() && !found.concat().contains("hunter2"), "{found:#?}");
         }
-        let (entries, ..) = read(Path::new("greffe.toml"), "[apply]\nlock-wait = 5s\n");
+        let Read { entries, .. } = read(Path::new("greffe.toml"), "[apply]\nlock-wait = 5s\n");
         assert_eq!(entries.len(), 0);
     }
 

@@ -78,6 +78,7 @@ pub enum Kind {
     Origins,
     Publish,
     Retention,
+    Region,
 }
 
 impl Kind {
@@ -105,6 +106,7 @@ impl Kind {
             Self::Origins => "list of multiaddresses",
             Self::Publish => "what is published",
             Self::Retention => "retention",
+            Self::Region => "region",
         }
     }
 
@@ -147,6 +149,7 @@ impl Kind {
                  `/ip4/192.0.2.7/tcp/4001/p2p/12D3Koo…`"
             }
             Self::Publish => "`sealed`, `schema` or `all`",
+            Self::Region => "`EEA`, or the two capital letters of a country, such as `FR`",
             Self::Retention => {
                 "a whole number followed by `d`, `w`, `m` or `y`, at most `100y`, for instance `10y`"
             }

@@ -77,8 +77,9 @@ impl<'a> Loader<'a> {
     }
 
     fn read_file(&mut self, path: PathBuf, folder: &Path, text: &str) {
-        let (entries, lists, problems, lint) = file::read(&path, text);
-        (self.problems, self.settings.lint) = (problems, lint);
+        let file::Read { entries, lists, problems, lint, policy } = file::read(&path, text);
+        self.problems = problems;
+        (self.settings.lint, self.settings.policy) = (lint, policy);
         let (replicas, others): (Vec<_>, Vec<_>) =
             lists.into_iter().partition(|written| written.table == replicas::TABLE);
         let (witnesses, authorities) =

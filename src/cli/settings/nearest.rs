@@ -1,6 +1,7 @@
 //! The valid name that someone may have meant by an unknown one.
 
 use super::{
+    file::OWN_TABLES,
     keys::{KEYS, Key, OTHER_VARIABLES, TABLES},
     lint,
     replicas::Field,
@@ -11,7 +12,7 @@ use crate::ops::lint::nearest_rule;
 #[must_use]
 pub fn nearest_key(table: &str, name: &str, is_table: bool) -> Option<String> {
     if is_table && table.is_empty() {
-        return nearest(name, TABLES.into_iter().chain([lint::TABLE])).map(|(table, _)| format!("[{table}]"));
+        return nearest(name, TABLES.into_iter().chain(OWN_TABLES)).map(|(table, _)| format!("[{table}]"));
     }
     let by_name = nearest(name, KEYS.iter().filter(|key| key.table == table).map(|key| key.name));
     let elsewhere = KEYS.iter().filter_map(|key| {

@@ -9,6 +9,7 @@ use super::{
     secret::SecretSource,
     value::Given,
 };
+use crate::policy::packs::check::is_region;
 use crate::store::remote::{Authorization, EndpointError, Origin, ReplicaUrl};
 
 /// The table of a replica.
@@ -27,6 +28,8 @@ pub struct ReplicaSettings {
     pub origins: Option<Vec<Origin>>,
     /// Whether others than the archive's owners can fetch from it; `None` of a node or cluster of which nobody said it.
     pub public: Option<bool>,
+    /// Where it lies: a country of two letters, or `EEA`.
+    pub region: Option<String>,
 }
 
 impl ReplicaSettings {
@@ -51,6 +54,7 @@ pub enum FieldId {
     Insecure,
     Origins,
     Public,
+    Region,
     Vkey,
     Monitoring,
 }
@@ -66,7 +70,7 @@ pub struct Field {
 }
 
 /// Every key of `[[replica]]`.
-pub static FIELDS: [Field; 7] = [
+pub static FIELDS: [Field; 8] = [
     Field {
         id: FieldId::Name,
         name: "name",
@@ -115,6 +119,13 @@ pub static FIELDS: [Field; 7] = [
         kind: Kind::Boolean,
         default: "`true` for `pinning:`, `false` for files; of `kubo:` and `cluster:` it has to be said unless `publish` is `sealed`",
         meaning: "Whether others than the archive's owners can fetch from it.",
+    },
+    Field {
+        id: FieldId::Region,
+        name: "region",
+        kind: Kind::Region,
+        default: "none",
+        meaning: "Where it lies, for policies that ask.",
     },
 ];
 
@@ -229,6 +240,11 @@ fn resolve_one(written: &Written, base: &Path, collected: &mut Collected<'_>) ->
     };
     let public = written.read(FieldId::Public, Ok(assumed), |given| given.boolean(Kind::Boolean).map(Some));
     let public = collected.keep(public);
+    let region = written.read(FieldId::Region, Ok(None), |given| {
+        let region = |text: &str| is_region(text).then(|| text.to_owned());
+        given.parse_with(Kind::Region, region).map(Some)
+    });
+    let region = collected.keep(region);
     let (authorization, timeout) = (collected.keep(authorization), collected.keep(timeout));
     if let Some(Some(SecretSource::Variable(name))) = &authorization {
         collected.named.push(name.clone());
@@ -240,5 +256,6 @@ fn resolve_one(written: &Written, base: &Path, collected: &mut Collected<'_>) ->
         timeout: timeout?,
         origins: origins?,
         public: public?,
+        region: region?,
     })
 }

@@ -33,7 +33,8 @@ pub fn judge(read: &Read, wanted: &Wanted) -> Result<Vec<Finding>, LintError> {
     let headers = read.units.iter().flat_map(headers);
     let strays = read.strays.iter().map(|(file, header)| (file.clone(), header.clone()));
     for (file, header) in headers.chain(strays) {
-        let is_rule = |name: &str| scanned.iter().any(|rule| rule == name);
+        let of_pack = |name: &str| wanted.policy.as_ref().is_some_and(|policy| policy.rule(name).is_some());
+        let is_rule = |name: &str| scanned.iter().any(|rule| rule == name) || of_pack(name);
         findings.extend(judge_waivers(&file, &header, &wanted.today, is_rule, nearest_rule));
     }
     let asked = |rule| wanted.levels.of(rule) != Level::Off;

@@ -5,12 +5,14 @@
 //! | `folder` | reads a folder as whoever applies it does, and says what is wrong with it |
 //! | `faults` | what is wrong with a folder, as findings |
 //! | `judge` | asks the rules about each script |
+//! | [`packs`] | asks policy packs about each script |
 //! | [`report`] | which findings count, how much, and which are waived |
 //! | [`trial`] | runs ways up and down on a scratch database |
 
 mod faults;
 mod folder;
 mod judge;
+pub mod packs;
 pub mod report;
 pub mod trial;
 
@@ -19,8 +21,10 @@ use std::path::{Path, PathBuf};
 
 pub use folder::Unit;
 pub use judge::nearest_rule;
+pub use packs::{Checked, check_packs, pack_rules};
 pub use report::{Report, Told};
 
+use crate::ops::policy::SharedPolicy;
 use crate::scripts::lint::{Finding, Levels};
 use crate::scripts::tools::folder::FolderError as ToolFolderError;
 use crate::scripts::{Dialect, FolderError, Waiver};
@@ -41,6 +45,10 @@ pub struct Wanted {
     pub since: Option<String>,
     /// The day, as `2026-11-22`: waivers end by it.
     pub today: String,
+    /// The policy packs in force.
+    pub policy: Option<SharedPolicy>,
+    /// The file in which findings stand that are about the project.
+    pub settings_file: String,
 }
 
 /// Why nothing can be judged.
@@ -124,6 +132,7 @@ pub fn lint(wanted: &Wanted) -> Result<Vec<Looked>, LintError> {
             only,
         });
     }
+    packs::add_findings(wanted, &mut looked);
     Ok(looked)
 }
 

@@ -130,14 +130,17 @@ fn told(looked: Looked, wanted: &Wanted) -> Vec<Told> {
         only.into_iter().chain(files).collect()
     });
     let asked = |finding: &Finding| {
-        named.as_ref().is_none_or(|named| named.contains(&finding.file))
+        let is_named =
+            |named: &BTreeSet<String>| named.contains(&finding.file) || finding.file == wanted.settings_file;
+        named.as_ref().is_none_or(is_named)
             && (finding.rule.scope == Scope::Folder || !exempt.contains(&finding.file))
     };
     let judged = |finding: Finding| {
         let level = wanted.levels.of(finding.rule);
         let own = waivers.get(&finding.file).map(Vec::as_slice).unwrap_or_default();
         let holds = |waiver: &&Waiver| waiver.holds(finding.rule.id, &wanted.today);
-        let waiver = own.iter().find(holds).filter(|_| finding.rule.scope != Scope::Waiver);
+        let is_waived = !matches!(finding.rule.scope, Scope::Waiver | Scope::Binding);
+        let waiver = own.iter().find(holds).filter(|_| is_waived);
         Told { level, waived: waiver.map(Waived::from), finding }
     };
     let findings = findings.into_iter().filter(asked).map(judged);

@@ -1,5 +1,7 @@
 //! The list of all rules, and those of greffe's own. `docs/lint.md` has a heading for each; a test holds both together.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::Level;
 use super::squawk_rules::{DROPS, LOCKS, OTHERS};
 use super::statement_rules::{MYSQL, SQLITE};
@@ -18,6 +20,8 @@ pub struct Rule {
     pub help: &'static str,
     /// Why it is a rule: a standard, or the document that says what happens.
     pub source: &'static str,
+    /// Where its page is; empty: a heading of `docs/lint.md`.
+    pub at: &'static str,
 }
 
 /// What a rule is about.
@@ -27,14 +31,19 @@ pub enum Scope {
     Script,
     /// The folder: names and order. Whoever adds a script makes it true or false for all.
     Folder,
+    /// One script, by a rule that no script waives.
+    Binding,
     /// Waivers: none of these is waived itself.
     Waiver,
 }
 
 impl Rule {
-    /// Where its page is: the heading of `docs/lint.md`, as code hosts turn it into an anchor.
+    /// Where its page is: its own, or the heading of `docs/lint.md`, as code hosts turn it into an anchor.
     #[must_use]
     pub fn page(&self) -> String {
+        if !self.at.is_empty() {
+            return self.at.to_owned();
+        }
         format!("docs/lint.md#{}", self.id.replace('/', ""))
     }
 }
@@ -48,6 +57,46 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 #[must_use]
 pub fn named(id: &str) -> Option<&'static Rule> {
     rules().find(|rule| rule.id == id)
+}
+
+/// A rule that a document of the project brings. It stays for as long as the program, each once: a project has few.
+#[must_use]
+pub fn brought(rule: Brought<'_>) -> &'static Rule {
+    static KNOWN: Mutex<Vec<&'static Rule>> = Mutex::new(Vec::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let Brought { id, level, scope, what, help, source, at } = rule;
+    let same = |known: &&&'static Rule| {
+        (known.id, known.level, known.scope, known.what) == (id, level, scope, what)
+            && (known.help, known.source, known.at) == (help, source, at)
+    };
+    if let Some(rule) = known.iter().find(same) {
+        return rule;
+    }
+    let keep = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
+    let rule = Rule {
+        id: keep(id),
+        level,
+        scope,
+        what: keep(what),
+        help: keep(help),
+        source: keep(source),
+        at: keep(at),
+    };
+    let rule: &'static Rule = Box::leak(Box::new(rule));
+    known.push(rule);
+    rule
+}
+
+/// A rule as a document has it; its members are those of [`Rule`].
+#[derive(Clone, Copy, Debug)]
+pub struct Brought<'a> {
+    pub id: &'a str,
+    pub level: Level,
+    pub scope: Scope,
+    pub what: &'a str,
+    pub help: &'a str,
+    pub source: &'a str,
+    pub at: &'a str,
 }
 
 const PCI: &str = "PCI DSS 4.0.1, 6.5.1: reason for, and description of, the change";
@@ -66,7 +115,7 @@ const fn own(
     source: &'static str,
     [what, help]: [&'static str; 2],
 ) -> Rule {
-    Rule { id, level, scope, what, help, source }
+    Rule { id, level, scope, what, help, source, at: "" }
 }
 
 macro_rules! own {

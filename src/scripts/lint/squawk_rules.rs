@@ -17,6 +17,7 @@ macro_rules! squawk {
             what: $what,
             help: $help,
             source: concat!("https://squawkhq.com/docs/", $name),
+            at: "",
         }),*];
     };
 }

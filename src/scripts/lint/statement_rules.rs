@@ -14,7 +14,7 @@ const LITE_DROP: &str = "SQLite: https://www.sqlite.org/lang_droptable.html";
 const LITE_PRAGMA: &str = "SQLite: https://www.sqlite.org/pragma.html#pragma_foreign_keys";
 
 const fn rule(id: &'static str, level: Level, source: &'static str, [what, help]: [&'static str; 2]) -> Rule {
-    Rule { id, level, scope: Scope::Script, what, help, source }
+    Rule { id, level, scope: Scope::Script, what, help, source, at: "" }
 }
 
 const GONE: &str =

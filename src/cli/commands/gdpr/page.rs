@@ -19,6 +19,14 @@ pub enum Language {
 }
 
 impl Language {
+    /// As standards write it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::French => "fr",
+        }
+    }
+
     /// What the environment asks for.
     pub fn of(environment: &Environment) -> Self {
         let said = environment.get("GREFFE_LANG").or_else(|| environment.get("LANG"));

@@ -7,8 +7,9 @@ use crate::ops::lint::{Report, Told};
 use crate::scripts::lint::{Level, Levels, Rule, rules};
 
 /// One run with all rules that were asked.
-pub fn sarif(report: &Report, levels: &Levels) -> String {
-    let asked: Vec<&Rule> = rules().filter(|rule| levels.of(rule) != Level::Off).collect();
+pub fn sarif(report: &Report, levels: &Levels, of_packs: &[&'static Rule]) -> String {
+    let all = rules().chain(of_packs.iter().copied());
+    let asked: Vec<&Rule> = all.filter(|rule| levels.of(rule) != Level::Off).collect();
     let run = Run {
         results: report.findings.iter().map(|told| result(told, &asked)).collect(),
         rules: asked.iter().map(|rule| descriptor(rule, levels.of(rule))).collect(),

@@ -1,0 +1,159 @@
+//! Asks policy packs again: their bytes and what they were asked about are files of the event that tells what they said,
+//! so the verdict has to be the same wherever it is verified.
+
+use crate::chain::{EntryVerdict, Fault, JudgedPolicy};
+use crate::model::{JudgedRule, PolicyPack};
+use crate::policy::packs::facts::days_between;
+use crate::policy::packs::{Facts, Library, judge};
+
+use super::day_of;
+
+/// Adds a finding where the packs do not say what the entry says that they said.
+pub fn judge_again(verdict: &mut EntryVerdict) {
+    let Some(judged) = verdict.take_policy() else { return };
+    if let Err(detail) = require_same(&judged) {
+        verdict.add(Fault::PolicyVerdictDiffers { detail });
+    }
+}
+
+fn require_same(judged: &JudgedPolicy) -> Result<(), String> {
+    let mut library = Library::default();
+    for PolicyPack { name, sha256 } in &judged.verdicts.packs {
+        let bytes = judged
+            .packs
+            .get(sha256)
+            .ok_or_else(|| format!("the pack `{name}` is not a file of the event"))?;
+        let found = library.add(name, bytes).map_err(|error| error.to_string())?;
+        if found != *name {
+            return Err(format!("the pack that is called `{name}` calls itself `{found}`"));
+        }
+    }
+    let facts =
+        judged.facts.as_deref().ok_or("what the packs were asked about is not a file of the event")?;
+    let facts = Facts::decode(facts).ok_or("what the packs were asked about cannot be read")?;
+    require_facts(judged, &facts)?;
+    let in_force = library.in_force(&facts.packs, &facts.day).map_err(|error| error.to_string())?;
+    let verdicts = judge(&in_force, &facts);
+    if let Some(stops) = verdicts.iter().find(|verdict| verdict.stops()) {
+        return Err(format!("`{}` is {}, and the run went on", stops.rule, stops.outcome));
+    }
+    let now = verdicts.into_iter().map(|verdict| JudgedRule {
+        rule: verdict.rule,
+        outcome: verdict.outcome.as_str().to_owned(),
+        about: verdict.about,
+    });
+    let now: Vec<JudgedRule> = now.collect();
+    let said = &judged.verdicts.rules;
+    match now.iter().zip(said).find(|(now, said)| now != said) {
+        Some((now, said)) => Err(format!("it says {}, and the packs say {}", shown(said), shown(now))),
+        None if now.len() != said.len() => {
+            Err(format!("it has {} verdicts, and the packs come to {}", said.len(), now.len()))
+        }
+        None => Ok(()),
+    }
+}
+
+fn shown(rule: &JudgedRule) -> String {
+    let about = rule.about.as_ref().map(|version| format!(" of {version}")).unwrap_or_default();
+    format!("`{}`{about} {}", rule.rule, rule.outcome)
+}
+
+/// What was asked about has to be what the event is about.
+fn require_facts(judged: &JudgedPolicy, facts: &Facts) -> Result<(), String> {
+    let day = day_of(judged.at);
+    // A run that is cut short before its first script may be taken up by another one.
+    if !days_between(&facts.day, &day).is_some_and(|passed| (-1..=1).contains(&passed)) {
+        return Err(format!("the packs were asked about {}, and the event is of {day}", facts.day));
+    }
+    if facts.scripts.iter().map(|script| &script.version).ne(&judged.versions) {
+        return Err("the packs were asked about other versions than were planned".to_owned());
+    }
+    if facts.approvals.is_none_or(|given| given as usize > judged.approvals) {
+        return Err("the packs were told of approvals that the event does not bring".to_owned());
+    }
+    let named = |name: &String| judged.verdicts.packs.iter().any(|pack| pack.name == *name);
+    match facts.packs.iter().find(|name| !named(name)) {
+        Some(name) => Err(format!("the pack `{name}` was in force and is not told of")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Digest;
+    use crate::model::{Direction, PolicyVerdicts, Timestamp};
+    use crate::policy::packs::{BUILT_IN, ScriptFacts};
+
+    const DAY: &str = "2026-11-23";
+
+    /// What an entry says of the pack for health, about a script that changes records of patients, approved by one.
+    fn judged() -> JudgedPolicy {
+        let (name, text) = BUILT_IN[0];
+        let mut script = ScriptFacts::of("7", Direction::Up);
+        script.changes.insert("patient-records".to_owned(), 2);
+        script.says.extend(["purpose".to_owned(), "impact".to_owned()]);
+        let mut facts = Facts::of_day(DAY);
+        facts.packs.insert(name.to_owned());
+        (facts.scripts, facts.approvals) = (vec![script], Some(1));
+        let in_force = Library::built_in().unwrap().in_force(&facts.packs, DAY).unwrap();
+        let rules = judge(&in_force, &facts).into_iter().map(|verdict| JudgedRule {
+            rule: verdict.rule,
+            outcome: verdict.outcome.as_str().to_owned(),
+            about: verdict.about,
+        });
+        let sha256 = Digest::of(text.as_bytes());
+        let packs = vec![PolicyPack { name: name.to_owned(), sha256 }];
+        JudgedPolicy {
+            verdicts: PolicyVerdicts { packs, rules: rules.collect() },
+            packs: [(sha256, text.as_bytes().to_vec())].into(),
+            facts: Some(facts.encode()),
+            versions: vec!["7".to_owned()],
+            approvals: 1,
+            at: format!("{DAY}T12:00:00.000000Z").parse::<Timestamp>().unwrap(),
+        }
+    }
+
+    fn differs(change: impl FnOnce(&mut JudgedPolicy)) -> String {
+        let mut judged = judged();
+        change(&mut judged);
+        require_same(&judged).unwrap_err()
+    }
+
+    fn with_facts(change: impl FnOnce(&mut Facts)) -> String {
+        differs(|judged| {
+            let mut facts = Facts::decode(judged.facts.as_deref().unwrap()).unwrap();
+            change(&mut facts);
+            judged.facts = Some(facts.encode());
+        })
+    }
+
+    #[test]
+    fn the_same_packs_and_facts_say_the_same() {
+        assert_eq!(require_same(&judged()), Ok(()));
+    }
+
+    #[test]
+    fn whatever_was_changed_afterwards_is_found() {
+        let outcome = |judged: &mut JudgedPolicy| judged.verdicts.rules[0].outcome = "attested".to_owned();
+        assert!(differs(outcome).contains("attested, and the packs say"));
+        assert!(
+            differs(|judged| drop(judged.verdicts.rules.pop())).contains("verdicts, and the packs come to")
+        );
+        assert!(differs(|judged| judged.packs.clear()).contains("is not a file of the event"));
+        assert!(differs(|judged| judged.facts = None).contains("is not a file of the event"));
+        assert!(differs(|judged| judged.facts = Some(b"{}".to_vec())).contains("cannot be read"));
+        assert!(differs(|judged| judged.versions.push("8".to_owned())).contains("other versions"));
+        assert!(differs(|judged| judged.approvals = 0).contains("approvals that the event does not bring"));
+        let later = "2026-12-23T12:00:00.000000Z".parse().unwrap();
+        assert!(differs(|judged| judged.at = later).contains("the event is of 2026-12-23"));
+        assert!(
+            with_facts(|facts| facts.approvals = Some(0))
+                .contains("`sante-approvals` is broken, and the run went on")
+        );
+        assert!(with_facts(|facts| facts.packs.extend(["own".to_owned()])).contains("not told of"));
+        assert!(with_facts(|facts| facts.scripts[0].says.clear()).contains("`sante-reason` is broken"));
+        let lost = |facts: &mut Facts| facts.scripts[0].loses.extend([("patient-records".to_owned(), 2)]);
+        assert!(with_facts(lost).contains("`sante-retention` is attestation-required"));
+    }
+}
