@@ -12,7 +12,9 @@ fn chain_of(project: &Project) -> String {
 
 /// A staging chain with two migrations applied, and a production that promotes from it, with its file at hand.
 fn both() -> (Project, Project) {
-    let staging = Project::with(&SCHEMA);
+    let staging = Project::empty();
+    staging.ok(["init", "--name", "staging", "--database", "sqlite:app.db"]);
+    staging.scripts(&SCHEMA);
     staging.ok(["apply"]);
     let production = Project::with(&SCHEMA);
     let chain = chain_of(&staging);
@@ -59,8 +61,7 @@ fn what_staging_shows_as_applied_is_applied_and_the_link_is_followed() {
     );
     alone.ok(["verify", &alone.head()]).prints(&["0 links to another chain followed, 2 not"]);
     // An archive of it beside this one does as well as a file.
-    let chain = chain_of(&staging);
-    production.ok(["--name", "staging", "--chain", &chain, "import", "staging.car"]);
+    production.ok(["import", "staging.car"]);
     let mut beside = production.copy();
     beside.variables.retain(|(name, _)| name != "GREFFE_PROMOTION_FILE");
     let report = beside.json(&["verify", &beside.head()]);
