@@ -21,6 +21,7 @@ mod peers;
 mod places;
 mod plans;
 mod policies;
+mod processes;
 mod progress;
 mod sarif;
 pub mod settings;
