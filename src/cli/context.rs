@@ -12,6 +12,7 @@ use super::error::CliError;
 use super::modes::{look_at_source, look_at_vault};
 pub use super::owner::{open_owner, owner};
 use super::places::require_apart;
+use super::processes::Processes;
 use super::progress::Progress;
 use super::settings::{
     Anchor as SettingsAnchor, DatabaseSource, DatabaseUrl, Environment, KeySource, Overrides,
@@ -112,6 +113,7 @@ pub fn hook_settings(settings: &Settings) -> HookSettings {
         sectors: Vec::new(),
         time: settings.hooks_time_limit,
         path: settings.program_path(),
+        programs: Arc::new(Processes),
     }
 }
 

@@ -22,6 +22,7 @@ mod places;
 mod plans;
 mod policies;
 mod policy;
+mod processes;
 mod progress;
 mod sarif;
 pub mod settings;

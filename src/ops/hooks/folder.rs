@@ -5,9 +5,10 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::program::Bounds;
+use super::program::{Bounds, Programs};
 use crate::crypto::Digest;
 use crate::policy::hooks::language::LONGEST_SOURCE;
 use crate::policy::hooks::{Filter, HookEvent, HookName, Kind};
@@ -30,6 +31,8 @@ pub struct HookSettings {
     pub time: Duration,
     /// Where programs find others: `PATH`.
     pub path: OsString,
+    /// Who runs programs.
+    pub programs: Arc<dyn Programs>,
 }
 
 /// A hook of the folder.
@@ -53,7 +56,8 @@ pub struct Hooks {
     pub environment: Option<String>,
     pub sectors: Vec<String>,
     pub on_empty: bool,
-    pub bounds: Option<Bounds>,
+    /// Who runs programs, and within which bounds.
+    pub(super) programs: Option<(Arc<dyn Programs>, Bounds)>,
 }
 
 /// A file that cannot be a hook, and why.
@@ -94,11 +98,12 @@ impl Hooks {
     /// # Errors
     /// [`HooksError`]: a file that fits no event is not passed over, for whoever put it there means it to be asked.
     pub fn read(settings: &HookSettings) -> Result<Self, HooksError> {
+        let bounds = Bounds { path: settings.path.clone(), time: settings.time };
         let mut hooks = Self {
             environment: settings.environment.clone(),
             sectors: settings.sectors.clone(),
             on_empty: settings.on_empty,
-            bounds: Some(Bounds { path: settings.path.clone(), time: settings.time }),
+            programs: Some((Arc::clone(&settings.programs), bounds)),
             ..Self::default()
         };
         let failed = |source| HooksError::Folder { folder: settings.folder.clone(), source };
@@ -163,7 +168,18 @@ fn read_one(name: HookName, path: &std::path::Path) -> Result<Hook, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::program::Ended;
     use super::*;
+
+    /// Nobody who could run one.
+    #[derive(Debug)]
+    struct NoPrograms;
+
+    impl Programs for NoPrograms {
+        fn run(&self, _: &std::path::Path, _: &Digest, _: HookEvent, _: &[u8], _: &Bounds) -> Ended {
+            Ended { verdicts: Vec::new(), output: Vec::new(), duration: Duration::ZERO }
+        }
+    }
 
     fn settings(folder: &std::path::Path) -> HookSettings {
         HookSettings {
@@ -174,6 +190,7 @@ mod tests {
             sectors: Vec::new(),
             time: Duration::from_secs(30),
             path: "/bin".into(),
+            programs: Arc::new(NoPrograms),
         }
     }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`folder`] | which hooks there are |
 //! | [`judging`] | asks policy hooks |
-//! | [`program`] | runs programs |
+//! | [`program`] | what it takes to run a program |
 //! | [`round`] | the hooks of one run |
 //! | [`evidence`] | what the archive keeps of them |
 //! | [`telling`] | what they are told of a run of migrations |

@@ -13,7 +13,6 @@ use serde::Serialize;
 use super::evidence::{Asked, Evidence};
 use super::folder::{Hook, HookSettings, Hooks};
 use super::judging::{PATIENCE, Question, ask};
-use super::program;
 use super::telling::Beginning;
 use crate::crypto::Digest;
 use crate::model::Timestamp;
@@ -268,11 +267,11 @@ impl Round {
     fn run_programs(&mut self, event: HookEvent, context: &Context, version: Option<&str>) {
         let hooks: Vec<Hook> =
             self.hooks.of(event).filter(|hook| hook.name.kind == Kind::Program).cloned().collect();
-        let Some(bounds) = self.hooks.bounds.clone() else { return };
+        let Some((programs, bounds)) = self.hooks.programs.clone() else { return };
         let input = context.to_bytes();
         for hook in hooks {
             let path = self.hooks.folder.join(&hook.name.file);
-            let ended = program::run(&path, &hook.sha256, event, &input, &bounds);
+            let ended = programs.run(&path, &hook.sha256, event, &input, &bounds);
             self.evidence.keep_output(&hook, version, &ended.output);
             let stops = ended.verdicts.iter().any(|verdict| verdict.outcome == Outcome::Deny);
             self.note(&hook, version, Digest::of(&input), ended.verdicts, ended.duration);
