@@ -117,6 +117,12 @@ impl<'a> Lines<'a> {
         Self { text, starts: starts.collect() }
     }
 
+    /// The line, from 1, of a byte.
+    #[must_use]
+    pub fn line(&self, offset: usize) -> usize {
+        self.starts.partition_point(|start| *start <= offset).max(1)
+    }
+
     /// Line and column, from 1, of a byte; columns count characters.
     #[must_use]
     pub fn place(&self, offset: usize) -> (usize, usize) {

@@ -62,7 +62,7 @@ fn show(listed: &Listed, out: &mut dyn Write) -> io::Result<()> {
     listed.packs.iter().try_for_each(|pack| {
         let state = if pack.in_force { "in force" } else { "-" };
         let title = pack.title.get("en").map(String::as_str).unwrap_or_default();
-        let (name, rules) = (Clean(&pack.name), pack.rules);
+        let (name, rules) = (&pack.name, pack.rules);
         writeln!(out, "{name:<16} {state:<8} {rules:>3} rule(s)  {}", Clean(title))
     })
 }

@@ -7,7 +7,7 @@ use crate::scripts::Dialect;
 
 impl Looking<'_> {
     fn make(&mut self, table: &str, column: &str, offset: usize) {
-        let line = self.lines.place(offset).0;
+        let line = self.lines.line(offset);
         for class in self.classes.of_column(column) {
             let declared = self.classes.declared(table, column);
             self.facts.makes.push(MadeColumn { class: class.to_owned(), line, declared });
@@ -54,10 +54,10 @@ impl Looking<'_> {
     }
 
     /// Texts that rows give to columns.
-    pub(super) fn look_at_rows(&mut self, statement: &Statement<'_>, all: &[Statement<'_>]) {
+    pub(super) fn look_at_rows(&mut self, statement: &Statement<'_>) {
         for at in 0..statement.tokens.len() {
             if statement.is(at, &["INSERT"]) || at == 0 && statement.is(at, &["REPLACE"]) {
-                self.look_at_insert(statement, statement.inserted(at), all);
+                self.look_at_insert(statement, statement.inserted(at));
             } else if statement.is(at, &["COPY"]) && at == 0 {
                 let (_, behind) = statement.name(1);
                 if statement.token(behind) == "(" && statement.text.to_ascii_lowercase().contains("stdin") {
@@ -75,28 +75,23 @@ impl Looking<'_> {
 
     fn note_texts(&mut self, columns: impl Iterator<Item = (String, usize)>) {
         for (column, offset) in columns {
-            let line = self.lines.place(offset).0;
+            let line = self.lines.line(offset);
             for class in self.classes.of_column(&column).map(str::to_owned).collect::<Vec<_>>() {
                 note(&mut self.facts.literals, &class, line);
             }
         }
     }
 
-    fn look_at_insert(&mut self, statement: &Statement<'_>, at: usize, all: &[Statement<'_>]) {
+    fn look_at_insert(&mut self, statement: &Statement<'_>, at: usize) {
         let (table, mut at) = statement.name(at);
-        let mut columns: Vec<String> = Vec::new();
+        let columns: Vec<String>;
         if statement.token(at) == "(" && !statement.is(at + 1, &["SELECT", "WITH", "VALUES"]) {
             let (starts, behind) = statement.group(at);
             columns = starts.into_iter().take(COLUMNS).map(|start| statement.name(start).0).collect();
             at = behind;
         } else {
             // Those with which the same script made the table.
-            let made = all.iter().find_map(|one| {
-                let (name, open) = one.created()?;
-                (plain(&name) == plain(&table) && one.token(open) == "(")
-                    .then(|| one.group(open).0.into_iter().map(|start| one.name(start).0).collect())
-            });
-            columns = made.unwrap_or(columns);
+            columns = self.made.get(&plain(&table)).cloned().unwrap_or_default();
         }
         let classed: Vec<bool> =
             columns.iter().map(|column| self.classes.of_column(column).next().is_some()).collect();

@@ -23,6 +23,8 @@ use crate::scripts::{Dialect, statements};
 
 /// How deep bodies in texts are looked at: a function that runs a text that runs a text.
 const DEEPEST: usize = 3;
+/// No verb is longer.
+const LONGEST: usize = 16;
 /// Columns of one list that are looked at.
 const COLUMNS: usize = 2048;
 
@@ -100,13 +102,13 @@ pub fn look(dialect: Dialect, sql: &str, classes: &Classes, facts: ScriptFacts) 
     let lines = Lines::of(sql);
     let read: Vec<Statement<'_>> =
         statements(dialect, sql).into_iter().map(|one| Statement::of(dialect, sql, one.range)).collect();
-    let (made, renamed, rebuilt) = (BTreeSet::new(), BTreeMap::new(), rebuilt(&read));
+    let (made, renamed, rebuilt) = (BTreeMap::new(), BTreeMap::new(), rebuilt(&read));
     let mut looking = Looking { dialect, classes, lines, facts, made, renamed, rebuilt };
     for statement in &read {
         looking.look_at(statement, 0);
         looking.note_made(statement);
         looking.look_at_columns(statement);
-        looking.look_at_rows(statement, &read);
+        looking.look_at_rows(statement);
     }
     if !classes.findings.is_empty() {
         for finding in scan(sql.as_bytes()) {
@@ -131,8 +133,8 @@ struct Looking<'a> {
     classes: &'a Classes,
     lines: Lines<'a>,
     facts: ScriptFacts,
-    /// Tables that the script has made so far, by their plain names: nobody's rows are in them.
-    made: BTreeSet<String>,
+    /// Tables that the script has made so far, by their plain names, with their columns: nobody's rows are in them.
+    made: BTreeMap<String, Vec<String>>,
     /// Tables that are made anew with their rows: a copy takes their place.
     rebuilt: BTreeSet<String>,
     /// What a table was called before the script renamed it.
@@ -142,16 +144,17 @@ struct Looking<'a> {
 impl Looking<'_> {
     /// Notes a table that is made, or gets another name.
     fn note_made(&mut self, statement: &Statement<'_>) {
-        if let Some((table, _)) = statement.created() {
-            self.made.insert(plain(&table));
+        if let Some((table, open)) = statement.created() {
+            let starts = if statement.token(open) == "(" { statement.group(open).0 } else { Vec::new() };
+            let columns = starts.into_iter().take(COLUMNS).map(|start| statement.name(start).0);
+            self.made.insert(plain(&table), columns.collect());
         }
         let Some((table, at)) = statement.altered() else { return };
         if statement.is(at, &["RENAME"]) && statement.is(at + 1, &["TO", "AS"]) {
             let (to, from) = (plain(&statement.name(at + 2).0), plain(&table));
-            if self.made.contains(&from) {
-                self.made.insert(to);
-            } else {
-                self.renamed.insert(to, from);
+            match self.made.get(&from).cloned() {
+                Some(columns) => drop(self.made.insert(to, columns)),
+                None => drop(self.renamed.insert(to, from)),
             }
         }
     }
@@ -159,7 +162,7 @@ impl Looking<'_> {
     /// The classes of a table that was there before the script; by its old name where the script renames it.
     fn classes_of(&self, table: &str) -> Vec<String> {
         let name = plain(table);
-        if self.made.contains(&name) {
+        if self.made.contains_key(&name) {
             return Vec::new();
         }
         let name = self.renamed.get(&name).unwrap_or(&name);
@@ -185,9 +188,9 @@ impl Looking<'_> {
     /// Looks for verbs anywhere in a statement: behind a forgotten semicolon, in a `WITH`, in a body.
     fn look_at(&mut self, statement: &Statement<'_>, depth: usize) {
         for at in 0..statement.tokens.len() {
-            let line = self.lines.place(statement.offset(at)).0;
+            let line = self.lines.line(statement.offset(at));
             let word = statement.token(at);
-            if word.len() > 16 {
+            if word.len() > LONGEST || !word.starts_with(|first: char| first.is_ascii_alphabetic()) {
                 self.look_into(statement, at, depth);
                 continue;
             }
@@ -272,25 +275,20 @@ impl Looking<'_> {
 /// Tables that the script drops after it copied their rows into a new one, which then takes their name.
 fn rebuilt(read: &[Statement<'_>]) -> BTreeSet<String> {
     let created: BTreeSet<String> = read.iter().filter_map(|one| Some(plain(&one.created()?.0))).collect();
-    let copies = |statement: &Statement<'_>, new: &str, old: &str| {
-        let of = |word: &str, name: &str| {
-            let mut places = 0..statement.tokens.len();
-            places.any(|at| statement.is(at, &[word]) && plain(&statement.name(at + 1).0) == name)
-        };
-        statement.is(0, &["INSERT"]) && of("INTO", new) && of("FROM", old)
-    };
-    let mut rebuilt = BTreeSet::new();
-    for statement in read {
-        let Some((table, at)) = statement.altered() else { continue };
-        let new = plain(&table);
-        if statement.is(at, &["RENAME"]) && statement.is(at + 1, &["TO", "AS"]) && created.contains(&new) {
-            let old = plain(&statement.name(at + 2).0);
-            if read.iter().any(|one| copies(one, &new, &old)) {
-                rebuilt.insert(old);
-            }
+    let mut copied: BTreeSet<(String, String)> = BTreeSet::new();
+    for statement in read.iter().filter(|one| one.is(0, &["INSERT"])) {
+        let new = plain(&statement.name(statement.inserted(0)).0);
+        if created.contains(&new) {
+            let from = (0..statement.tokens.len()).filter(|at| statement.is(*at, &["FROM"]));
+            copied.extend(from.map(|at| (new.clone(), plain(&statement.name(at + 1).0))));
         }
     }
-    rebuilt
+    let renamed = read.iter().filter_map(|statement| {
+        let (new, at) = statement.altered()?;
+        let is_named = statement.is(at, &["RENAME"]) && statement.is(at + 1, &["TO", "AS"]);
+        is_named.then(|| (plain(&new), plain(&statement.name(at + 2).0)))
+    });
+    renamed.filter(|names| copied.contains(names)).map(|(_, old)| old).collect()
 }
 
 #[cfg(test)]
