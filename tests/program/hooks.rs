@@ -328,7 +328,7 @@ fn the_examples_of_the_page_run() {
     );
     let run = project.ok(["apply"]);
     run.prints(&["hook beforeMigrate__documented.rhai: warn way-down: 1 cannot be taken back", "applied 1"]);
-    let line: Value = serde_json::from_str(seen(&project, "migrations.log").trim()).unwrap();
+    let line: Value = serde_json::from_slice(&project.read("migrations.log")).unwrap();
     assert_eq!(line["outcome"]["done"], json!(["1"]));
     let production = ["apply", "--hooks-on-empty", "true", "--hooks-environment", "production"];
     let run = project.run(production);

@@ -17,6 +17,7 @@ mod damage;
 mod engines;
 mod erasure;
 mod evidence;
+mod examples;
 mod exchange;
 mod faults;
 mod forks;

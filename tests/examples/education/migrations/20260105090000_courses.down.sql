@@ -1,0 +1,2 @@
+DROP TABLE course_text;
+DROP TABLE course;

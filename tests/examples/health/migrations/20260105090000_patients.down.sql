@@ -1,0 +1,2 @@
+DROP TABLE stay;
+DROP TABLE patient;

@@ -1,0 +1,2 @@
+DROP VIEW balance;
+DROP TABLE refund;
