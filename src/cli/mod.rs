@@ -5,6 +5,7 @@
 //! 5 not the chain that was verified before, 6 verified and stale, 70 a bug.
 
 mod agent;
+mod asking;
 mod ci;
 mod commands;
 mod context;

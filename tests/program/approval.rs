@@ -375,7 +375,9 @@ fn approving_compares_the_folder_with_the_plan() {
     project.ok(["plan", "--out", "plan.json"]);
     let seen = project.unchanged(|| project.json(&["approve", "plan.json", "--dry-run"]));
     assert_eq!((&seen["compared"], &seen["unseen"], &seen["file"]), (&json!(6), &json!([]), &Value::Null));
-    project.ends(2, ["approve", "plan.json", "--out", "a.json"]).says(&["nobody can be asked", "--yes"]);
+    project
+        .ends(2, ["approve", "plan.json", "--out", "a.json"])
+        .says(&["nobody can be asked whether this is to be approved", "--yes"]);
     project.script("1_authors.up.sql", "DROP DATABASE everything;\n");
     let run = approve(&project, "plan.json", "ada", 1);
     run.exits(1).says(&["`1_authors.up.sql` of this folder is not the one of the plan", "planned: "]);

@@ -1,10 +1,11 @@
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _, Write};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 
+use crate::cli::asking::ask;
 use crate::cli::context::{Context, actor, key};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply, remark};
@@ -84,7 +85,7 @@ pub fn run(context: &Context, arguments: &Approve) -> CommandResult {
     };
     if let Some(out) = arguments.out.as_ref().filter(|_| !arguments.dry_run) {
         if !arguments.yes {
-            ask()?;
+            ask("Approve this?", "approved", "read what would run")?;
         }
         let (keys, bytes) = approve(&given, &actor(&settings)?, key(&settings))?;
         done.keyid = keys.first().copied();
@@ -170,18 +171,4 @@ fn require_approver(trust: &TrustDocument, keyid: &KeyId) -> Result<(), CliError
             "approve with another key (`--key SOURCE`), or have this one listed: `greffe trust propose --add-key FILE \
              --role approver`",
         ))
-}
-
-fn ask() -> Result<(), CliError> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(CliError::usage("nobody can be asked whether this is approved")
-            .hint("read what would run, and pass `--yes`"));
-    }
-    write!(io::stderr(), "Approve this? [y/N] ").ok();
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).ok();
-    match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
-        _ => Err(CliError::usage("not approved")),
-    }
 }

@@ -1,4 +1,3 @@
-use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,6 +6,7 @@ use serde::Serialize;
 use super::{next_step, place, read, write_proposal};
 use crate::chain::{Proposal, Tally};
 use crate::cli::CommandResult;
+use crate::cli::asking::ask;
 use crate::cli::context::{Context, open_signer};
 use crate::cli::error::CliError;
 use crate::cli::output::{Reply, remark};
@@ -61,7 +61,7 @@ pub fn run(context: &Context, arguments: &Sign) -> CommandResult {
         );
     }
     if !arguments.yes {
-        ask()?;
+        ask("Sign this?", "signed", "read what it changes")?;
     }
     let key = open_signer(&settings).map_err(OpsError::from)?;
     let added = proposal.sign(&*key).map_err(TrustError::from)?;
@@ -102,19 +102,5 @@ fn compare(settings: &Settings, proposal: &Proposal) -> Result<bool, CliError> {
         }
         Err(OpsError::Archive(ArchiveError::NotFound { .. })) => Ok(false),
         Err(error) => Err(error.into()),
-    }
-}
-
-fn ask() -> Result<(), CliError> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(CliError::usage("nobody can be asked whether this is to be signed")
-            .hint("read what it changes, and pass `--yes`"));
-    }
-    write!(io::stderr(), "Sign this? [y/N] ").ok();
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).ok();
-    match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
-        _ => Err(CliError::usage("not signed")),
     }
 }
