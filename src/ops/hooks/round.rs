@@ -98,10 +98,10 @@ impl Round {
         self.hooks.on_empty && !self.is_empty()
     }
 
-    /// Whether a program may print something that is to be archived.
+    /// Whether a program may print something that is to be archived of this run.
     #[must_use]
     pub fn has_programs(&self) -> bool {
-        self.hooks.hooks.iter().any(|hook| hook.name.kind == Kind::Program)
+        self.context.is_some() && self.hooks.hooks.iter().any(|hook| hook.name.kind == Kind::Program)
     }
 
     /// The same for a run of migrations; `migrations` is only asked for what it is where somebody is told.
