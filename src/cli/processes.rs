@@ -68,7 +68,7 @@ fn spawn(program: &Path, event: HookEvent, bounds: &Bounds) -> io::Result<Child>
         .env("PATH", &bounds.path)
         .env("LANG", "C.UTF-8")
         .env("GREFFE_EVENT", event.to_string())
-        .current_dir(program.parent().unwrap_or(Path::new("/")))
+        .current_dir(folder_for(program))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -83,6 +83,12 @@ fn spawn(program: &Path, event: HookEvent, bounds: &Bounds) -> io::Result<Child>
             spawned => return spawned,
         }
     }
+}
+
+/// Where a program runs: in the folder that holds the one of hooks. A file that it makes there is no hook.
+fn folder_for(program: &Path) -> &Path {
+    let hooks = program.parent();
+    hooks.and_then(Path::parent).or(hooks).unwrap_or(Path::new("/"))
 }
 
 /// Holds a program within its limits until it ends.
@@ -258,7 +264,8 @@ mod tests {
     /// Runs a script of the shell as a hook.
     fn shell(script: &str, bounds: &Bounds) -> (Ended, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("beforeMigrate.sh");
+        fs::create_dir(folder.path().join("hooks")).unwrap();
+        let program = folder.path().join("hooks/beforeMigrate.sh");
         let text = format!("#!/bin/sh\n{script}\n");
         fs::write(&program, &text).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();

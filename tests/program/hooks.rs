@@ -36,9 +36,9 @@ fn hook(project: &Project, file: &str, text: &str) {
     fs::set_permissions(project.path(&path), fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// What programs wrote beside the hooks.
+/// What programs wrote into the project's folder.
 fn seen(project: &Project, file: &str) -> String {
-    fs::read_to_string(project.path(format!("hooks/{file}"))).unwrap_or_default()
+    fs::read_to_string(project.path(file)).unwrap_or_default()
 }
 
 /// `event hook outcome rule` of what a run's hooks said.
@@ -209,7 +209,7 @@ fn hooks_stand_around_plan_verify_and_erase() {
     let project = with(&THREE, &hooks).publishing("sealed");
     let said = |project: &Project| {
         let said = seen(project, "said");
-        let _ = fs::remove_file(project.path("hooks/said"));
+        let _ = fs::remove_file(project.path("said"));
         said.lines().map(str::to_owned).collect::<Vec<_>>()
     };
     project.ok(["plan", "--out", "plan.json"]);

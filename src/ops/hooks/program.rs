@@ -30,7 +30,7 @@ pub struct Ended {
 /// Whatever a program does, this comes back within the time and a little more, with a verdict, and leaves nothing of the
 /// program's process group running. The program gets nothing of this process but the document and what the bounds say.
 pub trait Programs: Debug + Send + Sync {
-    /// Runs a program in the folder that it lies in. That it cannot be started is a verdict, too. `program`: absolute;
+    /// Runs a program in the folder that holds its own. That it cannot be started is a verdict, too. `program`: absolute;
     /// `sha256`: of what it has to be.
     fn run(&self, program: &Path, sha256: &Digest, event: HookEvent, input: &[u8], bounds: &Bounds) -> Ended;
 }

@@ -5,7 +5,7 @@ use crate::model::{Cid, Direction, EventId, MigrationName, Target as TargetName,
 use crate::ops::apply::FailedScript;
 use crate::ops::outbox::Archived;
 use crate::policy::hooks::context::{Counts, Documented, Failure, Migration, Outcome, Schema, Target};
-use crate::policy::hooks::{Context, HookEvent};
+use crate::policy::hooks::{Context, HookEvent, folded};
 use crate::privacy::publish::found_in;
 use crate::scripts::{self, Dialect, Script, statements};
 
@@ -78,7 +78,9 @@ fn described(
     script: &Script,
 ) -> Migration {
     // What is archived in clear is nothing that anybody would have to take back.
-    let plain = |words: &[String]| words.iter().filter(|word| found_in(word).is_none()).cloned().collect();
+    let plain = |words: &[String]| -> Vec<String> {
+        words.iter().filter(|word| found_in(word).is_none()).cloned().collect()
+    };
     let found = script.text().map(|sql| statements(dialect, sql)).unwrap_or_default();
     let mut kinds: Vec<String> = Vec::new();
     for statement in &found {
@@ -88,7 +90,7 @@ fn described(
     }
     Migration {
         version,
-        sectors: plain(sectors),
+        sectors: plain(sectors).iter().map(|sector| folded(sector)).collect(),
         depends_on: plain(depends_on),
         documented,
         has_down,

@@ -133,7 +133,7 @@ fn a_policy_with_a_persons_address_is_not_archived_and_nothing_runs() {
 #[test]
 fn a_program_that_is_changed_while_the_run_goes_on_is_not_asked() {
     let project = project(&[
-        ("beforeMigrate__1.sh", "printf '#!/bin/sh\\necho y >>said\\n' >beforeMigrate__2.sh"),
+        ("beforeMigrate__1.sh", "printf '#!/bin/sh\\necho y >>said\\n' >hooks/beforeMigrate__2.sh"),
         ("beforeMigrate__2.sh", "echo x >>said"),
     ]);
     project.ends(1, ["apply"]).says(&["not the one that was looked at when the run began"]);

@@ -72,12 +72,12 @@ fn an_after_hook_cannot_un_record_what_ran() {
 #[test]
 fn the_record_is_durable_before_hooks_hear_of_it() {
     // What the hook finds in the archive's file then is what the document says.
-    let project = project(&[("afterMigrate.sh", "cat >document; cp ../archive/demo.car copy.car")]);
+    let project = project(&[("afterMigrate.sh", "cat >document; cp archive/demo.car copy.car")]);
     project.ok(["apply"]);
     let document: Value = serde_json::from_str(&seen(&project, "document")).unwrap();
     let outcome = &document["outcome"];
     assert_eq!((&outcome["result"], &outcome["archived"]), (&json!("succeeded"), &json!(3)));
-    let report = project.json(&["verify", "hooks/copy.car"]);
+    let report = project.json(&["verify", "copy.car"]);
     assert_eq!((&report["entries"], &report["root"]), (&json!(4), &outcome["head"]), "{report:#}");
 }
 
