@@ -255,7 +255,7 @@ fn what_programs_printed_is_sealed() {
     let report = project.json(&["verify", &project.head(), "--open"]);
     assert_eq!(
         (&report["verified"], &report["sealedStates"]["open"]),
-        (&json!(true), &json!(1)),
+        (&json!(true), &json!(3)),
         "{report:#}"
     );
 }

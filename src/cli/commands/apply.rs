@@ -14,6 +14,7 @@ use crate::cli::{CommandResult, Exit};
 use crate::database::Target as _;
 use crate::model::EventKind;
 use crate::ops::apply::{FailedScript, Outcome, Preview, Reading, apply, preview};
+use crate::ops::hooks::Hooks;
 use crate::ops::{Archived, OpsError, Problem, Project, Wanted, today};
 use crate::scripts::Version;
 
@@ -80,6 +81,8 @@ pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
         return Ok(reply.with_exit(if findings { Exit::Findings } else { Exit::Done }));
     }
     let given = given(&settings, arguments.plan.as_deref(), &arguments.approval)?;
+    // What is wrong with hooks is told before a database is made.
+    Hooks::read(&project.hooks).map_err(OpsError::from)?;
     let mut progress = context.progress();
     let folder = Reading::begin(&project);
     let outcome = block_on(async {
