@@ -149,6 +149,11 @@ impl Kind {
         )
     }
 
+    /// The names of the parameters of all kinds.
+    pub fn parameter_names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().flat_map(|(_, kind)| kind.parameters()).map(|parameter| parameter.name)
+    }
+
     fn parameters(self) -> &'static [Parameter] {
         const LOSS: [Parameter; 1] = [needed("classes", Shape::All)];
         const APPROVALS: [Parameter; 2] =

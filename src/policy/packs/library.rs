@@ -18,7 +18,7 @@ pub struct Library {
 /// Why packs cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LibraryError {
-    #[error("the pack in {place} cannot be used: {source}")]
+    #[error("the pack in {place} cannot be used")]
     Pack {
         place: String,
         #[source]

@@ -232,8 +232,9 @@ impl Pack {
         let environments = members.list("environments").unwrap_or_default();
         members.require("what");
         let Some(kind) = members.word("what", &Kind::ALL) else {
-            // Its parameters are nobody's.
-            return;
+            // Whose its parameters are is not known; what is one of none is misspelt all the same.
+            members.know(Kind::parameter_names());
+            return members.end();
         };
         if decides.is_some_and(|decides| decides != kind.who()) {
             let why = format!("is not who decides `{}`: write `{}`", kind.as_str(), kind.who());
