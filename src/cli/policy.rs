@@ -1,9 +1,35 @@
 //! What the settings say of policy, as use cases take it.
 
+use super::context::Context;
+use super::error::CliError;
+use super::output::remark;
 use super::settings::Settings;
-use crate::ops::policy::PolicyWanted;
+use crate::ops::policy::{Policy, PolicyWanted, newest_review};
+use crate::ops::{OpsError, gdpr};
 use crate::policy::packs::{Declared, ReplicaFacts};
 use crate::store::remote::ReplicaUrl;
+
+/// The packs of the settings on a day, `YYYY-MM-DD`, and what the archive has of reviews where a rule asks for one; `None`
+/// where no pack is in force. A build server has no archive, and is told that.
+///
+/// # Errors
+/// Those of packs, settings and archive.
+pub fn open(context: &Context, settings: &Settings, day: &str) -> Result<Option<Policy>, CliError> {
+    let Some(mut policy) = Policy::open(&wanted(settings), day).map_err(OpsError::from)? else {
+        return Ok(None);
+    };
+    policy.note_review(|days| {
+        let reader = match &settings.name {
+            Some(name) => gdpr::open(&settings.archive_directory, name)?,
+            None => None,
+        };
+        if reader.is_none() && !context.quiet {
+            remark("note: there is no archive here, and so nothing of a review in it");
+        }
+        reader.map_or(Ok(None), |reader| newest_review(&reader, days))
+    })?;
+    Ok(Some(policy))
+}
 
 /// The packs of the settings and what they are asked about.
 pub fn wanted(settings: &Settings) -> PolicyWanted {

@@ -341,6 +341,13 @@ fn a_review_is_an_event_that_a_rule_finds() {
     assert_eq!((&done["review"]["entry"], &done["review"]["findings"]), (&json!(2), &json!(0)), "{done}");
     assert_eq!(project.story().last().unwrap(), "attach");
     assert!(outcomes(&project).contains(&format!("{daily}kept")));
+    let lint = ["lint", "--no-check-down"];
+    assert!(!project.run(lint).stdout.contains("ecommerce-daily-review"));
+    // Where the scripts are and not the archive, nobody can say so.
+    let build = project.copy();
+    build.remove("archive/demo.car");
+    let run = build.run(lint);
+    run.says(&["there is no archive here"]).prints(&["warning ecommerce-daily-review: broken"]);
     project.verify();
     // It says nothing of a person.
     project

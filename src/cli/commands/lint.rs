@@ -19,7 +19,7 @@ use crate::database::Database;
 use crate::model::Engine;
 use crate::ops::lint::trial::{Tried, try_ways_down};
 use crate::ops::lint::{LintError, Looked, Report, Wanted, lint, pack_rules};
-use crate::ops::policy::{Policy, SharedPolicy};
+use crate::ops::policy::SharedPolicy;
 use crate::ops::{OpsError, today};
 use crate::scripts::Dialect;
 use crate::scripts::lint::{Level, Levels, Rule, rules};
@@ -99,8 +99,7 @@ pub fn run(context: &Context, arguments: &Lint) -> CommandResult {
     }
     let settings = context.settings()?;
     let levels = levels(&settings, &arguments.level)?;
-    let policy =
-        Policy::open(&policy::wanted(&settings), &today()).map_err(OpsError::from)?.map(SharedPolicy::new);
+    let policy = policy::open(context, &settings, &today())?.map(SharedPolicy::new);
     let of_packs = policy.as_ref().map(|policy| pack_rules(policy)).unwrap_or_default();
     if arguments.rules {
         return Ok(Reply::new(Listed::of(&levels, &of_packs), show_rules));

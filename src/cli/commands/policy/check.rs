@@ -9,14 +9,14 @@ use serde::Serialize;
 use crate::cli::commands::gdpr::Language;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
-use crate::cli::output::{Clean, Reply, remark};
-use crate::cli::policy::wanted;
+use crate::cli::output::{Clean, Reply};
+use crate::cli::policy;
 use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
 use crate::database::Database;
 use crate::ops::lint::{Checked, Wanted, check_packs};
-use crate::ops::policy::{Policy, SharedPolicy, newest_review};
-use crate::ops::{OpsError, gdpr, today};
+use crate::ops::policy::SharedPolicy;
+use crate::ops::today;
 use crate::policy::packs::library::{Disagreement, Weakened};
 use crate::policy::packs::{Level, Outcome, Verdict};
 
@@ -103,20 +103,7 @@ pub fn run(context: &Context, arguments: &Check) -> CommandResult {
 /// Asks the packs in force, by what is there: a build server has neither database nor archive.
 fn checked(context: &Context, settings: &Settings) -> Result<Option<Checked>, CliError> {
     let day = today();
-    let Some(mut policy) = Policy::open(&wanted(settings), &day).map_err(OpsError::from)? else {
-        return Ok(None);
-    };
-    let reader = match &settings.name {
-        Some(name) => gdpr::open(&settings.archive_directory, name)?,
-        None => None,
-    };
-    match reader {
-        Some(reader) => policy.note_review(|days| newest_review(&reader, days))?,
-        None if !context.quiet => {
-            remark("note: there is no archive here, and so nothing of a review in it");
-        }
-        None => {}
-    }
+    let Some(policy) = policy::open(context, settings, &day)? else { return Ok(None) };
     let engine = settings.database_url().ok().and_then(|url| Database::engine(url.expose()));
     let wanted = Wanted {
         paths: vec![settings.migrations.clone()],
