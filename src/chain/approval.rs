@@ -285,7 +285,7 @@ mod tests {
         let file = signed(&case.approval(actor(), 1), &case.approvers[1]);
         let revoked = |since| vec![Revocation { key: keyid, since, reason: RevocationReason::Compromised }];
         case.trust.revoked = revoked(SEQ);
-        assert_eq!(case.refused(&[file.clone()]).1, [ApprovalFault::Revoked { keyid }]);
+        assert_eq!(case.refused(std::slice::from_ref(&file)).1, [ApprovalFault::Revoked { keyid }]);
         case.trust.revoked = revoked(SEQ + 1);
         assert_eq!(case.refused(&[file]).0, 1);
     }
@@ -296,8 +296,8 @@ mod tests {
         let keyid = case.author.public().id();
         let by_key = signed(&case.approval(actor(), 1), &case.author);
         let by_name = signed(&case.approval(case.planned.author.clone(), 1), &case.approvers[0]);
-        assert_eq!(case.refused(&[by_key.clone()]).1, [ApprovalFault::AuthorKey { keyid }]);
-        assert_eq!(case.refused(&[by_name.clone()]).1, [ApprovalFault::Author]);
+        assert_eq!(case.refused(std::slice::from_ref(&by_key)).1, [ApprovalFault::AuthorKey { keyid }]);
+        assert_eq!(case.refused(std::slice::from_ref(&by_name)).1, [ApprovalFault::Author]);
         case.planned.four_eyes = false;
         assert_eq!(case.refused(&[by_key, by_name]).0, 2);
     }

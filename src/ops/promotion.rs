@@ -46,11 +46,14 @@ pub enum PromotionError {
     NotRolledBack { version: String },
 }
 
+/// A script by its role, as it is in clear; `None` where it is sealed here.
+type ShownScript = (Role, Option<Cid>);
+
 /// What a chain shows of one version.
 #[derive(Default)]
 struct Shown {
-    /// The event that applied it last, and its scripts as they are in clear; `None` where one is sealed here.
-    applied: Option<(Cid, Vec<(Role, Option<Cid>)>)>,
+    /// The event that applied it last, and its scripts.
+    applied: Option<(Cid, Vec<ShownScript>)>,
     /// Ways up that were undone.
     undone: HashSet<Cid>,
 }
@@ -125,11 +128,11 @@ fn shown(source: &mut Source, root: Cid) -> Result<HashMap<String, Shown>, OpsEr
     Ok(shown)
 }
 
-fn is_up((role, _): &(Role, Option<Cid>)) -> bool {
+fn is_up((role, _): &ShownScript) -> bool {
     *role == Role::Up
 }
 
-fn scripts(source: &mut Source, entry: &Entry) -> Result<Vec<(Role, Option<Cid>)>, OpsError> {
+fn scripts(source: &mut Source, entry: &Entry) -> Result<Vec<ShownScript>, OpsError> {
     let files = entry.manifest.files.iter().filter(|file| matches!(file.role, Role::Up | Role::Down));
     files.map(|file| Ok((file.role, clear(source, entry, file)?))).collect()
 }
@@ -162,11 +165,7 @@ fn judge(
     Ok(*event)
 }
 
-fn require_same(
-    version: &str,
-    file: &PlannedFile,
-    scripts: &[(Role, Option<Cid>)],
-) -> Result<(), PromotionError> {
+fn require_same(version: &str, file: &PlannedFile, scripts: &[ShownScript]) -> Result<(), PromotionError> {
     let (version, name) = (version.to_owned(), file.name.clone());
     match scripts.iter().find(|(role, _)| *role == file.role) {
         None => Err(PromotionError::Unknown { version, file: name }),
