@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::finding::Fault;
 use super::judged_hooks::{JudgedHooks, judged_hooks};
 use super::judged_policy::{JudgedPolicy, judged_policy};
+use super::planned::{ClearPlan, clear_plan};
 use crate::codec::dag_cbor::encode_manifest;
 use crate::codec::dsse::Envelope;
 use crate::codec::statement::decode_statement;
@@ -66,6 +67,8 @@ pub struct EntryVerdict {
     pub(super) trust: Option<Arc<TrustDocument>>,
     /// The approvals that a `plan` event brings.
     pub(super) approvals: Vec<Vec<u8>>,
+    /// The file of the plan, where it is in clear.
+    pub(super) plan: Option<Box<ClearPlan>>,
     /// What it says of policy hooks.
     pub(super) hooks: Option<Box<JudgedHooks>>,
     /// What it says of policy packs.
@@ -118,6 +121,7 @@ impl EntryCheck {
             message: None,
             trust: None,
             approvals: Vec::new(),
+            plan: None,
             hooks: None,
             policy: None,
             brought: None,
@@ -128,6 +132,7 @@ impl EntryCheck {
         if let Some((envelope, statement)) = self.read_log(&manifest, &mut verdict) {
             self.read_trust(&manifest, &statement.event, &mut verdict);
             verdict.approvals = self.approvals(&manifest, &statement.event);
+            verdict.plan = clear_plan(&manifest, &self.files, &statement.event);
             verdict.hooks = judged_hooks(&manifest, &self.files, &statement.event);
             verdict.policy = judged_policy(&manifest, &self.files, &statement.event);
             self.check_signatures(&envelope, &mut verdict);

@@ -70,6 +70,10 @@ pub enum Fault {
         "key {keyid}, which entry {entry} says was stolen by entry {since}, signed it, and without it too few keys did"
     )]
     Compromised { keyid: KeyId, since: u64, entry: u64 },
+    #[error(
+        "key {keyid}, which entry {entry} says was stolen by entry {since}, approved it, and without it too few people did"
+    )]
+    ApproverCompromised { keyid: KeyId, since: u64, entry: u64 },
     #[error("there is no trust document in force, so no signature counts")]
     NoTrust,
     #[error("the trust document's version is {found}, not {expected}")]
@@ -105,6 +109,10 @@ pub enum Fault {
         /// Why others do not.
         refused: Vec<String>,
     },
+    #[error("the plan is not what the log says of it: {detail}")]
+    PlanDiffers { detail: &'static str },
+    #[error("version {version} ran without a plan, and the trust document asks for {needed} approvals")]
+    Unplanned { version: String, needed: u32 },
     #[error("version {version} is said to run by the plan {plan}: {detail}")]
     NotAsPlanned { version: String, plan: Cid, detail: &'static str },
     #[error("version {version} is said to be promoted from {from}: {detail}")]
@@ -222,7 +230,9 @@ impl Fault {
             Self::BadSignature { .. }
             | Self::Threshold { .. }
             | Self::ApprovalsMissing { .. }
+            | Self::Unplanned { .. }
             | Self::Compromised { .. }
+            | Self::ApproverCompromised { .. }
             | Self::NoTrust
             | Self::TrustVersion { .. }
             | Self::CheckpointUnsigned => FindingKind::Signature,
@@ -245,11 +255,11 @@ impl Fault {
 }
 
 impl Finding {
-    /// Whether the chain itself tells of it, and takes it back by a trust document: entries that a stolen key signed stay a
-    /// finding for ever. Who refused to remember or to copy a chain for it would take the thief's version for the newest.
+    /// Whether the chain itself tells of it, and takes it back by a trust document: entries that a stolen key signed or approved
+    /// stay a finding for ever. Who refused to remember or to copy a chain for it would take the thief's version for the newest.
     #[must_use]
     pub fn is_said_by_the_chain(&self) -> bool {
-        matches!(self.fault, Fault::Compromised { .. })
+        matches!(self.fault, Fault::Compromised { .. } | Fault::ApproverCompromised { .. })
     }
 }
 

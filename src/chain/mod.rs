@@ -16,6 +16,7 @@ mod freshness;
 mod head_check;
 mod judged_hooks;
 mod judged_policy;
+mod planned;
 pub mod proof;
 mod proposal;
 mod report;

@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::approval::{JudgedApprovals, judge_approvals};
 use super::compromise::Signed;
 use super::entry::{EntryVerdict, KnownKeys, SignatureState};
 use super::finding::{Fault, Finding, Text};
+use super::planned::Running;
 use super::report::Promoted;
 use super::standing::{Claim, Said, SaidKey, version_key};
 use crate::crypto::{Digest, KeyId};
 use crate::model::{
-    Cid, Details, Direction, Event, EventId, EventKind, KeyRole, Manifest, Outcome, RevocationReason, Role,
+    Cid, Details, Direction, Event, EventId, EventKind, KeyRole, Manifest, Outcome, RevocationReason,
     SchemaChange, Timestamp, TrustDocument,
 };
 
@@ -47,7 +47,11 @@ pub struct Story {
     /// Entries that link to other chains.
     pub promoted: Vec<Promoted>,
     /// What the plans so far are to do; `None` where another program's does not say it.
-    pub(super) plans: HashMap<Cid, Option<(Direction, Vec<String>)>>,
+    pub(super) plans: HashMap<Cid, Option<Running>>,
+    /// Who approved what, for the same day.
+    pub(super) approvers: Signed,
+    /// Since when trust documents ask for approvals; `None` where they do not, or the event was not read that began it.
+    pub(super) asked_since: Option<Timestamp>,
     /// Versions by the front of their digests, so that a long story stays small, and whether they count as applied.
     pub(super) versions: HashMap<SaidKey, bool>,
 }
@@ -100,14 +104,16 @@ impl Story {
             }
         }
         self.check_signatures(&verdict);
-        if let Some(event) = verdict.event.map(|event| event.event)
-            && (event == EventKind::Genesis) != (verdict.index == 0)
-        {
-            self.find(None, Fault::EventOrder { event, seq: verdict.index });
+        let Some(event) = verdict.event.take() else { return };
+        if (event.event == EventKind::Genesis) != (verdict.index == 0) {
+            self.find(None, Fault::EventOrder { event: event.event, seq: verdict.index });
+        }
+        if let Details::Plan(details) = &event.details {
+            self.check_approvals(&event, details, &verdict);
         }
     }
 
-    fn find(&mut self, cid: Option<Cid>, fault: Fault) {
+    pub(super) fn find(&mut self, cid: Option<Cid>, fault: Fault) {
         self.findings.push(Finding { seq: Some(self.count), cid, fault });
     }
 
@@ -160,7 +166,8 @@ impl Story {
                 self.genesis_roots = counted.filter(|id| document.key_for(id, role, seq).is_some()).collect();
             }
             self.find_compromised(document);
-            self.adopt(Arc::clone(document));
+            let at = verdict.event.as_ref().map(|event| event.finished_at);
+            self.adopt(Arc::clone(document), at);
         }
     }
 
@@ -233,9 +240,20 @@ impl Story {
                 fault: Fault::Compromised { keyid, since, entry },
             });
         }
+        let fallen = self.approvers.take(&stolen).into_iter().filter(|(seq, _, _)| *seq < entry);
+        for (seq, keyid, since) in fallen {
+            let fault = Fault::ApproverCompromised { keyid, since, entry };
+            self.findings.push(Finding { seq: Some(seq), cid: None, fault });
+        }
     }
 
-    fn adopt(&mut self, document: Arc<TrustDocument>) {
+    fn adopt(&mut self, document: Arc<TrustDocument>, at: Option<Timestamp>) {
+        let asked = self.trust.as_ref().is_some_and(|trust| trust.thresholds.approver > 0);
+        match document.thresholds.approver {
+            0 => self.asked_since = None,
+            _ if !asked => self.asked_since = at,
+            _ => {}
+        }
         let keys = Arc::make_mut(&mut self.keys);
         keys.extend(document.keys.iter().map(|(id, key)| (*id, key.public)));
         self.trust = Some(document);
@@ -271,59 +289,6 @@ impl Story {
             }
             Details::Erase { erased, .. } => self.erased.extend(erased),
             Details::Repair { .. } | Details::Attach { .. } | Details::Plan(_) | Details::Other { .. } => {}
-        }
-    }
-
-    /// A plan has the approvals that it says were asked for; what names a plan is what was planned.
-    fn check_plan(&mut self, event: &Event, verdict: &EntryVerdict) {
-        match &event.details {
-            Details::Plan(details) => {
-                let judged = match (self.chain, &self.trust) {
-                    (Some(chain), Some(trust)) => {
-                        judge_approvals(trust, self.count, &chain, &details.planned, &verdict.approvals)
-                    }
-                    _ => JudgedApprovals::default(),
-                };
-                let (needed, counted) = (details.planned.approvals, judged.count());
-                if counted < needed {
-                    let refused = judged.refused.iter().map(ToString::to_string).collect();
-                    self.find(Some(verdict.cid), Fault::ApprovalsMissing { needed, counted, refused });
-                }
-                let planned = (details.planned.direction, details.planned.versions.clone());
-                self.plans.insert(verdict.cid, Some(planned));
-            }
-            Details::Other { .. } if event.event == EventKind::Plan => {
-                self.plans.insert(verdict.cid, None);
-            }
-            Details::Migration(details) => {
-                if let Some(from) = details.promoted_from {
-                    let files = verdict.manifest.iter().flat_map(|manifest| &manifest.files);
-                    let up = files
-                        .filter(|file| file.role == Role::Up && !file.sealed)
-                        .map(|file| file.cid)
-                        .next();
-                    let version = details.migration.version.clone();
-                    self.promoted.push(Promoted { seq: self.count, version, from, up });
-                }
-                let Some(plan) = details.plan else { return };
-                let version = details.migration.version.clone();
-                let detail = match self.plans.get(&plan) {
-                    None => "no entry before it is that plan",
-                    Some(None) => return,
-                    Some(Some((_, versions))) if !versions.contains(&version) => {
-                        "the plan has no such version"
-                    }
-                    Some(Some((Direction::Up, _))) if event.event == EventKind::Rollback => {
-                        "the plan is to apply"
-                    }
-                    Some(Some((Direction::Down, _))) if event.event == EventKind::Apply => {
-                        "the plan is to roll back"
-                    }
-                    Some(Some(_)) => return,
-                };
-                self.find(None, Fault::NotAsPlanned { version, plan, detail });
-            }
-            _ => {}
         }
     }
 

@@ -7,6 +7,7 @@ use super::entry::{EntryCheck, FileBytes, KnownKeys};
 use super::finding::Fault;
 use super::judged_hooks::is_of_hooks;
 use super::judged_policy::is_of_policy;
+use super::planned::is_of_plan;
 use crate::codec::dag_cbor::decode_manifest;
 use crate::codec::unixfs::{FileCheck, decode_file_node};
 use crate::model::{Cid, Codec, FileDigests, FileEntry, Manifest, Role};
@@ -177,10 +178,10 @@ impl OpenEntry {
         };
         let again = manifest.files.iter().filter(|other| other.cid == file.cid).count() > 1;
         let size = if let Fetched::Block(bytes) = &fetched { bytes.len() } else { 0 };
-        // A trust document is read, so its bytes are kept, and so is what hooks and packs were asked; others, also
-        // approvals, only as far as they are few.
-        let is_evidence = is_of_hooks(file) || is_of_policy(file);
-        let limit = if is_evidence { 2 * EVIDENCE_LIMIT } else { HELD_LIMIT };
+        // A trust document is read, so its bytes are kept, and so are plans, approvals, and what hooks and packs were asked;
+        // others only as far as they are few.
+        let is_read = is_of_hooks(file) || is_of_policy(file) || is_of_plan(file);
+        let limit = if is_read { 4 * EVIDENCE_LIMIT } else { HELD_LIMIT };
         let keep = file.role == Role::Trust || (!again && self.held + size <= limit);
         let old = std::mem::replace(&mut self.files[index], FileSlot::Done(FileBytes::Absent));
         match old.feed(cid, fetched, file.size, keep) {

@@ -15,8 +15,8 @@ use super::dsse::{Envelope, EnvelopeError};
 use super::json::{self, Object};
 use crate::crypto::Digest;
 use crate::model::{
-    Actor, Approval, Cid, Direction, PlanPolicy, PlannedMigration, PlannedSchema, PlannedTarget, RunPlan,
-    STATEMENT_TYPE, Timestamp,
+    Actor, Approval, Cid, Direction, FileName, PlanPolicy, PlannedMigration, PlannedSchema, PlannedTarget,
+    RunPlan, STATEMENT_TYPE, Timestamp,
 };
 
 /// The name of the file that holds a plan, in statements and in events.
@@ -36,6 +36,8 @@ pub enum PlanFileError {
     Type { found: String, wanted: &'static str },
     #[error("its subjects are not those of what it says")]
     Subjects,
+    #[error("{0:?} is no name that a plan may have: it has control characters, or leads out of the folder")]
+    Name(String),
     #[error("a digest is written sha256:<64 hex digits>")]
     Digest,
 }
@@ -154,11 +156,20 @@ pub fn encode_plan(plan: &RunPlan) -> Vec<u8> {
 /// [`PlanFileError`] for another type or shape, unknown or duplicate members, and other subjects than its scripts.
 pub fn decode_plan(file: &[u8]) -> Result<(RunPlan, Envelope), PlanFileError> {
     let envelope = Envelope::decode(file)?;
-    let Wire { subject, predicate, .. } = decode::<WirePlan>(&envelope.payload, PLAN_TYPE)?;
+    Ok((decode_plan_statement(&envelope.payload)?, envelope))
+}
+
+/// Reads what a plan's author signs; a plan that a run made itself is archived so, without an envelope.
+///
+/// # Errors
+/// As [`decode_plan`].
+pub fn decode_plan_statement(payload: &[u8]) -> Result<RunPlan, PlanFileError> {
+    let Wire { subject, predicate, .. } = decode::<WirePlan>(payload, PLAN_TYPE)?;
     if subject != plan_subjects(&predicate.migrations) {
         return Err(PlanFileError::Subjects);
     }
-    let plan = RunPlan {
+    require_plain(&predicate)?;
+    Ok(RunPlan {
         nonce: predicate.nonce,
         chain: predicate.chain,
         target: predicate.target,
@@ -170,8 +181,21 @@ pub fn decode_plan(file: &[u8]) -> Result<(RunPlan, Envelope), PlanFileError> {
         history: Digest::parse_prefixed(&predicate.history).ok_or(PlanFileError::Digest)?,
         schema: predicate.schema,
         migrations: predicate.migrations,
-    };
-    Ok((plan, envelope))
+    })
+}
+
+/// Whoever approves reads what a plan shows: no name in it makes a line of its own, or names a file elsewhere.
+fn require_plain(plan: &WirePlan) -> Result<(), PlanFileError> {
+    let files = plan.migrations.iter().flat_map(|migration| &migration.files).map(|file| &file.name);
+    if let Some(name) = files.into_iter().find(|name| name.parse::<FileName>().is_err()) {
+        return Err(PlanFileError::Name(name.chars().take(100).collect()));
+    }
+    let versions = plan.migrations.iter().map(|migration| &migration.version);
+    let texts = [&plan.target.name, &plan.author.role, &plan.nonce].into_iter().chain(versions);
+    match texts.into_iter().find(|text| text.chars().any(char::is_control)) {
+        Some(text) => Err(PlanFileError::Name(text.chars().take(100).collect())),
+        None => Ok(()),
+    }
 }
 
 /// What an approver signs.
@@ -270,10 +294,25 @@ mod tests {
             ("\"history\":\"sha256:", "\"history\":\"sha512:"),
             ("\"schema\":null,", ""),
             ("in-toto.io/Statement/v1", "in-toto.io/Statement/v2"),
+            ("\"name\":\"app\"", "\"name\":\"app\\nneeds    0 approval(s)\""),
+            ("\"version\":\"0001\"", "\"version\":\"0001\\r\""),
         ] {
             let other = text.replacen(from, to, 1);
             assert_ne!(other, text, "{from}");
             assert!(decode_plan(&signed(other.into_bytes())).is_err(), "{to}");
+        }
+    }
+
+    #[test]
+    fn names_that_lead_elsewhere_or_make_a_line_are_refused() {
+        let named = |name: &str| {
+            let mut plan = plan();
+            plan.migrations[0].files[0].name = name.to_owned();
+            decode_plan(&signed(encode_plan(&plan))).map(drop)
+        };
+        assert_eq!(named("schema/0001_a.up.sql"), Ok(()));
+        for name in ["../0001_a.up.sql", "/etc/passwd", "a\nneeds    0 approval(s)", "a\u{1b}[2J", ""] {
+            assert_eq!(named(name), Err(PlanFileError::Name(name.to_owned())));
         }
     }
 }
