@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use super::clearance::{GivenPlan, asked_for};
+use super::access::record_opening;
+use super::clearance::{ClearanceError, GivenPlan, asked_for, require_time};
 use super::intended::{history_digest, to_apply, to_roll_back};
 use super::kept::{Scripts, View};
 use super::own_event::Pen;
 use super::plan::Problem;
 use super::policy::asked::{Asked, to_apply as policy_of};
-use super::rollback::{Extent, ways_down};
+use super::rollback::{Extent, Undo, ways_down};
 use super::session::require_same_chain;
 use super::witness::trust_of;
 use super::{ChainReader, OpenKey, OpsError, Project, Wanted, now};
-use crate::codec::dsse::Envelope;
+use crate::codec::dsse::{Envelope, LOG_LIMIT};
 use crate::codec::plan::{encode_approval, encode_plan};
-use crate::crypto::{KeyId, fill_random};
+use crate::crypto::{KeyId, Signer, fill_random};
 use crate::database::{Database, Target as _};
 use crate::model::{
     Actor, Approval, Cid, Details, Direction, EventKind, PlannedMigration, PlannedSchema, PlannedTarget,
@@ -30,7 +31,7 @@ pub enum Of<'a> {
 }
 
 /// Makes a plan: looks at folder, archive and database, and changes nothing. Gives it and its file, which
-/// `open_key` signed.
+/// `open_key` signed. Where a way down is sealed and not in the folder, it is opened, and the access chain tells of that.
 ///
 /// # Errors
 /// [`OpsError::Problems`] where a run would be refused, [`OpsError::NothingToPlan`]; those of database, archive and key.
@@ -47,10 +48,11 @@ pub async fn make(
     let (_, trust) = trust_of(&reader, &project.name)?;
     let rows = target.history().await?;
     let view = View::look(project, Some(&mut *target), Scripts::read(project)?, &rows).await?;
-    let (direction, migrations, packs) = match of {
-        Of::Pending(wanted) => pending(project, &reader, &view, wanted)?,
-        Of::Rollback(extent) => rollback(project, &reader, &view, extent)?,
+    let (found, opened) = match of {
+        Of::Pending(wanted) => (pending(project, &reader, &view, wanted)?, Vec::new()),
+        Of::Rollback(extent) => rollback(project, &reader, &view, extent).await?,
     };
+    let (direction, migrations, packs) = found;
     if let Some(packs) = &packs {
         packs.require()?;
     }
@@ -71,9 +73,16 @@ pub async fn make(
         schema: schema(project, target).await?,
         migrations,
     };
-    let file = signed(encode_plan(&plan), open_key)?.1;
+    let key = open_key()?;
+    let file = signed(encode_plan(&plan), &*key)?.1;
     // What nobody could use is not handed out.
+    if file.len() > LOG_LIMIT {
+        return Err(ClearanceError::TooLarge { bytes: file.len() }.into());
+    }
     GivenPlan::read(file.clone())?.require_author(&trust, u64::MAX)?;
+    if !opened.is_empty() {
+        record_opening(project, Box::new(move || Ok(key)), reader.root(), opened, "plan").await?;
+    }
     Ok((plan, file))
 }
 
@@ -93,18 +102,26 @@ fn pending(project: &Project, reader: &ChainReader, view: &View, wanted: &Wanted
     Ok((Direction::Up, scripts().map(to_apply).collect(), packs))
 }
 
-fn rollback(
+/// The same for a rollback, with the entries whose sealed ways down were opened.
+async fn rollback(
     project: &Project,
     reader: &ChainReader,
     view: &View,
     extent: &Extent,
-) -> Result<Found, OpsError> {
-    let ways = ways_down(project, reader, view, extent, None)?;
+) -> Result<(Found, Vec<Cid>), OpsError> {
+    let ways = match ways_down(project, reader, view, extent, None) {
+        // Only what nobody else has is read from its sealed copy.
+        Err(OpsError::SealedHere { .. }) => {
+            let keyring = project.keyring(&reader.root()).await?;
+            ways_down(project, reader, view, extent, Some(&keyring))?
+        }
+        ways => ways?,
+    };
     let packs = Asked::open(project, Some(reader), now(), |policy| {
         ways.iter().map(|way| way.asked(policy, project.dialect, &view.folder)).collect()
     })?;
-    let migrations = ways.iter().map(|way| to_roll_back(way.version(), way.script()));
-    Ok((Direction::Down, migrations.collect(), packs))
+    let migrations = ways.iter().map(|way| to_roll_back(way.version(), way.script())).collect();
+    Ok(((Direction::Down, migrations, packs), ways.iter().filter_map(Undo::opened).collect()))
 }
 
 async fn schema(project: &Project, target: &mut Database) -> Result<Option<PlannedSchema>, OpsError> {
@@ -118,19 +135,18 @@ async fn schema(project: &Project, target: &mut Database) -> Result<Option<Plann
 /// Approves a plan: gives the file of the approval, and the keys that signed it.
 ///
 /// # Errors
-/// [`OpsError::Clearance`] where the plan has expired; those of the key.
+/// [`OpsError::Clearance`] where the plan has expired, or is not made yet by this machine's clock, so that the approval would
+/// count nowhere; those of the key.
 pub fn approve(
     plan: &GivenPlan,
     approver: &Actor,
     open_key: OpenKey,
 ) -> Result<(Vec<KeyId>, Vec<u8>), OpsError> {
     let at = now();
-    if plan.plan.expires_at <= at {
-        return Err(super::clearance::ClearanceError::Expired { at: plan.plan.expires_at }.into());
-    }
+    require_time(&plan.plan, at)?;
     let chain = plan.plan.chain;
     let approval = Approval { plan: plan.digest(), chain, approver: approver.clone(), at };
-    signed(encode_approval(&approval), open_key)
+    signed(encode_approval(&approval), &*open_key()?)
 }
 
 /// Records that a plan is given up: nothing more runs by it, and no audit asks for its outcome. Gives the new entry's
@@ -148,9 +164,8 @@ pub fn abandon(project: &Project, seq: u64, open_key: OpenKey) -> Result<(u64, C
     Ok((seq, head))
 }
 
-fn signed(payload: Vec<u8>, open_key: OpenKey) -> Result<(Vec<KeyId>, Vec<u8>), OpsError> {
-    let key = open_key()?;
-    let envelope = Envelope::sign(payload, &[&*key]).map_err(crate::chain::AppendError::Sign)?;
+fn signed(payload: Vec<u8>, key: &dyn Signer) -> Result<(Vec<KeyId>, Vec<u8>), OpsError> {
+    let envelope = Envelope::sign(payload, &[key]).map_err(crate::chain::AppendError::Sign)?;
     let keys = envelope.signatures.iter().map(|(keyid, _)| *keyid).collect();
     let mut file = envelope.encode();
     file.push(b'\n');

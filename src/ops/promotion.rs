@@ -12,7 +12,9 @@ use super::source::Source;
 use super::{ChainReader, OpsError, Project};
 use crate::chain::{Anchor, Fault, Finding, Options, PromotionsFollowed, Report};
 use crate::codec::unixfs::build_file;
-use crate::model::{Cid, Details, EventKind, FileEntry, Outcome, PlannedFile, PlannedMigration, Role};
+use crate::model::{
+    Cid, Details, Direction, EventKind, FileEntry, Outcome, PlannedFile, PlannedMigration, Role,
+};
 
 /// Where scripts have to have run before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,10 @@ pub struct PromotionPolicy {
 pub enum PromotionError {
     #[error("the chain {from}, from which migrations are promoted, is not at hand in {}", place.display())]
     NotAtHand { from: Cid, place: PathBuf },
+    #[error(
+        "the chain {from}, from which migrations are promoted, is the one that they would be promoted to"
+    )]
+    OwnChain { from: Cid },
     #[error("the chain {from}, from which migrations are promoted, is not verified: {finding}")]
     NotVerified { from: Cid, finding: String },
     #[error("version {version} is not applied in the chain from which it would be promoted")]
@@ -58,17 +64,20 @@ struct Shown {
     undone: HashSet<Cid>,
 }
 
-/// The event of the staging chain that shows each of these migrations, by version.
+/// The event of the staging chain that shows each of these migrations, by version. `chain`: where they are to run.
 ///
 /// # Errors
 /// [`OpsError::Promotion`] where one may not run; those of the staging chain's file.
 pub async fn require(
     project: &Project,
-    policy: &PromotionPolicy,
+    (policy, chain): (&PromotionPolicy, Cid),
     migrations: &[PlannedMigration],
     threads: usize,
 ) -> Result<HashMap<String, Cid>, OpsError> {
     let from = policy.from;
+    if from == chain {
+        return Err(PromotionError::OwnChain { from }.into());
+    }
     let (mut source, root) = open(project, policy)?;
     let options = Options { anchors: vec![Anchor::Chain(from)], require_anchor: true, ..Options::default() };
     let report = source.verify(options, threads, &mut |_, _, _| ())?;
@@ -112,9 +121,19 @@ fn shown(source: &mut Source, root: Cid) -> Result<HashMap<String, Shown>, OpsEr
     for manifest in source.manifests(root)? {
         let entry = source.entry(&manifest)?;
         let event = &entry.statement.event;
-        let Details::Migration(details) = &event.details else { continue };
-        let one = shown.entry(details.migration.version.clone()).or_default();
+        let Some(migration) = event.migration() else { continue };
+        let one = shown.entry(migration.version.clone()).or_default();
+        let (details, direction) = match &event.details {
+            Details::Migration(details) => (details, details.direction),
+            // By hand, which is no rollback: what it was before does not show that it can be undone.
+            Details::Repair { direction: Direction::Down, .. } => {
+                one.applied = None;
+                continue;
+            }
+            _ => continue,
+        };
         match event.event {
+            EventKind::Stamp if direction == Some(Direction::Down) => one.applied = None,
             EventKind::Apply if details.outcome == Outcome::Succeeded => {
                 one.applied = Some((manifest, scripts(source, &entry)?));
             }
@@ -250,9 +269,10 @@ fn difference(version: &str, up: Option<&Cid>, entry: &Entry) -> Option<&'static
     if details.migration.version != version {
         return Some("the entry that it names is of another version");
     }
-    let shown = entry.manifest.files.iter().find(|file| file.role == Role::Up && !file.sealed);
+    let shown = entry.manifest.files.iter().find(|file| file.role == Role::Up);
     match (up, shown) {
-        (Some(up), Some(shown)) if shown.cid != *up => Some("another script ran there"),
+        (_, None) => Some("the entry that it names shows no script"),
+        (Some(up), Some(shown)) if !shown.sealed && shown.cid != *up => Some("another script ran there"),
         _ => None,
     }
 }

@@ -55,6 +55,12 @@ impl Undo {
         &self.script
     }
 
+    /// The entry whose sealed file was opened for it.
+    #[must_use]
+    pub const fn opened(&self) -> Option<Cid> {
+        self.opened
+    }
+
     /// What policy packs are asked about it.
     #[must_use]
     pub fn asked(&self, policy: &Policy, dialect: Dialect, folder: &[Migration]) -> ScriptFacts {
@@ -124,7 +130,7 @@ async fn roll_back_in_round(
         Err(OpsError::SealedHere { .. }) => {
             let keyring = project.keyring(&session.chain.reader.root()).await?;
             let undos = all(Some(&keyring))?;
-            let opened = undos.iter().filter_map(|undo| undo.opened).collect();
+            let opened = undos.iter().filter_map(Undo::opened).collect();
             session.record_opening(project, opened, "rollback").await?;
             undos
         }

@@ -370,6 +370,41 @@ fn a_changed_plan_and_one_by_a_stranger_are_refused() {
 }
 
 #[test]
+fn what_a_plan_names_steers_no_terminal_and_leads_nowhere() {
+    let project = guarded();
+    project.ok(["plan", "--out", "plan.json"]);
+    let envelope: Value = serde_json::from_slice(&project.read("plan.json")).unwrap();
+    let payload = data_encoding::BASE64.decode(envelope["payload"].as_str().unwrap().as_bytes()).unwrap();
+    let payload = String::from_utf8(payload).unwrap();
+    for name in ["../../etc/passwd", "/etc/passwd", r"a\nneeds    0 approval(s)", r"a\u001b[2J"] {
+        let mut forged = envelope.clone();
+        forged["payload"] =
+            data_encoding::BASE64.encode(payload.replace("1_authors.up.sql", name).as_bytes()).into();
+        project.write("forged.json", serde_json::to_vec(&forged).unwrap());
+        let run = project.ends(2, ["approve", "forged.json", "--dry-run"]);
+        run.says(&["is no name that a plan may have"]);
+        assert!(!run.stderr.contains("\nneeds"), "{run:#?}");
+    }
+}
+
+#[test]
+fn a_sealed_way_down_that_only_the_archive_has_is_planned_and_its_opening_recorded() {
+    let project = guarded_on(Project::with(&THREE).publishing("sealed"));
+    project.ok(["plan", "--out", "plan.json"]);
+    approved(&project, "plan.json");
+    project.ok(APPLY);
+    project.remove("migrations/3_seed.down.sql");
+    assert!(!project.path("archive/demo-access.car").exists());
+    project.ok(["plan", "--out", "back.json", "--rollback", "1"]);
+    assert!(project.path("archive/demo-access.car").exists());
+    approve(&project, "back.json", "ada", 1).exits(0);
+    approve(&project, "back.json", "ben", 2).exits(0);
+    project.ok(["rollback", "--plan", "back.json", "--approval", "ada.json", "--approval", "ben.json"]);
+    assert_eq!(project.story().last().unwrap(), "rollback 3");
+    project.verify();
+}
+
+#[test]
 fn approving_compares_the_folder_with_the_plan() {
     let project = guarded();
     project.ok(["plan", "--out", "plan.json"]);
@@ -437,6 +472,16 @@ fn a_plan_without_an_outcome_is_named_by_audit() {
     assert_eq!(finding["missing"], json!(["1", "2", "3"]));
     let hint = "greffe plan --abandon 2";
     project.only_recorded(|| project.ends(1, ["audit"])).prints(&["entry 2 plans 1, 2, 3", hint]);
+    // What ran by it would be told by the approvals that it has: one that counts no more is not made good by another.
+    let stolen =
+        project.json(&["key", "show", "--key", "file:ben.pem"])["keyid"].as_str().unwrap().to_owned();
+    let revoked = project.copy();
+    revoked.ok(["trust", "propose", "--out", "revoke.json", "--revoke", &stolen, "--since", "2"]);
+    revoked.ok(["trust", "sign", "revoke.json", "--yes"]);
+    revoked.ok(["trust", "apply", "revoke.json"]);
+    approve(&revoked, "plan.json", "cleo", 3).exits(0);
+    let other = ["apply", "--plan", "plan.json", "--approval", "ada.json", "--approval", "cleo.json"];
+    refused(&revoked, &other, 1, &["entry 2 archived the plan", "1 of 2 count now", "--abandon"]);
     // Given up, it is good for nothing more.
     project.ends(2, ["plan", "--abandon", "1"]).says(&["entry 1 is no plan"]);
     project.ends(2, ["plan", "--abandon", "9"]).says(&["entry 9 is not in the archive"]);

@@ -92,6 +92,29 @@ fn what_did_not_run_on_staging_does_not_run_here() {
 }
 
 #[test]
+fn what_staging_says_is_gone_does_not_run_here() {
+    let (staging, production) = both();
+    staging.sql("DROP TABLE books");
+    staging.ok(["repair", "2", "--rolled-back"]);
+    bring(&staging, &production);
+    refused(&production, &["apply"], 1, &["version 2 is not applied in the chain from which"]);
+    // Nor does a repair stand for a rollback.
+    staging.ok(["apply"]);
+    bring(&staging, &production);
+    refused(&production, &["apply", "--promotion-rolled-back"], 1, &["was never rolled back"]);
+    production.ok(["apply"]);
+    production.verify();
+}
+
+#[test]
+fn nothing_is_promoted_from_its_own_chain() {
+    let (_, mut production) = both();
+    production.variables.retain(|(name, _)| !name.starts_with("GREFFE_PROMOTION"));
+    production.variables.push(("GREFFE_PROMOTION_FROM".to_owned(), chain_of(&production)));
+    refused(&production, &["apply"], 1, &["is the one that they would be promoted to", "promotion.from"]);
+}
+
+#[test]
 fn what_has_to_be_rolled_back_there_was() {
     let (staging, mut production) = both();
     production.variables.push(("GREFFE_PROMOTION_ROLLED_BACK".to_owned(), "true".to_owned()));

@@ -7,9 +7,10 @@ use crate::ops::clearance::{ClearanceError, Difference};
 /// What the process ends with.
 pub const fn exit(error: &ClearanceError) -> Exit {
     match error {
-        ClearanceError::Unreadable(_) | ClearanceError::OtherDirection { .. } | ClearanceError::Name(_) => {
-            Exit::Usage
-        }
+        ClearanceError::Unreadable(_)
+        | ClearanceError::OtherDirection { .. }
+        | ClearanceError::TooLarge { .. }
+        | ClearanceError::Name(_) => Exit::Usage,
         ClearanceError::NotReplicated { .. } => Exit::Unfinished,
         _ => Exit::Findings,
     }
@@ -55,6 +56,12 @@ pub fn hint(error: &ClearanceError) -> &'static str {
         }
         ClearanceError::UsedBefore { .. } => {
             "run `greffe log` to see what it came to; a plan is carried out once"
+        }
+        ClearanceError::Outlived { .. } => {
+            "give it up with `greffe plan --abandon SEQ`, make a new plan with `greffe plan --out FILE`, and have it approved"
+        }
+        ClearanceError::TooLarge { .. } => {
+            "plan fewer migrations at a time: `greffe plan --out FILE --to VERSION`"
         }
         ClearanceError::NotReplicated { .. } => {
             "mend the replicas (`greffe replicas`) and run it again: nothing was run, and the plan still holds"

@@ -289,6 +289,7 @@ const fn promotion_hint(error: &PromotionError) -> &'static str {
             "bring it here with `greffe import FILE.car` or `greffe mirror CID --from URL`, or name a file of it with \
              `--promotion-file FILE.car`"
         }
+        PromotionError::OwnChain { .. } => "name the chain of staging in `promotion.from`",
         PromotionError::NotVerified { .. } => {
             "run `greffe verify` on that chain to see what is wrong with it"
         }
