@@ -195,7 +195,7 @@ fn what_names_a_plan_that_it_is_not_in_is_found() {
     // A plan of another program says nothing of what it plans.
     let mut foreign = chain();
     let other = Details::Other { schema: None };
-    let named = foreign.append(EventKind::Plan, other, vec![script(Role::Evidence, "p", PLAN)], &[&key(1)]);
+    let named = foreign.append(EventKind::Plan, other, vec![script(Role::Evidence, "p", b"{}")], &[&key(1)]);
     run(&mut foreign, EventKind::Apply, "1", named);
     assert_eq!(faults(&foreign), []);
 }
