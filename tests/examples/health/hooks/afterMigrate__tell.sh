@@ -1,7 +1,7 @@
 #!/bin/sh
 # Adds what happened to a file, one line of JSON for each run, for whatever collects lines.
-# It stands beside the folder of hooks, in which only hooks may be.
+# Programs run in the folder that holds the one of hooks, in which only hooks may be.
 {
     cat
     echo
-} >> ../migrations.log
+} >> migrations.log
