@@ -152,7 +152,10 @@ mod tests {
             difference(&planned, &[two.clone(), one.clone()])
                 .contains("0001 is planned at place 1, and 0002")
         );
-        assert!(difference(&planned, &[one.clone()]).contains("0002 is planned, and it is not pending"));
+        assert!(
+            difference(&planned, std::slice::from_ref(&one))
+                .contains("0002 is planned, and it is not pending")
+        );
         assert!(
             difference(&planned, &[one.clone(), two.clone(), three])
                 .contains("nothing is planned at place 3")
