@@ -19,7 +19,7 @@ pub struct RunPlan {
     pub expires_at: Timestamp,
     pub author: Actor,
     pub policy: PlanPolicy,
-    /// Of what was applied when it was made: see [`crate::chain::history_digest`].
+    /// Of what was applied when it was made: see `history_digest` of the use cases.
     pub history: Digest,
     /// What the schema was; `None` where no fingerprint is taken.
     pub schema: Option<PlannedSchema>,

@@ -89,7 +89,7 @@ pub fn settled(verdicts: Vec<Verdict>) -> Vec<Verdict> {
     if settled.is_empty() { vec![Verdict::allow()] } else { settled }
 }
 
-/// A text as it may be shown: without control characters, and not longer than [`LONGEST`].
+/// A text as it may be shown: without control characters, and not longer than `LONGEST`.
 #[must_use]
 pub fn shown(text: &str) -> String {
     let spaced = text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty());

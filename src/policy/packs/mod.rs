@@ -7,7 +7,7 @@
 //! | [`check`] | what a rule can ask for, and which of two is the stricter |
 //! | [`pack`] | a pack and its rules |
 //! | [`library`] | packs that build on one another, and what holds where several are in force |
-//! | [`look`] | what a script does to tables and columns of a class |
+//! | [`mod@look`] | what a script does to tables and columns of a class |
 //! | [`facts`] | all that a verdict is about |
 //! | [`judge`](mod@judge) | verdicts |
 //!
