@@ -24,8 +24,10 @@ pub struct JudgedPolicy {
     pub facts: Option<Vec<u8>>,
     /// The versions that were planned.
     pub versions: Vec<String>,
-    /// How many approvals the event brings, whatever they are worth.
-    pub approvals: usize,
+    /// From how many people the plan says that it needed an approval; that so many count is judged beside it.
+    pub approvals: u32,
+    /// Whether nobody's approval counted of what he made himself.
+    pub four_eyes: bool,
     /// When the event began.
     pub at: Timestamp,
 }
@@ -48,7 +50,8 @@ pub(super) fn judged_policy(
         packs: BTreeMap::new(),
         facts: None,
         versions: details.planned.versions.clone(),
-        approvals: manifest.files.iter().filter(|file| file.role == Role::Approval).count(),
+        approvals: details.planned.approvals,
+        four_eyes: details.planned.four_eyes,
         at: event.started_at,
     };
     for (file, bytes) in manifest.files.iter().zip(files) {

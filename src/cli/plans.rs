@@ -30,7 +30,8 @@ pub fn given(
     approvals: &[std::path::PathBuf],
 ) -> Result<Given, CliError> {
     let plan = plan.map(read_plan).transpose()?;
-    let brings = plan.as_ref().is_some_and(|given| given.plan.policy.replicated);
+    let planned = plan.as_ref().is_some_and(|given| given.plan.policy.replicated);
+    let brings = settings.approval_replicated || planned;
     Ok(Given {
         plan,
         approvals: approvals.iter().map(|path| bytes(path)).collect::<Result<_, _>>()?,

@@ -1,6 +1,9 @@
 //! Plans and approvals: exactly what was planned and approved runs, or nothing does.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::project::{Project, Run, THREE};
 use crate::servers::{Database, MariaDb, Postgres};
@@ -44,10 +47,14 @@ fn guarded_on(mut project: Project) -> Project {
 }
 
 fn approve(project: &Project, plan: &str, name: &str, number: u8) -> Run {
-    let (key, out) = (format!("file:{name}.pem"), format!("{name}.json"));
-    let _ = std::fs::remove_file(project.path(&out));
-    let who = person(number);
-    project.run(["approve", plan, "--yes", "--out", &out, "--key", &key, "--actor-pseudonym", &who])
+    approve_into(project, plan, &format!("{name}.json"), (name, number))
+}
+
+/// Approves with the key `name`, as the person of that number.
+fn approve_into(project: &Project, plan: &str, out: &str, (name, number): (&str, u8)) -> Run {
+    let key = format!("file:{name}.pem");
+    let _ = std::fs::remove_file(project.path(out));
+    project.run(["approve", plan, "--yes", "--out", out, "--key", &key, "--actor-pseudonym", &person(number)])
 }
 
 fn approved(project: &Project, plan: &str) {
@@ -56,14 +63,6 @@ fn approved(project: &Project, plan: &str) {
 }
 
 const APPLY: [&str; 7] = ["apply", "--plan", "plan.json", "--approval", "ada.json", "--approval", "ben.json"];
-
-/// A run that is refused with `code`, and leaves the archive and the tables as they are.
-fn refused(project: &Project, arguments: &[&str], code: i32, texts: &[&str]) {
-    let state = || (project.tables(), project.read("archive/demo.car"));
-    let before = state();
-    project.run(arguments).exits(code).says(texts);
-    assert!(before == state(), "{arguments:?} changed something");
-}
 
 #[test]
 fn what_was_planned_and_approved_runs_and_the_plan_is_archived_before() {
@@ -95,12 +94,12 @@ fn what_was_planned_and_approved_runs_and_the_plan_is_archived_before() {
 #[test]
 fn without_a_plan_nothing_runs_where_approvals_are_asked_for() {
     let project = guarded();
-    refused(&project, &["apply"], 1, &["planned, and approved by 2 people", "greffe plan --out plan.json"]);
+    project.refused(&["apply"], 1, &["planned, and approved by 2 people", "greffe plan --out plan.json"]);
     project.ok(["plan", "--out", "plan.json"]);
-    refused(&project, &["apply", "--plan", "plan.json"], 1, &["0 of 2 approvals count"]);
+    project.refused(&["apply", "--plan", "plan.json"], 1, &["0 of 2 approvals count"]);
     approve(&project, "plan.json", "ada", 1).exits(0);
     let one = ["apply", "--plan", "plan.json", "--approval", "ada.json"];
-    refused(&project, &one, 1, &["1 of 2 approvals count", "greffe approve"]);
+    project.refused(&one, 1, &["1 of 2 approvals count", "greffe approve"]);
     // The trust document asks, too, whatever the settings of this machine say.
     let project = Project::with(&THREE);
     new_key(&project, "ada");
@@ -108,8 +107,8 @@ fn without_a_plan_nothing_runs_where_approvals_are_asked_for() {
     project.ok(["trust", "propose", "--out", "more.json", "--threshold", "approver=1"]);
     project.ok(["trust", "sign", "more.json", "--yes"]);
     project.ok(["trust", "apply", "more.json"]);
-    refused(&project, &["apply"], 1, &["approved by 1 people"]);
-    refused(&project, &["apply", "--approvals", "0"], 1, &["approved by 1 people"]);
+    project.refused(&["apply"], 1, &["approved by 1 people"]);
+    project.refused(&["apply", "--approvals", "0"], 1, &["approved by 1 people"]);
 }
 
 #[test]
@@ -119,20 +118,20 @@ fn another_folder_than_planned_is_refused() {
     approved(&project, "plan.json");
     // Other bytes.
     project.script("2_books.up.sql", THREE[2].1.replace("author INTEGER", "author TEXT"));
-    refused(&project, &APPLY, 1, &["`2_books.up.sql` of 2 has other bytes"]);
+    project.refused(&APPLY, 1, &["`2_books.up.sql` of 2 has other bytes"]);
     project.script("2_books.up.sql", THREE[2].1);
     // Another way down, which nobody approved.
     project.script("2_books.down.sql", "DROP TABLE authors;\n");
-    refused(&project, &APPLY, 1, &["`2_books.down.sql` of 2 has other bytes"]);
+    project.refused(&APPLY, 1, &["`2_books.down.sql` of 2 has other bytes"]);
     project.script("2_books.down.sql", THREE[3].1);
     // A script that is gone, and so another order.
     project.remove("migrations/2_books.up.sql");
     project.remove("migrations/2_books.down.sql");
-    refused(&project, &APPLY, 1, &["2 is planned at place 2, and 3 would run there"]);
+    project.refused(&APPLY, 1, &["2 is planned at place 2, and 3 would run there"]);
     project.scripts(&THREE);
     project.remove("migrations/3_seed.up.sql");
     project.remove("migrations/3_seed.down.sql");
-    refused(&project, &APPLY, 2, &["version 3 is not in the migrations folder"]);
+    project.refused(&APPLY, 2, &["version 3 is not in the migrations folder"]);
     project.scripts(&THREE);
     // What comes behind the plan stays pending.
     project.script("4_later.up.sql", "CREATE TABLE later (id INTEGER);\n");
@@ -146,23 +145,11 @@ fn another_schema_and_another_history_than_planned_are_refused() {
     project.ok(["plan", "--out", "plan.json", "--to", "2"]);
     approved(&project, "plan.json");
     project.sql("CREATE TABLE by_hand (id INTEGER)");
-    refused(&project, &APPLY, 1, &["the schema is not the one", "planned: sha256:", "greffe status"]);
+    project.refused(&APPLY, 1, &["the schema is not the one", "planned: sha256:", "greffe status"]);
     project.sql("DROP TABLE by_hand");
     project.ok(["plan", "--out", "earlier.json", "--to", "1"]);
-    for (name, number) in [("cleo", 3), ("ada", 1)] {
-        let key = format!("file:{name}.pem");
-        let out = format!("{name}-earlier.json");
-        project.ok([
-            "approve",
-            "earlier.json",
-            "--yes",
-            "--out",
-            &out,
-            "--key",
-            &key,
-            "--actor-pseudonym",
-            &person(number),
-        ]);
+    for who in [("cleo", 3), ("ada", 1)] {
+        approve_into(&project, "earlier.json", &format!("{}-earlier.json", who.0), who).exits(0);
     }
     project.ok([
         "apply",
@@ -174,7 +161,7 @@ fn another_schema_and_another_history_than_planned_are_refused() {
         "ada-earlier.json",
     ]);
     // Somebody applied something since.
-    refused(&project, &APPLY, 1, &["since the plan was made", "make a new plan"]);
+    project.refused(&APPLY, 1, &["since the plan was made", "make a new plan"]);
 }
 
 #[test]
@@ -183,29 +170,17 @@ fn a_plan_expires_and_is_carried_out_once() {
     project.ok(["plan", "--out", "short.json", "--valid-for", "1ms"]);
     let run = approve(&project, "short.json", "ada", 1);
     run.exits(1).says(&["the plan expired at"]);
-    refused(&project, &["apply", "--plan", "short.json"], 1, &["the plan expired at"]);
+    project.refused(&["apply", "--plan", "short.json"], 1, &["the plan expired at"]);
     project.ok(["plan", "--out", "plan.json"]);
     approved(&project, "plan.json");
     project.ok(APPLY);
     // Rolled back by a plan of its own, the history is what it was; the old plan is not good a second time.
     project.ok(["plan", "--out", "back.json", "--rollback", "3"]);
-    for (name, number) in [("ada", 1), ("ben", 2)] {
-        let (key, out) = (format!("file:{name}.pem"), format!("{name}-back.json"));
-        project.ok([
-            "approve",
-            "back.json",
-            "--yes",
-            "--out",
-            &out,
-            "--key",
-            &key,
-            "--actor-pseudonym",
-            &person(number),
-        ]);
+    for who in [("ada", 1), ("ben", 2)] {
+        approve_into(&project, "back.json", &format!("{}-back.json", who.0), who).exits(0);
     }
-    refused(&project, &["rollback", "--steps", "3"], 1, &["approved by 2 people"]);
-    refused(
-        &project,
+    project.refused(&["rollback", "--steps", "3"], 1, &["approved by 2 people"]);
+    project.refused(
         &["apply", "--plan", "back.json"],
         2,
         &["the plan is to roll back", "greffe rollback --plan"],
@@ -220,7 +195,7 @@ fn a_plan_expires_and_is_carried_out_once() {
         "ben-back.json",
     ]);
     assert_eq!(project.tables(), "");
-    refused(&project, &APPLY, 1, &["carried out or given up before, as entry 5 tells"]);
+    project.refused(&APPLY, 1, &["carried out or given up before, as entry 5 tells"]);
     project.verify();
 }
 
@@ -238,7 +213,7 @@ fn who_made_a_plan_does_not_approve_it() {
     let other = person(9);
     project.ok(["approve", "plan.json", "--yes", "--out", "own-approval.json", "--actor-pseudonym", &other]);
     let own = ["apply", "--plan", "plan.json", "--approval", "ada.json", "--approval", "own-approval.json"];
-    refused(&project, &own, 1, &["1 of 2 approvals count", "made the plan, and four eyes"]);
+    project.refused(&own, 1, &["1 of 2 approvals count", "made the plan, and four eyes"]);
     // By another key, and under the pseudonym of the author.
     let author = project.json(&["show", "1"])["event"]["actor"]["pseudonym"].as_str().unwrap().to_owned();
     project.ok([
@@ -253,29 +228,14 @@ fn who_made_a_plan_does_not_approve_it() {
         &author,
     ]);
     let named = ["apply", "--plan", "plan.json", "--approval", "ada.json", "--approval", "named.json"];
-    refused(&project, &named, 1, &["who made the plan approved it"]);
+    project.refused(&named, 1, &["who made the plan approved it"]);
     // Settings of this machine that ask for less than the plan change nothing.
     let lax = [&named[..], &["--four-eyes", "false", "--approvals", "1"]].concat();
-    refused(&project, &lax, 1, &["1 of 2 approvals count"]);
+    project.refused(&lax, 1, &["1 of 2 approvals count"]);
     // A plan that asks for less than is asked for here is none.
     project.ok(["plan", "--out", "lax.json", "--approvals", "1"]);
-    project.ok([
-        "approve",
-        "lax.json",
-        "--yes",
-        "--out",
-        "lax-ada.json",
-        "--key",
-        "file:ada.pem",
-        "--actor-pseudonym",
-        &person(1),
-    ]);
-    refused(
-        &project,
-        &["apply", "--plan", "lax.json", "--approval", "lax-ada.json"],
-        1,
-        &["fewer approvals"],
-    );
+    approve_into(&project, "lax.json", "lax-ada.json", ("ada", 1)).exits(0);
+    project.refused(&["apply", "--plan", "lax.json", "--approval", "lax-ada.json"], 1, &["fewer approvals"]);
 }
 
 #[test]
@@ -286,12 +246,12 @@ fn approvals_of_other_plans_by_strangers_and_by_one_person_twice_do_not_count() 
     project.ok(["plan", "--out", "plan.json"]);
     approve(&project, "plan.json", "ben", 2).exits(0);
     // Two plans of the same scripts are two plans.
-    refused(&project, &APPLY, 1, &["1 of 2 approvals count", "of another plan", "another file"]);
+    project.refused(&APPLY, 1, &["1 of 2 approvals count", "of another plan", "another file"]);
     // One person with two keys, and one key under two names.
     approve(&project, "plan.json", "ada", 2).exits(0);
-    refused(&project, &APPLY, 1, &["the same key or person approved before"]);
+    project.refused(&APPLY, 1, &["the same key or person approved before"]);
     let twice = ["apply", "--plan", "plan.json", "--approval", "ben.json", "--approval", "ben.json"];
-    refused(&project, &twice, 1, &["1 of 2 approvals count", "approved before"]);
+    project.refused(&twice, 1, &["1 of 2 approvals count", "approved before"]);
     // A key that nobody listed is told at once where the archive is at hand, and counts nowhere.
     new_key(&project, "stranger");
     approve(&project, "plan.json", "stranger", 4).exits(2).says(&["may not approve", "--role approver"]);
@@ -299,27 +259,17 @@ fn approvals_of_other_plans_by_strangers_and_by_one_person_twice_do_not_count() 
     for file in ["plan.json", "stranger.pem"] {
         elsewhere.write(file, project.read(file));
     }
-    let run = elsewhere.ok([
-        "approve",
-        "plan.json",
-        "--yes",
-        "--out",
-        "s.json",
-        "--key",
-        "file:stranger.pem",
-        "--actor-pseudonym",
-        &person(4),
-    ]);
-    run.says(&["warning: not in this folder, so not compared"]);
+    let run = approve_into(&elsewhere, "plan.json", "s.json", ("stranger", 4));
+    run.exits(0).says(&["warning: not in this folder, so not compared"]);
     project.write("s.json", elsewhere.read("s.json"));
     let strange = ["apply", "--plan", "plan.json", "--approval", "ben.json", "--approval", "s.json"];
-    refused(&project, &strange, 1, &["may not approve: the trust document does not list it"]);
+    project.refused(&strange, 1, &["may not approve: the trust document does not list it"]);
     // Something that is no approval, such as the plan itself.
     let plan = ["apply", "--plan", "plan.json", "--approval", "ben.json", "--approval", "plan.json"];
-    refused(&project, &plan, 1, &["it is no approval", "urn:greffe:plan:1"]);
-    refused(&project, &["apply", "--plan", "ben.json"], 2, &["the plan cannot be read", "greffe plan"]);
+    project.refused(&plan, 1, &["it is no approval", "urn:greffe:plan:1"]);
+    project.refused(&["apply", "--plan", "ben.json"], 2, &["the plan cannot be read", "greffe plan"]);
     project.write("large.json", vec![b' '; 3 << 20]);
-    refused(&project, &["apply", "--plan", "large.json"], 2, &["more than 1048576"]);
+    project.refused(&["apply", "--plan", "large.json"], 2, &["more than 1048576"]);
 }
 
 #[test]
@@ -332,7 +282,7 @@ fn an_approval_by_a_key_that_is_revoked_since_does_not_count() {
     project.ok(["trust", "propose", "--out", "revoke.json", "--revoke", &stolen, "--since", "2"]);
     project.ok(["trust", "sign", "revoke.json", "--yes"]);
     project.ok(["trust", "apply", "revoke.json"]);
-    refused(&project, &APPLY, 1, &["1 of 2 approvals count", "is revoked"]);
+    project.refused(&APPLY, 1, &["1 of 2 approvals count", "is revoked"]);
     approve(&project, "plan.json", "cleo", 3).exits(0);
     project.ok(["apply", "--plan", "plan.json", "--approval", "ada.json", "--approval", "cleo.json"]);
     project.verify();
@@ -349,24 +299,19 @@ fn a_changed_plan_and_one_by_a_stranger_are_refused() {
     let payload = String::from_utf8(payload).unwrap().replace("\"approvals\":2", "\"approvals\":0");
     envelope["payload"] = data_encoding::BASE64.encode(payload.as_bytes()).into();
     project.write("weak.json", serde_json::to_vec(&envelope).unwrap());
-    refused(&project, &["apply", "--plan", "weak.json"], 1, &["is not over the plan", "ask who sent it"]);
+    project.refused(&["apply", "--plan", "weak.json"], 1, &["is not over the plan", "ask who sent it"]);
     new_key(&project, "stranger");
     project.ends(1, ["plan", "--out", "s.json", "--key", "file:stranger.pem"]).says(&["does not count here"]);
     assert!(!project.path("s.json").exists());
     // White space is not signed, and yet it is another file.
     project.write("plan.json", [b" ".as_slice(), &plan].concat());
-    refused(&project, &APPLY, 1, &["0 of 2 approvals count", "of another plan"]);
+    project.refused(&APPLY, 1, &["0 of 2 approvals count", "of another plan"]);
     // For another project.
     let other = guarded();
     other.write("theirs.json", &plan);
-    refused(&other, &["apply", "--plan", "theirs.json"], 1, &["the plan is for the chain"]);
+    other.refused(&["apply", "--plan", "theirs.json"], 1, &["the plan is for the chain"]);
     project.write("plan.json", &plan);
-    refused(
-        &project,
-        &[&APPLY[..], &["--database-name", "elsewhere"]].concat(),
-        1,
-        &["and this is elsewhere"],
-    );
+    project.refused(&[&APPLY[..], &["--database-name", "elsewhere"]].concat(), 1, &["and this is elsewhere"]);
 }
 
 #[test]
@@ -427,10 +372,8 @@ fn approving_compares_the_folder_with_the_plan() {
     project.ends(2, ["plan", "--out", "plan.json"]).says(&["already exists"]);
 }
 
-#[test]
-fn nothing_runs_before_the_plan_is_at_the_replicas() {
-    let project = guarded();
-    let mut project = project;
+/// Asks for plans to be at a replica first; gives its disk and its folder, which is not there yet.
+fn replicated_first(project: &mut Project) -> (TempDir, PathBuf) {
     project.variables.push(("GREFFE_APPROVAL_REPLICATED".to_owned(), "true".to_owned()));
     let disk = tempfile::tempdir().unwrap();
     let replica = disk.path().join("copies");
@@ -440,12 +383,35 @@ fn nothing_runs_before_the_plan_is_at_the_replicas() {
         "greffe.toml",
         format!("{settings}\n[[replica]]\nname = \"disk\"\nurl = \"{url}\"\npublic = false\n"),
     );
+    (disk, replica)
+}
+
+#[test]
+fn a_run_that_nobody_planned_is_told_to_the_replicas_before_it_runs() {
+    let mut project = Project::with(&THREE);
+    let (_disk, replica) = replicated_first(&mut project);
+    std::fs::write(&replica, b"no folder").unwrap();
+    project.run(["apply"]).exits(3).says(&["at 0 of 1 of the replicas"]);
+    assert_eq!((project.tables().as_str(), project.story().join(" ").as_str()), ("", "genesis plan attach"));
+    assert_eq!(project.only_recorded(|| project.json(&["audit"]))["findings"], json!([]));
+    std::fs::remove_file(&replica).unwrap();
+    std::fs::create_dir(&replica).unwrap();
+    project.run(["replicas", "--repair"]);
+    project.ok(["apply"]);
+    assert_eq!(project.story().join(" "), "genesis plan attach plan apply 1 apply 2 apply 3");
+    project.verify();
+}
+
+#[test]
+fn nothing_runs_before_the_plan_is_at_the_replicas() {
+    let mut project = guarded();
+    let (_disk, replica) = replicated_first(&mut project);
     project.ok(["plan", "--out", "plan.json"]);
     approved(&project, "plan.json");
     // Not mounted: the plan is archived here, and nothing runs.
     std::fs::write(&replica, b"no folder").unwrap();
     let run = project.run(APPLY);
-    run.exits(3).says(&["at 0 of 1 of the replicas", "the plan still holds"]);
+    run.exits(3).says(&["at 0 of 1 of the replicas", "a plan that was given still holds"]);
     assert_eq!(
         (project.tables(), project.story()),
         (String::new(), ["genesis", "trust", "plan"].map(str::to_owned).to_vec())
@@ -481,13 +447,13 @@ fn a_plan_without_an_outcome_is_named_by_audit() {
     revoked.ok(["trust", "apply", "revoke.json"]);
     approve(&revoked, "plan.json", "cleo", 3).exits(0);
     let other = ["apply", "--plan", "plan.json", "--approval", "ada.json", "--approval", "cleo.json"];
-    refused(&revoked, &other, 1, &["entry 2 archived the plan", "1 of 2 count now", "--abandon"]);
+    revoked.refused(&other, 1, &["entry 2 archived the plan", "1 of 2 count now", "--abandon"]);
     // Given up, it is good for nothing more.
     project.ends(2, ["plan", "--abandon", "1"]).says(&["entry 1 is no plan"]);
     project.ends(2, ["plan", "--abandon", "9"]).says(&["entry 9 is not in the archive"]);
     project.ok(["plan", "--abandon", "2"]);
     assert_eq!(project.only_recorded(|| project.json(&["audit"]))["findings"], json!([]));
-    refused(&project, &APPLY, 1, &["carried out or given up before, as entry 3 tells"]);
+    project.refused(&APPLY, 1, &["carried out or given up before, as entry 3 tells"]);
     project.verify();
 }
 
@@ -516,19 +482,8 @@ fn servers_keep_to_plans_too() {
         database.sql("DROP TABLE by_hand");
         project.ok(APPLY);
         project.ok(["plan", "--out", "back.json", "--rollback-to", "1"]);
-        for (name, number) in [("ada", 1), ("cleo", 3)] {
-            let (key, out) = (format!("file:{name}.pem"), format!("{name}-back.json"));
-            project.ok([
-                "approve",
-                "back.json",
-                "--yes",
-                "--out",
-                &out,
-                "--key",
-                &key,
-                "--actor-pseudonym",
-                &person(number),
-            ]);
+        for who in [("ada", 1), ("cleo", 3)] {
+            approve_into(&project, "back.json", &format!("{}-back.json", who.0), who).exits(0);
         }
         project.ok([
             "rollback",

@@ -258,6 +258,14 @@ impl Project {
         )
     }
 
+    /// A run that is refused with `code`, says these texts, and leaves the archive and the tables as they are.
+    pub fn refused(&self, arguments: &[&str], code: i32, texts: &[&str]) {
+        let state = || (self.tables(), self.read("archive/demo.car"));
+        let before = state();
+        self.run(arguments).exits(code).says(texts);
+        assert!(before == state(), "{arguments:?} changed something");
+    }
+
     /// Every file below the folder with its bytes.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();

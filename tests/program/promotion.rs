@@ -32,13 +32,6 @@ fn bring(staging: &Project, production: &Project) {
     production.write("staging.car", staging.read("staging.car"));
 }
 
-fn refused(project: &Project, arguments: &[&str], code: i32, texts: &[&str]) {
-    let state = || (project.tables(), project.read("archive/demo.car"));
-    let before = state();
-    project.run(arguments).exits(code).says(texts);
-    assert!(before == state(), "{arguments:?} changed something");
-}
-
 #[test]
 fn what_staging_shows_as_applied_is_applied_and_the_link_is_followed() {
     let (staging, production) = both();
@@ -72,18 +65,18 @@ fn what_staging_shows_as_applied_is_applied_and_the_link_is_followed() {
 fn what_did_not_run_on_staging_does_not_run_here() {
     let (staging, production) = both();
     production.script("4_later.up.sql", "CREATE TABLE later (id INTEGER);\n");
-    refused(&production, &["apply"], 1, &["version 4 is not applied in the chain from which", "on staging"]);
+    production.refused(&["apply"], 1, &["version 4 is not applied in the chain from which", "on staging"]);
     production.remove("migrations/4_later.up.sql");
     production.script("2_books.up.sql", THREE[2].1.replace("author INTEGER", "author TEXT"));
-    refused(&production, &["apply"], 1, &["`2_books.up.sql` of 2 is not the script that ran"]);
+    production.refused(&["apply"], 1, &["`2_books.up.sql` of 2 is not the script that ran"]);
     production.script("2_books.up.sql", THREE[2].1);
     // Another way down, too: it would run here one day.
     production.script("2_books.down.sql", "DROP TABLE authors;\n");
-    refused(&production, &["apply"], 1, &["`2_books.down.sql` of 2 is not the script"]);
+    production.refused(&["apply"], 1, &["`2_books.down.sql` of 2 is not the script"]);
     production.script("2_books.down.sql", THREE[3].1);
     staging.ok(["rollback", "--steps", "1"]);
     bring(&staging, &production);
-    refused(&production, &["apply"], 1, &["version 2 is not applied"]);
+    production.refused(&["apply"], 1, &["version 2 is not applied"]);
     production.ok(["apply", "--to", "1"]);
     staging.ok(["apply"]);
     bring(&staging, &production);
@@ -97,11 +90,11 @@ fn what_staging_says_is_gone_does_not_run_here() {
     staging.sql("DROP TABLE books");
     staging.ok(["repair", "2", "--rolled-back"]);
     bring(&staging, &production);
-    refused(&production, &["apply"], 1, &["version 2 is not applied in the chain from which"]);
+    production.refused(&["apply"], 1, &["version 2 is not applied in the chain from which"]);
     // Nor does a repair stand for a rollback.
     staging.ok(["apply"]);
     bring(&staging, &production);
-    refused(&production, &["apply", "--promotion-rolled-back"], 1, &["was never rolled back"]);
+    production.refused(&["apply", "--promotion-rolled-back"], 1, &["was never rolled back"]);
     production.ok(["apply"]);
     production.verify();
 }
@@ -111,14 +104,14 @@ fn nothing_is_promoted_from_its_own_chain() {
     let (_, mut production) = both();
     production.variables.retain(|(name, _)| !name.starts_with("GREFFE_PROMOTION"));
     production.variables.push(("GREFFE_PROMOTION_FROM".to_owned(), chain_of(&production)));
-    refused(&production, &["apply"], 1, &["is the one that they would be promoted to", "promotion.from"]);
+    production.refused(&["apply"], 1, &["is the one that they would be promoted to", "promotion.from"]);
 }
 
 #[test]
 fn what_has_to_be_rolled_back_there_was() {
     let (staging, mut production) = both();
     production.variables.push(("GREFFE_PROMOTION_ROLLED_BACK".to_owned(), "true".to_owned()));
-    refused(&production, &["apply"], 1, &["version 1 was never rolled back", "apply it again"]);
+    production.refused(&["apply"], 1, &["version 1 was never rolled back", "apply it again"]);
     staging.ok(["rollback", "--steps", "2"]);
     staging.ok(["apply"]);
     bring(&staging, &production);
@@ -134,19 +127,19 @@ fn another_a_damaged_and_an_absent_staging_chain_are_refused() {
     other.ok(["apply"]);
     other.ok(["export", "--out", "staging.car"]);
     production.write("staging.car", other.read("staging.car"));
-    refused(&production, &["apply"], 1, &["is not verified", "not one that this verifier was told to trust"]);
+    production.refused(&["apply"], 1, &["is not verified", "not one that this verifier was told to trust"]);
     let mut damaged = whole.clone();
     let middle = damaged.len() / 2;
     damaged[middle] ^= 1;
     production.write("staging.car", &damaged);
-    refused(&production, &["apply"], 1, &["is not verified"]);
+    production.refused(&["apply"], 1, &["is not verified"]);
     production.remove("staging.car");
     production.ends(3, ["apply"]);
     let mut beside = production.copy();
     beside.variables.retain(|(name, _)| name != "GREFFE_PROMOTION_FILE");
-    refused(&beside, &["apply"], 3, &["is not at hand in", "greffe mirror"]);
+    beside.refused(&["apply"], 3, &["is not at hand in", "greffe mirror"]);
     beside.variables.retain(|(name, _)| name != "GREFFE_PROMOTION_FROM");
-    refused(&beside, &["apply", "--promotion-rolled-back"], 2, &["is not said", "promotion.from"]);
+    beside.refused(&["apply", "--promotion-rolled-back"], 2, &["is not said", "promotion.from"]);
     drop(staging);
 }
 

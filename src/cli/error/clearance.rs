@@ -64,7 +64,7 @@ pub fn hint(error: &ClearanceError) -> &'static str {
             "plan fewer migrations at a time: `greffe plan --out FILE --to VERSION`"
         }
         ClearanceError::NotReplicated { .. } => {
-            "mend the replicas (`greffe replicas`) and run it again: nothing was run, and the plan still holds"
+            "mend the replicas (`greffe replicas`) and run it again: nothing was run, and a plan that was given still holds"
         }
         ClearanceError::Differs(Difference::Bytes { .. } | Difference::Files { .. }) => {
             "bring the folder to what was planned, or make a new plan with `greffe plan --out FILE` and have it approved"

@@ -63,7 +63,17 @@ pub async fn clear(
     }
     let Some(plan) = &given.plan else {
         return match asked.approvals {
-            0 => unplanned(session, intended, round).await,
+            0 => {
+                let event = unplanned(session, asked, intended, round).await?;
+                if let (true, Some(plan)) = (asked.replicated, event)
+                    && let Err(error) = bring(project, session, given, progress).await
+                {
+                    // Nobody holds this plan: the next run makes its own.
+                    session.append(EventKind::Attach, Details::attached_to(vec![plan]), Vec::new()).await?;
+                    return Err(error);
+                }
+                Ok(event)
+            }
             approvals => Err(ClearanceError::PlanNeeded { approvals }.into()),
         };
     };
@@ -83,7 +93,8 @@ pub async fn clear(
         let needed = policy.approvals;
         return Err(ClearanceError::NotApproved { counted, needed, refused }.into());
     }
-    let evidence = intended.policy.map(|policy| policy.evidence(counted)).transpose()?;
+    // What is asked for and met; approvals beyond it prove nothing more.
+    let evidence = intended.policy.map(|packs| packs.evidence(policy.approvals)).transpose()?;
     let event = match used(session, &trust, &planned)? {
         Some(event) => event,
         None => {
@@ -100,15 +111,16 @@ pub async fn clear(
     Ok(Some(event))
 }
 
-/// A run that nobody had to plan has a `plan` event where hooks or policy packs judged it: it tells what they were asked and
-/// answered.
+/// A run that nobody had to plan has a `plan` event where hooks or policy packs judged it, and where replicas are to know of
+/// it before: it tells what is to run, and what they were asked and answered.
 async fn unplanned(
     session: &mut Session,
+    asked: PlanPolicy,
     intended: &Intended<'_>,
     round: &mut Round,
 ) -> Result<Option<Cid>, OpsError> {
-    let is_judged = round.evidence_size() > 0 || intended.policy.is_some();
-    if !is_judged || intended.migrations.is_empty() {
+    let is_told = round.evidence_size() > 0 || intended.policy.is_some() || asked.replicated;
+    if !is_told || intended.migrations.is_empty() {
         return Ok(None);
     }
     let evidence = intended.policy.map(|policy| policy.evidence(0)).transpose()?;
@@ -122,7 +134,7 @@ async fn unplanned(
         made_at,
         expires_at: made_at,
         author: session.actor().clone(),
-        policy: PlanPolicy::default(),
+        policy: PlanPolicy { replicated: asked.replicated, ..PlanPolicy::default() },
         history: history_digest(intended.history),
         schema: None,
         migrations: intended.migrations.clone(),

@@ -4,7 +4,7 @@
 use crate::chain::{EntryVerdict, Fault, JudgedPolicy};
 use crate::model::{JudgedRule, PolicyPack};
 use crate::policy::packs::facts::days_between;
-use crate::policy::packs::{Facts, Library, judge};
+use crate::policy::packs::{Facts, Library, approvals_needed, judge};
 
 use super::day_of;
 
@@ -33,6 +33,9 @@ fn require_same(judged: &JudgedPolicy) -> Result<(), String> {
     let facts = Facts::decode(facts).ok_or("what the packs were asked about cannot be read")?;
     require_facts(judged, &facts)?;
     let in_force = library.in_force(&facts.packs, &facts.day).map_err(|error| error.to_string())?;
+    if approvals_needed(&in_force, &facts) > 0 && !judged.four_eyes {
+        return Err("the packs ask for approvals, and who made the plan could approve it".to_owned());
+    }
     let verdicts = judge(&in_force, &facts);
     if let Some(stops) = verdicts.iter().find(|verdict| verdict.stops()) {
         return Err(format!("`{}` is {}, and the run went on", stops.rule, stops.outcome));
@@ -68,8 +71,8 @@ fn require_facts(judged: &JudgedPolicy, facts: &Facts) -> Result<(), String> {
     if facts.scripts.iter().map(|script| &script.version).ne(&judged.versions) {
         return Err("the packs were asked about other versions than were planned".to_owned());
     }
-    if facts.approvals.is_none_or(|given| given as usize > judged.approvals) {
-        return Err("the packs were told of approvals that the event does not bring".to_owned());
+    if facts.approvals != Some(judged.approvals) {
+        return Err("the packs were told of other approvals than the plan needed".to_owned());
     }
     let named = |name: &String| judged.verdicts.packs.iter().any(|pack| pack.name == *name);
     match facts.packs.iter().find(|name| !named(name)) {
@@ -110,6 +113,7 @@ mod tests {
             facts: Some(facts.encode()),
             versions: vec!["7".to_owned()],
             approvals: 1,
+            four_eyes: true,
             at: format!("{DAY}T12:00:00.000000Z").parse::<Timestamp>().unwrap(),
         }
     }
@@ -144,12 +148,22 @@ mod tests {
         assert!(differs(|judged| judged.facts = None).contains("is not a file of the event"));
         assert!(differs(|judged| judged.facts = Some(b"{}".to_vec())).contains("cannot be read"));
         assert!(differs(|judged| judged.versions.push("8".to_owned())).contains("other versions"));
-        assert!(differs(|judged| judged.approvals = 0).contains("approvals that the event does not bring"));
+        for approvals in [0, 2] {
+            assert!(
+                differs(|judged| judged.approvals = approvals)
+                    .contains("other approvals than the plan needed")
+            );
+        }
+        assert!(differs(|judged| judged.four_eyes = false).contains("who made the plan could approve it"));
         let later = "2026-12-23T12:00:00.000000Z".parse().unwrap();
         assert!(differs(|judged| judged.at = later).contains("the event is of 2026-12-23"));
         assert!(
-            with_facts(|facts| facts.approvals = Some(0))
-                .contains("`sante-approvals` is broken, and the run went on")
+            differs(|judged| {
+                let mut facts = Facts::decode(judged.facts.as_deref().unwrap()).unwrap();
+                (facts.approvals, judged.approvals) = (Some(0), 0);
+                judged.facts = Some(facts.encode());
+            })
+            .contains("`sante-approvals` is broken, and the run went on")
         );
         assert!(with_facts(|facts| facts.packs.extend(["own".to_owned()])).contains("not told of"));
         assert!(with_facts(|facts| facts.scripts[0].says.clear()).contains("`sante-reason` is broken"));
