@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::approval::{JudgedApprovals, judge_approvals};
 use super::entry::{EntryVerdict, FileBytes};
 use super::finding::Fault;
@@ -22,7 +24,11 @@ use crate::model::{
 const TOLERANCE: i64 = 5_000_000;
 
 /// A plan that entries may run by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Running {
+    /// Of the plan's entry.
+    pub seq: u64,
     direction: Direction,
     versions: Vec<String>,
     /// How many of them ran.
@@ -92,6 +98,7 @@ impl Story {
                 self.check_approvals(event, details, verdict);
                 let clear = verdict.plan.as_ref().and_then(|clear| clear.read.as_ref());
                 let running = Running {
+                    seq: self.count,
                     direction: details.planned.direction,
                     versions: details.planned.versions.clone(),
                     ran: 0,
@@ -187,6 +194,11 @@ impl Story {
 }
 
 impl Running {
+    /// Whether more may run by it.
+    pub fn goes_on(&self) -> bool {
+        self.ran < self.versions.len()
+    }
+
     /// Takes an event that names it; gives what is wrong with that.
     fn take(&mut self, kind: EventKind, version: &str, verdict: &EntryVerdict) -> Option<&'static str> {
         let Some(place) = self.versions.iter().position(|planned| planned == version) else {

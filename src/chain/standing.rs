@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::planned::Running;
 use super::snapshot::{EntriesTree, Snapshot};
 use super::story::Story;
 use super::tree::MerkleTree;
@@ -29,6 +30,8 @@ use crate::model::{Cid, ENTRIES_WIDTH, EventId, Remembered, Timestamp};
 
 /// New entries that are fetched one by one; for more a whole file is worth it.
 const FEW: u64 = 1000;
+/// Plans that are kept; a run is hardly ever longer away from its plan.
+const PLANS: usize = 8;
 
 /// What an identifier or a version is known by: 16 bytes of it or of its digest.
 pub type SaidKey = [u8; 16];
@@ -62,6 +65,10 @@ pub struct Standing {
     entries: Vec<Vec<Cid>>,
     /// Links of the directory of full tiles: paths, CIDs, bytes below.
     tiles: Vec<(String, Cid, u64)>,
+    /// The newest plans of which more may run, by their manifests. Who runs by an older one makes the next verification
+    /// read all.
+    #[serde(default)]
+    plans: Vec<(Cid, Running)>,
 }
 
 /// What entries said that later ones have to fit.
@@ -185,6 +192,7 @@ impl Standing {
             signed: self.size,
             schema: self.schema.clone(),
             since: Some((self.size, self.last)),
+            plans: self.plans.iter().map(|(manifest, plan)| (*manifest, Some(plan.clone()))).collect(),
             ..Story::new(tolerance)
         };
         let snapshot = Snapshot {
@@ -288,6 +296,15 @@ impl Verifier {
             tree: snapshot.merkle.edge().to_vec(),
             entries: snapshot.entries.edge().to_vec(),
             tiles: snapshot.directory.links(&full),
+            plans: self.running_plans(),
         })
+    }
+
+    fn running_plans(&self) -> Vec<(Cid, Running)> {
+        let plans = self.story.plans.iter().filter_map(|(manifest, plan)| Some((*manifest, plan.clone()?)));
+        let mut plans: Vec<(Cid, Running)> = plans.filter(|(_, plan)| plan.goes_on()).collect();
+        plans.sort_by_key(|(_, plan)| std::cmp::Reverse(plan.seq));
+        plans.truncate(PLANS);
+        plans
     }
 }

@@ -30,7 +30,7 @@ fn document(version: u64) -> TrustDocument {
     trust(version, &keys, 1, 1)
 }
 
-fn chain() -> Growing {
+pub fn chain() -> Growing {
     Growing::new("approvals", &document(1), &[&key(1)])
 }
 
@@ -121,14 +121,14 @@ fn plan(chain: &mut Growing, versions: &[&str], approvals: Vec<Vec<u8>>) -> Cid 
 }
 
 /// The same with the approvals that it needs.
-fn approved(chain: &mut Growing, versions: &[&str]) -> Cid {
+pub fn approved(chain: &mut Growing, versions: &[&str]) -> Cid {
     let file = file_of(&run_plan(chain, versions));
     let approvals = [2, 3].map(|one| approval_of(chain, &file, &key(one), one));
     plan(chain, versions, approvals.to_vec())
 }
 
 /// Appends an event that says it ran by this plan.
-fn run(chain: &mut Growing, kind: EventKind, version: &str, plan: Cid) {
+pub fn run(chain: &mut Growing, kind: EventKind, version: &str, plan: Cid) {
     let Details::Migration(mut details) = chain.migration(kind, version, &[]) else { unreachable!() };
     details.plan = Some(plan);
     chain.append(kind, Details::Migration(details), Vec::new(), &[&key(1)]);

@@ -81,6 +81,26 @@ fn refuted(claims: &[Claim], older: &Continued) -> Vec<(u64, Fault)> {
 }
 
 #[test]
+fn what_runs_by_an_older_plan_is_judged_without_reading_the_chain_again() {
+    let mut chain = crate::approvals::chain();
+    for _ in 0..40 {
+        chain.attach();
+    }
+    let plan = crate::approvals::approved(&mut chain, &["1", "2"]);
+    let mut known = standing(&verify(chain.head(&key(1)), &chain.map(), None).0);
+    for version in ["1", "2"] {
+        crate::approvals::run(&mut chain, EventKind::Apply, version, plan);
+        let (report, read) = verify(chain.head(&key(1)), &chain.map(), Some(known));
+        assert!(report.since_seq.is_some() && read < 20, "{read} blocks");
+        known = standing(&report);
+    }
+    // A plan that was carried out is gone, and who runs by it once more is found.
+    crate::approvals::run(&mut chain, EventKind::Rollback, "2", plan);
+    let (report, _) = verify(chain.head(&key(1)), &chain.map(), Some(known));
+    assert!(matches!(report.findings[0].fault, Fault::NotAsPlanned { .. }), "{:?}", report.findings);
+}
+
+#[test]
 fn only_new_entries_are_read_however_long_the_chain_is() {
     let mut chain = Growing::of_one_key("steps");
     let mut known: Option<Standing> = None;
