@@ -163,6 +163,10 @@ impl Project {
             .env("GREFFE_KEY_PASSPHRASE", PASSPHRASE)
             .env("RUST_BACKTRACE", "1")
             .env("PATH", "/usr/bin:/bin");
+        // Where a build that counts the lines that it runs writes them to.
+        if let Some(profile) = std::env::var_os("LLVM_PROFILE_FILE") {
+            command.env("LLVM_PROFILE_FILE", profile);
+        }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
     }
 
