@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::pages::{Shell, block_below};
 use crate::project::{Project, Run, THREE};
 use crate::servers::{Database, MariaDb, Postgres};
 
@@ -502,13 +503,7 @@ fn servers_keep_to_plans_too() {
 #[test]
 fn the_commands_of_the_page_are_run() {
     let page = include_str!("../../docs/approvals.md");
-    let (_, after) = page.split_once("<!-- approvals -->\n```sh\n").unwrap();
     let project = Project::with(&THREE);
-    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_greffe")).parent().unwrap();
-    let mut shell = std::process::Command::new("sh");
-    shell.args(["-e", "-c", after.split_once("```").unwrap().0]);
-    project.prepare(&mut shell);
-    shell.env("PATH", format!("{}:/usr/bin:/bin", binary.display()));
-    project.judge(shell.output().unwrap()).exits(0);
+    Shell::of(&project).run(block_below(page, "approvals"), 0);
     assert_eq!(project.story(), ["genesis", "trust", "plan", "apply 1", "apply 2", "apply 3"]);
 }

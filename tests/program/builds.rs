@@ -8,6 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::ipfs::pins;
+use crate::pages::block_below;
 use crate::project::{Project, Run, THREE, copy_folder};
 use crate::replicas::settings;
 use crate::servers::Kubo;
@@ -73,8 +74,7 @@ fn gitlab() -> System {
 
 fn plain() -> System {
     let page = fs::read_to_string(Path::new(ROOT).join("docs/ci.md")).unwrap();
-    let block = page.split("<!-- lines -->\n```sh\n").nth(1).unwrap();
-    let lines = block.split("```").next().unwrap().to_owned();
+    let lines = block_below(&page, "lines").to_owned();
     System {
         name: "jenkins",
         lines,

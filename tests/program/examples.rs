@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::pages::Shell;
 use crate::project::{Project, copy_folder};
 use crate::servers::{Database, Postgres};
 
@@ -20,33 +20,6 @@ fn page(name: &str) -> String {
     fs::read_to_string(source(name).join("README.md")).unwrap()
 }
 
-/// What a fenced block of a README is, by the mark above it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Mark {
-    /// Commands that all end with 0.
-    Run,
-    /// A command that ends with 1.
-    Refused,
-    /// Lines of which each is a part of what the block before printed.
-    Told,
-}
-
-/// The fenced blocks of a page; each has a mark.
-fn blocks(page: &str) -> Vec<(Mark, &str)> {
-    let mut parts = page.split("```");
-    let mut blocks = Vec::new();
-    while let (Some(before), Some(block)) = (parts.next(), parts.next()) {
-        let mark = match before.trim_end().lines().last().unwrap() {
-            "<!-- run -->" => Mark::Run,
-            "<!-- refused -->" => Mark::Refused,
-            "<!-- told -->" => Mark::Told,
-            other => panic!("a block below {other:?} has no mark"),
-        };
-        blocks.push((mark, block.split_once('\n').unwrap().1));
-    }
-    blocks
-}
-
 /// A copy of an example whose README was followed, and its database.
 struct Followed {
     project: Project,
@@ -58,40 +31,15 @@ impl Followed {
         let database = Postgres::shared().database(name);
         let mut project = Project::empty();
         let replayer = database.replayer();
-        let binary = Path::new(env!("CARGO_BIN_EXE_greffe")).parent().unwrap();
         // A newcomer has nothing of what other tests have set.
-        project.variables = [
-            ("DATABASE_URL", database.url()),
-            ("SCRATCH_URL", database.url_as(&replayer)),
-            ("PATH", format!("{}:/usr/bin:/bin", binary.display())),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .to_vec();
+        project.variables = [("DATABASE_URL", database.url()), ("SCRATCH_URL", database.url_as(&replayer))]
+            .map(|(name, value)| (name.to_owned(), value))
+            .to_vec();
         project.secrets.extend([replayer.password, database.user().password.clone()]);
         copy_folder(source(name), project.folder());
         let followed = Self { project, database };
-        let page = page(name);
-        let mut printed = String::new();
-        for (mark, block) in blocks(&page) {
-            match mark {
-                Mark::Run => printed = followed.shell(block, 0),
-                Mark::Refused => printed = followed.shell(block, 1),
-                Mark::Told => block.lines().for_each(|line| {
-                    assert!(printed.contains(line), "{name}: {line:?} is not in {printed}");
-                }),
-            }
-        }
+        Shell::of(&followed.project).follow(name, &page(name));
         followed
-    }
-
-    /// What commands print that end with `code`.
-    fn shell(&self, commands: &str, code: i32) -> String {
-        let mut shell = Command::new("sh");
-        shell.args(["-e", "-c", commands]);
-        self.project.prepare(&mut shell);
-        let run = self.project.judge(shell.output().unwrap());
-        assert_eq!(run.code, code, "{commands}{run:#?}");
-        run.stdout + &run.stderr
     }
 
     /// Fails unless the chain verifies and is replayed, also where nothing but its file is.

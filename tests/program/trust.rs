@@ -3,6 +3,7 @@
 use data_encoding::BASE64;
 use serde_json::Value;
 
+use crate::pages::{Shell, block_below};
 use crate::project::{Project, THREE};
 use crate::serve::Served;
 use crate::tools::{output_of, tool};
@@ -551,23 +552,11 @@ accepted = Envelope.from_dict(json.load(open("envelope.json"))).verify(keys, 2)
 print(len(accepted), "keys")
 "#;
 
-/// The commands of docs/trust.md under this name.
-fn drill(name: &str) -> String {
-    let page = include_str!("../../docs/trust.md");
-    let (_, after) = page.split_once(&format!("<!-- drill: {name} -->\n```sh\n")).unwrap();
-    after.split_once("```").unwrap().0.to_owned()
-}
-
-/// Runs a drill as a reader would, and ends with its last command.
+/// Runs a drill of docs/trust.md as a reader would; what it prints.
 fn run_drill(project: &Project, name: &str, variables: &[(&str, &str)]) -> String {
-    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_greffe")).parent().unwrap();
-    let mut shell = std::process::Command::new("sh");
-    shell.args(["-e", "-c", &drill(name)]);
-    project.prepare(&mut shell);
-    shell.env("PATH", format!("{}:/usr/bin:/bin", binary.display())).envs(variables.iter().copied());
-    let run = project.judge(shell.output().unwrap());
-    run.exits(0);
-    run.stdout
+    let page = include_str!("../../docs/trust.md");
+    let variables: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    Shell::of(project).run(&(variables + block_below(page, &format!("drill: {name}"))), 0)
 }
 
 #[test]
