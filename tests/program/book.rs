@@ -145,7 +145,8 @@ fn tests_that_the_threat_model_names_exist() {
         let Some((file, test)) = span.split_once("::") else { continue };
         let text = fs::read_to_string(Path::new(ROOT).join("tests").join(format!("{file}.rs")))
             .unwrap_or_else(|error| panic!("{span}: {error}"));
-        assert!(text.contains(&format!("fn {test}(")), "{span} is no test");
+        let before = text.split_once(&format!("fn {test}(")).map(|(before, _)| before.trim_end());
+        assert!(before.is_some_and(|before| before.ends_with("#[test]")), "{span} is no test");
         named += 1;
     }
     assert!(named > 30, "{named}");
