@@ -151,3 +151,33 @@ fn tests_that_the_threat_model_names_exist() {
     }
     assert!(named > 30, "{named}");
 }
+
+/// The codes of all findings, as programs read them.
+fn codes() -> Vec<String> {
+    let source = fs::read_to_string(Path::new(ROOT).join("src/chain/finding.rs")).unwrap();
+    let faults = source.split("pub enum Fault {\n").nth(1).unwrap().split("\n}\n").next().unwrap();
+    let variants = faults.lines().filter_map(|line| {
+        let name = line.strip_prefix("    ")?.split([' ', ',']).next()?;
+        name.starts_with(|first: char| first.is_ascii_uppercase()).then_some(name)
+    });
+    let kebab = |name: &str| {
+        name.chars().fold(String::new(), |code, c| match c.is_ascii_uppercase() {
+            true if code.is_empty() => c.to_lowercase().to_string(),
+            true => format!("{code}-{}", c.to_ascii_lowercase()),
+            false => format!("{code}{c}"),
+        })
+    };
+    variants.map(kebab).collect()
+}
+
+#[test]
+fn every_finding_is_explained() {
+    let codes = codes();
+    assert!(codes.len() > 50 && codes.contains(&"block-corrupt".to_owned()), "{codes:?}");
+    for name in ["json.md", "auditor.md", "fr/auditeur.md"] {
+        let page = page(name);
+        let missing: Vec<&String> =
+            codes.iter().filter(|code| !page.contains(&format!("`{code}`"))).collect();
+        assert!(missing.is_empty(), "docs/{name} says nothing of {missing:?}");
+    }
+}

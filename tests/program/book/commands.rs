@@ -11,17 +11,18 @@ use crate::pages::{fenced, writes};
 use crate::project::Project;
 
 /// What may stand for `$HEAD`, `SEQ` or `…`, tried one after the other.
-const STAND_INS: [&str; 6] = [
+const STAND_INS: [&str; 7] = [
     "7",
     "bafyreidmtqukh35kw4okadcqi6r633d2lybai2f5wtxjeaior4rrapnbha",
     "00000000000000000000000000000000",
     "2027-01-31",
     "10m",
     "127.0.0.1:8090",
+    "00000000=signer",
 ];
 
 /// Code in a text that begins like a command and is none.
-const NO_COMMANDS: [&str; 1] = ["greffe NAME"];
+const NO_COMMANDS: [&str; 2] = ["greffe NAME", "greffe COMMAND --help"];
 
 /// The words of the command lines of greffe in a page: of its blocks for shells and terminals, and of code in its text.
 fn command_lines(page: &str) -> Vec<String> {
@@ -35,7 +36,8 @@ fn command_lines(page: &str) -> Vec<String> {
         }
     }
     text.push_str(page.rsplit("```").next().unwrap_or_default());
-    let code = text.split('`').skip(1).step_by(2).map(|span| span.replace('\n', " "));
+    let whole = |span: &str| span.split_whitespace().collect::<Vec<_>>().join(" ");
+    let code = text.split('`').skip(1).step_by(2).map(whole);
     lines.extend(code.filter(|span| span.starts_with("greffe ")).flat_map(|span| commands_of_line(&span)));
     lines.retain(|line| !NO_COMMANDS.contains(&line.as_str()));
     lines
@@ -79,6 +81,10 @@ fn words(command: &str) -> Vec<Option<String>> {
             _ => word.push(sign),
         }
     }
+    // And so on.
+    if words.last().is_some_and(|word| word == "…") {
+        words.pop();
+    }
     let is_stand_in = |word: &str| {
         let is_name =
             |part: &str| part.len() > 1 && part.chars().all(|c| c.is_ascii_uppercase() || "_-".contains(c));
@@ -103,6 +109,8 @@ fn refused(words: &[Option<String>]) -> Result<(), String> {
             return Ok(());
         }
         let value = match error.get(ContextKind::InvalidValue) {
+            // An option that a sentence names without its value.
+            Some(ContextValue::String(value)) if value.is_empty() => return Ok(()),
             Some(ContextValue::String(value)) => value.clone(),
             _ => return Err(error.to_string()),
         };
