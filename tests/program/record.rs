@@ -236,6 +236,15 @@ fn an_audit_finds_what_the_tool_does_not_see() {
     let database = project.variables.iter().find(|(name, _)| name == "SHOP_FILE").unwrap().1.clone();
     project.sql_of(std::path::Path::new(&database), "CREATE TABLE by_hand (id INTEGER)");
     project.ends(1, ["audit"]).prints(&["the schema is not the one that the newest entry left"]);
+    // It can be signed, and then the tool's history is what is compared, as before.
+    project.ok(["audit", "--record"]).prints(&[
+        "recorded the drift of the database as entry 3",
+        "history in alembic_version",
+        "no difference",
+    ]);
+    let again = project.json(&["audit", "--record"]);
+    assert_eq!((&again["recorded"], &again["findings"]), (&json!([]), &json!([])));
+    project.verify();
     project.ends(2, ["apply", "--tool", "alembic"]).says(&["greffe does not apply them", "greffe record"]);
 }
 

@@ -48,17 +48,17 @@ struct Shown {
 
 pub fn run(context: &Context, arguments: &Audit) -> CommandResult {
     let settings = context.settings()?;
-    if let (Some(tool), false) = (recorded::tool(&settings)?, arguments.record) {
-        return recorded::run(&settings, &tool);
-    }
+    let tool = recorded::tool(&settings)?;
     let project = project(&settings)?;
+    let recorded = if arguments.record { Some(block_on(record(&settings, &project))??) } else { None };
+    if let Some(tool) = tool {
+        return recorded::run(&settings, &tool, recorded);
+    }
     let allow_out_of_order = settings.allow_out_of_order;
     let wanted = Wanted { to: None, allow_out_of_order, today: today(), publish: settings.publish };
-    let (recorded, found) = block_on(async {
-        let recorded = if arguments.record { Some(record(&settings, &project).await?) } else { None };
+    let found = block_on(async {
         let mut database = look_at_database(&settings).await?;
-        let found = audit(&project, database.as_mut(), &wanted).await?;
-        Ok::<_, CliError>((recorded, found))
+        Ok::<_, CliError>(audit(&project, database.as_mut(), &wanted).await?)
     })??;
     if let (Some(chain), false) = (found.chain, found.opened.is_empty()) {
         block_on(opening::record(&settings, chain, found.opened.clone(), "audit"))??;
@@ -79,15 +79,17 @@ async fn record(settings: &Settings, project: &Project) -> Result<Vec<Archived>,
     Ok(result?)
 }
 
-fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
-    if let Some(recorded) = &shown.recorded {
-        for archived in recorded {
-            show_archived(archived, out)?;
-        }
-        if recorded.is_empty() {
-            writeln!(out, "nothing to record: the schema is the one that was signed")?;
-        }
+/// What `--record` archived.
+fn show_recorded(recorded: Option<&[Archived]>, out: &mut dyn Write) -> io::Result<()> {
+    let Some(recorded) = recorded else { return Ok(()) };
+    if recorded.is_empty() {
+        writeln!(out, "nothing to record: the schema is the one that was signed")?;
     }
+    recorded.iter().try_for_each(|archived| show_archived(archived, out))
+}
+
+fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
+    show_recorded(shown.recorded.as_deref(), out)?;
     let found = &shown.found;
     match (found.head, found.entries) {
         (Some(head), Some(entries)) => writeln!(out, "chain {}, {entries} entries, head {head}", found.name)?,

@@ -105,7 +105,7 @@ fn refused(words: &[Option<String>]) -> Result<(), String> {
         let mut asked = arguments.clone();
         asked.insert(place, "--help".to_owned());
         let Err(error) = Arguments::try_parse_from(&asked) else { return Ok(()) };
-        if error.kind() == ErrorKind::DisplayHelp {
+        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
             return Ok(());
         }
         let value = match error.get(ContextKind::InvalidValue) {
@@ -194,15 +194,16 @@ fn reference(project: &Project) -> String {
     reference
 }
 
-/// A page without what the feature `bitswap` brings.
+/// The reference without what the feature `bitswap` brings: a section, and an entry in the list of commands.
 fn without_node(page: &str) -> String {
     let mut kept = String::new();
-    let mut in_node = false;
+    let (mut in_section, mut in_entry) = (false, false);
     for line in page.lines() {
         if line.starts_with("## ") {
-            in_node = line == "## greffe node";
+            in_section = line == "## greffe node";
         }
-        if !in_node && !line.starts_with("  node ") {
+        in_entry = line.starts_with("  node ") || (in_entry && line.starts_with("   "));
+        if !in_section && !in_entry {
             kept.push_str(line);
             kept.push('\n');
         }

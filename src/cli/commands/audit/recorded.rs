@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::show_recorded;
 use crate::cli::commands::record::Source;
 use crate::cli::context::{block_on, look_at_database, project};
 use crate::cli::error::CliError;
@@ -16,7 +17,7 @@ use crate::ops::record::applier;
 use crate::ops::record::audit::{Seen, ToolAudit, ToolFinding, audit_tool};
 use crate::ops::record::capture::{JournalFault, installation};
 use crate::ops::record::look::Look;
-use crate::ops::{ChainReader, OpsError};
+use crate::ops::{Archived, ChainReader, OpsError};
 use crate::scripts::Difference;
 use crate::scripts::tools::plain::PLAIN;
 use crate::scripts::tools::tool_named;
@@ -25,6 +26,9 @@ use crate::store::{ArchiveError, CaptureFile, Recordings};
 #[derive(Serialize)]
 struct Shown {
     command: &'static str,
+    /// What `--record` archived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<Vec<Archived>>,
     /// Runs of the tool that are not archived yet.
     waiting: usize,
     #[serde(flatten)]
@@ -54,12 +58,12 @@ pub struct Found {
     pub audit: ToolAudit,
 }
 
-/// Compares archive, folder and the tool's history.
-pub fn run(settings: &Settings, tool: &str) -> CommandResult {
+/// Compares archive, folder and the tool's history, after what `--record` archived.
+pub fn run(settings: &Settings, tool: &str, recorded: Option<Vec<Archived>>) -> CommandResult {
     let found = found(settings, tool)?.audit;
     let exit = if found.findings.is_empty() { Exit::Done } else { Exit::Findings };
     let waiting = waiting_runs(settings)?;
-    Ok(Reply::new(Shown { command: "audit", waiting, found, applies: settings.tool_apply }, show)
+    Ok(Reply::new(Shown { command: "audit", recorded, waiting, found, applies: settings.tool_apply }, show)
         .with_exit(exit))
 }
 
@@ -96,6 +100,7 @@ fn own_rows(settings: &Settings) -> Result<Vec<HistoryRow>, CliError> {
 }
 
 fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
+    show_recorded(shown.recorded.as_deref(), out)?;
     let found = &shown.found;
     writeln!(out, "chain {}, {} entries, head {}", found.name, found.entries, found.head)?;
     match &found.table {
@@ -165,7 +170,8 @@ fn hint(finding: &ToolFinding, tool: &str, applies: bool) -> String {
         }
         ToolFinding::Reordered { .. } => "compare the schema with that of a database that was made in order".to_owned(),
         ToolFinding::Drifted { .. } => {
-            "somebody changed the schema by hand; `greffe schema show live` shows what it is".to_owned()
+            "somebody changed the schema by hand; `greffe schema show live` shows what it is, `greffe audit --record` signs it"
+                .to_owned()
         }
         ToolFinding::Capture { fault: JournalFault::Removed | JournalFault::Object { .. } } => {
             "run `greffe capture install`, or `greffe capture remove` where it is not wanted any more".to_owned()
