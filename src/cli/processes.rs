@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use crate::crypto::Digest;
 use crate::ops::hooks::program::{Bounds, Ended, Programs};
-use crate::policy::hooks::answer::verdicts;
+use crate::policy::hooks::answer::{plain, verdicts};
 use crate::policy::hooks::verdict::shown;
 use crate::policy::hooks::{HookEvent, Verdict};
 
@@ -226,8 +226,7 @@ fn judge(status: ExitStatus, stdout: &Printed, stderr: &Printed) -> Vec<Verdict>
 }
 
 fn last_line(output: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(output);
-    text.lines().map(shown).rfind(|line| !line.is_empty())
+    plain(output).lines().map(shown).rfind(|line| !line.is_empty())
 }
 
 /// Both outputs, as they are archived.
@@ -392,6 +391,12 @@ mod tests {
     fn what_a_program_prints_does_not_steer_a_terminal() {
         let text = broken("printf '\\033[31mred\\033]0;title\\007 \\342\\200\\256back\\n' >&2; exit 9");
         assert!(text.contains("it said:") && !text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text:?}");
+    }
+
+    #[test]
+    fn secrets_that_a_program_prints_are_not_shown() {
+        let text = one("echo cannot reach postgres://app:hunter2hunter2@db/x >&2; exit 1").2;
+        assert!(text.starts_with("cannot reach") && !text.contains("hunter2"), "{text}");
     }
 
     #[test]
