@@ -62,6 +62,7 @@ fn start(program: &Path, sha256: &Digest, event: HookEvent, bounds: &Bounds) -> 
 }
 
 fn spawn(program: &Path, event: HookEvent, bounds: &Bounds) -> io::Result<Child> {
+    keep_to_oneself();
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -84,6 +85,17 @@ fn spawn(program: &Path, event: HookEvent, bounds: &Bounds) -> io::Result<Child>
         }
     }
 }
+
+/// Keeps others of the same user from reading this process' memory and environment, where secrets may be.
+#[cfg(target_os = "linux")]
+fn keep_to_oneself() {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    // Without it, what a program is told still holds nothing of them.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keep_to_oneself() {}
 
 /// Where a program runs: in the folder that holds the one of hooks. A file that it makes there is no hook.
 fn folder_for(program: &Path) -> &Path {
@@ -322,6 +334,15 @@ mod tests {
             ["GREFFE_EVENT", "LANG", "PATH"]
         );
         assert!(seen.contains("GREFFE_EVENT=beforeMigrate"));
+    }
+
+    /// Nobody but root reads it then in `/proc`, and this test may be root's.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_program_does_not_read_the_environment_of_who_started_it() {
+        use rustix::process::{DumpableBehavior, dumpable_behavior};
+        assert_eq!(one("exit 0").0, Outcome::Allow);
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
     }
 
     #[test]

@@ -8,14 +8,13 @@ use super::audit::recorded;
 use super::replay::replay_staging;
 use crate::cli::context::{Context, block_on, key, look_at_database, open_database, project};
 use crate::cli::error::{CliError, problem_hint};
-use crate::cli::hooks::show_hooks;
+use crate::cli::hooks::{look_at_hooks, show_hooks};
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::plans::given;
 use crate::cli::{CommandResult, Exit};
 use crate::database::Target as _;
 use crate::model::EventKind;
 use crate::ops::apply::{FailedScript, Outcome, Preview, Reading, apply, preview};
-use crate::ops::hooks::Hooks;
 use crate::ops::{Archived, OpsError, Problem, Project, Wanted, today};
 use crate::scripts::Version;
 
@@ -83,7 +82,7 @@ pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
     }
     let given = given(&settings, arguments.plan.as_deref(), &arguments.approval)?;
     // What is wrong with hooks is told before a database is made.
-    Hooks::read(&project.hooks).map_err(OpsError::from)?;
+    look_at_hooks(&project.hooks, context.quiet)?;
     let mut progress = context.progress();
     replay_staging(&settings, &mut project, &mut |what, done, total| progress.show(what, done, total))?;
     let folder = Reading::begin(&project);

@@ -146,6 +146,12 @@ impl Hooks {
         self
     }
 
+    /// Those that are for an environment while the settings name none: they are never asked.
+    pub fn without_environment(&self) -> impl Iterator<Item = &Hook> {
+        let is_named = self.environment.is_some();
+        self.hooks.iter().filter(move |hook| !is_named && !hook.filter.environments.is_empty())
+    }
+
     /// Those of an event, in their order.
     pub fn of(&self, event: HookEvent) -> impl Iterator<Item = &Hook> {
         self.hooks.iter().filter(move |hook| hook.name.event == event)
@@ -173,6 +179,9 @@ fn read_one(name: HookName, path: &std::path::Path) -> Result<Hook, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
     use super::super::program::Ended;
     use super::*;
 
@@ -239,8 +248,7 @@ mod tests {
         fs::create_dir(path("finally")).unwrap();
         fs::write(path("beforePlan.rhai"), vec![b' '; LONGEST_SOURCE + 1]).unwrap();
         fs::write(path("afterPlan.rhai"), "// sectro: sante\nallow()").unwrap();
-        let odd = std::os::unix::ffi::OsStrExt::from_bytes(b"finally__\xff.sh");
-        let odd: &std::ffi::OsStr = odd;
+        let odd = OsStr::from_bytes(b"finally__\xff.sh");
         fs::write(folder.path().join(odd), "#!/bin/sh\n").unwrap();
         let error = Hooks::read(&settings(folder.path())).unwrap_err().to_string();
         for said in [

@@ -67,7 +67,8 @@ fn pad(text: &mut ImmutableString, length: INT, with: &str) -> Fallible<()> {
     if length > TEXT {
         return Err(too_large("Length of string"));
     }
-    text.make_mut().extend(with.chars().cycle().take(missing));
+    let padding: String = with.chars().cycle().take(missing).collect();
+    *text = format!("{text}{padding}").into();
     Ok(())
 }
 
@@ -87,7 +88,7 @@ fn pad_list(list: &mut Array, length: INT, item: &Dynamic) -> Fallible<()> {
 
 /// How many items a value is, with all that is in it, and how many bytes of text.
 fn size(value: &Dynamic) -> (usize, usize) {
-    let sum = |(items, text), (more, longer)| (items + more, text + longer);
+    let sum = |(items, text): (usize, usize), (more, longer)| (items + more, text + longer);
     if let Ok(list) = value.as_array_ref() {
         return list.iter().map(size).fold((1, 0), sum);
     }
