@@ -100,7 +100,7 @@ pub struct SettingsArguments {
     #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_short_help = true)]
     promotion_replayed: Option<bool>,
     /// The server on which it is replayed: a URL without a password, `env:NAME` or `file:PATH`
-    #[arg(long, global = true, value_name = "URL", hide_short_help = true)]
+    #[arg(long, global = true, value_name = "URL", allow_hyphen_values = true, hide_short_help = true)]
     promotion_replay_on: Option<Secret>,
     /// Where the IPNS name's key is: `file:PATH` or `env:NAME`
     #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]

@@ -3,7 +3,7 @@
 use super::{DefaultValue, Id, Key, Kind, key, none};
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 49] = [
+pub static KEYS: [Key; 51] = [
     key(
         Id::Name,
         ["", "name"],
