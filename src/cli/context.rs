@@ -128,13 +128,13 @@ fn approval(settings: &Settings) -> PlanPolicy {
 fn promotion(settings: &Settings) -> Result<Option<PromotionPolicy>, CliError> {
     let file = settings.promotion_file.clone();
     let Some(from) = settings.promotion_from else {
-        if file.is_some() || settings.promotion_rolled_back {
+        if file.is_some() || settings.promotion_rolled_back || settings.promotion_replayed {
             return Err(CliError::usage("which chain migrations are promoted from is not said")
                 .hint("set `promotion.from` to the CID of manifest 0 of the staging chain"));
         }
         return Ok(None);
     };
-    Ok(Some(PromotionPolicy { from, file, rolled_back: settings.promotion_rolled_back }))
+    Ok(Some(PromotionPolicy { from, file, rolled_back: settings.promotion_rolled_back, up_to: None }))
 }
 
 /// The tool for which greffe applies, where the settings say so.

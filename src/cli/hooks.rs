@@ -9,6 +9,7 @@ use super::settings::Settings;
 use super::{CommandResult, Exit};
 use crate::database::Database;
 use crate::ops::hooks::evidence::Evidence;
+use crate::ops::hooks::folder::{HookSettings, Hooks};
 use crate::ops::hooks::{Round, Told};
 use crate::ops::{OpsError, now};
 use crate::policy::hooks::context::{Outcome as Came, Target};
@@ -43,6 +44,19 @@ impl Around {
         self.round.told().iter().filter_map(told_line).for_each(|line| remark(&format!("note: {line}")));
         self.round.take_evidence()
     }
+}
+
+/// Reads the folder of hooks before anything else happens, and says which of them nobody will ask.
+pub fn look_at_hooks(settings: &HookSettings, quiet: bool) -> Result<(), CliError> {
+    let hooks = Hooks::read(settings).map_err(OpsError::from)?;
+    for hook in hooks.without_environment().filter(|_| !quiet) {
+        remark(&format!(
+            "note: the hook `{}` is for {}, and is not asked: `hooks.environment` says nothing",
+            Clean(&hook.name.file),
+            Clean(&hook.filter.environments.join(", "))
+        ));
+    }
+    Ok(())
 }
 
 /// Runs what changes no archive between its hooks.

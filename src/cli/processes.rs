@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use crate::crypto::Digest;
 use crate::ops::hooks::program::{Bounds, Ended, Programs};
-use crate::policy::hooks::answer::verdicts;
+use crate::policy::hooks::answer::{plain, verdicts};
 use crate::policy::hooks::verdict::shown;
 use crate::policy::hooks::{HookEvent, Verdict};
 
@@ -62,6 +62,7 @@ fn start(program: &Path, sha256: &Digest, event: HookEvent, bounds: &Bounds) -> 
 }
 
 fn spawn(program: &Path, event: HookEvent, bounds: &Bounds) -> io::Result<Child> {
+    keep_to_oneself();
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -84,6 +85,17 @@ fn spawn(program: &Path, event: HookEvent, bounds: &Bounds) -> io::Result<Child>
         }
     }
 }
+
+/// Keeps others of the same user from reading this process' memory and environment, where secrets may be.
+#[cfg(target_os = "linux")]
+fn keep_to_oneself() {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    // Without it, what a program is told still holds nothing of them.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keep_to_oneself() {}
 
 /// Where a program runs: in the folder that holds the one of hooks. A file that it makes there is no hook.
 fn folder_for(program: &Path) -> &Path {
@@ -226,8 +238,7 @@ fn judge(status: ExitStatus, stdout: &Printed, stderr: &Printed) -> Vec<Verdict>
 }
 
 fn last_line(output: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(output);
-    text.lines().map(shown).rfind(|line| !line.is_empty())
+    plain(output).lines().map(shown).rfind(|line| !line.is_empty())
 }
 
 /// Both outputs, as they are archived.
@@ -325,6 +336,15 @@ mod tests {
         assert!(seen.contains("GREFFE_EVENT=beforeMigrate"));
     }
 
+    /// Nobody but root reads it then in `/proc`, and this test may be root's.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_program_does_not_read_the_environment_of_who_started_it() {
+        use rustix::process::{DumpableBehavior, dumpable_behavior};
+        assert_eq!(one("exit 0").0, Outcome::Allow);
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    }
+
     #[test]
     fn a_program_that_loops_is_ended_with_all_that_it_started() {
         let short = Bounds { time: Duration::from_millis(400), ..bounds() };
@@ -392,6 +412,12 @@ mod tests {
     fn what_a_program_prints_does_not_steer_a_terminal() {
         let text = broken("printf '\\033[31mred\\033]0;title\\007 \\342\\200\\256back\\n' >&2; exit 9");
         assert!(text.contains("it said:") && !text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text:?}");
+    }
+
+    #[test]
+    fn secrets_that_a_program_prints_are_not_shown() {
+        let text = one("echo cannot reach postgres://app:hunter2hunter2@db/x >&2; exit 1").2;
+        assert!(text.starts_with("cannot reach") && !text.contains("hunter2"), "{text}");
     }
 
     #[test]

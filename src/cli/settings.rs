@@ -114,6 +114,10 @@ pub struct Settings {
     pub promotion_file: Option<PathBuf>,
     /// `promotion.rolled-back`: whether it has to have been rolled back there.
     pub promotion_rolled_back: bool,
+    /// `promotion.replayed`: whether it is replayed before anything runs here.
+    pub promotion_replayed: bool,
+    /// `promotion.replay-on`: where.
+    pub promotion_replay_on: Option<DatabaseSource>,
     /// `publish.key`: where the key of the IPNS name is.
     pub publish_key: Option<SecretSource>,
     /// `node.key`: where the key is by which peers know this machine.
@@ -265,6 +269,8 @@ impl Settings {
             promotion_from: None,
             promotion_file: None,
             promotion_rolled_back: false,
+            promotion_replayed: false,
+            promotion_replay_on: None,
             publish_key: None,
             node_key: None,
             swarm_key: None,

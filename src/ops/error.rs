@@ -28,7 +28,7 @@ pub enum OpsError {
     Hooks(#[from] HooksError),
     #[error(transparent)]
     Denied(Box<Denied>),
-    #[error("{0} answers of hooks are more than one event of the archive holds")]
+    #[error("{0} answers of hooks, with what they were told, are more than one event of the archive holds")]
     TooManyAnswers(usize),
     #[error("{error}")]
     WithHooks {

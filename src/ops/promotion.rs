@@ -5,7 +5,7 @@
 //! and whoever verifies follows the link, wherever that chain is at hand.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::chain::Entry;
 use super::source::Source;
@@ -13,7 +13,8 @@ use super::{ChainReader, OpsError, Project};
 use crate::chain::{Anchor, Fault, Finding, Options, PromotionsFollowed, Report};
 use crate::codec::unixfs::build_file;
 use crate::model::{
-    Cid, Details, Direction, EventKind, FileEntry, Outcome, PlannedFile, PlannedMigration, Role,
+    Cid, Details, Direction, EventKind, FileEntry, MigrationDetails, Outcome, PlannedFile, PlannedMigration,
+    Role,
 };
 
 /// Where scripts have to have run before.
@@ -25,6 +26,8 @@ pub struct PromotionPolicy {
     pub file: Option<PathBuf>,
     /// Whether each script has to have been rolled back there and applied again.
     pub rolled_back: bool,
+    /// The newest manifest of it that counts, where it was replayed up to that one; `None`: its head.
+    pub up_to: Option<Cid>,
 }
 
 /// Why nothing is promoted.
@@ -48,6 +51,15 @@ pub enum PromotionError {
         "the script of {version} is sealed in the chain from which it would be promoted, and no key of it is here"
     )]
     Sealed { version: String },
+    #[error(
+        "a way down of version {version} failed in the chain from which it would be promoted, and what was left there is not \
+         what it applied"
+    )]
+    HalfUndone { version: String },
+    #[error(
+        "the chain {from}, from which migrations are promoted, does not come out the same again: {reason}"
+    )]
+    NotReplayed { from: Cid, reason: String },
     #[error("version {version} was never rolled back in the chain from which it would be promoted")]
     NotRolledBack { version: String },
 }
@@ -62,6 +74,8 @@ struct Shown {
     applied: Option<(Cid, Vec<ShownScript>)>,
     /// Ways up that were undone.
     undone: HashSet<Cid>,
+    /// Whether a way down failed since, and something of it may have stayed.
+    is_half_undone: bool,
 }
 
 /// The event of the staging chain that shows each of these migrations, by version. `chain`: where they are to run.
@@ -78,16 +92,8 @@ pub async fn require(
     if from == chain {
         return Err(PromotionError::OwnChain { from }.into());
     }
-    let (mut source, root) = open(project, policy)?;
-    let options = Options { anchors: vec![Anchor::Chain(from)], require_anchor: true, ..Options::default() };
-    let report = source.verify(options, threads, &mut |_, _, _| ())?;
-    if let Some(finding) = report.findings.first() {
-        return Err(PromotionError::NotVerified { from, finding: finding.to_string() }.into());
-    }
-    if let Some(keyring) = project.keyring_at_hand(&from).await? {
-        source.use_keys(Box::new(keyring));
-    }
-    let shown = shown(&mut source, root.unwrap_or(report.root))?;
+    let Staging { mut source, root, .. } = staging(project, policy, threads).await?;
+    let shown = shown(&mut source, policy.up_to.unwrap_or(root))?;
     let mut promoted = HashMap::new();
     for migration in migrations {
         let event = judge(migration, shown.get(&migration.version), policy)?;
@@ -96,19 +102,49 @@ pub async fn require(
     Ok(promoted)
 }
 
+/// A staging chain that was verified as a whole.
+pub struct Staging {
+    pub source: Source,
+    /// Its newest manifest.
+    pub root: Cid,
+    pub report: Report,
+}
+
+/// The staging chain, verified, with its keys where they are at hand.
+///
+/// # Errors
+/// [`OpsError::Promotion`] where it is not at hand or not verified; those of its file and of the vault.
+pub async fn staging(
+    project: &Project,
+    policy: &PromotionPolicy,
+    threads: usize,
+) -> Result<Staging, OpsError> {
+    let from = policy.from;
+    let (mut source, head) = open(&project.archive, policy)?;
+    let options = Options { anchors: vec![Anchor::Chain(from)], require_anchor: true, ..Options::default() };
+    let report = source.verify(options, threads, &mut |_, _, _| ())?;
+    if let Some(finding) = report.findings.first() {
+        return Err(PromotionError::NotVerified { from, finding: finding.to_string() }.into());
+    }
+    if let Some(keyring) = project.keyring_at_hand(&from).await? {
+        source.use_keys(Box::new(keyring));
+    }
+    Ok(Staging { source, root: head.unwrap_or(report.root), report })
+}
+
 /// The staging chain, and its head where that is known.
-fn open(project: &Project, policy: &PromotionPolicy) -> Result<(Source, Option<Cid>), OpsError> {
+fn open(archive: &Path, policy: &PromotionPolicy) -> Result<(Source, Option<Cid>), OpsError> {
     if let Some(file) = &policy.file {
         return Ok((Source::file(file)?, None));
     }
-    match ChainReader::holding(&project.archive, &policy.from) {
+    match ChainReader::holding(archive, &policy.from) {
         Ok(reader) => {
             reader.require_end()?;
             let head = reader.head();
             Ok((Source::archive(reader, head), Some(head)))
         }
         Err(OpsError::NotInArchive(_)) => {
-            let (from, place) = (policy.from, project.archive.clone());
+            let (from, place) = (policy.from, archive.to_owned());
             Err(PromotionError::NotAtHand { from, place }.into())
         }
         Err(error) => Err(error),
@@ -136,8 +172,11 @@ fn shown(source: &mut Source, root: Cid) -> Result<HashMap<String, Shown>, OpsEr
             EventKind::Stamp if direction == Some(Direction::Down) => one.applied = None,
             EventKind::Apply if details.outcome == Outcome::Succeeded => {
                 one.applied = Some((manifest, scripts(source, &entry)?));
+                one.is_half_undone = false;
             }
+            EventKind::Fail if details.reverts.is_some() => one.is_half_undone |= leaves_something(details),
             EventKind::Rollback => {
+                one.is_half_undone = false;
                 let up = one.applied.take().and_then(|(_, scripts)| scripts.into_iter().find(is_up));
                 one.undone.extend(up.and_then(|(_, cid)| cid));
             }
@@ -145,6 +184,11 @@ fn shown(source: &mut Source, root: Cid) -> Result<HashMap<String, Shown>, OpsEr
         }
     }
     Ok(shown)
+}
+
+/// Whether a script that failed may have left something: the schema is another one then, or nobody looked at it.
+fn leaves_something(details: &MigrationDetails) -> bool {
+    details.schema.before.is_none() || details.schema.before != details.schema.after
 }
 
 fn is_up((role, _): &ShownScript) -> bool {
@@ -174,6 +218,9 @@ fn judge(
     else {
         return Err(PromotionError::NotApplied { version });
     };
+    if shown.is_half_undone {
+        return Err(PromotionError::HalfUndone { version });
+    }
     for file in &migration.files {
         require_same(&version, file, scripts)?;
     }

@@ -142,8 +142,12 @@ fn hooks_are_asked_where_their_filters_say() {
         ("beforeMigrate__d.sh", &format!("# sector: santé\n{}", said("d"))),
         ("beforeMigrate__e.sh", &said("e")),
     ]);
-    project.ok(["apply", "--hooks-environment", "Production"]);
-    assert_eq!(seen(&project, "said"), "a\nc\ne\n");
+    let unasked = "the hook `beforeMigrate__a.sh` is for production, and is not asked: `hooks.environment` says nothing";
+    project.ok(["apply", "--to", "1"]).says(&[unasked]);
+    assert_eq!(seen(&project, "said"), "c\ne\n");
+    let run = project.ok(["apply", "--hooks-environment", "Production"]);
+    assert!(!run.stderr.contains("is not asked"), "{run:#?}");
+    assert_eq!(seen(&project, "said"), "c\ne\na\nc\ne\n");
 }
 
 #[test]

@@ -100,6 +100,76 @@ fn what_staging_says_is_gone_does_not_run_here() {
 }
 
 #[test]
+fn what_a_way_down_left_half_undone_does_not_run_here() {
+    let scripts = [
+        ("1_a.up.sql", "CREATE TABLE a (id INTEGER);\nCREATE TABLE b (id INTEGER);\n"),
+        ("1_a.down.sql", "-- no-transaction\nDROP TABLE a;\nDROP TABLE missing;\nDROP TABLE b;\n"),
+    ];
+    let staging = Project::with(&scripts);
+    staging.ok(["apply"]);
+    staging.ends(3, ["rollback"]);
+    assert_eq!((staging.tables().as_str(), staging.story().last().unwrap().as_str()), ("b", "fail 1"));
+    staging.ok(["export", "--out", "staging.car"]);
+    let mut production = Project::with(&scripts);
+    production.write("staging.car", staging.read("staging.car"));
+    production.variables.push(("GREFFE_PROMOTION_FROM".to_owned(), chain_of(&staging)));
+    production.variables.push(("GREFFE_PROMOTION_FILE".to_owned(), "staging.car".to_owned()));
+    production.refused(&["apply"], 1, &["a way down of version 1 failed in the chain", "greffe repair"]);
+    staging.sql("DROP TABLE b");
+    staging.ok(["repair", "1", "--rolled-back"]);
+    staging.ok(["apply"]);
+    bring(&staging, &production);
+    production.ok(["apply"]);
+    production.verify();
+}
+
+#[test]
+fn what_a_transaction_took_back_is_still_applied() {
+    let scripts = [
+        ("1_a.up.sql", "CREATE TABLE a (id INTEGER);\n"),
+        ("1_a.down.sql", "DROP TABLE a;\nDROP TABLE missing;\n"),
+    ];
+    let staging = Project::with(&scripts);
+    staging.ok(["apply"]);
+    staging.ends(3, ["rollback"]);
+    staging.ok(["export", "--out", "staging.car"]);
+    let mut production = Project::with(&scripts);
+    production.write("staging.car", staging.read("staging.car"));
+    production.variables.push(("GREFFE_PROMOTION_FROM".to_owned(), chain_of(&staging)));
+    production.variables.push(("GREFFE_PROMOTION_FILE".to_owned(), "staging.car".to_owned()));
+    production.ok(["apply"]);
+}
+
+#[test]
+fn what_has_to_be_replayed_comes_out_again_or_does_not_run_here() {
+    let scripts = [
+        (
+            "1_a.up.sql",
+            "CREATE TABLE a (n TEXT);\nINSERT INTO a VALUES ('x');\nINSERT INTO a VALUES ('x');\n",
+        ),
+        ("2_b.up.sql", "CREATE UNIQUE INDEX a_n ON a (n);\n"),
+    ];
+    let staging = Project::with(&scripts).publishing("all");
+    staging.ok(["apply", "--to", "1"]);
+    let mut production = Project::with(&scripts).publishing("all");
+    production.variables.push(("GREFFE_PROMOTION_FROM".to_owned(), chain_of(&staging)));
+    production.variables.push(("GREFFE_PROMOTION_FILE".to_owned(), "staging.car".to_owned()));
+    bring(&staging, &production);
+    production.ok(["apply", "--promotion-replayed", "--to", "1"]);
+    // Somebody's hand, which no fingerprint of a schema shows, lets the next one pass on staging.
+    staging.sql("DELETE FROM a WHERE rowid = 2");
+    staging.ok(["apply"]);
+    bring(&staging, &production);
+    let said =
+        ["does not come out the same again: entry 2: its script fails here in statement 1", "greffe replay"];
+    production.refused(&["apply", "--promotion-replayed"], 1, &said);
+    assert_eq!(production.tables(), "a");
+    let mut alone = production.copy();
+    alone.variables.retain(|(name, _)| !name.starts_with("GREFFE_PROMOTION"));
+    alone.refused(&["apply", "--promotion-replayed"], 2, &["is not said", "promotion.from"]);
+}
+
+#[test]
 fn nothing_is_promoted_from_its_own_chain() {
     let (_, mut production) = both();
     production.variables.retain(|(name, _)| !name.starts_with("GREFFE_PROMOTION"));

@@ -5,16 +5,16 @@ use clap::Args;
 use serde::Serialize;
 
 use super::audit::recorded;
+use super::replay::replay_staging;
 use crate::cli::context::{Context, block_on, key, look_at_database, open_database, project};
 use crate::cli::error::{CliError, problem_hint};
-use crate::cli::hooks::show_hooks;
+use crate::cli::hooks::{look_at_hooks, show_hooks};
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::plans::given;
 use crate::cli::{CommandResult, Exit};
 use crate::database::Target as _;
 use crate::model::EventKind;
 use crate::ops::apply::{FailedScript, Outcome, Preview, Reading, apply, preview};
-use crate::ops::hooks::Hooks;
 use crate::ops::{Archived, OpsError, Problem, Project, Wanted, today};
 use crate::scripts::Version;
 
@@ -64,7 +64,7 @@ struct Done {
 pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
     let settings = context.settings()?;
     recorded::refuse(&settings, "apply them")?;
-    let project = project(&settings)?;
+    let mut project = project(&settings)?;
     let wanted = Wanted {
         to: wanted_version(&project, arguments.to.as_deref())?,
         allow_out_of_order: settings.allow_out_of_order,
@@ -82,8 +82,9 @@ pub fn run(context: &Context, arguments: &Apply) -> CommandResult {
     }
     let given = given(&settings, arguments.plan.as_deref(), &arguments.approval)?;
     // What is wrong with hooks is told before a database is made.
-    Hooks::read(&project.hooks).map_err(OpsError::from)?;
+    look_at_hooks(&project.hooks, context.quiet)?;
     let mut progress = context.progress();
+    replay_staging(&settings, &mut project, &mut |what, done, total| progress.show(what, done, total))?;
     let folder = Reading::begin(&project);
     let outcome = block_on(async {
         let mut database = open_database(&settings).await?;

@@ -14,9 +14,10 @@ use crate::cli::settings::{Secret, Settings};
 use crate::cli::{CommandResult, Exit};
 use crate::database::Schema;
 use crate::model::Cid;
-use crate::ops::OpsError;
-use crate::ops::replay::{Reason, Replayed, engine_of, may_run, replay, require_free_roles};
+use crate::ops::promotion::{PromotionError, staging};
+use crate::ops::replay::{Reason, Replayed, Stopped, engine_of, may_run, replay, require_free_roles};
 use crate::ops::source::Source;
+use crate::ops::{OpsError, Project, PromotionPolicy};
 
 /// Run a chain's scripts again, from nothing, and compare each schema with the signed one
 ///
@@ -116,6 +117,30 @@ pub fn replay_and_look(
         block_on(record(settings, chain, opened, "replay"))??;
     }
     replayed
+}
+
+/// Replays the chain from which a project promotes, where the settings want it; what runs then has to be shown there up to
+/// where it was replayed.
+pub fn replay_staging(
+    settings: &Settings,
+    project: &mut Project,
+    progress: &mut dyn FnMut(&str, u64, Option<u64>),
+) -> Result<(), CliError> {
+    let Some(policy) = project.promotion.clone().filter(|_| settings.promotion_replayed) else {
+        return Ok(());
+    };
+    let mut staging = block_on(staging(project, &policy, threads(None)))??;
+    let on = settings.promotion_replay_on.as_ref().map(|on| Secret::new(on.to_string()));
+    let replayed = replay_verified(settings, &mut staging.source, &staging.report, on.as_ref(), progress)?;
+    if !replayed.holds() {
+        let reason = match replayed.stopped {
+            Some(Stopped { seq, reason, .. }) => format!("entry {seq}: {reason}"),
+            None => "no schema of it is signed".to_owned(),
+        };
+        return Err(OpsError::from(PromotionError::NotReplayed { from: policy.from, reason }).into());
+    }
+    project.promotion = Some(PromotionPolicy { up_to: Some(staging.root), ..policy });
+    Ok(())
 }
 
 /// What the exit code is when something of the replay is still there, whatever it came to.

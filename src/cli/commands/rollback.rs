@@ -9,7 +9,7 @@ use super::audit::recorded;
 use crate::cli::CommandResult;
 use crate::cli::context::{Context, block_on, key, open_database, project};
 use crate::cli::error::CliError;
-use crate::cli::hooks::show_hooks;
+use crate::cli::hooks::{look_at_hooks, show_hooks};
 use crate::cli::output::Reply;
 use crate::cli::plans::given;
 use crate::database::Target as _;
@@ -58,6 +58,7 @@ pub fn run(context: &Context, arguments: &Rollback) -> CommandResult {
                 .hint("pass `--steps N`, `--to VERSION` or `--plan FILE`"));
         }
     };
+    look_at_hooks(&project.hooks, context.quiet)?;
     let mut progress = context.progress();
     let outcome = block_on(async {
         let mut database = open_database(&settings).await?;

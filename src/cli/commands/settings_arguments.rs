@@ -96,6 +96,12 @@ pub struct SettingsArguments {
     /// Whether each script has to have been rolled back there and applied again
     #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_short_help = true)]
     promotion_rolled_back: Option<bool>,
+    /// Whether the staging chain is replayed first, and has to come out as it was signed
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_short_help = true)]
+    promotion_replayed: Option<bool>,
+    /// The server on which it is replayed: a URL without a password, `env:NAME` or `file:PATH`
+    #[arg(long, global = true, value_name = "URL", allow_hyphen_values = true, hide_short_help = true)]
+    promotion_replay_on: Option<Secret>,
     /// Where the IPNS name's key is: `file:PATH` or `env:NAME`
     #[arg(long, global = true, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
     publish_key: Option<Secret>,
@@ -193,6 +199,8 @@ impl SettingsArguments {
             promotion_from: self.promoted_from.clone(),
             promotion_file: self.promotion_file.clone(),
             promotion_rolled_back: self.promotion_rolled_back,
+            promotion_replayed: self.promotion_replayed,
+            promotion_replay_on: self.promotion_replay_on.clone(),
             publish_key: self.publish_key.clone(),
             node_key: self.node_key.clone(),
             swarm_key: self.swarm_key.clone(),

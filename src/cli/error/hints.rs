@@ -296,6 +296,10 @@ const fn promotion_hint(error: &PromotionError) -> &'static str {
         PromotionError::NotApplied { .. } => {
             "apply it on staging, and bring the newest archive of staging here"
         }
+        PromotionError::HalfUndone { .. } => {
+            "mend staging with `greffe repair VERSION --rolled-back`, apply it there again, and bring that archive here"
+        }
+        PromotionError::NotReplayed { .. } => "run `greffe replay` on that chain to see where it stops",
         PromotionError::NotRolledBack { .. } => {
             "roll it back on staging and apply it again, then bring that archive here"
         }

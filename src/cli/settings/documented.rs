@@ -142,6 +142,7 @@ fn a_rendered_file_shows_every_key_and_a_password_in_none() {
         (none.approval_replicated, none.approval_valid_for)
     );
     assert_eq!(all.promotion_rolled_back, none.promotion_rolled_back);
+    assert_eq!(all.promotion_replayed, none.promotion_replayed);
     assert_eq!(all.publish, none.publish);
     let file_of = |source: &DatabaseSource| source.to_string().rsplit('/').next().map(str::to_owned);
     assert_eq!(file_of(&all.vault_url), file_of(&none.vault_url));

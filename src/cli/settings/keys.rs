@@ -36,6 +36,8 @@ pub enum Id {
     PromotionFrom,
     PromotionFile,
     PromotionRolledBack,
+    PromotionReplayed,
+    PromotionReplayOn,
     PublishKey,
     NodeKey,
     NodeSwarmKey,

@@ -186,6 +186,10 @@ impl<'a> Loader<'a> {
             Id::PromotionFrom => self.settings.promotion_from = Some(given.manifest(kind)?),
             Id::PromotionFile => self.settings.promotion_file = Some(given.path(kind, base)?),
             Id::PromotionRolledBack => self.settings.promotion_rolled_back = given.boolean(kind)?,
+            Id::PromotionReplayed => self.settings.promotion_replayed = given.boolean(kind)?,
+            Id::PromotionReplayOn => {
+                self.settings.promotion_replay_on = Some(self.database_source(given, base)?);
+            }
             Id::PublishKey => self.settings.publish_key = Some(self.secret_source(given, base)?),
             Id::NodeKey => self.settings.node_key = Some(self.secret_source(given, base)?),
             Id::NodeSwarmKey => self.settings.swarm_key = Some(self.secret_source(given, base)?),

@@ -42,6 +42,8 @@ pub struct Overrides {
     pub promotion_from: Option<String>,
     pub promotion_file: Option<PathBuf>,
     pub promotion_rolled_back: Option<bool>,
+    pub promotion_replayed: Option<bool>,
+    pub promotion_replay_on: Option<Secret>,
     /// As [`Overrides::key_source`].
     pub publish_key: Option<Secret>,
     /// As [`Overrides::key_source`].
@@ -109,6 +111,8 @@ impl Overrides {
             Id::PromotionFrom => text(&self.promotion_from),
             Id::PromotionFile => path(&self.promotion_file),
             Id::PromotionRolledBack => self.promotion_rolled_back.map(Given::Boolean),
+            Id::PromotionReplayed => self.promotion_replayed.map(Given::Boolean),
+            Id::PromotionReplayOn => secret(&self.promotion_replay_on),
             Id::PublishKey => secret(&self.publish_key),
             Id::NodeKey => secret(&self.node_key),
             Id::NodeSwarmKey => secret(&self.swarm_key),

@@ -147,6 +147,8 @@ impl NewSettings {
             Id::PromotionFrom
             | Id::PromotionFile
             | Id::PromotionRolledBack
+            | Id::PromotionReplayed
+            | Id::PromotionReplayOn
             | Id::Dpia
             | Id::SubjectMap
             | Id::Erasures

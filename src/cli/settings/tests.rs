@@ -117,6 +117,8 @@ fn every_variable_and_every_flag_is_read() {
         promotion_from: text(&cid),
         promotion_file: Some("s.car".into()),
         promotion_rolled_back: Some(true),
+        promotion_replayed: Some(true),
+        promotion_replay_on: secret("file:r"),
         publish_key: secret("file:i"),
         node_key: secret("file:n"),
         swarm_key: secret("file:s"),

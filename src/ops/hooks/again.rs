@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::judging::{PATIENCE_AGAIN, Question, ask};
 use crate::chain::{EntryVerdict, Fault, JudgedHooks};
 use crate::crypto::Digest;
@@ -62,6 +64,9 @@ fn differs(judged: &JudgedHooks, asked: &Asked, said: &[Said]) -> Option<String>
     let Some(context) = wanted.and_then(|wanted| judged.contexts.get(&wanted)) else {
         return Some("what it was told is not in a file of the event".to_owned());
     };
+    if let Some(difference) = told_otherwise(asked, context) {
+        return Some(difference);
+    }
     let question = Question { event, source, inputs: vec![context] };
     let answers = ask(&[question], PATIENCE_AGAIN).pop().and_then(|mut answers| answers.pop())?;
     let mut now: Vec<Said> = answers
@@ -70,12 +75,27 @@ fn differs(judged: &JudgedHooks, asked: &Asked, said: &[Said]) -> Option<String>
         .map(|verdict| (verdict.outcome.as_str().to_owned(), verdict.rule))
         .collect();
     let mut then = said.to_vec();
-    then.sort();
-    now.sort();
+    // The same by one rule, with other texts, is archived once.
+    for said in [&mut then, &mut now] {
+        said.sort();
+        said.dedup();
+    }
     // Who took too long then may be in time now, and the other way round; it was a no in any case.
     let is_broken = |said: &[Said]| said.iter().any(|(_, rule)| rule.as_deref() == Some(BROKEN));
     (then != now && !is_broken(&then))
         .then(|| format!("it said {}, and says {} now", shown(&then), shown(&now)))
+}
+
+/// In what a context is one of another question: whoever chose it chose the answer.
+fn told_otherwise(asked: &Asked, context: &[u8]) -> Option<String> {
+    let context: Value = serde_json::from_slice(context).ok()?;
+    if context["event"] != asked.event.as_str() {
+        return Some(format!("it was told of the event {}", context["event"]));
+    }
+    let about = context["migration"]["version"].as_str();
+    // A row that an earlier run left behind is about a migration that this run knows nothing of.
+    (about.is_some() && about != asked.about.as_deref())
+        .then(|| "it was told of another migration".to_owned())
 }
 
 fn shown(said: &[Said]) -> String {
@@ -105,7 +125,7 @@ mod tests {
         b"fn beforeMigrate(context) { if context.n > 1 { deny(\"large\", \"x\") } else { allow() } }";
 
     fn judged(n: u8, said: &[(&str, Option<&str>)]) -> JudgedHooks {
-        let context = format!("{{\"n\":{n}}}").into_bytes();
+        let context = format!("{{\"event\":\"beforeMigrate\",\"n\":{n}}}").into_bytes();
         let hook = |(outcome, rule): &(&str, Option<&str>)| Hook {
             event: "beforeMigrate".to_owned(),
             name: "beforeMigrate.rhai".to_owned(),
@@ -137,6 +157,8 @@ mod tests {
             ["it said warn (large), and says allow now"]
         );
         assert_eq!(found(&judged(1, &[("deny", Some("hook-broken"))])), [""; 0]);
+        // Once for each text, as it was archived before.
+        assert_eq!(found(&judged(2, &[("deny", Some("large")), ("deny", Some("large"))])), [""; 0]);
     }
 
     /// An archive whose keys signed that a policy answered otherwise than it does.
@@ -201,6 +223,10 @@ mod tests {
         let mut other = judged(1, &[("allow", None)]);
         other.hooks[0].event = "afterMigrate".to_owned();
         assert_eq!(found(&other), ["its name is that of another event"]);
+        let mut other = judged(1, &[("allow", None)]);
+        other.hooks[0].name = "beforePlan.rhai".to_owned();
+        other.hooks[0].event = "beforePlan".to_owned();
+        assert_eq!(found(&other), ["it was told of the event \"beforeMigrate\""]);
         other.hooks[0].event = "x".to_owned();
         assert_eq!(found(&other), ["`x` is no event"]);
         // What a program said is its word.

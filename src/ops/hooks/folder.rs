@@ -114,8 +114,13 @@ impl Hooks {
         let mut wrong = Vec::new();
         for entry in fs::read_dir(&hooks.folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            let file = entry.file_name().to_string_lossy().into_owned();
+            let name = entry.file_name();
+            let file = name.to_string_lossy().into_owned();
             match HookName::parse(&file) {
+                // It could not be started by the name that it would be archived with.
+                Ok(Some(_)) if name.to_str().is_none() => {
+                    wrong.push(WrongHook { file, reason: "has a name that is not UTF-8".to_owned() });
+                }
                 Ok(None) => hooks.set_aside.push(file),
                 Ok(Some(name)) => match read_one(name, &entry.path()) {
                     Ok(hook) => hooks.hooks.push(hook),
@@ -139,6 +144,12 @@ impl Hooks {
         let environment = self.environment.clone();
         self.hooks.retain(|hook| hook.filter.lets(sectors, target, environment.as_deref()));
         self
+    }
+
+    /// Those that are for an environment while the settings name none: they are never asked.
+    pub fn without_environment(&self) -> impl Iterator<Item = &Hook> {
+        let is_named = self.environment.is_some();
+        self.hooks.iter().filter(move |hook| !is_named && !hook.filter.environments.is_empty())
     }
 
     /// Those of an event, in their order.
@@ -168,6 +179,9 @@ fn read_one(name: HookName, path: &std::path::Path) -> Result<Hook, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
     use super::super::program::Ended;
     use super::*;
 
@@ -234,10 +248,18 @@ mod tests {
         fs::create_dir(path("finally")).unwrap();
         fs::write(path("beforePlan.rhai"), vec![b' '; LONGEST_SOURCE + 1]).unwrap();
         fs::write(path("afterPlan.rhai"), "// sectro: sante\nallow()").unwrap();
+        let odd = OsStr::from_bytes(b"finally__\xff.sh");
+        fs::write(folder.path().join(odd), "#!/bin/sh\n").unwrap();
         let error = Hooks::read(&settings(folder.path())).unwrap_err().to_string();
-        for said in
-            ["5 files", "the nearest one is `beforeMigrate`", "chmod +x", "is no file", "too large", "sector"]
-        {
+        for said in [
+            "6 files",
+            "not UTF-8",
+            "the nearest one is `beforeMigrate`",
+            "chmod +x",
+            "is no file",
+            "too large",
+            "sector",
+        ] {
             assert!(error.contains(said), "{said}: {error}");
         }
     }

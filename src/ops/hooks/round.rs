@@ -290,6 +290,7 @@ impl Round {
         verdicts: Vec<Verdict>,
         duration: std::time::Duration,
     ) {
+        let first = self.evidence.hooks.len();
         for verdict in verdicts {
             let told = Told {
                 event: hook.name.event,
@@ -300,7 +301,14 @@ impl Round {
                 duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             };
             let asked = Asked { told, sha256: hook.sha256, input };
-            self.evidence.hooks.push(asked.to_model());
+            let said = asked.to_model();
+            // Texts are not archived: what differs in nothing else is told once.
+            let is_told = self.evidence.hooks[first..]
+                .iter()
+                .any(|told| (&told.outcome, &told.rule) == (&said.outcome, &said.rule));
+            if !is_told {
+                self.evidence.hooks.push(said);
+            }
             self.asked.push(asked);
         }
     }

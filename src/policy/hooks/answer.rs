@@ -11,6 +11,8 @@ use serde::Deserialize;
 
 use super::verdict::{DENIED, settled};
 use super::{Outcome, Verdict};
+use crate::privacy::publish::found_in;
+use crate::privacy::without_secrets;
 
 /// One verdict, as a program prints it.
 #[derive(Deserialize)]
@@ -68,6 +70,12 @@ fn read(output: &[u8]) -> Result<Vec<Verdict>, String> {
     said.into_iter().map(verdict_of).collect()
 }
 
+/// What a program printed, without the secrets in it.
+#[must_use]
+pub fn plain(printed: &[u8]) -> String {
+    String::from_utf8_lossy(&without_secrets(printed).0).into_owned()
+}
+
 fn verdict_of(said: Said) -> Result<Verdict, String> {
     let outcome = match said.verdict {
         Word::Allow => return Ok(Verdict::allow()),
@@ -75,7 +83,11 @@ fn verdict_of(said: Said) -> Result<Verdict, String> {
         Word::Deny => Outcome::Deny,
     };
     let rule = said.rule.ok_or("it warns or denies by no rule")?;
-    Verdict::of(outcome, &rule, said.text.as_deref().unwrap_or_default())
+    // A rule is archived in clear, and nobody could take it back.
+    if let Some(found) = found_in(&rule) {
+        return Err(format!("its rule holds what is never published ({found})"));
+    }
+    Verdict::of(outcome, &rule, &plain(said.text.unwrap_or_default().as_bytes()))
 }
 
 #[cfg(test)]
@@ -109,6 +121,25 @@ mod tests {
             [verdict(Outcome::Warn, "a"), verdict(Outcome::Deny, DENIED)]
         );
         assert_eq!(said(1, r#"{"verdict":"allow"}"#), [verdict(Outcome::Deny, DENIED)]);
+    }
+
+    #[test]
+    fn what_would_never_be_published_is_no_rule() {
+        for rule in ["4111111111111111", "AKIAIOSFODNN7EXAMPLE"] {
+            let said = verdicts(0, format!(r#"{{"verdict":"warn","rule":"{rule}"}}"#).as_bytes());
+            let text = said[0].text.as_deref().unwrap();
+            assert!(said[0].is_broken() && text.contains("never published"), "{said:?}");
+            assert!(!text.contains(rule), "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_in_what_is_said_are_struck_out() {
+        let output =
+            br#"{"verdict":"deny","rule":"a","text":"no postgres://app:hunter2hunter2@db/x for you"}"#;
+        let said = verdicts(0, output);
+        let text = said[0].text.as_deref().unwrap();
+        assert!(text.starts_with("no ") && !text.contains("hunter2"), "{text}");
     }
 
     #[test]

@@ -5,13 +5,16 @@
 //! // target: billing
 //! // environment: production
 //! ```
-//! Lines begin with `//` or `#`, in any language. A key that is missing leaves nothing out. Values are compared without
+//! Lines begin as comments do: with `//`, `#`, `--`, `;`, `%`, `/*` or `*`. A key that is missing leaves nothing out. Values are compared without
 //! accents, case and punctuation: `santé` is `sante`, and `e-commerce` is `ecommerce`.
 
 use super::{folded, nearest};
 
 /// How far into a file the comment is looked for, in bytes.
 const LIMIT: usize = 16 * 1024;
+
+/// What comments begin with, in the languages that hooks are written in.
+const LEADS: [&str; 7] = ["//", "/*", "*", "#", "--", ";", "%"];
 
 /// Keys in English and in French.
 const KEYS: [(&str, Key); 6] = [
@@ -58,14 +61,16 @@ impl Filter {
         for (number, line) in source.split(|byte| *byte == b'\n').enumerate() {
             let Ok(line) = std::str::from_utf8(line) else { break };
             let line = line.trim_start_matches('\u{feff}').trim();
-            let Some(comment) = line.strip_prefix("//").or_else(|| line.strip_prefix('#')) else {
+            let Some(comment) = LEADS.iter().find_map(|lead| line.strip_prefix(lead)) else {
                 if line.is_empty() {
                     continue;
                 }
                 break;
             };
-            if let Some((key, value)) = comment.trim_start_matches(['/', '#', '!']).split_once(':') {
-                filter.add(key.trim(), value, number + 1)?;
+            if let Some((key, value)) =
+                comment.trim_start_matches(['/', '#', '!', '*', '-', ';', '%']).split_once(':')
+            {
+                filter.add(key.trim(), value.split("*/").next().unwrap_or(value), number + 1)?;
             }
         }
         Ok(filter)
@@ -143,6 +148,16 @@ mod tests {
         assert_eq!(filter.environments, ["production", "staging"]);
         assert_eq!(filter.sectors, ["sante"]);
         assert_eq!(parse("\u{feff}# sector: a\r\n").sectors, ["a"]);
+        for text in [
+            "#!/usr/bin/env lua\n-- sector: a\n",
+            "/* sector: a */ allow()",
+            "/**\n * sector: a\n */\n",
+            "/* sector: a */\n",
+            ";; sector: a\n",
+            "% sector: a\n",
+        ] {
+            assert_eq!(parse(text).sectors, ["a"], "{text}");
+        }
         assert_eq!(Filter::parse(b"\x7fELF\x00\xff sector: a"), Ok(Filter::default()));
     }
 

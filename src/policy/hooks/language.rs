@@ -16,6 +16,8 @@
 //! There is no clock, file, network, module, randomness, printing or `eval`. Steps, depth and sizes are bounded by numbers
 //! that are part of the language: a script that is allowed here is allowed everywhere.
 
+mod bounded;
+
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
     BasicMathPackage, BasicStringPackage, LogicPackage, MoreStringPackage, Package,
@@ -40,13 +42,14 @@ const TEXT: usize = 1 << 20;
 const ITEMS: usize = 200_000;
 /// What is no part of the language here.
 const DISABLED: [&str; 3] = ["eval", "print", "debug"];
-/// How large a stack has to be for a text of [`LONGEST_SOURCE`], however deeply it is nested, in bytes.
-pub const STACK: usize = 64 << 20;
-/// How many steps go by between two looks at whether it takes too long.
+/// How large a stack has to be for a text of [`LONGEST_SOURCE`], and for a value of [`ITEMS`], however deeply they are nested,
+/// in bytes. What is not used of it takes no memory.
+pub const STACK: usize = 256 << 20;
+/// How many steps go by between two looks at whether it takes too much.
 const LOOK: u64 = 16;
 
-/// Whether a question takes too long, by the clock of who asks.
-pub type IsOver = Box<dyn Fn() -> bool>;
+/// Why a question takes too much, by the clock and the memory of who asks; `None` where it may go on.
+pub type TooMuch = Box<dyn Fn() -> Option<&'static str>>;
 
 /// The language, with its limits.
 pub struct Language {
@@ -69,9 +72,9 @@ enum Entry {
 }
 
 impl Language {
-    /// The language. A question that is over before it has a verdict is broken.
+    /// The language. A question that takes too much before it has a verdict is broken.
     #[must_use]
-    pub fn new(is_over: IsOver) -> Self {
+    pub fn new(too_much: TooMuch) -> Self {
         let mut engine = Engine::new_raw();
         for package in [
             ArithmeticPackage::new().as_shared_module(),
@@ -101,12 +104,13 @@ impl Language {
             // A name that is misspelt is an error, and not a value that lets everything pass.
             .set_strict_variables(true)
             .set_fail_on_invalid_map_property(true)
-            .on_progress(move |steps| (steps % LOOK == 0 && is_over()).then_some(Dynamic::UNIT));
+            .on_progress(move |steps| (steps % LOOK == 0).then(&too_much).flatten().map(Dynamic::from));
         engine
             .register_type_with_name::<Verdict>("verdict")
             .register_fn("allow", Verdict::allow)
             .register_fn("warn", |rule: &str, text: &str| named(Outcome::Warn, rule, text))
             .register_fn("deny", |rule: &str, text: &str| named(Outcome::Deny, rule, text));
+        bounded::register(&mut engine);
         Self { engine }
     }
 
@@ -241,7 +245,7 @@ fn verdicts_of(value: Dynamic) -> Result<Vec<Verdict>, String> {
 fn reason(error: &EvalAltResult) -> String {
     match error {
         EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => reason(inner),
-        EvalAltResult::ErrorTerminated(..) => "it took too long".to_owned(),
+        EvalAltResult::ErrorTerminated(why, _) => why.to_string(),
         EvalAltResult::ErrorTooManyOperations(..) => format!("it took more than {STEPS} steps"),
         error => error.to_string(),
     }

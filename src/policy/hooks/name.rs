@@ -6,6 +6,8 @@ use super::HookEvent;
 const SET_ASIDE: [char; 2] = ['.', '_'];
 /// Pages for people.
 const PAGES: [&str; 2] = ["md", "txt"];
+/// What editors and people end the name of a copy with, which would be asked beside the hook that it is a copy of.
+const COPIES: [&str; 8] = ["bak", "old", "orig", "rej", "save", "swp", "tmp", "dpkg-old"];
 /// What stands between the event and a name of one's own.
 const SEPARATOR: &str = "__";
 /// The longest name of a file, in bytes: with folder, event and version it still fits in an archive.
@@ -41,6 +43,12 @@ pub enum Misnamed {
     NoName { file: String },
     #[error("`{file}` is SQL, and hooks are scripts in Rhai or programs")]
     Sql { file: String },
+    #[error(
+        "`{file}` is a copy of a hook by its name, and would be asked, too: move it away, or let its name begin with `_`"
+    )]
+    Copy { file: String },
+    #[error("`{file}` is a policy hook by its name, which ends with `.rhai` in small letters")]
+    Case { file: String },
     #[error("a name has at most {LONGEST} bytes, none of them a control character or a backslash: `{file}`")]
     Characters { file: String },
 }
@@ -78,8 +86,17 @@ impl HookName {
         if name.is_some_and(str::is_empty) {
             return Err(Misnamed::NoName { file: named() });
         }
+        let lower = extension.map(str::to_lowercase);
+        if file.ends_with('~') || lower.as_deref().is_some_and(|extension| COPIES.contains(&extension)) {
+            return Err(Misnamed::Copy { file: named() });
+        }
+        if extension != Some("rhai") && lower.as_deref() == Some("rhai") {
+            return Err(Misnamed::Case { file: named() });
+        }
+        if lower.as_deref() == Some("sql") {
+            return Err(Misnamed::Sql { file: named() });
+        }
         let kind = match extension {
-            Some("sql") => return Err(Misnamed::Sql { file: named() }),
             Some("rhai") => Kind::Policy,
             _ => Kind::Program,
         };
@@ -133,6 +150,12 @@ mod tests {
             ("migrate.sh", "`migrate` is none"),
             ("beforeMigrate__.sh", "has no name behind `__`"),
             ("beforeMigrate.sql", "is SQL"),
+            ("beforeMigrate.SQL", "is SQL"),
+            ("beforeMigrate.sh~", "is a copy"),
+            ("beforeMigrate~", "`beforeMigrate~` is none"),
+            ("beforeMigrate__a.sh.bak", "is a copy"),
+            ("beforeMigrate__a.rhai.orig", "is a copy"),
+            ("beforeMigrate.RHAI", "in small letters"),
             ("lib", "`lib` is none"),
             ("", "`` is none"),
             ("a\u{1b}[31m", "control character"),

@@ -1,5 +1,7 @@
 //! What a hook answers.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 /// The rule of a verdict that no hook gave: it ended otherwise than by a verdict, or at a limit.
@@ -9,8 +11,11 @@ pub const DENIED: &str = "hook-denied";
 /// The longest rule and the longest text, in bytes.
 const LONGEST: (usize, usize) = (64, 500);
 
+/// Verdicts in one answer, and rules in them.
+const MOST: (usize, usize) = (1_000, 64);
+
 /// Whether what a hook was asked about may go on. Later is stricter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     Allow,
@@ -31,7 +36,7 @@ impl Outcome {
 }
 
 /// What a hook says, and by which rule. The text is for who runs it, and is not archived.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Verdict {
     #[serde(rename = "verdict")]
     pub outcome: Outcome,
@@ -77,14 +82,22 @@ impl Verdict {
     }
 }
 
-/// All verdicts of one question, the same one once; a hook that says nothing at all allows.
+/// All verdicts of one question, the same one once; a hook that says nothing at all allows, and one that says more than
+/// anybody reads is broken.
 #[must_use]
 pub fn settled(verdicts: Vec<Verdict>) -> Vec<Verdict> {
-    let mut settled: Vec<Verdict> = Vec::new();
-    for verdict in verdicts.into_iter().filter(|verdict| verdict.outcome != Outcome::Allow) {
-        if !settled.contains(&verdict) {
-            settled.push(verdict);
-        }
+    let mut seen = HashSet::new();
+    let said = verdicts.into_iter().filter(|verdict| verdict.outcome != Outcome::Allow);
+    let settled: Vec<Verdict> = said.filter(|verdict| seen.insert(verdict.clone())).collect();
+    let rules: HashSet<_> = settled.iter().map(|verdict| &verdict.rule).collect();
+    if settled.len() > MOST.0 || rules.len() > MOST.1 {
+        return vec![Verdict::broken(&format!(
+            "it gives {} verdicts by {} rules, and at most {} by {} are read",
+            settled.len(),
+            rules.len(),
+            MOST.0,
+            MOST.1
+        ))];
     }
     if settled.is_empty() { vec![Verdict::allow()] } else { settled }
 }
@@ -129,5 +142,18 @@ mod tests {
         let warn = Verdict::of(Outcome::Warn, "a", "b").unwrap();
         assert_eq!(settled(vec![warn.clone(), Verdict::allow(), warn.clone()]), [warn]);
         assert_eq!(settled(vec![]), [Verdict::allow()]);
+    }
+
+    #[test]
+    fn more_than_anybody_reads_is_broken() {
+        let warn = |rule: usize, text: usize| {
+            Verdict::of(Outcome::Warn, &format!("r{rule}"), &text.to_string()).unwrap()
+        };
+        let many = |count: usize, rules: usize| settled((0..count).map(|n| warn(n % rules, n)).collect());
+        assert_eq!((many(MOST.0, 1).len(), many(MOST.1, MOST.1).len()), (MOST.0, MOST.1));
+        for (count, rules) in [(MOST.0 + 1, 1), (MOST.1 + 1, MOST.1 + 1), (200_000, 1)] {
+            let said = many(count, rules);
+            assert!(said.len() == 1 && said[0].is_broken(), "{count} {rules}: {}", said.len());
+        }
     }
 }

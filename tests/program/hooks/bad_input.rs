@@ -79,6 +79,15 @@ fn a_policy_that_never_ends() {
 fn a_policy_that_eats_memory() {
     stops("beforeMigrate.rhai", "let s = \"x\"; loop { s += s; }", "too large");
     stops("beforeMigrate.rhai", "let a = [0]; loop { a = [a, a]; }", "");
+    // A text of a quarter of a tebibyte, in one step.
+    stops(
+        "beforeMigrate.rhai",
+        "let s = \"x\"; for n in 0..19 { s += s; } s.replace(\"x\", s);",
+        "too large",
+    );
+    stops("beforeMigrate.rhai", "let a = []; a.pad(1 << 62, [1, 2, 3]);", "too large");
+    let many = "let a = []; a.pad(5000, 0); a.map(|x| { let b = []; b.pad(190000, 1); b })";
+    stops("beforeMigrate.rhai", many, "it took too ");
 }
 
 #[test]
@@ -88,6 +97,54 @@ fn a_policy_that_reaches_for_more() {
     {
         stops("beforeMigrate.rhai", text, "beforeMigrate.rhai");
     }
+}
+
+#[test]
+fn a_policy_whose_functions_would_never_end_or_end_the_program() {
+    let compare = "let a = []; for i in 0..50 { a.push(i * 7919 % 1009); } a.sort(|x, y| if (x * y + x * 13 + y) % 5 < 2 { 1 } else { -1 });";
+    let project = project(&[(
+        "beforeMigrate.rhai",
+        &format!("let s = \"a\"; s.pad(5, \"\"); {compare} warn(\"came-back\", s)"),
+    )]);
+    project.ok(["apply"]).prints(&["hook beforeMigrate.rhai: warn came-back: a"]);
+    project.verify();
+}
+
+#[test]
+fn a_program_that_says_too_much_after_a_run_takes_nothing_back() {
+    let many = "printf '['; for n in $(seq 1500); do printf '{\"verdict\":\"warn\",\"rule\":\"r%d\"},' $n; done; echo '{\"verdict\":\"allow\"}]'";
+    let card = "echo '{\"verdict\":\"warn\",\"rule\":\"4111111111111111\"}'";
+    let project = project(&[("afterMigrate__1.sh", many), ("afterMigrate__2.sh", card)]);
+    let run = project.ok(["apply"]);
+    run.prints(&[
+        "applied 3 as entry 3",
+        "hook afterMigrate__1.sh: deny hook-broken: it gives 1500 verdicts",
+        "hook afterMigrate__2.sh: deny hook-broken: its rule holds what is never published",
+    ]);
+    assert!(!run.stdout.contains("4111"), "{run:#?}");
+    assert_eq!(project.story(), ["genesis", "apply 1", "apply 2", "apply 3", "attach"]);
+    project.verify();
+}
+
+#[test]
+fn a_program_that_prints_a_secret() {
+    let say = "echo cannot reach postgres://app:hunter2hunter2@db/x >&2; exit 1";
+    let mut project = project(&[("beforeMigrate.sh", say)]);
+    project.secrets.push("hunter2hunter2".to_owned());
+    project.ends(1, ["apply"]).says(&["cannot reach"]);
+    project.ends(1, ["apply", "--json"]);
+}
+
+#[test]
+fn what_a_policy_says_often_by_one_rule_is_archived_once() {
+    let project = project(&[(
+        "beforeMigrate.rhai",
+        "context.migrations.map(|m| if m.hasDown { warn(\"has-down\", m.version) } else { allow() })",
+    )]);
+    project.ok(["apply"]).prints(&["warn has-down: 1", "warn has-down: 2"]);
+    let said = project.json(&["show", "1"])["event"]["hooks"].clone();
+    assert_eq!((said.as_array().unwrap().len(), &said[0]["rule"]), (1, &"has-down".into()), "{said:#}");
+    project.verify();
 }
 
 #[test]

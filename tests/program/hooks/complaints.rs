@@ -174,6 +174,8 @@ fn a_misnamed_file_is_an_error_and_not_passed_over() {
         ("beforeMigrate.sql", "is SQL"),
         ("migrate.sh", "`migrate` is none"),
         ("beforeMigrate__.sh", "has no name"),
+        ("beforeMigrate.sh~", "is a copy of a hook"),
+        ("beforeMigrate.RHAI", "in small letters"),
     ] {
         let project = project(&[(file, "exit 0")]);
         for command in [&["apply"][..], &["hooks", "list"], &["hooks", "check"]] {

@@ -3,7 +3,7 @@
 use super::{DefaultValue, Id, Key, Kind, key, none};
 
 /// Every setting, in the order of [`Id`] and of a fresh `greffe.toml`.
-pub static KEYS: [Key; 49] = [
+pub static KEYS: [Key; 51] = [
     key(
         Id::Name,
         ["", "name"],
@@ -273,6 +273,31 @@ pub static KEYS: [Key; 49] = [
             "GREFFE_PROMOTION_ROLLED_BACK",
             "--promotion-rolled-back",
             "Whether each script has to have been rolled back there and applied again.",
+        ],
+    ),
+    key(
+        Id::PromotionReplayed,
+        ["promotion", "replayed"],
+        Kind::Boolean,
+        DefaultValue::Value("false"),
+        [
+            "GREFFE_PROMOTION_REPLAYED",
+            "--promotion-replayed",
+            "Whether the staging chain is replayed from nothing before anything runs here, and has to come out as it was signed.",
+        ],
+    ),
+    key(
+        Id::PromotionReplayOn,
+        ["promotion", "replay-on"],
+        Kind::DatabaseUrl,
+        DefaultValue::Words {
+            words: "in memory, for SQLite",
+            example: "\"postgres://replay@scratch/postgres\"",
+        },
+        [
+            "GREFFE_PROMOTION_REPLAY_ON",
+            "--promotion-replay-on",
+            "The server on which a database is made for that, and removed: a URL without a password, `env:NAME`, or `file:PATH`.",
         ],
     ),
     key(

@@ -7,7 +7,7 @@ use super::*;
 const EVENT: &str = "beforeMigrate";
 
 fn language() -> Language {
-    Language::new(Box::new(|| false))
+    Language::new(Box::new(|| None))
 }
 
 fn example() -> Value {
@@ -192,6 +192,14 @@ fn a_script_that_eats_memory_ends_at_its_limit() {
         "let a = [1]; loop { a.push(a); }",
         "let a = #{}; let n = 0; loop { a[`${n}`] = a; n += 1; }",
         "let s = \"xxxxxxxx\"; loop { s.replace(\"x\", \"xx\"); }",
+        // A text of half a mebibyte, each letter of which becomes as long: a quarter of a tebibyte.
+        "let s = \"x\"; for n in 0..19 { s += s; } s.replace(\"x\", s); allow()",
+        "let s = \"x\"; for n in 0..19 { s += s; } s.replace(\"\", s); allow()",
+        "let s = \"x\"; for n in 0..19 { s += s; } s.replace('x', s); allow()",
+        "let s = \"x\"; for n in 0..20 { s += s; } s.replace('x', '€'); allow()",
+        // Numbers that overflow when they are multiplied.
+        "let a = []; a.pad(1 << 62, [1, 2, 3]); allow()",
+        "let a = []; let b = []; b.pad(100000, 1); a.pad(100000, b); allow()",
         "let a = []; loop { a.push(\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"); }",
     ] {
         let text = broken(source);
@@ -202,6 +210,59 @@ fn a_script_that_eats_memory_ends_at_its_limit() {
     }
     let variables: String = (0..300).map(|n| format!("let v{n} = 1;\n")).collect();
     assert!(broken(&format!("{variables}allow()")).contains("variables"));
+}
+
+#[test]
+fn functions_that_are_written_anew_are_those_of_the_language() {
+    for (source, said) in [
+        ("let s = \"a-b-c\"; s.replace(\"-\", \"+\"); s", "a+b+c"),
+        ("let s = \"a-b\"; s.replace('-', \"--\"); s.replace(\"--\", '€'); s.replace('a', 'b'); s", "b€b"),
+        ("let s = \"\"; s.replace(\"\", \"x\"); s", ""),
+        ("let s = \"é\"; s.pad(4, \"ab\"); s.pad(5, '!'); s.pad(2, 'x'); s.pad(-1, 'x'); s", "éaba!"),
+        // Nothing makes it no longer, which took for ever.
+        ("let s = \"a\"; s.pad(5, \"\"); s", "a"),
+        ("let a = [1]; a.pad(3, [2]); a.pad(-5, 3); `${a}`", "[1, [2], [2]]"),
+        ("let a = [3, 1, 2]; a.sort(|x, y| x - y); `${a}`", "[1, 2, 3]"),
+        ("let a = [3, 1, 2]; a.sort_by(|x, y| x <= y); `${a}`", "[1, 2, 3]"),
+        ("`${[3, 1, 2].order(|x, y| y - x)}`", "[3, 2, 1]"),
+        ("let a = [3, 1, 2]; a.sort(); `${a}`", "[1, 2, 3]"),
+        ("`${[[1, 1], [0, 2], [1, 0]].order_by(|x, y| x[0] - y[0])}`", "[[0, 2], [1, 1], [1, 0]]"),
+    ] {
+        let verdicts = judge(&format!("fn f() {{ {source} }} warn(\"a\", f())"));
+        assert_eq!(verdicts[0].text.as_deref(), Some(said), "{source}: {verdicts:?}");
+    }
+}
+
+#[test]
+fn what_compares_need_be_no_order() {
+    let list = "let a = []; for i in 0..2000 { a.push((i * 7919) % 1009); }";
+    for compare in [
+        "|x, y| if (x * y + x * 13 + y) % 5 < 2 { 1 } else { -1 }",
+        "|x, y| 1",
+        "|x, y| -1",
+        "|x, y| false",
+        "|x, y| if x % 2 == 0 { true } else { -1 }",
+    ] {
+        assert_eq!(one(&format!("{list} a.sort({compare}); allow()")), (Outcome::Allow, None), "{compare}");
+        assert_eq!(
+            one(&format!("{list} a.order_by({compare}); allow()")),
+            (Outcome::Allow, None),
+            "{compare}"
+        );
+    }
+    assert!(broken(&format!("{list} a.sort(|x, y| throw \"no\"); allow()")).contains("no"));
+    assert!(broken(&format!("{list} a.sort(|x, y| \"x\"); allow()")).contains("whole number"));
+    assert!(broken(&format!("{list} a.sort(|x, y| {{ loop {{ }} }}); allow()")).contains("steps"));
+}
+
+#[test]
+fn an_answer_has_as_many_verdicts_as_somebody_reads() {
+    let many = |count: u32, rule: &str| {
+        format!("let a = []; for i in 0..{count} {{ a.push(warn({rule}, `${{i}}`)); }} a")
+    };
+    assert_eq!(judge(&many(1000, "\"a\"")).len(), 1000);
+    assert!(broken(&many(60_000, "\"a\"")).contains("60000 verdicts"));
+    assert!(broken(&many(65, "`a${i}`")).contains("65 rules"));
 }
 
 #[test]
@@ -243,7 +304,7 @@ fn who_asks_may_end_a_question() {
     let counted = Rc::clone(&asked);
     let language = Language::new(Box::new(move || {
         counted.set(counted.get() + 1);
-        counted.get() > 3
+        (counted.get() > 3).then_some("it took too long")
     }));
     let policy = language.compile(EVENT.parse().unwrap(), b"loop { }").unwrap();
     let verdicts = language.judge(&policy, &example());
