@@ -1,5 +1,7 @@
 //! Each rule of the packs that are always there: a case in which it is kept, and one in which it is not.
 
+mod bad_input;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::WaiverFacts;
@@ -58,11 +60,8 @@ impl Case {
         names.extend(self.own.map(|own| library.add("own.toml", own.as_bytes()).unwrap()));
         let in_force = library.in_force(&names, DAY).unwrap();
         let rules = in_force.rules.values();
-        let classes = Classes {
-            classes: in_force.classes.clone(),
-            declared: self.columns.clone(),
-            findings: rules.flat_map(|known| known.rule.check.words("findings").map(str::to_owned)).collect(),
-        };
+        let findings = rules.flat_map(|known| known.rule.check.words("findings").map(str::to_owned));
+        let classes = Classes::new(in_force.classes.values(), &self.columns, findings.collect());
         let header = Header::parse(self.sql);
         let mut script = ScriptFacts::of("7", Direction::Up);
         for (part, text) in

@@ -123,11 +123,11 @@ const fn broken_at(line: usize, says: Says) -> Found {
     Found { outcome: Outcome::Broken, line: Some(line), says }
 }
 
-/// How many people have to approve.
+/// How many people have to approve before anything runs.
 #[must_use]
 pub fn approvals_needed(in_force: &InForce, facts: &Facts) -> u32 {
     let rules = in_force.rules.values().map(|rule| &rule.rule).filter(|rule| is_asked(rule, facts));
-    let approvals = rules.filter(|rule| rule.check.kind == Kind::Approvals);
+    let approvals = rules.filter(|rule| rule.check.kind == Kind::Approvals && rule.level == Level::Deny);
     let asks = |rule: &&Rule| facts.scripts.iter().any(|script| rule.check.holds_for(&classes_of(script)));
     approvals.filter(asks).filter_map(|rule| rule.check.number("count")).max().unwrap_or(0)
 }
