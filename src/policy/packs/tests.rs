@@ -419,7 +419,9 @@ fn a_rule_is_for_its_environments_alone() {
                level = 'deny'\ndecides = 'tool'\nwhat = 'log-kept'\nmonths = 6\nsays = 'A.'\nkeep = 'B.'\nsource = 'practice'\n\
                environments = ['production']\n";
     let in_force = in_force(own, &["own"]).unwrap();
-    for (environment, verdicts) in [(None, 1), (Some("production"), 1), (Some("staging"), 0)] {
+    for (environment, verdicts) in
+        [(None, 1), (Some("production"), 1), (Some("Production"), 1), (Some("staging"), 0)]
+    {
         let facts = Facts { environment: environment.map(str::to_owned), ..Facts::of_day(DAY) };
         assert_eq!(judge(&in_force, &facts).len(), verdicts, "{environment:?}");
     }

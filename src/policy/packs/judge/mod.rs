@@ -14,6 +14,7 @@ use super::check::LANGUAGES;
 use super::facts::{Attestation, Facts, ScriptFacts};
 use super::library::InForce;
 use super::pack::{Level, Rule, Texts};
+use super::sector::folded;
 use super::{Kind, Who};
 
 /// What became of a rule.
@@ -166,9 +167,9 @@ pub fn judge(in_force: &InForce, facts: &Facts) -> Vec<Verdict> {
 
 /// Whether a rule is asked at all: not where it is allowed, nor in another environment than its own.
 fn is_asked(rule: &Rule, facts: &Facts) -> bool {
-    let here = facts.environment.as_ref();
+    let is_here = |here: &String| rule.environments.iter().any(|one| folded(one) == folded(here));
     let elsewhere =
-        here.is_some_and(|here| !rule.environments.is_empty() && !rule.environments.contains(here));
+        !rule.environments.is_empty() && facts.environment.as_ref().is_some_and(|here| !is_here(here));
     rule.level != Level::Allow && !elsewhere
 }
 

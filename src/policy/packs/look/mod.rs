@@ -319,7 +319,9 @@ impl<'a> Looking<'a> {
             statement.is(at, &["DROP"]) && !of_nothing
                 || is_mysql && statement.is(at, &["TRUNCATE", "DISCARD"])
         };
-        if statement.parts(first, end).into_iter().any(loses) {
+        // In a text that is put together, a name may be of several tokens.
+        let is_any = table.plain.is_empty() && (first..end).any(loses);
+        if is_any || statement.parts(first, end).into_iter().any(loses) {
             self.lose_each(std::slice::from_ref(&table), line, depth);
         }
         self.look_at_added(statement, &table, first, end);
@@ -334,7 +336,7 @@ impl<'a> Looking<'a> {
         let token = statement.token(at);
         let Some(inner) = text_of(self.dialect, token).filter(|_| depth < DEEPEST) else { return };
         let lower = inner.to_ascii_lowercase();
-        if !VERBS.iter().any(|verb| lower.contains(&verb.to_ascii_lowercase())) {
+        if !VERBS.iter().any(|verb| lower.contains(verb)) {
             return;
         }
         let start = statement.offset(at) + token.find(inner).unwrap_or_default();
@@ -350,10 +352,10 @@ impl<'a> Looking<'a> {
     }
 }
 
-/// Words behind which names of tables are looked for.
+/// Words behind which names of tables are looked for, in small letters.
 const VERBS: [&str; 13] = [
-    "ALTER", "COPY", "CREATE", "DELETE", "DROP", "INSERT", "INTO", "MERGE", "RENAME", "REPLACE", "SELECT",
-    "TRUNCATE", "UPDATE",
+    "alter", "copy", "create", "delete", "drop", "insert", "into", "merge", "rename", "replace", "select",
+    "truncate", "update",
 ];
 /// Those that are told by the definition that they are parts of.
 const DEFINED: [&str; 5] = ["ALTER", "CREATE", "DROP", "RENAME", "TRUNCATE"];
