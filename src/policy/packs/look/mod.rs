@@ -230,8 +230,8 @@ impl<'a> Looking<'a> {
             "COPY" if statement.begins(at) => self.change(&statement.name(next).0, line),
             "MERGE" => {
                 let end = statement.near(at);
-                let deletes = |at: &usize| statement.is(*at, &["THEN"]) && statement.is(at + 1, &["DELETE"]);
-                if (at..end).any(|at| deletes(&at)) {
+                let deletes = |at: usize| statement.is(at, &["THEN"]) && statement.is(at + 1, &["DELETE"]);
+                if (at..end).any(deletes) {
                     self.lose(&statement.name(statement.skip(next, &["INTO", "ONLY"])).0, line);
                 }
             }
