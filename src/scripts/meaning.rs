@@ -187,17 +187,25 @@ pub(crate) fn words(name: &[u8]) -> String {
     let mut words = String::with_capacity(name.len() + 8);
     let mut small = false;
     for character in String::from_utf8_lossy(name).chars() {
+        // An accent that is a character of its own belongs to the letter before it.
+        if ('\u{300}'..='\u{36f}').contains(&character) {
+            continue;
+        }
         if character.is_uppercase() && small {
             words.push(' ');
         }
         small = character.is_lowercase() || character.is_ascii_digit();
         match character.to_lowercase().next().unwrap_or(character) {
             'é' | 'è' | 'ê' | 'ë' => words.push('e'),
-            'à' | 'â' => words.push('a'),
-            'ô' => words.push('o'),
+            'à' | 'â' | 'ä' | 'á' | 'ã' | 'å' => words.push('a'),
+            'ô' | 'ö' | 'ó' | 'ò' | 'õ' | 'ø' => words.push('o'),
             'ç' => words.push('c'),
-            'î' | 'ï' => words.push('i'),
-            'ù' | 'û' => words.push('u'),
+            'î' | 'ï' | 'í' | 'ì' => words.push('i'),
+            'ù' | 'û' | 'ü' | 'ú' => words.push('u'),
+            'ñ' => words.push('n'),
+            'œ' => words.push_str("oe"),
+            'æ' => words.push_str("ae"),
+            'ß' => words.push_str("ss"),
             letter if letter.is_alphanumeric() => words.push(letter),
             _ => words.push(' '),
         }

@@ -1,5 +1,5 @@
-//! How long 1,000 scripts take to be judged by all rules: by the program as a whole, for PostgreSQL with squawk, and for
-//! SQLite with each way down tried.
+//! How long 1,000 scripts take to be judged by all rules: by the program as a whole, for PostgreSQL with squawk, for SQLite
+//! with each way down tried, and by the packs of three sectors.
 
 mod measure;
 
@@ -18,13 +18,26 @@ fn main() {
         command.current_dir(folder.path()).args(["lint", "--quiet"]).args(arguments);
         timed_process(&mut command)
     };
+    let sectors = tempfile::tempdir().expect("a folder for temporary files");
+    write_scripts(sectors.path());
+    let settings = "[policy]\nsectors = [\"santé\", \"éducation\", \"e-commerce\"]\n";
+    std::fs::write(sectors.path().join("greffe.toml"), settings).expect("a folder that can be written to");
+    let in_sectors = |arguments: &[&str]| {
+        let mut command = greffe();
+        command.current_dir(sectors.path()).args(arguments).env("DATABASE_URL", "sqlite:a.db");
+        timed_process(&mut command)
+    };
+    let mut asked = || in_sectors(&["policy", "check", "--quiet", "--fail-on", "deny"]);
+    let mut told = || in_sectors(&["lint", "--quiet", "--dialect", "sqlite", "--no-check-down"]);
     let mut postgres = || lint(&["--dialect", "postgresql"]);
     let mut all = || lint(&["--dialect", "postgresql", "--level", "squawk/*=note"]);
     let mut maria = || lint(&["--dialect", "mysql"]);
     let mut plain = || lint(&["--dialect", "sqlite", "--no-check-down"]);
     let mut tried = || lint(&["--dialect", "sqlite", "--check-down"]);
-    let [postgres, all, maria, plain, tried] =
-        alternate(ROUNDS, [&mut postgres, &mut all, &mut maria, &mut plain, &mut tried]);
+    let [postgres, all, maria, plain, tried, asked, told] = alternate(
+        ROUNDS,
+        [&mut postgres, &mut all, &mut maria, &mut plain, &mut tried, &mut asked, &mut told],
+    );
     headline("judging 1,000 scripts with their ways down, whole processes");
     figure("kilobytes", &(bytes / 1000).to_string());
     figure("MySQL", &milliseconds(&maria));
@@ -33,6 +46,8 @@ fn main() {
     figure("SQLite, 1,000 ways down tried", &milliseconds(&tried));
     at_most("PostgreSQL", postgres.median(), 2.0, " s");
     at_most("SQLite, nothing tried", plain.median(), 2.0, " s");
+    at_most("SQLite, nothing tried, by three packs as well", told.median(), 2.0, " s");
+    at_most("`policy check` by three packs", asked.median(), 2.0, " s");
 }
 
 /// Tables with columns and indexes, and the ways back. All three databases take them.

@@ -12,6 +12,7 @@ mod independent;
 mod memory;
 mod moved;
 mod own_archive;
+mod policy;
 mod privacy;
 mod properties;
 mod standing;

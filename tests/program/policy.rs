@@ -1,5 +1,7 @@
 //! Policy packs: what they stop, what is archived of them, and that whoever has a CID asks them again.
 
+mod bad_input;
+
 use std::fs;
 
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! Asks the policy packs in force about the scripts of a folder.
 
+use std::collections::{HashMap, HashSet};
+
 use super::folder::{self, Unit};
 use super::{LintError, Looked, Wanted, exempt, folders};
 use crate::model::Direction;
@@ -15,6 +17,8 @@ pub struct Checked {
     pub policy: SharedPolicy,
     pub facts: Facts,
     pub verdicts: Vec<Verdict>,
+    /// What lies among the scripts and cannot be one, so that no pack was asked about it.
+    pub unjudged: Vec<Finding>,
 }
 
 /// Judges scripts and settings by the packs in force; `None` where there are none.
@@ -23,7 +27,7 @@ pub struct Checked {
 /// [`LintError`].
 pub fn check_packs(wanted: &Wanted) -> Result<Option<Checked>, LintError> {
     let Some(policy) = &wanted.policy else { return Ok(None) };
-    let mut scripts = Vec::new();
+    let (mut scripts, mut unjudged) = (Vec::new(), Vec::new());
     for (path, only) in folders(wanted)? {
         let read = folder::read(&path, wanted)?;
         let older = exempt(&read.units, wanted.since.as_deref())?;
@@ -31,17 +35,23 @@ pub fn check_packs(wanted: &Wanted) -> Result<Option<Checked>, LintError> {
             !older.contains(&unit.file) && only.as_ref().is_none_or(|only| only.contains(&unit.file))
         };
         scripts.extend(read.units.iter().filter(is_asked).map(|unit| look(policy, unit, read.dialect)));
+        let units: HashSet<&String> = read.units.iter().map(|unit| &unit.file).collect();
+        let strange =
+            read.findings.iter().filter(|one| one.rule.level == Level::Error && !units.contains(&one.file));
+        unjudged.extend(strange.cloned());
     }
     let facts = policy.facts(scripts, None);
     let verdicts = policy.judge(&facts);
-    Ok(Some(Checked { policy: policy.clone(), facts, verdicts }))
+    Ok(Some(Checked { policy: policy.clone(), facts, verdicts, unjudged }))
 }
 
 /// What a script does to what is classed, on its way up.
 fn look(policy: &Policy, unit: &Unit, dialect: Dialect) -> ScriptFacts {
     let headers: Vec<_> = unit.header.iter().collect();
     let text = unit.up.as_ref().and_then(|script| script.text().ok());
-    policy.look(&Seen { version: &unit.id, direction: Direction::Up, dialect, headers: &headers, text })
+    let down = unit.down.as_ref().and_then(|script| script.text().ok());
+    let (version, headers, direction) = (&unit.id, headers.as_slice(), Direction::Up);
+    policy.look(&Seen { version, direction, dialect, headers, text, down })
 }
 
 /// What packs find in the folders that were looked at. What is about the project stands in the settings file.
@@ -53,14 +63,18 @@ pub fn add_findings(wanted: &Wanted, looked: &mut [Looked]) {
             // Waivers are for whoever reports: there each is told with its reason.
             facts.scripts.push(ScriptFacts { waivers: Vec::new(), ..look(policy, unit, looked.dialect) });
         }
+        let units: HashMap<&str, &Unit> =
+            looked.units.iter().rev().map(|unit| (unit.id.as_str(), unit)).collect();
+        let mut found = Vec::new();
         for verdict in policy.judge(&facts) {
-            let unit = verdict.about.as_ref().and_then(|id| looked.units.iter().find(|unit| unit.id == *id));
+            let unit = verdict.about.as_ref().and_then(|id| units.get(id.as_str()));
             if unit.is_none() && place > 0 {
                 continue;
             }
             let file = unit.map_or(&wanted.settings_file, |unit| &unit.file).clone();
-            looked.findings.extend(finding(policy, &verdict, file));
+            found.extend(finding(policy, &verdict, file));
         }
+        looked.findings.extend(found);
     }
 }
 

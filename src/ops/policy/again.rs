@@ -4,7 +4,7 @@
 use crate::chain::{EntryVerdict, Fault, JudgedPolicy};
 use crate::model::{JudgedRule, PolicyPack};
 use crate::policy::packs::facts::days_between;
-use crate::policy::packs::{Facts, Library, approvals_needed, judge};
+use crate::policy::packs::{Facts, Library, approvals_needed, is_genuine, judge};
 
 use super::day_of;
 
@@ -26,6 +26,9 @@ fn require_same(judged: &JudgedPolicy) -> Result<(), String> {
         let found = library.add(name, bytes).map_err(|error| error.to_string())?;
         if found != *name {
             return Err(format!("the pack that is called `{name}` calls itself `{found}`"));
+        }
+        if !library.pack(name).is_ok_and(is_genuine) {
+            return Err(format!("the pack `{name}` is none that greffe has by this name"));
         }
     }
     let facts =
@@ -145,6 +148,12 @@ mod tests {
             differs(|judged| drop(judged.verdicts.rules.pop())).contains("verdicts, and the packs come to")
         );
         assert!(differs(|judged| judged.packs.clear()).contains("is not a file of the event"));
+        let swapped = |judged: &mut JudgedPolicy| {
+            let weaker = BUILT_IN[0].1.replacen("level = \"deny\"", "level = \"warn\"", 1).into_bytes();
+            judged.verdicts.packs[0].sha256 = Digest::of(&weaker);
+            judged.packs = [(Digest::of(&weaker), weaker)].into();
+        };
+        assert!(differs(swapped).contains("is none that greffe has by this name"));
         assert!(differs(|judged| judged.facts = None).contains("is not a file of the event"));
         assert!(differs(|judged| judged.facts = Some(b"{}".to_vec())).contains("cannot be read"));
         assert!(differs(|judged| judged.versions.push("8".to_owned())).contains("other versions"));

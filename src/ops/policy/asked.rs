@@ -110,6 +110,7 @@ pub fn to_apply(policy: &Policy, dialect: Dialect, migration: &Migration) -> Scr
         dialect,
         headers: &[&migration.header],
         text: migration.up.text().ok(),
+        down: migration.down.as_ref().and_then(|down| down.text().ok()),
     })
 }
 
@@ -126,7 +127,7 @@ pub fn to_roll_back(
     let own = script.text().map(Header::parse).unwrap_or_default();
     let headers: Vec<&Header> = [&archived, &own].into_iter().chain(header).collect();
     let text = script.text().ok();
-    policy.look(&Looked { version, direction: Direction::Down, dialect, headers: &headers, text })
+    policy.look(&Looked { version, direction: Direction::Down, dialect, headers: &headers, text, down: None })
 }
 
 /// What stands in the way of a run.

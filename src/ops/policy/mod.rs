@@ -11,6 +11,7 @@ pub mod asked;
 pub mod review;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use crate::policy::packs::members::nearest;
 use crate::policy::packs::pack::Class;
 use crate::policy::packs::{
     Attestation, Classes, Declared, Facts, InForce, Kind, Library, LibraryError, PACK_LIMIT, ScriptFacts,
-    Verdict, judge, look,
+    Verdict, Who, judge, look,
 };
 use crate::scripts::{Dialect, Header};
 
@@ -85,6 +86,8 @@ pub struct Looked<'a> {
     pub headers: &'a [&'a Header],
     /// What runs; `None` where nobody can read it.
     pub text: Option<&'a str>,
+    /// What takes it back, which is archived with it.
+    pub down: Option<&'a str>,
 }
 
 impl Policy {
@@ -127,10 +130,11 @@ impl Policy {
                 own.map(|waiver| WaiverFacts { rule: waiver.rule.clone(), until: waiver.until.clone() });
             facts.waivers.extend(own);
         }
-        match looked.text {
-            Some(text) => look(looked.dialect, text, &self.classes, facts),
-            None => facts,
-        }
+        let Some(text) = looked.text else { return ScriptFacts { unread: true, ..facts } };
+        let of_down = ScriptFacts::of(looked.version, Direction::Down);
+        let down = looked.down.map(|text| look(looked.dialect, text, &self.classes, of_down).literals);
+        facts.down_literals = down.into_iter().flatten().map(|(what, _)| what).collect();
+        look(looked.dialect, text, &self.classes, facts)
     }
 
     /// All facts about these scripts.
@@ -174,23 +178,34 @@ pub type SharedPolicy = Arc<Policy>;
 
 fn read(path: &PathBuf) -> Result<Vec<u8>, PolicyError> {
     let unreadable = |source| PolicyError::Unreadable { path: path.clone(), source };
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > PACK_LIMIT as u64 {
-        let why = format!("it has more than {PACK_LIMIT} bytes");
-        return Err(unreadable(std::io::Error::new(std::io::ErrorKind::FileTooLarge, why)));
+    let refused = |kind, why: String| Err(unreadable(std::io::Error::new(kind, why)));
+    // A pipe or a device would be read for ever.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return refused(std::io::ErrorKind::InvalidInput, "it is no file".to_owned());
     }
-    std::fs::read(path).map_err(unreadable)
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(PACK_LIMIT as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > PACK_LIMIT {
+        let why = format!("it has more than {PACK_LIMIT} bytes");
+        return refused(std::io::ErrorKind::FileTooLarge, why);
+    }
+    Ok(bytes)
 }
 
 /// Refuses what settings say of rules and classes that there are not.
 fn require_known(wanted: &PolicyWanted, in_force: &InForce) -> Result<(), PolicyError> {
-    for Attestation { rule, .. } in &wanted.attestations {
+    for Attestation { rule, versions, .. } in &wanted.attestations {
         match in_force.rules.get(rule) {
             None => {
                 let nearest = nearest(rule, in_force.rules.keys().map(String::as_str)).map(str::to_owned);
                 return Err(PolicyError::UnknownRule { rule: rule.clone(), nearest });
             }
-            Some(known) if known.rule.decides() == crate::policy::packs::Who::Tool => {
+            // Of a script that no program reads, people say what the tool cannot.
+            Some(known)
+                if known.rule.decides() == Who::Tool
+                    && (versions.is_empty() || !known.rule.check.kind.is_of_script()) =>
+            {
                 return Err(PolicyError::NotAttested(rule.clone()));
             }
             Some(_) => {}
@@ -209,15 +224,12 @@ fn require_known(wanted: &PolicyWanted, in_force: &InForce) -> Result<(), Policy
 fn classes(wanted: &PolicyWanted, in_force: &InForce) -> Classes {
     let told = |(id, class): (&String, &Class)| {
         let tables = wanted.tables.get(id).unwrap_or(&class.tables).clone();
-        (id.clone(), Class { tables, ..class.clone() })
+        Class { tables, ..class.clone() }
     };
+    let told: Vec<Class> = in_force.classes.iter().map(told).collect();
     let rules = in_force.rules.values();
     let findings = rules.flat_map(|known| known.rule.check.words("findings").map(str::to_owned));
-    Classes {
-        classes: in_force.classes.iter().map(told).collect(),
-        declared: wanted.columns.clone(),
-        findings: findings.collect(),
-    }
+    Classes::new(&told, &wanted.columns, findings.collect())
 }
 
 /// The day of the newest review, where there is one that is hardly older than `days`.

@@ -47,6 +47,12 @@ pub struct ScriptFacts {
     /// Classes of columns that are given a text, and rules of the scanner that find something.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub literals: BTreeMap<String, usize>,
+    /// The same of its way down, which is archived with it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub down_literals: BTreeSet<String>,
+    /// Whether it cannot be read here, so that nothing of this is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unread: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<WaiverFacts>,
 }
@@ -183,6 +189,8 @@ impl ScriptFacts {
             changes: BTreeMap::new(),
             makes: Vec::new(),
             literals: BTreeMap::new(),
+            down_literals: BTreeSet::new(),
+            unread: false,
             waivers: Vec::new(),
         }
     }

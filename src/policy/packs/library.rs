@@ -1,13 +1,19 @@
 //! Packs that build on one another, and what holds where several are in force: of two that disagree, the stricter.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use serde::Serialize;
 
 use super::BUILT_IN;
 use super::members::nearest;
-use super::pack::{Change, Class, Level, Pack, PackError, Rule};
+use super::pack::{Class, Level, Pack, PackError, Rule};
+use super::resolved::{Resolved, both_of, stricter};
+
+/// The most packs that may be there at once, those that are always there among them.
+pub const MOST_PACKS: usize = 64;
+/// How many packs may extend one another in a row.
+const DEEPEST: usize = 16;
 
 /// Packs by name.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +32,10 @@ pub enum LibraryError {
     },
     #[error("the pack in {place} has the name `{name}`, which another pack has")]
     NameTaken { place: String, name: String },
+    #[error("there are more than {MOST_PACKS} packs")]
+    TooMany,
+    #[error("the pack `{0}` extends packs that extend packs, more than {DEEPEST} in a row")]
+    TooDeep(String),
     #[error("there is no pack `{name}`{}", near(.nearest.as_deref()))]
     UnknownPack { name: String, nearest: Option<String> },
     #[error("the pack `{pack}` extends itself, by way of `{through}`")]
@@ -93,14 +103,6 @@ pub struct InForce {
     pub packs: BTreeSet<String>,
 }
 
-/// A pack with all that it takes over.
-#[derive(Clone, Default)]
-struct Resolved {
-    rules: BTreeMap<String, Rule>,
-    classes: BTreeMap<String, Class>,
-    weakened: Vec<Weakened>,
-}
-
 impl Library {
     /// The packs that are always there.
     ///
@@ -117,13 +119,16 @@ impl Library {
     /// Adds a pack that stands at `place`; gives its name.
     ///
     /// # Errors
-    /// [`LibraryError::Pack`] and [`LibraryError::NameTaken`].
+    /// [`LibraryError::Pack`], [`LibraryError::NameTaken`] and [`LibraryError::TooMany`].
     pub fn add(&mut self, place: &str, bytes: &[u8]) -> Result<String, LibraryError> {
         let failed = |source| LibraryError::Pack { place: place.to_owned(), source };
         let pack = Pack::read(bytes).map_err(failed)?;
         let name = pack.name.clone();
         if self.packs.contains_key(&name) {
             return Err(LibraryError::NameTaken { place: place.to_owned(), name });
+        }
+        if self.packs.len() >= MOST_PACKS {
+            return Err(LibraryError::TooMany);
         }
         self.packs.insert(name.clone(), pack);
         Ok(name)
@@ -167,54 +172,49 @@ impl Library {
     /// [`LibraryError`].
     pub fn in_force(&self, names: &BTreeSet<String>, day: &str) -> Result<InForce, LibraryError> {
         let mut merged = InForce { packs: names.clone(), ..InForce::default() };
+        let mut known = BTreeMap::new();
         for name in names {
-            let resolved = self.resolve(name, day, &mut Vec::new())?;
+            let resolved = self.resolve(name, day, &mut Vec::new(), &mut known)?;
             for (id, rule) in &resolved.rules {
                 require_classes(name, rule, &resolved.classes)?;
                 merged.add(name, id, rule)?;
             }
-            for (id, class) in resolved.classes {
-                merged.add_class(id, class);
+            for (id, class) in &resolved.classes {
+                merged.add_class(id.clone(), class.clone());
             }
-            for weakened in resolved.weakened {
-                if !merged.weakened.contains(&weakened) {
-                    merged.weakened.push(weakened);
+            for weakened in &resolved.weakened {
+                if !merged.weakened.contains(weakened) {
+                    merged.weakened.push(weakened.clone());
                 }
             }
         }
         Ok(merged)
     }
 
-    /// A pack with what it takes over. `open`: the packs that are being resolved.
-    fn resolve(&self, name: &str, day: &str, open: &mut Vec<String>) -> Result<Resolved, LibraryError> {
+    /// A pack with what it takes over. `open`: the packs that are being resolved; `known`: those that were, as many packs may
+    /// extend one.
+    fn resolve(
+        &self,
+        name: &str,
+        day: &str,
+        open: &mut Vec<String>,
+        known: &mut BTreeMap<String, Rc<Resolved>>,
+    ) -> Result<Rc<Resolved>, LibraryError> {
+        if let Some(known) = known.get(name) {
+            return Ok(Rc::clone(known));
+        }
         let pack = self.pack(name)?;
         if open.iter().any(|open| open == name) {
             let through = open.last().cloned().unwrap_or_default();
             return Err(LibraryError::Circle { pack: name.to_owned(), through });
         }
+        if open.len() >= DEEPEST {
+            return Err(LibraryError::TooDeep(open.first().cloned().unwrap_or_default()));
+        }
         open.push(name.to_owned());
         let mut resolved = Resolved::default();
         for base in &pack.extends {
-            let base = self.resolve(base, day, open)?;
-            for (id, rule) in base.rules {
-                let known = resolved.rules.remove(&id);
-                let rule = match known {
-                    Some(known) if known.check.kind != rule.check.kind => {
-                        let (expected, found) = (known.check.kind.as_str(), rule.check.kind.as_str());
-                        return Err(LibraryError::OtherCheck {
-                            pack: name.to_owned(),
-                            rule: id,
-                            expected,
-                            found,
-                        });
-                    }
-                    Some(known) => stricter(&known, &rule).0,
-                    None => rule,
-                };
-                resolved.rules.insert(id, rule);
-            }
-            resolved.classes.extend(base.classes);
-            resolved.weakened.extend(base.weakened);
+            resolved.take_over(name, &*self.resolve(base, day, open, known)?)?;
         }
         open.pop();
         for change in &pack.changes {
@@ -225,44 +225,12 @@ impl Library {
                 return Err(LibraryError::RuleTaken { pack: name.to_owned(), rule: rule.id.clone() });
             }
         }
-        // A class that is described again has other tables.
-        resolved.classes.extend(pack.classes.iter().map(|class| (class.id.clone(), class.clone())));
+        for class in &pack.classes {
+            resolved.describe(name, class, day)?;
+        }
+        let resolved = Rc::new(resolved);
+        known.insert(name.to_owned(), Rc::clone(&resolved));
         Ok(resolved)
-    }
-}
-
-impl Resolved {
-    fn change(&mut self, pack: &Pack, change: &Change, day: &str) -> Result<(), LibraryError> {
-        let (pack, rule) = (pack.name.clone(), change.id.clone());
-        let Some(base) = self.rules.get(&change.id) else {
-            let nearest = nearest(&rule, self.rules.keys().map(String::as_str)).map(str::to_owned);
-            return Err(LibraryError::UnknownRule { pack, rule, nearest });
-        };
-        let mut changed = base.clone();
-        if let Some(check) = &change.check {
-            let (expected, found) = (base.check.kind, check.kind);
-            if expected != found {
-                let (expected, found) = (expected.as_str(), found.as_str());
-                return Err(LibraryError::OtherCheck { pack, rule, expected, found });
-            }
-            changed.check = check.clone();
-        }
-        changed.level = change.level.unwrap_or(base.level);
-        let is_weaker = changed.level < base.level
-            || !matches!(changed.check.strictness(&base.check), Some(Ordering::Equal | Ordering::Greater));
-        if !is_weaker {
-            self.rules.insert(rule, changed);
-            return Ok(());
-        }
-        let (Some(reason), Some(until)) = (change.reason.clone(), change.until.clone()) else {
-            return Err(LibraryError::WeakerWithoutReason { pack, rule });
-        };
-        let over = until.as_str() < day;
-        if !over {
-            self.rules.insert(rule.clone(), changed);
-        }
-        self.weakened.push(Weakened { pack, rule, reason, until, over });
-        Ok(())
     }
 }
 
@@ -303,17 +271,8 @@ impl InForce {
 
     /// Of a class that two packs describe, all tables and columns of both count.
     fn add_class(&mut self, id: String, class: Class) {
-        let known = self.classes.entry(id).or_insert_with(|| Class {
-            tables: vec![],
-            columns: vec![],
-            ..class.clone()
-        });
-        known.tables.extend(class.tables);
-        known.columns.extend(class.columns);
-        for names in [&mut known.tables, &mut known.columns] {
-            names.sort_unstable();
-            names.dedup();
-        }
+        let merged = both_of(self.classes.get(&id).unwrap_or(&class), &class);
+        self.classes.insert(id, merged);
     }
 
     /// Whether any rule is in force.
@@ -323,38 +282,12 @@ impl InForce {
     }
 }
 
-/// The stricter of two rules of one id and kind in each of their members, and the members in which they differ.
-fn stricter(one: &Rule, other: &Rule) -> (Rule, Vec<&'static str>) {
-    let mut merged = one.clone();
-    let mut differ = Vec::new();
-    if one.level != other.level {
-        merged.level = one.level.max(other.level);
-        differ.push("level");
-    }
-    if one.waivable != other.waivable {
-        merged.waivable = false;
-        differ.push("waivable");
-    }
-    if one.environments != other.environments {
-        let everywhere = one.environments.is_empty() || other.environments.is_empty();
-        merged.environments = match everywhere {
-            true => Vec::new(),
-            false => one.environments.iter().chain(&other.environments).cloned().collect(),
-        };
-        differ.push("environments");
-    }
-    let (check, more) = one.check.stricter(&other.check);
-    merged.check = check;
-    differ.extend(more);
-    (merged, differ)
-}
-
 /// What a rule says of one of its members.
 fn told(rule: &Rule, member: &str) -> String {
     match member {
         "level" => rule.level.to_string(),
         "waivable" => rule.waivable.to_string(),
-        "environments" => rule.environments.join(", "),
+        "environments" => rule.environments.iter().cloned().collect::<Vec<_>>().join(", "),
         name => rule
             .check
             .parameters()

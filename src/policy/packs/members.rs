@@ -111,10 +111,16 @@ impl<'a> Members<'a> {
         })
     }
 
+    /// A member's text as it stands there, which nothing is said of.
+    #[must_use]
+    pub fn text_of(&self, name: &str) -> Option<&'a str> {
+        self.table.iter().find(|(key, _)| key.get_ref().as_ref() == name)?.1.get_ref().as_str()
+    }
+
     /// Whether a member is there and is a text.
     #[must_use]
     pub fn is_text(&self, name: &'static str) -> bool {
-        self.table.iter().any(|(key, value)| key.get_ref().as_ref() == name && value.get_ref().is_str())
+        self.text_of(name).is_some()
     }
 
     /// A text that has to be there; an empty one stands for what is refused.

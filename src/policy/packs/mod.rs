@@ -7,6 +7,7 @@
 //! | [`check`] | what a rule can ask for, and which of two is the stricter |
 //! | [`pack`] | a pack and its rules |
 //! | [`library`] | packs that build on one another, and what holds where several are in force |
+//! | `resolved` | a pack with what it takes over |
 //! | [`mod@look`] | what a script does to tables and columns of a class |
 //! | [`facts`] | all that a verdict is about |
 //! | [`judge`](mod@judge) | verdicts |
@@ -21,7 +22,10 @@ pub mod library;
 pub mod look;
 pub mod members;
 pub mod pack;
+mod resolved;
 pub mod sector;
+
+use crate::crypto::Digest;
 
 pub use check::{Check, Kind, Who};
 pub use facts::{Attestation, Declared, Facts, ReplicaFacts, ScriptFacts};
@@ -37,6 +41,19 @@ pub const BUILT_IN: [(&str, &str); 3] = [
     ("education", include_str!("education.toml")),
     ("ecommerce", include_str!("ecommerce.toml")),
 ];
+
+/// What [`BUILT_IN`] was in versions of greffe that were released before, by name: archives have them.
+const EARLIER: [(&str, Digest); 0] = [];
+
+/// Whether a pack of this name may have these bytes: those that are always there are what a version of greffe has brought, so
+/// that nobody archives other rules by their names.
+#[must_use]
+pub fn is_genuine(pack: &Pack) -> bool {
+    let own = BUILT_IN.into_iter().find(|(name, _)| *name == pack.name);
+    own.is_none_or(|(name, text)| {
+        Digest::of(text.as_bytes()) == pack.digest || EARLIER.contains(&(name, pack.digest))
+    })
+}
 
 /// The most bytes of a pack.
 pub const PACK_LIMIT: usize = 256 * 1024;

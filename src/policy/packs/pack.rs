@@ -1,21 +1,25 @@
 //! A pack: a document of rules, with the classes of tables and columns that they are about.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
 use toml::de::DeTable;
 
+use super::PACK_LIMIT;
 use super::check::{Check, Kind, LANGUAGES, Who};
 use super::members::{Fault, Faults, Members, Why};
-use super::{PACK_LIMIT, SECTORS};
+use super::sector::sector_named;
 use crate::crypto::Digest;
+use crate::scripts::lint::Lines;
 
 /// The first member of a document.
 pub const FORMAT: &str = "pack/1";
-/// The most rules, and classes, of a pack.
+/// The most rules, classes, changes and bases of a pack.
 const MOST: usize = 512;
+/// Faults that are told; the others are counted.
+const TOLD: usize = 20;
 
 /// What a rule does to a run. Later is stricter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -70,7 +74,7 @@ pub struct Rule {
     /// Whether a script can waive it, with a day and a reason.
     pub waivable: bool,
     /// The environments that it is for; none: all.
-    pub environments: Vec<String>,
+    pub environments: BTreeSet<String>,
 }
 
 impl Rule {
@@ -107,6 +111,10 @@ pub struct Class {
     pub says: Texts,
     pub tables: Vec<String>,
     pub columns: Vec<String>,
+    /// Why it may have fewer than in a pack that is extended.
+    pub reason: Option<String>,
+    /// The last day on which it may, such as `2027-06-30`.
+    pub until: Option<String>,
 }
 
 /// A pack as its document has it.
@@ -143,8 +151,9 @@ pub enum PackError {
 }
 
 fn listed(faults: &[(usize, Fault)]) -> String {
-    let told: Vec<String> = faults.iter().map(|(line, fault)| format!("line {line}: {fault}")).collect();
-    told.join("\n  ")
+    let told = faults.iter().take(TOLD).map(|(line, fault)| format!("line {line}: {fault}"));
+    let more = faults.len().checked_sub(TOLD).filter(|more| *more > 0).map(|more| format!("and {more} more"));
+    told.chain(more).collect::<Vec<_>>().join("\n  ")
 }
 
 impl Pack {
@@ -174,7 +183,8 @@ impl Pack {
         if faults.is_empty() {
             return Ok(pack);
         }
-        let line = |at: usize| 1 + source.get(..at).unwrap_or_default().matches('\n').count();
+        let lines = Lines::of(source);
+        let line = |at: usize| lines.line(at);
         let mut placed: Vec<(usize, Fault)> =
             faults.into_iter().map(|fault| (line(fault.span.start), fault)).collect();
         placed.sort_by_key(|(line, _)| *line);
@@ -184,12 +194,9 @@ impl Pack {
     fn of(members: Members<'_>, text: &str) -> Self {
         members.require("greffe");
         members.word("greffe", &[(FORMAT, ())]);
-        let name = members.needed("name");
-        if !is_name(&name) {
-            members.refuse_member("name", Why::Other(NAME.to_owned()));
-        }
-        let extends = members.list("extends").unwrap_or_default();
-        let classes = members.tables("class").into_iter().take(MOST).map(read_class).collect();
+        let name = named(&members, "name");
+        let extends = bases(&members);
+        let classes = several(&members, "class").map(read_class).collect();
         let mut pack = Self {
             version: members.needed("version"),
             title: texts(&members, "title"),
@@ -202,53 +209,15 @@ impl Pack {
             extends,
             classes,
         };
-        for rule in members.tables("rule").into_iter().take(MOST) {
-            pack.read_rule(rule);
-        }
-        pack.changes = members.tables("change").into_iter().take(MOST).map(read_change).collect();
+        let rules: Vec<Rule> = several(&members, "rule").filter_map(read_rule).collect();
+        pack.rules = rules;
+        pack.changes = several(&members, "change").map(read_change).collect();
         if !pack.changes.is_empty() && pack.extends.is_empty() {
             members
                 .refuse_member("change", Why::Other("changes rules, and `extends` names no pack".to_owned()));
         }
         members.end();
         pack
-    }
-
-    fn read_rule(&mut self, members: Members<'_>) {
-        let id = members.needed("id");
-        if !is_name(&id) || id.len() > 64 {
-            members.refuse_member("id", Why::Other(NAME.to_owned()));
-        }
-        if self.rules.iter().any(|rule| rule.id == id) {
-            members.refuse_member("id", Why::Other("is that of a rule before it".to_owned()));
-        }
-        members.require("level");
-        let level = members.word("level", &Level::ALL).unwrap_or(Level::Deny);
-        members.require("decides");
-        let decides = members.word("decides", &[("tool", Who::Tool), ("attestation", Who::Attestation)]);
-        let (says, keep) = (texts(&members, "says"), texts(&members, "keep"));
-        let (source, page) = (members.needed("source"), members.text("page"));
-        let waivable = members.boolean("waivable").unwrap_or(true);
-        let environments = members.list("environments").unwrap_or_default();
-        members.require("what");
-        let Some(kind) = members.word("what", &Kind::ALL) else {
-            // Whose its parameters are is not known; what is one of none is misspelt all the same.
-            members.know(Kind::parameter_names());
-            return members.end();
-        };
-        if decides.is_some_and(|decides| decides != kind.who()) {
-            let why = format!("is not who decides `{}`: write `{}`", kind.as_str(), kind.who());
-            members.refuse_member("decides", Why::Other(why));
-        }
-        let check = Check::read(kind, &members);
-        members.end();
-        self.rules.push(Rule { id, level, check, says, keep, source, page, waivable, environments });
-    }
-
-    /// The sector of a pack that is always there.
-    #[must_use]
-    pub fn is_built_in_name(name: &str) -> bool {
-        SECTORS.into_iter().any(|(sector, _)| sector == name)
     }
 }
 
@@ -258,6 +227,76 @@ fn is_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.len() <= 64
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// The name under `member`, by the rules for names.
+fn named(members: &Members<'_>, member: &'static str) -> String {
+    let name = members.needed(member);
+    if !name.is_empty() && !is_name(&name) {
+        members.refuse_member(member, Why::Other(NAME.to_owned()));
+    }
+    name
+}
+
+/// The tables of a list, each of which is about something else: `[[name]]`.
+fn several<'a>(members: &Members<'a>, name: &'static str) -> impl Iterator<Item = Members<'a>> {
+    let tables = members.tables(name);
+    if tables.len() > MOST {
+        members.refuse_member(
+            name,
+            Why::Other(format!("stands there {} times: write at most {MOST}", tables.len())),
+        );
+    }
+    let key = if name == "change" { "rule" } else { "id" };
+    let mut known = BTreeSet::new();
+    for table in &tables {
+        if table.text_of(key).is_some_and(|id| !known.insert(id)) {
+            table.refuse_member(key, Why::Other(format!("is that of a {name} before it")));
+        }
+    }
+    tables.into_iter().take(MOST)
+}
+
+/// The packs that it extends, each once; those that are always there by any name of their sector.
+fn bases(members: &Members<'_>) -> Vec<String> {
+    let named = members.list("extends").unwrap_or_default();
+    if named.len() > MOST {
+        members.refuse_member("extends", Why::Other(format!("names more than {MOST} packs")));
+    }
+    let mut bases: Vec<String> = Vec::new();
+    for name in named.into_iter().take(MOST) {
+        let name = sector_named(&name).map_or(name.clone(), str::to_owned);
+        if !bases.contains(&name) {
+            bases.push(name);
+        }
+    }
+    bases
+}
+
+fn read_rule(members: Members<'_>) -> Option<Rule> {
+    let id = named(&members, "id");
+    members.require("level");
+    let level = members.word("level", &Level::ALL).unwrap_or(Level::Deny);
+    members.require("decides");
+    let decides = members.word("decides", &[("tool", Who::Tool), ("attestation", Who::Attestation)]);
+    let (says, keep) = (texts(&members, "says"), texts(&members, "keep"));
+    let (source, page) = (members.needed("source"), members.text("page"));
+    let waivable = members.boolean("waivable").unwrap_or(true);
+    let environments = members.list("environments").unwrap_or_default().into_iter().collect();
+    members.require("what");
+    let Some(kind) = members.word("what", &Kind::ALL) else {
+        // Whose its parameters are is not known; what is one of none is misspelt all the same.
+        members.know(Kind::parameter_names());
+        members.end();
+        return None;
+    };
+    if decides.is_some_and(|decides| decides != kind.who()) {
+        let why = format!("is not who decides `{}`: write `{}`", kind.as_str(), kind.who());
+        members.refuse_member("decides", Why::Other(why));
+    }
+    let check = Check::read(kind, &members);
+    members.end();
+    Some(Rule { id, level, check, says, keep, source, page, waivable, environments })
 }
 
 /// A text in each language that it is there in: one text for English alone, or a table.
@@ -276,16 +315,13 @@ fn texts(members: &Members<'_>, name: &'static str) -> Texts {
 }
 
 fn read_class(members: Members<'_>) -> Class {
-    let id = members.needed("id");
-    if !is_name(&id) {
-        members.refuse_member("id", Why::Other(NAME.to_owned()));
-    }
-    let says = texts(&members, "says");
     let class = Class {
-        says,
+        id: named(&members, "id"),
+        says: texts(&members, "says"),
         tables: members.list("tables").unwrap_or_default(),
         columns: members.list("columns").unwrap_or_default(),
-        id,
+        reason: members.text("reason"),
+        until: day(&members, "until"),
     };
     members.end();
     class
@@ -294,10 +330,7 @@ fn read_class(members: Members<'_>) -> Class {
 fn read_change(members: Members<'_>) -> Change {
     let id = members.needed("rule");
     let level = members.word("level", &Level::ALL);
-    let (reason, until) = (members.text("reason"), members.text("until"));
-    if until.as_deref().is_some_and(|until| !is_day(until)) {
-        members.refuse_member("until", Why::Other("is no day: write it as `2027-06-30`".to_owned()));
-    }
+    let (reason, until) = (members.text("reason"), day(&members, "until"));
     let check = members.word("what", &Kind::ALL).map(|kind| Check::read(kind, &members));
     if level.is_none() && check.is_none() {
         let why = "changes nothing: write `level`, or `what` with all of its parameters";
@@ -305,6 +338,14 @@ fn read_change(members: Members<'_>) -> Change {
     }
     members.end();
     Change { id, level, check, reason, until }
+}
+
+fn day(members: &Members<'_>, name: &'static str) -> Option<String> {
+    let day = members.text(name);
+    if day.as_deref().is_some_and(|day| !is_day(day)) {
+        members.refuse_member(name, Why::Other("is no day: write it as `2027-06-30`".to_owned()));
+    }
+    day
 }
 
 /// Whether a text is a day, such as `2027-06-30`.

@@ -1,5 +1,7 @@
 //! What people call a sector: with accents or without, in capitals, with hyphens.
 
+use crate::scripts::meaning::words;
+
 /// The sectors that have a pack, each with what else it is called, folded.
 pub const SECTORS: [(&str, &[&str]); 3] =
     [("sante", &["health", "healthcare"]), ("education", &["enseignement"]), ("ecommerce", &["commerce"])];
@@ -22,18 +24,7 @@ pub fn nearest_sector(name: &str) -> Option<&'static str> {
 /// Small letters without accents, also where an accent is a character of its own; without spaces, hyphens and the like.
 #[must_use]
 pub fn folded(name: &str) -> String {
-    const ACCENTS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
-    let letters = name.chars().flat_map(char::to_lowercase).filter(|letter| !ACCENTS.contains(letter));
-    let plain = letters.map(|letter| match letter {
-        'à' | 'â' | 'ä' => 'a',
-        'é' | 'è' | 'ê' | 'ë' => 'e',
-        'î' | 'ï' => 'i',
-        'ô' | 'ö' => 'o',
-        'ù' | 'û' | 'ü' => 'u',
-        'ç' => 'c',
-        other => other,
-    });
-    plain.filter(|letter| letter.is_alphanumeric()).collect()
+    words(name.as_bytes()).split(' ').collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Each rule of the packs that are always there: a case in which it is kept, and one in which it is not.
 
+mod bad_input;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::WaiverFacts;
@@ -58,11 +60,8 @@ impl Case {
         names.extend(self.own.map(|own| library.add("own.toml", own.as_bytes()).unwrap()));
         let in_force = library.in_force(&names, DAY).unwrap();
         let rules = in_force.rules.values();
-        let classes = Classes {
-            classes: in_force.classes.clone(),
-            declared: self.columns.clone(),
-            findings: rules.flat_map(|known| known.rule.check.words("findings").map(str::to_owned)).collect(),
-        };
+        let findings = rules.flat_map(|known| known.rule.check.words("findings").map(str::to_owned));
+        let classes = Classes::new(in_force.classes.values(), &self.columns, findings.collect());
         let header = Header::parse(self.sql);
         let mut script = ScriptFacts::of("7", Direction::Up);
         for (part, text) in
@@ -420,7 +419,9 @@ fn a_rule_is_for_its_environments_alone() {
                level = 'deny'\ndecides = 'tool'\nwhat = 'log-kept'\nmonths = 6\nsays = 'A.'\nkeep = 'B.'\nsource = 'practice'\n\
                environments = ['production']\n";
     let in_force = in_force(own, &["own"]).unwrap();
-    for (environment, verdicts) in [(None, 1), (Some("production"), 1), (Some("staging"), 0)] {
+    for (environment, verdicts) in
+        [(None, 1), (Some("production"), 1), (Some("Production"), 1), (Some("staging"), 0)]
+    {
         let facts = Facts { environment: environment.map(str::to_owned), ..Facts::of_day(DAY) };
         assert_eq!(judge(&in_force, &facts).len(), verdicts, "{environment:?}");
     }

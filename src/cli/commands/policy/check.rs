@@ -48,9 +48,17 @@ struct Shown {
     day: String,
     packs: BTreeSet<String>,
     scripts: usize,
+    unjudged: Vec<Unjudged>,
     verdicts: Vec<Told>,
     disagreements: Vec<Disagreement>,
     weakened: Vec<Weakened>,
+}
+
+/// A file among the scripts that no pack was asked about.
+#[derive(Serialize)]
+struct Unjudged {
+    file: String,
+    message: String,
 }
 
 #[derive(Serialize)]
@@ -68,7 +76,7 @@ struct Told {
 pub fn run(context: &Context, arguments: &Check) -> CommandResult {
     let settings = context.settings()?;
     let language = arguments.lang.unwrap_or_else(|| Language::of(&context.environment));
-    let Some(Checked { policy, facts, verdicts }) = checked(context, &settings)? else {
+    let Some(Checked { policy, facts, verdicts, unjudged }) = checked(context, &settings)? else {
         return Err(CliError::usage("no policy pack is in force here")
             .hint("name the sector in greffe.toml: `sectors = [\"santé\"]` below `[policy]`"));
     };
@@ -76,7 +84,9 @@ pub fn run(context: &Context, arguments: &Check) -> CommandResult {
         Some(FailOn::Deny) => Level::Deny,
         Some(FailOn::Warn) | None => Level::Warn,
     };
-    let fails = verdicts.iter().any(|verdict| verdict.outcome.is_finding() && verdict.level >= mildest);
+    let is_found = |verdict: &Verdict| verdict.outcome.is_finding() && verdict.level >= mildest;
+    let fails = !unjudged.is_empty() || verdicts.iter().any(is_found);
+    let unjudged = unjudged.into_iter().map(|one| Unjudged { file: one.file, message: one.message });
     let told = |verdict: Verdict| {
         let rule = policy.rule(&verdict.rule).map(|known| &known.rule)?;
         let text = |texts: &crate::policy::packs::pack::Texts| {
@@ -92,6 +102,7 @@ pub fn run(context: &Context, arguments: &Check) -> CommandResult {
         day: facts.day.clone(),
         packs: facts.packs.clone(),
         scripts: facts.scripts.len(),
+        unjudged: unjudged.collect(),
         verdicts: verdicts.into_iter().filter(wanted).filter_map(told).collect(),
         disagreements: policy.in_force.disagreements.clone(),
         weakened: policy.in_force.weakened.clone(),
@@ -121,6 +132,7 @@ fn checked(context: &Context, settings: &Settings) -> Result<Option<Checked>, Cl
 /// What stands around verdicts, in a language.
 struct Words {
     scripts: &'static str,
+    unjudged: &'static str,
     hint: &'static str,
     disagree: &'static str,
     stricter: &'static str,
@@ -130,6 +142,7 @@ struct Words {
 
 const ENGLISH: Words = Words {
     scripts: "script(s)",
+    unjudged: "not judged",
     hint: "hint",
     disagree: "packs disagree on",
     stricter: "the stricter holds",
@@ -147,6 +160,7 @@ const ENGLISH: Words = Words {
 
 const FRENCH: Words = Words {
     scripts: "script(s)",
+    unjudged: "non jugé",
     hint: "conseil",
     disagree: "les paquets se contredisent sur",
     stricter: "le plus strict vaut",
@@ -166,6 +180,9 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     let words = if shown.language == Language::French { &FRENCH } else { &ENGLISH };
     let packs: Vec<&str> = shown.packs.iter().map(String::as_str).collect();
     writeln!(out, "{}: {}; {} {}", shown.day, packs.join(", "), shown.scripts, words.scripts)?;
+    for Unjudged { file, message } in &shown.unjudged {
+        writeln!(out, "\n{} {}: {}", words.unjudged, Clean(file), Clean(message))?;
+    }
     shown.verdicts.iter().try_for_each(|told| show_verdict(told, shown.language, words, out))?;
     for one in &shown.disagreements {
         let said: Vec<String> = one.said.iter().map(|(pack, value)| format!("{pack}: {value}")).collect();

@@ -1,6 +1,6 @@
 //! `greffe policy show`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use clap::Args;
@@ -49,7 +49,7 @@ struct ShownRule {
     source: String,
     page: String,
     waivable: bool,
-    environments: Vec<String>,
+    environments: BTreeSet<String>,
 }
 
 pub fn run(context: &Context, arguments: &Show) -> CommandResult {

@@ -14,6 +14,7 @@ use super::check::LANGUAGES;
 use super::facts::{Attestation, Facts, ScriptFacts};
 use super::library::InForce;
 use super::pack::{Level, Rule, Texts};
+use super::sector::folded;
 use super::{Kind, Who};
 
 /// What became of a rule.
@@ -123,11 +124,11 @@ const fn broken_at(line: usize, says: Says) -> Found {
     Found { outcome: Outcome::Broken, line: Some(line), says }
 }
 
-/// How many people have to approve.
+/// How many people have to approve before anything runs.
 #[must_use]
 pub fn approvals_needed(in_force: &InForce, facts: &Facts) -> u32 {
     let rules = in_force.rules.values().map(|rule| &rule.rule).filter(|rule| is_asked(rule, facts));
-    let approvals = rules.filter(|rule| rule.check.kind == Kind::Approvals);
+    let approvals = rules.filter(|rule| rule.check.kind == Kind::Approvals && rule.level == Level::Deny);
     let asks = |rule: &&Rule| facts.scripts.iter().any(|script| rule.check.holds_for(&classes_of(script)));
     approvals.filter(asks).filter_map(|rule| rule.check.number("count")).max().unwrap_or(0)
 }
@@ -166,9 +167,9 @@ pub fn judge(in_force: &InForce, facts: &Facts) -> Vec<Verdict> {
 
 /// Whether a rule is asked at all: not where it is allowed, nor in another environment than its own.
 fn is_asked(rule: &Rule, facts: &Facts) -> bool {
-    let here = facts.environment.as_ref();
+    let is_here = |here: &String| rule.environments.iter().any(|one| folded(one) == folded(here));
     let elsewhere =
-        here.is_some_and(|here| !rule.environments.is_empty() && !rule.environments.contains(here));
+        !rule.environments.is_empty() && facts.environment.as_ref().is_some_and(|here| !is_here(here));
     rule.level != Level::Allow && !elsewhere
 }
 

@@ -11,6 +11,11 @@ use crate::policy::packs::pack::Rule;
 pub(super) fn of_script(rule: &Rule, script: &ScriptFacts, facts: &Facts) -> Option<Found> {
     let check = &rule.check;
     let is_asked = |class: &str| check.words("classes").any(|word| word == class);
+    if script.unread {
+        let about = |one: &&Attestation| one.versions.contains(&script.version);
+        let why = pair("no program reads this script", "aucun programme ne lit ce script");
+        return Some(attested(rule, facts, about, why));
+    }
     match check.kind {
         Kind::LossAttested => {
             let (class, line) = first(rule, &script.loses, "classes")?;
@@ -36,18 +41,25 @@ pub(super) fn of_script(rule: &Rule, script: &ScriptFacts, facts: &Facts) -> Opt
                 ),
             ),
         }),
-        Kind::LiteralsForbidden => {
-            let class = first(rule, &script.literals, "classes");
-            Some(match class.or_else(|| first(rule, &script.literals, "findings")) {
-                None => kept(pair("no such value is in it", "aucune valeur de ce genre n'y figure")),
-                Some((what, line)) => broken_at(
-                    line,
-                    pair(format!("a value of `{what}` is in it"), format!("une valeur de `{what}` y figure")),
-                ),
-            })
-        }
+        Kind::LiteralsForbidden => Some(of_literals(rule, script)),
         Kind::ColumnsDeclared => of_declared(rule, script),
         _ => None,
+    }
+}
+
+fn of_literals(rule: &Rule, script: &ScriptFacts) -> Found {
+    let class = first(rule, &script.literals, "classes");
+    if let Some((what, line)) = class.or_else(|| first(rule, &script.literals, "findings")) {
+        let says = pair(format!("a value of `{what}` is in it"), format!("une valeur de `{what}` y figure"));
+        return broken_at(line, says);
+    }
+    let mut asked = rule.check.words("classes").chain(rule.check.words("findings"));
+    match asked.find(|what| script.down_literals.contains(*what)) {
+        None => kept(pair("no such value is in it", "aucune valeur de ce genre n'y figure")),
+        Some(what) => broken(pair(
+            format!("a value of `{what}` is in its way down"),
+            format!("une valeur de `{what}` figure dans son retour en arrière"),
+        )),
     }
 }
 

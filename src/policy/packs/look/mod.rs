@@ -1,118 +1,54 @@
 //! What a script does to tables and columns of a class: which lose rows, which change, which are made, which are given a
-//! text. It looks at tokens, also at those in the bodies of functions and in texts that are run; what a program puts
-//! together from pieces is not seen.
+//! text. It looks at tokens, also at those in the bodies of functions and in texts that are run; of what a program puts
+//! together from pieces, only that it drops or empties something is seen, and then it may be anything.
 //!
 //! | file | what it is |
 //! |---|---|
+//! | `classes` | which names are of which class |
 //! | `statement` | a statement as its tokens |
-//! | `columns` | columns that are made, and texts that they are given |
+//! | `tables` | whose rows are in a table, as the script has it so far |
+//! | `columns` | columns that are made |
+//! | `rows` | texts that columns are given |
 
+mod classes;
 mod columns;
+mod rows;
 mod statement;
+mod tables;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
-use self::statement::Statement;
+pub use self::classes::Classes;
+use self::classes::plain;
+use self::rows::text_of;
+use self::statement::{Name, Statement};
+use self::tables::Tables;
 use super::facts::ScriptFacts;
-use super::pack::Class;
 use crate::privacy::scan;
 use crate::scripts::lint::Lines;
-use crate::scripts::meaning::words;
-use crate::scripts::statement::tokens;
+use crate::scripts::statement::{is_one_of, tokens};
 use crate::scripts::{Dialect, statements};
 
 /// How deep bodies in texts are looked at: a function that runs a text that runs a text.
 const DEEPEST: usize = 3;
-/// No verb is longer.
-const LONGEST: usize = 16;
 /// Columns of one list that are looked at.
 const COLUMNS: usize = 2048;
-
-/// Which names are of which class, and what columns are declared to be.
-#[derive(Clone, Debug, Default)]
-pub struct Classes {
-    pub classes: BTreeMap<String, Class>,
-    /// What columns of these names are, by what they are: `tokenised`.
-    pub declared: BTreeMap<String, Vec<String>>,
-    /// The scanner's rules that are asked about values.
-    pub findings: BTreeSet<String>,
-}
-
-impl Classes {
-    fn of_table<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        let name = plain(name);
-        let found =
-            self.classes.values().filter(move |class| class.tables.iter().any(|one| matches(one, &name)));
-        found.map(|class| class.id.as_str())
-    }
-
-    fn of_column<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        let name = plain(name);
-        let found =
-            self.classes.values().filter(move |class| class.columns.iter().any(|one| matches(one, &name)));
-        found.map(|class| class.id.as_str())
-    }
-
-    /// What the column of a table is declared to be: by `column` or `table.column`.
-    fn declared(&self, table: &str, column: &str) -> BTreeSet<String> {
-        let (table, column) = (plain(table), plain(column));
-        let is = |pattern: &String| match pattern.split_once('.') {
-            Some((of, name)) => matches(of, &table) && matches(name, &column),
-            None => matches(pattern, &column),
-        };
-        let found = self.declared.iter().filter(|(_, columns)| columns.iter().any(is));
-        found.map(|(what, _)| what.clone()).collect()
-    }
-}
-
-/// A name in small letters without accents, with `_` between its words.
-fn plain(name: &str) -> String {
-    let words = words(name.as_bytes());
-    words.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_")
-}
-
-/// Whether a name is what a pattern says, in which `*` stands for any signs.
-fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name) = (pattern.to_lowercase(), name.as_bytes());
-    let pattern = pattern.as_bytes();
-    let (mut at, mut of, mut star) = (0, 0, None);
-    while at < name.len() {
-        match pattern.get(of) {
-            Some(b'*') => {
-                star = Some((of, at));
-                of += 1;
-            }
-            Some(sign) if *sign == name[at] => (at, of) = (at + 1, of + 1),
-            // What the last star stands for is one sign longer.
-            _ => match &mut star {
-                Some((place, from)) => {
-                    *from += 1;
-                    (of, at) = (*place + 1, *from);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.get(of..).unwrap_or_default().iter().all(|sign| *sign == b'*')
-}
-
 /// What a script does. `facts` says which script, and what it says of itself.
 #[must_use]
 pub fn look(dialect: Dialect, sql: &str, classes: &Classes, facts: ScriptFacts) -> ScriptFacts {
-    let lines = Lines::of(sql);
     let read: Vec<Statement<'_>> =
         statements(dialect, sql).into_iter().map(|one| Statement::of(dialect, sql, one.range)).collect();
-    let (made, renamed, rebuilt) = (BTreeMap::new(), BTreeMap::new(), rebuilt(&read));
-    let mut looking = Looking { dialect, classes, lines, facts, made, renamed, rebuilt };
+    let tables = Tables::of(dialect, &read);
+    let lower = sql.to_ascii_lowercase();
+    let runs_texts = ["execute", "prepare", "dblink"].iter().any(|word| lower.contains(word));
+    let (lines, known) = (Lines::of(sql), HashMap::new());
+    let mut looking = Looking { dialect, classes, lines, facts, tables, known, runs_texts };
     for statement in &read {
         looking.look_at(statement, 0);
-        looking.note_made(statement);
-        looking.look_at_columns(statement);
-        looking.look_at_rows(statement);
     }
-    if !classes.findings.is_empty() {
+    if classes.asks_for_findings() {
         for finding in scan(sql.as_bytes()) {
-            if classes.findings.contains(finding.rule.as_ref()) {
+            if classes.asks_for(&finding.rule) {
                 note(&mut looking.facts.literals, &finding.rule, finding.line);
             }
         }
@@ -124,8 +60,10 @@ pub fn look(dialect: Dialect, sql: &str, classes: &Classes, facts: ScriptFacts) 
 
 /// Notes a class with the first line of it.
 fn note(noted: &mut BTreeMap<String, usize>, class: &str, line: usize) {
-    let first = noted.entry(class.to_owned()).or_insert(line);
-    *first = line.min(*first);
+    match noted.get_mut(class) {
+        Some(first) => *first = line.min(*first),
+        None => drop(noted.insert(class.to_owned(), line)),
+    }
 }
 
 struct Looking<'a> {
@@ -133,132 +71,270 @@ struct Looking<'a> {
     classes: &'a Classes,
     lines: Lines<'a>,
     facts: ScriptFacts,
-    /// Tables that the script has made so far, by their plain names, with their columns: nobody's rows are in them.
-    made: BTreeMap<String, Vec<String>>,
-    /// Tables that are made anew with their rows: a copy takes their place.
-    rebuilt: BTreeSet<String>,
-    /// What a table was called before the script renamed it.
-    renamed: BTreeMap<String, String>,
+    tables: Tables,
+    /// Classes of tables, by their plain names.
+    known: HashMap<String, Vec<&'a str>>,
+    /// Whether the script may run what it holds as a text.
+    runs_texts: bool,
 }
 
-impl Looking<'_> {
-    /// Notes a table that is made, or gets another name.
-    fn note_made(&mut self, statement: &Statement<'_>) {
-        if let Some((table, open)) = statement.created() {
-            let starts = if statement.token(open) == "(" { statement.group(open).0 } else { Vec::new() };
-            let columns = starts.into_iter().take(COLUMNS).map(|start| statement.name(start).0);
-            self.made.insert(plain(&table), columns.collect());
-        }
-        let Some((table, at)) = statement.altered() else { return };
-        if statement.is(at, &["RENAME"]) && statement.is(at + 1, &["TO", "AS"]) {
-            let (to, from) = (plain(&statement.name(at + 2).0), plain(&table));
-            match self.made.get(&from).cloned() {
-                Some(columns) => drop(self.made.insert(to, columns)),
-                None => drop(self.renamed.insert(to, from)),
-            }
-        }
-    }
-
+impl<'a> Looking<'a> {
     /// The classes of a table that was there before the script; by its old name where the script renames it.
-    fn classes_of(&self, table: &str) -> Vec<String> {
-        let name = plain(table);
-        if self.made.contains_key(&name) {
-            return Vec::new();
+    fn classes_of(&mut self, table: &Name) -> Vec<&'a str> {
+        let Some(name) = self.tables.origin(table) else { return Vec::new() };
+        if let Some(known) = self.known.get(name) {
+            return known.clone();
         }
-        let name = self.renamed.get(&name).unwrap_or(&name);
-        self.classes.of_table(name).map(str::to_owned).collect()
+        let (name, classes) = (name.to_owned(), self.classes.of_table(name).collect::<Vec<_>>());
+        self.known.insert(name, classes.clone());
+        classes
     }
 
-    fn lose(&mut self, tables: &[String], line: usize) {
-        for table in tables {
-            self.change(table, line);
-            let is_lost = !self.rebuilt.contains(&plain(table));
-            for class in self.classes_of(table).into_iter().filter(|_| is_lost) {
-                note(&mut self.facts.loses, &class, line);
-            }
-        }
-    }
-
-    fn change(&mut self, table: &str, line: usize) {
+    fn lose(&mut self, table: &Name, line: usize) {
         for class in self.classes_of(table) {
-            note(&mut self.facts.changes, &class, line);
+            note(&mut self.facts.changes, class, line);
+            note(&mut self.facts.loses, class, line);
         }
     }
 
-    /// Looks for verbs anywhere in a statement: behind a forgotten semicolon, in a `WITH`, in a body.
-    fn look_at(&mut self, statement: &Statement<'_>, depth: usize) {
-        for at in 0..statement.tokens.len() {
-            let line = self.lines.line(statement.offset(at));
-            let word = statement.token(at);
-            if word.len() > LONGEST || !word.starts_with(|first: char| first.is_ascii_alphabetic()) {
-                self.look_into(statement, at, depth);
-                continue;
-            }
-            match word.to_ascii_uppercase().as_str() {
-                "DROP" if statement.is(at + 1, &["TABLE"]) => self.lose(&statement.names(at + 2), line),
-                "DROP" if statement.is(at + 1, &["SCHEMA", "DATABASE"]) => self.lose_all(line),
-                "TRUNCATE" => {
-                    let first = at + 1 + usize::from(statement.is(at + 1, &["TABLE"]));
-                    self.lose(&statement.names(first), line);
-                }
-                "DELETE" if statement.is(at + 1, &["FROM"]) => self.lose(&statement.names(at + 2), line),
-                // Several tables of MySQL: `DELETE a, b FROM …`.
-                "DELETE" if at == 0 => {
-                    let first = statement.skip(at + 1, &["LOW_PRIORITY", "QUICK", "IGNORE"]);
-                    let first = first + usize::from(statement.is(first, &["FROM"]));
-                    self.lose(&statement.names(first), line);
-                }
-                "UPDATE" if !statement.is(at.wrapping_sub(1), &["ON", "FOR", "KEY", "DO"]) => {
-                    let first = statement.skip(at + 1, &["ONLY", "OR", "REPLACE", "IGNORE", "LOW_PRIORITY"]);
-                    self.change(&statement.name(first).0, line);
-                }
-                "INTO" => self.change(&statement.name(at + 1).0, line),
-                // `INTO` may be missing in MySQL.
-                "INSERT" | "REPLACE" => self.change(&statement.name(statement.inserted(at)).0, line),
-                "COPY" if at == 0 => self.change(&statement.name(1).0, line),
-                "ALTER" if at == 0 => self.look_at_alter(statement, line),
-                "RENAME" if at == 0 && statement.is(1, &["TABLE", "TABLES"]) => {
-                    self.change(&statement.name(2).0, line);
-                }
-                _ => self.look_into(statement, at, depth),
-            }
+    fn change(&mut self, table: &Name, line: usize) {
+        for class in self.classes_of(table) {
+            note(&mut self.facts.changes, class, line);
         }
     }
 
     /// All classes lose rows: nobody can tell which tables were in it.
     fn lose_all(&mut self, line: usize) {
-        let with_tables = self.classes.classes.values().filter(|class| !class.tables.is_empty());
-        for class in with_tables {
-            note(&mut self.facts.loses, &class.id, line);
-            note(&mut self.facts.changes, &class.id, line);
+        for class in self.classes.with_tables() {
+            note(&mut self.facts.loses, class, line);
+            note(&mut self.facts.changes, class, line);
         }
     }
 
-    fn look_at_alter(&mut self, statement: &Statement<'_>, line: usize) {
-        let Some((table, at)) = statement.altered() else { return };
-        self.change(&table, line);
-        const OTHERS: [&str; 9] =
-            ["CONSTRAINT", "INDEX", "KEY", "FOREIGN", "PRIMARY", "CHECK", "DEFAULT", "NOT", "EXPRESSION"];
-        let drops = |at: &usize| statement.is(*at, &["DROP"]) && !statement.is(at + 1, &OTHERS);
-        // `ALTER COLUMN b DROP DEFAULT` names what it drops, `DROP b` a column.
-        if (at..statement.tokens.len()).any(|at| drops(&at) && !statement.is(at + 1, &["IDENTITY"])) {
-            self.lose(&[table], line);
+    /// Tables that lose rows. In a text that is put together, what has no name may be any.
+    fn lose_each(&mut self, tables: &[Name], line: usize, depth: usize) {
+        let is_any = depth > 0 && self.runs_texts && tables.iter().any(|table| table.plain.is_empty());
+        if is_any {
+            self.lose_all(line);
         }
+        tables.iter().for_each(|table| self.lose(table, line));
+    }
+
+    /// Looks for verbs anywhere in a statement: behind a forgotten semicolon, in a `WITH`, in a body.
+    fn look_at(&mut self, statement: &Statement<'_>, depth: usize) {
+        // Up to where a definition reaches, whose parts are told by what they are parts of.
+        let (mut at, mut defined) = (0, 0);
+        while at < statement.tokens.len() {
+            let word = statement.token(at);
+            if !is_one_of(word, &VERBS) {
+                self.look_into(statement, at, depth);
+                at += 1;
+                continue;
+            }
+            let line = (self.lines.line(statement.offset(at)), depth);
+            let is_defined = at < defined && is_one_of(word, &DEFINED);
+            match word.as_bytes().first().map(u8::to_ascii_uppercase) {
+                _ if is_defined => at += 1,
+                Some(b'A') => {
+                    defined = self.look_at_alter(statement, at, line).max(defined);
+                    at += 1;
+                }
+                Some(b'C') if statement.is(at, &["CREATE"]) => {
+                    defined = self.look_at_create(statement, at, line.0).max(defined);
+                    at += 1;
+                }
+                Some(b'D' | b'T') => at = self.look_at_loss(statement, at, line),
+                _ => at = self.look_at_change(statement, at, line),
+            }
+        }
+        self.look_at_rows(statement);
+    }
+
+    /// What is dropped or emptied at `at`; gives the place behind its names.
+    fn look_at_loss(&mut self, statement: &Statement<'_>, at: usize, (line, depth): (usize, usize)) -> usize {
+        const QUIETLY: [&str; 4] = ["LOW_PRIORITY", "QUICK", "IGNORE", "HISTORY"];
+        let next = at + 1;
+        if statement.is(at, &["TRUNCATE"]) {
+            // A function of numbers.
+            if statement.token(next) == "(" {
+                return next;
+            }
+            let (tables, behind) = statement.names(next + usize::from(statement.is(next, &["TABLE"])));
+            self.lose_each(&tables, line, depth);
+            return behind.max(next);
+        }
+        if statement.is(at, &["DELETE"]) {
+            let first = statement.skip(next, &QUIETLY);
+            let is_from = statement.is(first, &["FROM"]);
+            if !is_from && !statement.begins(at) {
+                return next;
+            }
+            let (tables, behind) = statement.names(first + usize::from(is_from));
+            self.lose_each(&tables, line, depth);
+            tables.iter().for_each(|table| self.lose_named(statement, table, (behind, line)));
+            return behind;
+        }
+        let what = next + usize::from(statement.is(next, &["FOREIGN"]));
+        if statement.is(what, &["TABLE", "TABLES"]) {
+            let (tables, behind) = statement.names(what + 1);
+            let gone: Vec<Name> = tables.into_iter().filter(|table| !self.is_moved(table, line)).collect();
+            self.lose_each(&gone, line, depth);
+            gone.iter().for_each(|table| self.tables.note_dropped(table));
+            return behind;
+        }
+        // What goes with a type or an extension is told by the database alone.
+        let is_wide = statement.is(next, &["TYPE", "DOMAIN", "EXTENSION"])
+            && (next..statement.near(next)).any(|at| statement.is(at, &["CASCADE"]));
+        if is_wide || statement.is(next, &["SCHEMA", "DATABASE", "OWNED"]) {
+            self.lose_all(line);
+        }
+        next
+    }
+
+    /// Whether the rows of a table that is dropped were copied before.
+    fn is_moved(&mut self, table: &Name, line: usize) -> bool {
+        let classes = self.classes_of(table);
+        let is_moved = self.tables.is_copied(table);
+        if is_moved {
+            classes.into_iter().for_each(|class| note(&mut self.facts.changes, class, line));
+            self.tables.note_dropped(table);
+        }
+        is_moved
+    }
+
+    /// A table that loses rows by another name, which a statement gives it behind `behind`: `DELETE p FROM patient AS p`.
+    fn lose_named(&mut self, statement: &Statement<'_>, name: &Name, (behind, line): (usize, usize)) {
+        for at in behind + 1..statement.near(behind) {
+            if name.within.is_empty() && !name.plain.is_empty() && plain(statement.token(at)) == name.plain {
+                let table = at - 1 - usize::from(statement.is(at - 1, &["AS"]));
+                self.lose(&statement.name(table).0, line);
+            }
+        }
+    }
+
+    /// What changes at `at`; gives the place behind its first name.
+    fn look_at_change(
+        &mut self,
+        statement: &Statement<'_>,
+        at: usize,
+        (line, depth): (usize, usize),
+    ) -> usize {
+        let next = at + 1;
+        match statement.token(at).to_ascii_uppercase().as_str() {
+            "UPDATE" if !statement.is(at.wrapping_sub(1), &["ON", "FOR", "KEY", "DO"]) => {
+                self.look_at_update(statement, next, line);
+            }
+            "INTO" => self.change(&statement.name(statement.skip(next, &["TABLE", "ONLY"])).0, line),
+            // `INTO` may be missing in MySQL.
+            "INSERT" | "REPLACE" => self.change(&statement.name(statement.inserted(at)).0, line),
+            "COPY" if statement.begins(at) => self.change(&statement.name(next).0, line),
+            "MERGE" => {
+                let end = statement.near(at);
+                let deletes = |at: usize| statement.is(at, &["THEN"]) && statement.is(at + 1, &["DELETE"]);
+                if (at..end).any(deletes) {
+                    self.lose(&statement.name(statement.skip(next, &["INTO", "ONLY"])).0, line);
+                }
+            }
+            "RENAME" if statement.is(next, &["TABLE", "TABLES"]) => {
+                let first = statement.skip(next + 1, &["IF", "EXISTS"]);
+                for start in statement.parts(first, statement.near(first)) {
+                    let (from, behind) = statement.name(start);
+                    self.change(&from, line);
+                    if let Some(to) = (behind..behind + 4).find(|at| statement.is(*at, &["TO"])) {
+                        self.tables.note_renamed(&from, &statement.name(to + 1).0);
+                    }
+                }
+            }
+            "SELECT" if depth == 0 && self.dialect == Dialect::Postgresql && statement.begins(at) => {
+                let end = statement.near(at);
+                let into = statement.outside(at, end, &["INTO", "FROM"]);
+                if let Some(into) = into.filter(|into| statement.is(*into, &["INTO"])) {
+                    let name = statement.skip(into + 1, &["TEMP", "TEMPORARY", "UNLOGGED", "TABLE"]);
+                    self.look_at_query(statement, &statement.name(name).0, at, end);
+                }
+            }
+            _ => {}
+        }
+        next
+    }
+
+    /// The tables of an `UPDATE` behind `at`: of several that MySQL joins, those of which a column is set.
+    fn look_at_update(&mut self, statement: &Statement<'_>, at: usize, line: usize) {
+        let first = statement.skip(at, &["ONLY", "OR", "REPLACE", "IGNORE", "LOW_PRIORITY"]);
+        let end = statement.near(first);
+        self.change(&statement.name(first).0, line);
+        let Some(set) = statement.outside(first, end, &["SET"]).filter(|_| self.dialect == Dialect::Mysql)
+        else {
+            return;
+        };
+        let behind = statement.outside(set, end, &["WHERE", "ORDER", "LIMIT"]).unwrap_or(end);
+        let columns = statement.parts(set + 1, behind);
+        let owners: Vec<Name> = columns.into_iter().map(|start| statement.name(start).0).collect();
+        for at in first..set {
+            if !statement.is(at, &[",", "JOIN", "STRAIGHT_JOIN"]) {
+                continue;
+            }
+            let (table, behind) = statement.name(at + 1);
+            let other = plain(statement.token(statement.skip(behind, &["AS"])));
+            let is_set = |column: &Name| {
+                let owner = column.within.rsplit('.').next().unwrap_or_default();
+                owner.is_empty() || owner == table.plain || owner == other
+            };
+            if owners.iter().any(is_set) {
+                self.change(&table, line);
+            }
+        }
+    }
+
+    /// A definition of what has columns; gives the place behind it.
+    fn look_at_create(&mut self, statement: &Statement<'_>, at: usize, line: usize) -> usize {
+        let Some(created) = statement.created(at) else { return at };
+        let end = statement.end(at);
+        let columns = self.look_at_created(statement, &created, end);
+        if created.is_table {
+            if created.replaces {
+                self.lose(&created.name, line);
+            }
+            self.tables.note_made(&created, columns);
+        }
+        end
+    }
+
+    /// What an `ALTER TABLE` does; gives the place behind it.
+    fn look_at_alter(
+        &mut self,
+        statement: &Statement<'_>,
+        at: usize,
+        (line, depth): (usize, usize),
+    ) -> usize {
+        /// What MySQL drops of a table that holds nothing; the others have columns of these names.
+        const NOTHING: [&str; 5] = ["INDEX", "KEY", "FOREIGN", "PRIMARY", "CHECK"];
+        let Some((table, first)) = statement.altered(at) else { return at };
+        let end = statement.end(at);
+        self.change(&table, line);
+        let is_mysql = self.dialect == Dialect::Mysql;
+        let loses = |at: usize| {
+            let of_nothing =
+                statement.is(at + 1, &["CONSTRAINT"]) || is_mysql && statement.is(at + 1, &NOTHING);
+            statement.is(at, &["DROP"]) && !of_nothing
+                || is_mysql && statement.is(at, &["TRUNCATE", "DISCARD"])
+        };
+        // In a text that is put together, a name may be of several tokens.
+        let is_any = table.plain.is_empty() && (first..end).any(loses);
+        if is_any || statement.parts(first, end).into_iter().any(loses) {
+            self.lose_each(std::slice::from_ref(&table), line, depth);
+        }
+        self.look_at_added(statement, &table, first, end);
+        if let Some(name) = statement.new_name(self.dialect, first) {
+            self.tables.note_renamed(&table, &name);
+        }
+        end
     }
 
     /// Looks at what a text holds, where it may be run: the body of a function, a block, what `EXECUTE` is given.
     fn look_into(&mut self, statement: &Statement<'_>, at: usize, depth: usize) {
         let token = statement.token(at);
-        let inner = match token.as_bytes() {
-            [b'\'', .., b'\''] => token.get(1..token.len() - 1),
-            [b'$', ..] => token.find('$').and_then(|_| {
-                let mark = token.get(..=1 + token.get(1..)?.find('$')?)?;
-                token.strip_prefix(mark)?.strip_suffix(mark)
-            }),
-            _ => None,
-        };
-        const VERBS: [&str; 6] = ["drop", "truncate", "delete", "update", "insert", "alter"];
-        let Some(inner) = inner.filter(|_| depth < DEEPEST) else { return };
+        let Some(inner) = text_of(self.dialect, token).filter(|_| depth < DEEPEST) else { return };
         let lower = inner.to_ascii_lowercase();
         if !VERBS.iter().any(|verb| lower.contains(verb)) {
             return;
@@ -267,29 +343,28 @@ impl Looking<'_> {
         for one in statements(self.dialect, inner) {
             let text = inner.get(one.range.clone()).unwrap_or_default();
             let tokens = tokens(self.dialect, text);
-            self.look_at(&Statement { text, start: start + one.range.start, tokens }, depth + 1);
+            let inner = Statement { text, start: start + one.range.start, tokens };
+            // What begins with another word is told to people.
+            if token.starts_with('$') || inner.is(0, &BEGINNINGS) {
+                self.look_at(&inner, depth + 1);
+            }
         }
     }
 }
 
-/// Tables that the script drops after it copied their rows into a new one, which then takes their name.
-fn rebuilt(read: &[Statement<'_>]) -> BTreeSet<String> {
-    let created: BTreeSet<String> = read.iter().filter_map(|one| Some(plain(&one.created()?.0))).collect();
-    let mut copied: BTreeSet<(String, String)> = BTreeSet::new();
-    for statement in read.iter().filter(|one| one.is(0, &["INSERT"])) {
-        let new = plain(&statement.name(statement.inserted(0)).0);
-        if created.contains(&new) {
-            let from = (0..statement.tokens.len()).filter(|at| statement.is(*at, &["FROM"]));
-            copied.extend(from.map(|at| (new.clone(), plain(&statement.name(at + 1).0))));
-        }
-    }
-    let renamed = read.iter().filter_map(|statement| {
-        let (new, at) = statement.altered()?;
-        let is_named = statement.is(at, &["RENAME"]) && statement.is(at + 1, &["TO", "AS"]);
-        is_named.then(|| (plain(&new), plain(&statement.name(at + 2).0)))
-    });
-    renamed.filter(|names| copied.contains(names)).map(|(_, old)| old).collect()
-}
+/// Words behind which names of tables are looked for, in small letters.
+const VERBS: [&str; 13] = [
+    "alter", "copy", "create", "delete", "drop", "insert", "into", "merge", "rename", "replace", "select",
+    "truncate", "update",
+];
+/// Those that are told by the definition that they are parts of.
+const DEFINED: [&str; 5] = ["ALTER", "CREATE", "DROP", "RENAME", "TRUNCATE"];
+/// Words with which a text begins that may be run and does something to tables.
+const BEGINNINGS: [&str; 27] = [
+    "ALTER", "BEGIN", "CALL", "CASE", "COPY", "CREATE", "DECLARE", "DELETE", "DO", "DROP", "ELSE", "ELSIF",
+    "EXECUTE", "EXPLAIN", "FOR", "IF", "INSERT", "INTO", "LOOP", "MERGE", "PERFORM", "RENAME", "REPLACE",
+    "TRUNCATE", "UPDATE", "WHILE", "WITH",
+];
 
 #[cfg(test)]
 mod tests;
