@@ -11,6 +11,7 @@ use super::check::{Check, Kind, LANGUAGES, Who};
 use super::members::{Fault, Faults, Members, Why};
 use super::{PACK_LIMIT, SECTORS};
 use crate::crypto::Digest;
+use crate::model::is_day;
 
 /// The first member of a document.
 pub const FORMAT: &str = "pack/1";
@@ -305,10 +306,4 @@ fn read_change(members: Members<'_>) -> Change {
     }
     members.end();
     Change { id, level, check, reason, until }
-}
-
-/// Whether a text is a day, such as `2027-06-30`.
-#[must_use]
-pub fn is_day(text: &str) -> bool {
-    format!("{text}T00:00:00.000000Z").parse::<crate::model::Timestamp>().is_ok()
 }
