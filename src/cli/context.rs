@@ -16,7 +16,7 @@ use super::processes::Processes;
 use super::progress::Progress;
 use super::settings::{
     Anchor as SettingsAnchor, DatabaseSource, DatabaseUrl, Environment, KeySource, Overrides,
-    ReplicaSettings, Secret, SecretSource, Settings,
+    ReplicaSettings, Secret, SecretSource, Settings, SettingsError,
 };
 use crate::chain::{Anchor, Options as VerifyOptions};
 use crate::crypto::{
@@ -213,7 +213,12 @@ pub async fn scratch(settings: &Settings, engine: Engine, on: Option<&Secret>) -
         }
         let mut other = settings.clone();
         other.database_url = Some(source);
-        Ok::<_, CliError>(other.database_url()?)
+        other.database_url().map_err(|error| match error {
+            SettingsError::Source { source_text, reason, .. } => {
+                CliError::usage(format!("`--on` is `{source_text}`, but {reason}"))
+            }
+            other => other.into(),
+        })
     };
     let url = on.map(resolve).transpose()?;
     let options = options(settings, Access::Write);

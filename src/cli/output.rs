@@ -226,6 +226,19 @@ impl std::fmt::Display for Clean<'_> {
     }
 }
 
+/// The same in one line, for reports of which each line is read by itself: a name with a line feed in it makes none.
+pub struct CleanLine<'a>(pub &'a str);
+
+impl std::fmt::Display for CleanLine<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (nth, line) in self.0.split('\n').enumerate() {
+            let feed = if nth > 0 { "\u{fffd}" } else { "" };
+            write!(f, "{feed}{}", Clean(line))?;
+        }
+        Ok(())
+    }
+}
+
 /// Control characters, and those that turn the direction of writing around.
 fn is_unsafe(c: char) -> bool {
     c != '\n' && c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -239,5 +252,6 @@ mod tests {
     fn nothing_steers_the_terminal() {
         assert_eq!(Clean("a\u{1b}[31mb\u{202e}c\nd\te").to_string(), "a\u{fffd}[31mb\u{fffd}c\nd\u{fffd}e");
         assert_eq!(Clean("été").to_string(), "été");
+        assert_eq!(CleanLine("a\u{1b}b\n::error::c\n").to_string(), "a\u{fffd}b\u{fffd}::error::c\u{fffd}");
     }
 }

@@ -38,6 +38,6 @@ pub use plan::{
 pub use relation::{Column, ForeignKey, Hop, OnDelete, Path, Relation, RelationKind, Replacement, ValueKind};
 pub use remembered::Remembered;
 pub use statement::{PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Statement, Subject};
-pub use time::{TimeError, Timestamp};
+pub use time::{TimeError, Timestamp, is_day};
 pub use trust::{KeyRole, Revocation, RevocationReason, Thresholds, TrustDocument, TrustedKey};
 pub use trust_change::{TrustChange, trust_changes};

@@ -35,6 +35,12 @@ impl Timestamp {
     }
 }
 
+/// Whether a text is a day, such as `2027-06-30`.
+#[must_use]
+pub fn is_day(text: &str) -> bool {
+    format!("{text}T00:00:00.000000Z").parse::<Timestamp>().is_ok()
+}
+
 impl FromStr for Timestamp {
     type Err = TimeError;
 
@@ -78,6 +84,22 @@ impl<'de> Deserialize<'de> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_are_those_of_a_calendar() {
+        for (text, day) in [
+            ("2027-06-30", true),
+            ("2028-02-29", true),
+            ("2027-02-29", false),
+            ("2999-99-99", false),
+            ("0000-01-01", false),
+            ("2027-6-30", false),
+            ("2027-06-30T", false),
+            ("", false),
+        ] {
+            assert_eq!(is_day(text), day, "{text}");
+        }
+    }
 
     #[test]
     fn one_spelling_for_one_instant() {

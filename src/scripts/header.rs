@@ -13,6 +13,7 @@
 //! `-- no-transaction` line, within the first 64 KiB. Keys are written in English or in French, in either case.
 
 use super::BYTE_ORDER_MARK;
+use crate::model::is_day;
 
 /// The most bytes that one value keeps, so that a header always fits in a log.
 const VALUE_LIMIT: usize = 4096;
@@ -57,17 +58,14 @@ pub struct Waiver {
 }
 
 impl Waiver {
-    /// Reads `RULE YYYY-MM-DD REASON`; `None` where one of the three is missing.
+    /// Reads `RULE YYYY-MM-DD REASON`; `None` where one of the three is missing, or is none: a day that no calendar has,
+    /// a reason without a word.
     fn parse(text: &str, line: usize) -> Option<Self> {
         let (rule, rest) = text.trim().split_once(char::is_whitespace)?;
         let (until, reason) = rest.trim_start().split_once(char::is_whitespace)?;
-        let is_date = until.len() == 10
-            && until.bytes().enumerate().all(|(place, byte)| match place {
-                4 | 7 => byte == b'-',
-                _ => byte.is_ascii_digit(),
-            });
         let reason = reason.trim();
-        let sound = is_date && !reason.is_empty() && rule.len() <= 64;
+        let is_reason = reason.contains(char::is_alphanumeric);
+        let sound = is_day(until) && is_reason && rule.len() <= 64;
         sound.then(|| Self {
             rule: printable(rule),
             until: until.to_owned(),
@@ -143,6 +141,24 @@ impl Header {
             },
         }
     }
+}
+
+/// Lines of a script that would be waivers in the comment at its top, wherever they stand: the number of each, from 1, and
+/// the byte at which it begins.
+pub fn waiver_lines(sql: &str) -> Vec<(usize, usize)> {
+    if !["aiver", "AIVER", "rogation", "ROGATION"].iter().any(|part| sql.contains(part)) {
+        return Vec::new();
+    }
+    let mut start = 0;
+    let places = sql.split_inclusive('\n').zip(1..).map(|(line, number)| {
+        start += line.len();
+        (number, start - line.len(), line)
+    });
+    let is_waiver = |line: &str| {
+        line.trim_start().starts_with("--")
+            && Line::parse(line, 0).key_value().is_some_and(|(key, _)| matches!(key, Key::Waiver))
+    };
+    places.filter(|(.., line)| is_waiver(line)).map(|(number, start, _)| (number, start)).collect()
 }
 
 #[derive(Clone, Copy)]
@@ -373,6 +389,24 @@ mod tests {
         assert_eq!(header.broken_waivers, [7, 8, 9]);
         assert!(waiver.holds("email", "2027-06-30") && !waiver.holds("email", "2027-07-01"));
         assert!(!waiver.holds("phone", "2027-06-30") && waiver.is_over("2028-01-01"));
+    }
+
+    #[test]
+    fn a_waiver_wants_a_day_of_the_calendar_and_a_word() {
+        let holds = |value: &str| Waiver::parse(value, 1).is_some();
+        assert!(holds("email 2028-02-29 ours") && holds("email 2027-06-30 été"));
+        for value in
+            ["2999-99-99 ours", "2027-02-29 ours", "2027-06-30 -", "2027-06-30 …", "2027-06-30 \u{200b}"]
+        {
+            assert!(!holds(&format!("email {value}")), "{value}");
+        }
+    }
+
+    #[test]
+    fn lines_that_would_be_waivers_are_found_anywhere() {
+        let sql = "-- purpose: a\n-- WAIVER: b\n\nSELECT 1;\n  -- dérogation : c\n-- no waiver here: d\nSELECT 'waiver: e';\n";
+        assert_eq!(waiver_lines(sql), [(2, 14), (5, 38)]);
+        assert_eq!(waiver_lines("-- purpose: a\n"), []);
     }
 
     #[test]

@@ -401,6 +401,35 @@ fn a_run_that_nobody_planned_is_told_to_the_replicas_before_it_runs() {
     project.ok(["apply"]);
     assert_eq!(project.story().join(" "), "genesis plan attach plan apply 1 apply 2 apply 3");
     project.verify();
+    // On the way back as well.
+    std::fs::remove_dir_all(&replica).unwrap();
+    std::fs::write(&replica, b"no folder").unwrap();
+    project.run(["rollback", "--steps", "2"]).exits(3).says(&["at 0 of 1 of the replicas"]);
+    assert_eq!(project.tables(), "authors,books");
+    std::fs::remove_file(&replica).unwrap();
+    std::fs::create_dir(&replica).unwrap();
+    project.run(["replicas", "--repair"]);
+    project.ok(["rollback", "--steps", "2"]);
+    assert_eq!(project.tables(), "authors");
+    project.verify();
+}
+
+#[test]
+fn without_replicas_nothing_can_be_told_to_them_and_nothing_is_archived() {
+    for mut project in [Project::with(&THREE), guarded()] {
+        project.variables.push(("GREFFE_APPROVAL_REPLICATED".to_owned(), "true".to_owned()));
+        project.ok(["plan", "--out", "plan.json"]);
+        let story = project.story();
+        let run = match story.contains(&"trust".to_owned()) {
+            true => {
+                approved(&project, "plan.json");
+                project.run(APPLY)
+            }
+            false => project.run(["apply"]),
+        };
+        run.exits(2).says(&["and there are none", "[[replica]]", "approval.replicated = false"]);
+        assert_eq!((project.tables(), project.story()), (String::new(), story));
+    }
 }
 
 #[test]
@@ -429,10 +458,14 @@ fn nothing_runs_before_the_plan_is_at_the_replicas() {
 #[test]
 fn a_plan_without_an_outcome_is_named_by_audit() {
     let mut project = guarded();
-    project.variables.push(("GREFFE_APPROVAL_REPLICATED".to_owned(), "true".to_owned()));
+    let (disk, replica) = replicated_first(&mut project);
     project.ok(["plan", "--out", "plan.json"]);
     approved(&project, "plan.json");
+    std::fs::write(&replica, b"no folder").unwrap();
     project.run(APPLY).exits(3);
+    std::fs::remove_file(&replica).unwrap();
+    std::fs::create_dir(&replica).unwrap();
+    project.run(["replicas", "--repair"]);
     let found = project.only_recorded(|| project.ends(1, ["audit", "--json"])).object();
     let finding = &found["findings"][0];
     assert_eq!((&finding["code"], &finding["seq"]), (&json!("plan-without-outcome"), &json!(2)), "{found:#}");
@@ -443,6 +476,10 @@ fn a_plan_without_an_outcome_is_named_by_audit() {
     let stolen =
         project.json(&["key", "show", "--key", "file:ben.pem"])["keyid"].as_str().unwrap().to_owned();
     let revoked = project.copy();
+    // What is another chain from here on has a replica of its own.
+    let settings = String::from_utf8(revoked.read("greffe.toml")).unwrap();
+    let other = disk.path().join("other").display().to_string();
+    revoked.write("greffe.toml", settings.replace(&replica.display().to_string(), &other));
     revoked.ok(["trust", "propose", "--out", "revoke.json", "--revoke", &stolen, "--since", "2"]);
     revoked.ok(["trust", "sign", "revoke.json", "--yes"]);
     revoked.ok(["trust", "apply", "revoke.json"]);

@@ -1,6 +1,7 @@
 //! `greffe lint`: what it finds in folders of greffe's own and of other tools, how it tells it, and what it ends with.
 
 mod bad_input;
+mod cases;
 mod tools;
 mod ways_down;
 
@@ -148,76 +149,6 @@ fn waivers_hold_with_reason_and_day_and_are_findings_without() {
     );
 }
 
-/// Each rule about folders and headers: a folder in which it finds something. The sound folder has no finding at all.
-#[test]
-fn each_rule_about_folders_finds_what_it_is_for() {
-    const HEAD: &str = "-- purpose: a\n-- impact: b\n-- rollback: c d\n";
-    let full = |text: &str| format!("{HEAD}{text}");
-    let cases: [(&str, &[(&str, String)]); 17] = [
-        (
-            "greffe/purpose-missing",
-            &[
-                ("2_b.up.sql", "-- impact: b\n-- rollback: c d\nSELECT 1;".into()),
-                ("2_b.down.sql", "SELECT 1;".into()),
-            ],
-        ),
-        (
-            "greffe/impact-missing",
-            &[
-                ("2_b.up.sql", "-- purpose: b\n-- rollback: c d\nSELECT 1;".into()),
-                ("2_b.down.sql", "SELECT 1;".into()),
-            ],
-        ),
-        (
-            "greffe/rollback-missing",
-            &[
-                ("2_b.up.sql", "-- purpose: b\n-- impact: c\nSELECT 1;".into()),
-                ("2_b.down.sql", "SELECT 1;".into()),
-            ],
-        ),
-        ("greffe/down-missing", &[("2_b.sql", "-- purpose: b\n-- impact: c\nSELECT 1;".into())]),
-        (
-            "greffe/down-empty",
-            &[
-                ("2_b.up.sql", "-- purpose: b\n-- impact: c\nSELECT 1;".into()),
-                ("2_b.down.sql", "-- later\n".into()),
-            ],
-        ),
-        ("greffe/refused", &[("2_b.sql", full("COMMIT;"))]),
-        ("greffe/reaches-outside", &[("2_b.sql", full("ATTACH 'x' AS y;"))]),
-        ("greffe/dependency-missing", &[("2_b.sql", format!("-- depends-on: 7\n{HEAD}SELECT 1;"))]),
-        (
-            "greffe/dependency-later",
-            &[("2_b.sql", format!("-- depends-on: 3\n{HEAD}SELECT 1;")), ("3_c.sql", full("SELECT 1;"))],
-        ),
-        (
-            "greffe/dependency-cycle",
-            &[
-                ("2_b.sql", format!("-- depends-on: 3\n{HEAD}SELECT 1;")),
-                ("3_c.sql", format!("-- depends-on: 2\n{HEAD}SELECT 1;")),
-            ],
-        ),
-        ("greffe/ignored-file", &[("two_b.SQL", full("SELECT 1;"))]),
-        ("greffe/file-name", &[("V2_b.sql", full("SELECT 1;"))]),
-        ("greffe/version-twice", &[("2_b.sql", full("SELECT 1;")), ("02_c.sql", full("SELECT 1;"))]),
-        ("greffe/down-alone", &[("2_b.down.sql", "SELECT 1;".into())]),
-        ("greffe/not-text", &[("2_b.sql", "SELECT 1;\0".into())]),
-        ("greffe/waiver-foreign", &[("2_b.sql", full("-- squawk-ignore ban-drop-table\nSELECT 1;"))]),
-        ("greffe/waiver-broken", &[("2_b.sql", format!("-- waiver: because\n{HEAD}SELECT 1;"))]),
-    ];
-    let project = folder(&SOUND);
-    assert_eq!(found(&lint(&project, &["--dialect", "sqlite"])), [""; 0]);
-    for (rule, scripts) in cases {
-        let project = folder(&SOUND);
-        for (name, text) in scripts {
-            project.script(name, text);
-        }
-        let run = lint(&project, &["--dialect", "sqlite", "--no-check-down"]);
-        let found = found(&run);
-        assert!(found.iter().any(|finding| finding.starts_with(&format!("{rule} "))), "{rule}: {found:?}");
-    }
-}
-
 #[test]
 fn files_that_are_named_are_judged_as_parts_of_their_folder() {
     let project = folder(&SOUND);
@@ -233,6 +164,9 @@ fn files_that_are_named_are_judged_as_parts_of_their_folder() {
     assert!(
         self::found(&down).iter().any(|finding| finding == "greffe/down-empty migrations/3_c.down.sql:1")
     );
+    project.write("migrations/README.md", "scripts");
+    let run = project.ok(["lint", "migrations/README.md", "migrations/1_a.up.sql", "--dialect", "sqlite"]);
+    run.says(&["migrations/README.md is no script that is run"]);
     project.ends(2, ["lint", "nowhere"]);
     project.ends(2, ["lint", "--since", "9"]);
 }
@@ -261,11 +195,16 @@ fn sarif_has_rules_places_and_suppressions() {
     let told = &log["runs"][0];
     let rules = told["tool"]["driver"]["rules"].as_array().unwrap();
     for rule in rules {
-        assert!(rule["helpUri"].as_str().unwrap().starts_with("docs/lint.md#"), "{rule}");
+        let page = rule["properties"]["page"].as_str().unwrap();
+        assert!(page.starts_with("docs/lint.md#"), "{rule}");
+        assert!(rule["help"]["text"].as_str().unwrap().ends_with(&format!(" Page: {page}.")), "{rule}");
+        // The schema takes absolute ones alone.
+        assert!(rule["helpUri"].as_str().is_none_or(|link| link.starts_with("https://")), "{rule}");
         let level = rule["defaultConfiguration"]["level"].as_str().unwrap();
         assert!(["note", "warning", "error"].contains(&level), "{rule}");
-        assert!(!rule["help"]["text"].as_str().unwrap().is_empty());
     }
+    let linked = rules.iter().find(|rule| rule["id"] == "sqlite/drop-column").unwrap();
+    assert!(linked["helpUri"].as_str().unwrap().starts_with("https://"), "{linked}");
     let results = told["results"].as_array().unwrap();
     for result in results {
         let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
@@ -321,8 +260,8 @@ fn junit_is_xml_with_a_case_for_each_finding() {
             format!("testcase {file} greffe/impact-missing, line 1 ['skipped']"),
             format!("testcase {file} greffe/purpose-missing, line 1 ['system-out']"),
             format!("testcase {file} sqlite/drop-table, line 2 ['failure']"),
-            "testsuite clean 1 0 0".to_owned(),
-            "testcase greffe lint script 1 without a finding []".to_owned(),
+            "testsuite migrations/1_a.up.sql 1 0 0".to_owned(),
+            "testcase migrations/1_a.up.sql without a finding []".to_owned(),
         ]
     );
 }

@@ -7,8 +7,8 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::output::Reply;
 use crate::codec::fhir::bundle;
+use crate::model::is_day;
 use crate::ops::access::audit_events;
-use crate::policy::packs::pack::is_day;
 
 /// Hand out the accesses to sealed content, for audit repositories
 ///

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::scan::Written;
 use crate::cli::context::{Context, block_on, scratch};
 use crate::cli::error::CliError;
-use crate::cli::output::{Clean, Reply, remark};
+use crate::cli::output::{Clean, CleanLine, Reply, remark};
 use crate::cli::policy;
 use crate::cli::settings::{DatabaseSource, Secret, Settings};
 use crate::cli::{CommandResult, Exit};
@@ -194,6 +194,9 @@ fn tell(looked: &Looked, arguments: &Lint) {
         let dialect = name_of(looked.dialect);
         remark(&format!("note: {path} is read as {dialect}; say otherwise with `--dialect`"));
     }
+    for file in looked.no_scripts() {
+        remark(&format!("note: {file} is no script that is run, and was not judged"));
+    }
 }
 
 const fn name_of(dialect: Dialect) -> &'static str {
@@ -335,7 +338,7 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     let mut helped: Vec<&Rule> = Vec::new();
     for told in report.findings.iter().filter(|told| told.waived.is_none()) {
         let finding = &told.finding;
-        let (file, message) = (Clean(&finding.file), Clean(&finding.message));
+        let (file, message) = (CleanLine(&finding.file), CleanLine(&finding.message));
         let (line, column, rule) = (finding.line, finding.column, finding.rule);
         writeln!(out, "{file}:{line}:{column}: {} {}: {message}", told.level, rule.id)?;
         if named.insert(rule.id) {

@@ -10,6 +10,7 @@ pub const fn exit(error: &ClearanceError) -> Exit {
         ClearanceError::Unreadable(_)
         | ClearanceError::OtherDirection { .. }
         | ClearanceError::TooLarge { .. }
+        | ClearanceError::NoReplicas
         | ClearanceError::Name(_) => Exit::Usage,
         ClearanceError::NotReplicated { .. } => Exit::Unfinished,
         _ => Exit::Findings,
@@ -65,6 +66,10 @@ pub fn hint(error: &ClearanceError) -> &'static str {
         }
         ClearanceError::NotReplicated { .. } => {
             "mend the replicas (`greffe replicas`) and run it again: nothing was run, and a plan that was given still holds"
+        }
+        ClearanceError::NoReplicas => {
+            "add a `[[replica]]` to greffe.toml (docs/settings.md), or set `approval.replicated = false` where a plan may \
+             stay here"
         }
         ClearanceError::Differs(Difference::Bytes { .. } | Difference::Files { .. }) => {
             "bring the folder to what was planned, or make a new plan with `greffe plan --out FILE` and have it approved"

@@ -11,10 +11,10 @@ use toml::de::DeTable;
 use super::error::Reason;
 use super::lint::Refused;
 use super::value::{Retention, parse_duration, parse_retention};
+use crate::model::is_day;
 use crate::policy::packs::Attestation;
 use crate::policy::packs::check::UNREADABLE;
 use crate::policy::packs::members::{Faults, Members, Why, not_one_of};
-use crate::policy::packs::pack::is_day;
 use crate::policy::packs::sector::{SECTORS, nearest_sector, sector_named};
 
 /// The name of the table.

@@ -214,7 +214,7 @@ impl Sqlite {
         let fresh = fresh.map_err(|error| DatabaseError::Open(failure(&error)))?;
         let used = std::mem::replace(&mut self.connection, fresh);
         self.set_limits().await?;
-        self.known = None;
+        self.forget_schema();
         used.close().await.map_err(|error| DatabaseError::Open(failure(&error)))
     }
 
@@ -224,6 +224,7 @@ impl Sqlite {
         following: Option<&Step>,
         clock: &dyn Fn() -> Timestamp,
     ) -> Result<StepOutcome, DatabaseError> {
+        self.known.iter_mut().for_each(|known| known.runs(step));
         if step.transaction {
             self.run_in_transaction(step, following, clock).await
         } else {
@@ -231,9 +232,33 @@ impl Sqlite {
         }
     }
 
-    async fn read_schema(&mut self) -> Result<&Known, DatabaseError> {
+    async fn read_schema(&mut self) -> Result<&mut Known, DatabaseError> {
         let known = Known::read(&mut self.connection, self.known.take()).await?;
         Ok(self.known.insert(known))
+    }
+
+    /// The next reading looks at the whole schema.
+    fn forget_schema(&mut self) {
+        self.known.iter_mut().for_each(Known::forget);
+    }
+
+    /// A place in what the schema goes through, for [`Sqlite::differences_since`]. From the first one on the schema is
+    /// followed: readings take as long as what changed, and not as long as the schema. Only for a database in memory,
+    /// which nobody else changes.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Schema`].
+    pub async fn mark(&mut self) -> Result<usize, DatabaseError> {
+        Ok(self.read_schema().await?.follow())
+    }
+
+    /// How the schema differs from what it was at `mark`.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Schema`].
+    pub async fn differences_since(&mut self, mark: usize) -> Result<Vec<SchemaDifference>, DatabaseError> {
+        let found = self.read_schema().await?.differences_since(mark);
+        found.ok_or(DatabaseError::Schema(Failure::Driver("the schema was not followed")))
     }
 
     async fn own_schema_is_current(&mut self) -> bool {

@@ -286,7 +286,7 @@ impl Sqlite {
 
     /// Rolls back, and says whether a transaction was open; where none was, there was nothing to undo.
     pub(super) async fn rollback(&mut self) -> bool {
-        self.known = None;
+        self.forget_schema();
         sqlx::raw_sql("ROLLBACK").execute(&mut self.connection).await.is_ok()
     }
 

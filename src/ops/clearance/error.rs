@@ -46,14 +46,14 @@ pub enum ClearanceError {
     Outlived { seq: u64, counted: u32, needed: u32 },
     #[error("the plan has {bytes} bytes, more than a plan file may have")]
     TooLarge { bytes: usize },
-    #[error("the plan is archived and {} of the replicas that must have it before anything runs", missing(*current, *needed))]
+    #[error(
+        "the plan is archived and at {current} of {needed} of the replicas that must have it before anything runs"
+    )]
     NotReplicated { current: usize, needed: usize },
+    #[error("replicas must have the plan before anything runs, and there are none")]
+    NoReplicas,
     #[error(transparent)]
     Name(#[from] NameError),
-}
-
-fn missing(current: usize, needed: usize) -> String {
-    format!("at {current} of {needed}")
 }
 
 /// How a run differs from its plan.

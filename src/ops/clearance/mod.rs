@@ -61,6 +61,10 @@ pub async fn clear(
     if let Some(policy) = intended.policy {
         policy.require()?;
     }
+    let is_brought = asked.replicated || given.plan.as_ref().is_some_and(|plan| plan.plan.policy.replicated);
+    if is_brought && given.replicas.is_empty() && !intended.migrations.is_empty() {
+        return Err(ClearanceError::NoReplicas.into());
+    }
     let Some(plan) = &given.plan else {
         return match asked.approvals {
             0 => {
@@ -207,8 +211,8 @@ async fn bring(
     let replicated: Replicated =
         replicate(reader, &project.name, &given.replicas, given.deadline, progress).await?;
     let current = replicated.current();
-    if current < needed || needed == 0 {
-        return Err(ClearanceError::NotReplicated { current, needed: needed.max(1) }.into());
+    if current < needed {
+        return Err(ClearanceError::NotReplicated { current, needed }.into());
     }
     Ok(())
 }

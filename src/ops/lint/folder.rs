@@ -156,9 +156,12 @@ fn read_own(
     let read = folder.files().chain(odd.files()).map(|file| &file.path);
     for path in read.chain(left.iter().map(|left| &left.path)).filter(|path| !known.contains(*path)) {
         if is_sql(path) {
-            let why = match path.contains('/') {
-                true => "it lies in a folder below, which is not looked into",
-                false => "its name is not `<VERSION>_<name>.sql`",
+            let why = if path.contains('/') {
+                "it lies in a folder below, which is not looked into"
+            } else if !root.join(path).is_file() {
+                "it is no file"
+            } else {
+                "its name is not `<VERSION>_<name>.sql`"
             };
             let message = format!("this is not run: {why}");
             findings.push(Finding::of_file(&IGNORED_FILE, shown(root, path), message));

@@ -8,7 +8,8 @@ use crate::model::Direction;
 use crate::ops::plan::{Problem, refused_script};
 use crate::privacy::built_in;
 use crate::scripts::lint::document::{
-    Documented, WayDown, ids, is_empty, judge as judge_document, judge_foreign_waivers, judge_waivers,
+    Documented, WayDown, ids, is_empty, judge as judge_document, judge_foreign_waivers,
+    judge_misplaced_waivers, judge_waivers,
 };
 use crate::scripts::lint::graph::{Node, judge as judge_graph};
 use crate::scripts::lint::rules::{REACHES_OUTSIDE, REFUSED};
@@ -111,6 +112,10 @@ fn judge_unit(unit: &Unit, dialect: Dialect, squawk: Option<&Squawk>) -> Vec<Fin
             continue;
         };
         findings.extend(judge_foreign_waivers(file, text));
+        let own = (*file != unit.file).then(|| Header::parse(text));
+        if let Some(header) = own.as_ref().or(unit.header.as_ref()) {
+            findings.extend(judge_misplaced_waivers(dialect, (file, text), header));
+        }
         findings.extend(match squawk {
             Some(squawk) => squawk.judge((file, text), direction, script.transaction),
             None => judge_statements(dialect, (file, text), direction, script.transaction),

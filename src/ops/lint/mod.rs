@@ -8,7 +8,9 @@
 //! | [`packs`] | asks policy packs about each script |
 //! | [`report`] | which findings count, how much, and which are waived |
 //! | [`trial`] | runs ways up and down on a scratch database |
+//! | `compared` | what differs between schemas |
 
+mod compared;
 mod faults;
 mod folder;
 mod judge;
@@ -102,6 +104,15 @@ impl Looked {
             self.only.as_ref().is_none_or(named) && !self.exempt.contains(&unit.file)
         };
         Some(self.units.iter().filter(is_asked).map(|unit| unit.file.clone()).collect())
+    }
+
+    /// Files that were named and are no scripts, of which nothing is told otherwise.
+    pub fn no_scripts(&self) -> impl Iterator<Item = &str> {
+        let is_known = |file: &str| {
+            self.units.iter().any(|unit| unit.file == file || unit.down_file == file)
+                || self.findings.iter().any(|finding| finding.file == file)
+        };
+        self.only.iter().flatten().map(String::as_str).filter(move |file| !is_known(file))
     }
 
     /// Adds what a trial found.

@@ -24,6 +24,9 @@ pub struct Report {
     pub folders: Vec<Folder>,
     /// By file and line.
     pub findings: Vec<Told>,
+    /// The files of the scripts in which nothing was found, in the order in which they are applied.
+    #[serde(skip)]
+    pub clean: Vec<String>,
 }
 
 /// A folder that was looked at.
@@ -75,7 +78,8 @@ impl Report {
             scripts: looked.units.len(),
         });
         let folders: Vec<Folder> = folders.collect();
-        let scripts = looked.iter().map(scripts_of).sum();
+        let asked: Vec<(String, String)> = looked.iter().flat_map(files_of).collect();
+        let exempt: BTreeSet<String> = looked.iter().flat_map(|looked| looked.exempt.clone()).collect();
         let mut findings: Vec<Told> = looked.into_iter().flat_map(|looked| told(looked, wanted)).collect();
         let key = |told: &Told| {
             let Finding { file, line, column, rule, message } = &told.finding;
@@ -85,14 +89,20 @@ impl Report {
         findings.dedup_by_key(|told| key(told));
         let count =
             |level| findings.iter().filter(|told| told.waived.is_none() && told.level == level).count();
+        let found: BTreeSet<&str> = findings.iter().map(|told| told.finding.file.as_str()).collect();
+        let is_clean = |(up, down): &&(String, String)| {
+            !found.contains(&**up) && !found.contains(&**down) && !exempt.contains(up)
+        };
+        let clean = asked.iter().filter(is_clean).map(|(up, _)| up.clone()).collect();
         Self {
-            scripts,
+            scripts: asked.len(),
             errors: count(Level::Error),
             warnings: count(Level::Warning),
             notes: count(Level::Note),
             waived: findings.iter().filter(|told| told.waived.is_some()).count(),
             tried,
             folders,
+            clean,
             findings,
         }
     }
@@ -102,20 +112,12 @@ impl Report {
     pub fn fails_on(&self, level: Level) -> bool {
         self.findings.iter().any(|told| told.waived.is_none() && told.level >= level)
     }
-
-    /// The files that something was found in, in their order.
-    #[must_use]
-    pub fn files(&self) -> BTreeSet<&str> {
-        self.findings.iter().map(|told| told.finding.file.as_str()).collect()
-    }
 }
 
-/// How many scripts of a folder were asked about.
-fn scripts_of(looked: &Looked) -> usize {
-    match &looked.only {
-        None => looked.units.len(),
-        Some(only) => looked.units.iter().filter(|unit| is_named(unit, only)).count(),
-    }
+/// The files of the ways up and down of the scripts that were asked about.
+fn files_of(looked: &Looked) -> Vec<(String, String)> {
+    let asked = |unit: &&Unit| looked.only.as_ref().is_none_or(|only| is_named(unit, only));
+    looked.units.iter().filter(asked).map(|unit| (unit.file.clone(), unit.down_file.clone())).collect()
 }
 
 fn is_named(unit: &Unit, only: &BTreeSet<String>) -> bool {

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use super::compared::{in_words, told_by_sqlite};
 use super::folder::Unit;
 use crate::crypto::Digest;
 use crate::database::{
-    DatabaseError, Failure, Schema, SchemaDifference, Scratch, Statement, Step, StepOutcome, Target as _,
-    ToolWrites, sqlite,
+    Database, DatabaseError, Failure, Schema, Scratch, Statement, Step, StepOutcome, Target as _, ToolWrites,
 };
 use crate::model::{Actor, Direction, EventId, EventKind, MigrationName, Pseudonym, Run, Target};
 use crate::ops::event::record;
@@ -20,13 +20,11 @@ use crate::scripts::lint::document::is_empty;
 use crate::scripts::lint::rules::{
     DOWN_DIFFERS, DOWN_FAILS, NOT_TRIED, REACHES_OUTSIDE, REFUSED, Rule, UP_AGAIN_DIFFERS, UP_FAILS,
 };
-use crate::scripts::lint::{Finding, Lines, is_same_to_sqlite};
+use crate::scripts::lint::{Finding, Lines};
 use crate::scripts::{Dialect, Script, reaches_outside, statements};
 
 /// How often a database is made anew because a way down left another schema behind. Each time all scripts before run.
 const MOST_REBUILDS: usize = 32;
-/// How many objects of a difference are named.
-const NAMED: usize = 5;
 
 /// What a trial came to.
 #[derive(Debug, Default)]
@@ -67,22 +65,12 @@ struct Trial<'a, M> {
     rebuilds: usize,
 }
 
-/// A schema: its fingerprint, and its texts where the fingerprint alone does not say whether it is another one.
-struct State {
-    digest: Digest,
-    texts: Option<Schema>,
-}
-
-impl State {
-    fn is(&self, other: &Self) -> bool {
-        let same_texts = |texts: &Schema, others: &Schema| differences(texts, others).is_empty();
-        self.digest == other.digest
-            || self
-                .texts
-                .as_ref()
-                .zip(other.texts.as_ref())
-                .is_some_and(|(one, other)| same_texts(one, other))
-    }
+/// A schema as it was, to be compared with the one that is there later.
+enum State {
+    /// By its fingerprint.
+    Digest(Digest),
+    /// By a place in what the schema went through, which is read as far as it changed.
+    Mark(usize),
 }
 
 /// How a script ended.
@@ -90,6 +78,8 @@ enum Ran {
     Done,
     /// It was not run, or not to its end, for a reason that says nothing of it.
     NotHere(Finding),
+    /// It came to no end, and what it ran in is good for nothing more.
+    Endless(Finding),
     Failed {
         line: usize,
         statement: u64,
@@ -108,20 +98,16 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
     async fn run(&mut self, asked: Option<&BTreeSet<String>>, progress: &mut Progress<'_>) -> Result<(), E> {
         let total = Some(self.units.len() as u64);
         self.make().await?;
-        let mut before = self.state(false).await?;
+        let mut before = self.state().await?;
         for (place, unit) in self.units.iter().enumerate() {
             progress("trying ways down", place as u64, total);
             let Some(up) = unit.up.as_ref().filter(|_| unit.runs) else {
                 self.stop(unit, "greffe cannot run it");
                 break;
             };
-            let rewrites = self.dialect == Dialect::Sqlite && alters(unit);
-            if rewrites && before.texts.is_none() {
-                before = self.state(true).await?;
-            }
             match self.run_script(unit, up, Direction::Up).await? {
                 Ran::Done => {}
-                Ran::NotHere(finding) => {
+                Ran::NotHere(finding) | Ran::Endless(finding) => {
                     self.tried.findings.push(finding);
                     break;
                 }
@@ -130,7 +116,7 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
                     break;
                 }
             }
-            let after = self.state(rewrites).await?;
+            let after = self.state().await?;
             let down =
                 unit.down.as_ref().filter(|down| !is_empty(self.dialect, down.text().unwrap_or_default()));
             let is_asked = asked.is_none_or(|asked| asked.contains(&unit.file));
@@ -141,7 +127,7 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
             match self.try_one(unit, (up, down), &before, &after).await? {
                 Next::Go => before = after,
                 Next::Rebuild => match self.rebuild(place, None).await? {
-                    Some(_) => before = self.state(false).await?,
+                    Some(_) => before = self.state().await?,
                     None => break,
                 },
                 Next::Stop => break,
@@ -159,14 +145,16 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
         before: &State,
         after: &State,
     ) -> Result<Next, E> {
-        let with_texts = after.texts.is_some();
         match self.run_script(unit, down, Direction::Down).await? {
             Ran::Done => {}
             Ran::NotHere(finding) => {
                 self.tried.findings.push(finding);
                 // A way down that was refused changed nothing.
-                let same = self.state(false).await?.is(after);
-                return Ok(if same { Next::Go } else { Next::Rebuild });
+                return Ok(if self.is_at(after).await? { Next::Go } else { Next::Rebuild });
+            }
+            Ran::Endless(finding) => {
+                self.tried.findings.push(finding);
+                return Ok(Next::Rebuild);
             }
             Ran::Failed { line, statement, failure } => {
                 self.tried.count += 1;
@@ -175,17 +163,17 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
             }
         }
         self.tried.count += 1;
-        if !self.state(with_texts).await?.is(before) {
+        if !self.is_at(before).await? {
             return self.differs(unit).await;
         }
         match self.run_script(unit, up, Direction::Up).await? {
-            Ran::Done if self.state(with_texts).await?.is(after) => Ok(Next::Go),
+            Ran::Done if self.is_at(after).await? => Ok(Next::Go),
             Ran::Done => {
                 let message = "up, down and up again make another schema than up alone";
                 self.fails(&UP_AGAIN_DIFFERS, &unit.file, 1, message);
                 Ok(Next::Rebuild)
             }
-            Ran::NotHere(finding) => {
+            Ran::NotHere(finding) | Ran::Endless(finding) => {
                 self.tried.findings.push(finding);
                 Ok(Next::Rebuild)
             }
@@ -264,15 +252,26 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
         Ok(self.scratch.as_mut().ok_or(OpsError::from(gone))?)
     }
 
-    /// The schema as it is; no dearer than needed.
-    async fn state(&mut self, with_texts: bool) -> Result<State, E> {
-        let database = &mut self.target()?.database;
-        let (_, digest) = database.fingerprint().await.map_err(OpsError::from)?;
-        let texts = match with_texts {
-            true => Some(database.schema().await.map_err(OpsError::from)?),
-            false => None,
+    /// The schema as it is.
+    async fn state(&mut self) -> Result<State, E> {
+        let state = match &mut self.target()?.database {
+            Database::Sqlite(database) => database.mark().await.map(State::Mark),
+            database => database.fingerprint().await.map(|(_, digest)| State::Digest(digest)),
         };
-        Ok(State { digest, texts })
+        Ok(state.map_err(OpsError::from)?)
+    }
+
+    /// Whether the schema is what it was.
+    async fn is_at(&mut self, state: &State) -> Result<bool, E> {
+        let is_at = match (&mut self.target()?.database, state) {
+            (Database::Sqlite(database), State::Mark(mark)) => {
+                let found = database.differences_since(*mark).await;
+                found.map(|found| told_by_sqlite(found).is_empty())
+            }
+            (database, State::Digest(digest)) => database.fingerprint().await.map(|(_, now)| now == *digest),
+            (_, State::Mark(_)) => Ok(false),
+        };
+        Ok(is_at.map_err(OpsError::from)?)
     }
 
     async fn run_script(&mut self, unit: &Unit, script: &Script, direction: Direction) -> Result<Ran, E> {
@@ -288,7 +287,10 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
             return Ok(Ran::NotHere(Finding::of_file(&NOT_TRIED, file, message).at((line, 1))));
         }
         let step = step(scratch, unit, sql, script.transaction, direction);
-        let outcome = scratch.database.run(&step, None, &now).await.map_err(OpsError::from)?;
+        let outcome = match scratch.database.run(&step, None, &now).await {
+            Ok(outcome) => outcome,
+            Err(error) => return Ok(Ran::Endless(Finding::of_file(&NOT_TRIED, file, not_ended(&error)))),
+        };
         let StepOutcome::Failed { failure, statement, .. } = outcome else { return Ok(Ran::Done) };
         let nth = usize::try_from(statement).ok().and_then(|n| step.statements.get(n.checked_sub(1)?));
         let line = nth.map_or(1, |statement| Lines::of(sql).place(statement.range.start).0);
@@ -365,48 +367,15 @@ fn step(scratch: &Scratch, unit: &Unit, sql: &str, transaction: bool, direction:
     }
 }
 
-/// Whether a script or its way down changes tables. SQLite then writes definitions anew that say the same as before.
-fn alters(unit: &Unit) -> bool {
-    let says = |script: &Script| {
-        let text = script.text().unwrap_or_default().as_bytes();
-        text.windows(5).any(|word| word.eq_ignore_ascii_case(b"ALTER"))
-    };
-    unit.up.iter().chain(&unit.down).any(says)
-}
-
-/// What differs between two schemas, to the engine.
-fn differences(before: &Schema, found: &Schema) -> Vec<SchemaDifference> {
-    let mut differences = before.differences(found);
-    if before.algorithm == sqlite::ALGORITHM {
-        let same = |one: &Option<String>, other: &Option<String>| {
-            one.as_deref().zip(other.as_deref()).is_some_and(|(one, other)| is_same_line(one, other))
-        };
-        differences.retain(|change| !same(&change.before, &change.after));
+/// Why a script came to no end of its own.
+fn not_ended(error: &DatabaseError) -> String {
+    match error {
+        DatabaseError::TookTooLong { limit } => {
+            format!("it cannot be tried here: it did not end within {limit:?} (`--statement-timeout`)")
+        }
+        _ => match std::error::Error::source(error) {
+            Some(source) => format!("it cannot be tried here: {error}: {source}"),
+            None => format!("it cannot be tried here: {error}"),
+        },
     }
-    differences
-}
-
-/// Whether two lines of SQLite's canonical text, `[type, name, table, sql]`, say the same.
-fn is_same_line(one: &str, other: &str) -> bool {
-    let read = |line: &str| serde_json::from_str::<[Option<String>; 4]>(line).ok();
-    let (Some([.., one]), Some([.., other])) = (read(one), read(other)) else { return false };
-    is_same_to_sqlite(&one.unwrap_or_default(), &other.unwrap_or_default())
-}
-
-/// What a schema has more, less and otherwise than the one before.
-fn in_words(before: &Schema, found: &Schema) -> String {
-    let differences = differences(before, found);
-    let name = |change: &SchemaDifference| {
-        let what = match (&change.before, &change.after) {
-            (None, _) => "is still there",
-            (_, None) => "is gone",
-            _ => "is another one",
-        };
-        format!("{} {} {what}", change.object.kind, change.object.name)
-    };
-    let mut names: Vec<String> = differences.iter().take(NAMED).map(name).collect();
-    if let Some(more) = differences.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        names.push(format!("and {more} more"));
-    }
-    names.join(", ")
 }

@@ -12,6 +12,7 @@ use super::check::{Check, Kind, LANGUAGES, Who};
 use super::members::{Fault, Faults, Members, Why};
 use super::sector::sector_named;
 use crate::crypto::Digest;
+use crate::model::is_day;
 use crate::scripts::lint::Lines;
 
 /// The first member of a document.
@@ -346,10 +347,4 @@ fn day(members: &Members<'_>, name: &'static str) -> Option<String> {
         members.refuse_member(name, Why::Other("is no day: write it as `2027-06-30`".to_owned()));
     }
     day
-}
-
-/// Whether a text is a day, such as `2027-06-30`.
-#[must_use]
-pub fn is_day(text: &str) -> bool {
-    format!("{text}T00:00:00.000000Z").parse::<crate::model::Timestamp>().is_ok()
 }

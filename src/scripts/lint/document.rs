@@ -1,10 +1,14 @@
 //! What a script says of itself: why it exists, what it does, how it is taken back; and whether there is a way back.
 
+use std::collections::BTreeSet;
+
 use super::rules::{
     DOWN_EMPTY, DOWN_MISSING, IMPACT_MISSING, PURPOSE_MISSING, ROLLBACK_MISSING, WAIVER_BROKEN,
     WAIVER_EXPIRED, WAIVER_FOREIGN, WAIVER_UNKNOWN,
 };
 use super::{Finding, Lines, named, rules};
+use crate::scripts::header::waiver_lines;
+use crate::scripts::statement::tokens;
 use crate::scripts::{Dialect, Header, statements};
 
 /// The way back of a script.
@@ -141,6 +145,24 @@ pub fn judge_waivers(
     findings
 }
 
+/// Waivers that stand below the comment at the top, of which `header` is what was read.
+#[must_use]
+pub fn judge_misplaced_waivers(dialect: Dialect, (file, sql): (&str, &str), header: &Header) -> Vec<Finding> {
+    let waivers = header.waivers.iter().map(|waiver| waiver.line);
+    let read: BTreeSet<usize> = waivers.chain(header.broken_waivers.iter().copied()).collect();
+    let mut found = waiver_lines(sql);
+    found.retain(|(line, _)| !read.contains(line));
+    if found.is_empty() {
+        return Vec::new();
+    }
+    // What stands in a text or in the body of a function is no comment of the script.
+    let texts = tokens(dialect, sql);
+    found.retain(|(_, start)| !texts.iter().any(|text| text.start < *start && *start < text.end));
+    let message = "this waives nothing here: move it into the comment at the top";
+    let finding = |(line, _)| Finding::of_file(&WAIVER_BROKEN, file, message).at((line, 1));
+    found.into_iter().map(finding).collect()
+}
+
 /// How comments begin that switch rules of squawk off.
 const FOREIGN: [&str; 2] = ["squawk-ignore", "squawk-disable-assume-in-transaction"];
 
@@ -239,6 +261,17 @@ mod tests {
             [("greffe/waiver-broken", 5), ("greffe/waiver-expired", 3), ("greffe/waiver-unknown", 4)];
         assert_eq!(found, expected);
         assert!(findings[2].message.ends_with("the nearest one is `squawk/ban-drop-table`"));
+    }
+
+    #[test]
+    fn waivers_below_the_comment_at_the_top_are_told() {
+        let sql = "-- waiver: email 2027-06-30 our own\n\n-- waiver: phone 2027-06-30 our own\nSELECT '\n-- waiver: x y';\n";
+        let header = Header::parse(sql);
+        for dialect in [Dialect::Sqlite, Dialect::Postgresql, Dialect::Mysql] {
+            let findings = judge_misplaced_waivers(dialect, ("a.sql", sql), &header);
+            let found: Vec<_> = findings.iter().map(|finding| (finding.rule.id, finding.line)).collect();
+            assert_eq!(found, [("greffe/waiver-broken", 3)], "{dialect:?}");
+        }
     }
 
     #[test]

@@ -86,11 +86,19 @@ pub struct Finding {
     pub message: String,
 }
 
+/// The most bytes of a message: names in scripts may be of any length.
+const LONGEST_MESSAGE: usize = 1024;
+
 impl Finding {
-    /// A finding about a file as a whole.
+    /// A finding about a file as a whole. A message that is too long is cut off.
     #[must_use]
     pub fn of_file(rule: &'static Rule, file: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { rule, file: file.into(), line: 1, column: 1, message: message.into() }
+        let mut message = message.into();
+        if message.len() > LONGEST_MESSAGE {
+            message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+            message.push('…');
+        }
+        Self { rule, file: file.into(), line: 1, column: 1, message }
     }
 
     /// The same in a line of it.
@@ -194,6 +202,14 @@ mod tests {
             assert_eq!(lines.place(offset), place, "{offset}");
         }
         assert_eq!(Lines::of("").place(0), (1, 1));
+    }
+
+    #[test]
+    fn messages_are_cut_off() {
+        let finding = |message: String| Finding::of_file(rules::named("greffe/link").unwrap(), "a", message);
+        assert_eq!(finding("é".repeat(LONGEST_MESSAGE / 2)).message.chars().count(), LONGEST_MESSAGE / 2);
+        let cut = finding(format!("a{}", "é".repeat(LONGEST_MESSAGE))).message;
+        assert!(cut.ends_with("é…") && cut.len() < LONGEST_MESSAGE + 4, "{}", cut.len());
     }
 
     #[test]

@@ -206,8 +206,8 @@ own! {
         "The file is not what its tool reads, or only running it would tell what it holds.",
         "Write it in the form that the finding names.");
     WAIVER_BROKEN = ("greffe/waiver-broken", Error, Waiver, WAIVERS,
-        "A waiver lacks its rule, its day or its reason, and waives nothing.",
-        "Write `-- waiver: RULE YYYY-MM-DD REASON`, such as `-- waiver: squawk/ban-drop-table 2027-06-30 never used`.");
+        "A waiver lacks its rule, its day or its reason, or stands below the comment at the top, and waives nothing.",
+        "Write `-- waiver: RULE YYYY-MM-DD REASON` there, such as `-- waiver: squawk/ban-drop-table 2027-06-30 never used`.");
     WAIVER_EXPIRED = ("greffe/waiver-expired", Warning, Waiver, WAIVERS,
         "The last day of a waiver has passed, and it waives nothing any more.",
         "Do what the rule asks for, remove the waiver, or give it another day and a reason for that.");

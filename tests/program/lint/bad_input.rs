@@ -59,6 +59,7 @@ fn links_out_of_the_folder_are_not_followed() {
     symlink("/etc/passwd", project.path("migrations/3_c.sql")).unwrap();
     symlink("/", project.path("migrations/root")).unwrap();
     symlink("nowhere", project.path("migrations/4_d.sql")).unwrap();
+    symlink("/dev/zero", project.path("migrations/5_e.sql")).unwrap();
     let run = lint(&project, &["--dialect", "sqlite", "--no-check-down"]);
     let all = found(&run);
     for file in [
@@ -69,6 +70,7 @@ fn links_out_of_the_folder_are_not_followed() {
         assert!(all.contains(&file.to_owned()), "{all:?}");
     }
     assert!(!run.stdout.contains("root:x:"), "{run:#?}");
+    run.prints(&["this is not run: it is no file"]);
     // The same among scripts of a tool.
     let project = folder(&[("V1__a.sql", "SELECT 1;\n")]);
     symlink("/etc/passwd", project.path("migrations/V2__b.sql")).unwrap();
@@ -105,6 +107,35 @@ fn names_do_not_steer_a_terminal() {
     project.script("2_\u{202e}b.sql", "DROP TABLE \"\u{1b}[31m\";\n");
     let run = project.ends(1, ["lint", "--dialect", "sqlite", "--no-check-down"]);
     assert!(!run.stdout.contains(['\u{1b}', '\u{202e}']), "{run:#?}");
+}
+
+/// Servers that build read lines of reports as commands to themselves.
+#[test]
+fn names_make_no_lines_of_a_report_and_no_longer_ones() {
+    let project = folder(&SOUND);
+    project.script("2_b.sql", "DROP TABLE \"x\n::error file=a::b\n\";\n");
+    project.script("c\n::error::d\n.sql", "SELECT 1;\n");
+    project.script("3_e.sql", format!("DROP TABLE \"{}\";\n", "q".repeat(1_000_000)));
+    let run = project.ends(1, ["lint", "--dialect", "sqlite", "--no-check-down"]);
+    assert!(run.stdout.contains("::error file=a::b") && run.stdout.contains("::error::d"), "{run:#?}");
+    assert!(!run.stdout.lines().any(|line| line.starts_with("::") || line.len() > 2000), "{run:#?}");
+    let run = project.ends(1, ["lint", "--dialect", "sqlite", "--no-check-down", "--junit"]);
+    assert!(!run.stdout.lines().any(|line| line.starts_with("::error::d")), "{run:#?}");
+    assert!(run.stdout.len() < 20_000);
+}
+
+#[test]
+fn a_script_with_findings_in_both_of_its_files_is_one_script() {
+    let project = folder(&SOUND);
+    project.script("2_b.up.sql", "SELECT 1;\n");
+    project.script("2_b.down.sql", "-- nothing\n");
+    let run = project.ends(1, ["lint", "--dialect", "sqlite", "--no-check-down", "--junit"]);
+    run.prints(&["<testsuite name=\"migrations/1_a.up.sql\" tests=\"1\" failures=\"0\""]);
+    let expected = 1 + run.stdout.matches("<failure").count() + run.stdout.matches("<system-out").count();
+    assert!(
+        run.stdout.contains(&format!("<testsuites name=\"greffe lint\" tests=\"{expected}\"")),
+        "{run:#?}"
+    );
 }
 
 #[test]

@@ -294,6 +294,99 @@ fn a_script_without_end_is_ended() {
     assert!(found(&run).contains(&"greffe/not-tried migrations/1_a.up.sql:1".to_owned()), "{run:#?}");
 }
 
+/// A way down that waits for ever and one that ends its own session are told, and hide neither each other nor the next.
+#[test]
+fn what_has_no_end_on_a_server_is_told_with_all_that_was_found() {
+    let server = Postgres::own();
+    let place = Place::on(&server);
+    let mut project = folder(&[]);
+    let downs =
+        ["SELECT pg_sleep(1000);", "SELECT pg_terminate_backend(pg_backend_pid());", "DROP TABLE t3;", ""];
+    for (number, down) in (1..).zip(downs) {
+        let head = "-- purpose: a\n-- impact: b\n-- rollback: c d\n";
+        project
+            .script(&format!("{number}_a.up.sql"), format!("{head}CREATE TABLE t{number} (id INTEGER);\n"));
+        project.script(&format!("{number}_a.down.sql"), format!("SELECT 1;\n{down}\n"));
+    }
+    project.variables.push(("GREFFE_STATEMENT_TIMEOUT".to_owned(), "2s".to_owned()));
+    let run = place.lint(project);
+    assert_eq!(
+        (run.code, found(&run)),
+        (
+            1,
+            [
+                "greffe/not-tried migrations/1_a.down.sql:1",
+                "greffe/not-tried migrations/2_a.down.sql:1",
+                "greffe/down-differs migrations/4_a.down.sql:1",
+            ]
+            .map(str::to_owned)
+            .to_vec()
+        ),
+        "{run:#?}"
+    );
+    assert!(run.stdout.contains("it did not end within 2s"), "{run:#?}");
+    assert_eq!(run.object()["tried"], 2, "{run:#?}");
+    assert_eq!(place.left("SELECT count(*) FROM pg_database WHERE datname LIKE 'greffe\\_replay%'"), "0");
+}
+
+/// What a trial follows of a schema without reading all of it is what a reading of all of it shows: scripts that create
+/// and drop in one, drop more than the end that is read, put back what they dropped, or drop what was made long before.
+#[test]
+fn what_changes_deep_in_a_large_schema_is_found() {
+    let project = folder(&[]);
+    let many = |from: usize, to: usize, what: fn(usize) -> String| (from..to).map(what).collect::<String>();
+    let create: fn(usize) -> String = |n| format!("CREATE TABLE t{n} (id INTEGER);\n");
+    let remove: fn(usize) -> String = |n| format!("DROP TABLE t{n};\n");
+    let cases = [
+        (many(0, 300, create), many(0, 300, remove), false),
+        // As many rows as before, in the same places, and one of them another one.
+        (
+            many(300, 301, create),
+            "DROP TABLE t300;\nDROP TABLE t5;\nCREATE TABLE u5 (id INTEGER);\n".to_owned(),
+            true,
+        ),
+        (many(301, 302, create), "DROP TABLE t301;\nDROP TABLE t7;\n".to_owned(), true),
+        (
+            many(302, 303, create),
+            "DROP TABLE t302;\nDROP TABLE t9;\nCREATE TABLE t9 (id INTEGER);\n".to_owned(),
+            false,
+        ),
+        (
+            "ALTER TABLE t11 RENAME TO r11;\n".to_owned(),
+            "ALTER TABLE r11 RENAME TO t12345;\n".to_owned(),
+            true,
+        ),
+        (
+            many(303, 304, create),
+            format!("{}{}CREATE TABLE v (id INTEGER);\n", many(200, 304, remove), many(200, 302, create)),
+            true,
+        ),
+        ("ALTER TABLE t13 RENAME TO r13;\n".to_owned(), "ALTER TABLE r13 RENAME TO t13;\n".to_owned(), false),
+        (
+            many(304, 305, create),
+            "SAVEPOINT s;\nDROP TABLE t15;\nROLLBACK TO s;\nRELEASE s;\nDROP TABLE t304;\n".to_owned(),
+            false,
+        ),
+        ("CREATE VIRTUAL TABLE f USING fts5 (a);\n".to_owned(), "DROP TABLE f;\n".to_owned(), false),
+        ("INSERT INTO t17 VALUES (1);\n".to_owned(), "DELETE FROM t17;\n".to_owned(), false),
+    ];
+    let mut expected = Vec::new();
+    for (number, (up, down, is_wrong)) in (1..).zip(&cases) {
+        let head = "-- purpose: a\n-- impact: b\n-- rollback: c d\n";
+        project.script(&format!("{number:02}_a.up.sql"), format!("{head}{up}"));
+        project.script(&format!("{number:02}_a.down.sql"), down);
+        expected.extend(is_wrong.then(|| format!("greffe/down-differs migrations/{number:02}_a.down.sql:1")));
+    }
+    let run = Place::memory().lint(project);
+    assert_eq!((run.code, found(&run)), (1, expected), "{run:#?}");
+    assert_eq!(run.object()["tried"], cases.len(), "{run:#?}");
+    for object in
+        ["table u5 is still there", "table t5 is gone", "table t7 is gone", "table v is still there"]
+    {
+        assert!(run.stdout.contains(object), "{object}: {run:#?}");
+    }
+}
+
 #[test]
 fn ways_down_are_tried_where_they_can_be() {
     let scripts = [("1_a.up.sql", "CREATE TABLE a (id INTEGER);\n"), ("1_a.down.sql", "SELECT 1;\n")];
@@ -307,4 +400,7 @@ fn ways_down_are_tried_where_they_can_be() {
     let run = lint(&project, &["--on", "postgres://u@127.0.0.1:9/x", "--dialect", "sqlite"]);
     run.exits(2).says(&["names a database of PostgreSQL"]);
     lint(&project, &["--on", "postgres://u:secret@127.0.0.1/x"]).exits(2);
+    lint(&project, &["--on", "file:nowhere", "--dialect", "postgresql"])
+        .exits(2)
+        .says(&["`--on` is `file:nowhere`, but that file does not exist"]);
 }

@@ -20,8 +20,8 @@ pub fn junit(report: &Report, fail_on: Level) -> String {
     let all: Vec<&Told> = report.findings.iter().collect();
     let (failures, skipped) = counts(&all);
     // Scripts without a finding are cases that pass.
-    let clean = report.scripts.saturating_sub(files.len());
-    let tests = all.len() + clean;
+    let clean = &report.clean;
+    let tests = all.len() + clean.len();
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     // Writing to a text does not fail.
     let _ = writeln!(
@@ -33,24 +33,19 @@ pub fn junit(report: &Report, fail_on: Level) -> String {
         let _ = writeln!(
             xml,
             "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{failures}\" errors=\"0\" skipped=\"{skipped}\">",
-            escaped(file),
+            attribute(file),
             told.len()
         );
         told.iter().for_each(|told| case(&mut xml, told, fail_on));
         xml.push_str("  </testsuite>\n");
     }
-    if clean > 0 {
+    for file in clean {
+        let file = attribute(file);
         let _ = writeln!(
             xml,
-            "  <testsuite name=\"clean\" tests=\"{clean}\" failures=\"0\" errors=\"0\" skipped=\"0\">"
+            "  <testsuite name=\"{file}\" tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"0\">\n    \
+             <testcase classname=\"{file}\" name=\"without a finding\" file=\"{file}\"/>\n  </testsuite>"
         );
-        for number in 1..=clean {
-            let _ = writeln!(
-                xml,
-                "    <testcase classname=\"greffe lint\" name=\"script {number} without a finding\"/>"
-            );
-        }
-        xml.push_str("  </testsuite>\n");
     }
     xml.push_str("</testsuites>\n");
     xml
@@ -62,11 +57,9 @@ fn fails(told: &Told, fail_on: Level) -> bool {
 
 fn case(xml: &mut String, told: &Told, fail_on: Level) {
     let finding = &told.finding;
-    let (file, rule) = (escaped(&finding.file), finding.rule.id);
-    let text = format!(
-        "{}:{}:{}: {} {rule}: {}",
-        finding.file, finding.line, finding.column, told.level, finding.message
-    );
+    let (file, rule) = (attribute(&finding.file), finding.rule.id);
+    let message = attribute(&finding.message);
+    let text = format!("{file}:{}:{}: {} {rule}: {message}", finding.line, finding.column, told.level);
     let _ = write!(
         xml,
         "    <testcase classname=\"{file}\" name=\"{rule}, line {}\" file=\"{file}\" line=\"{}\">\n      ",
@@ -74,17 +67,21 @@ fn case(xml: &mut String, told: &Told, fail_on: Level) {
     );
     let _ = match &told.waived {
         Some(waived) => {
-            let reason = escaped(&format!("waived until {}: {}", waived.until, waived.reason));
+            let reason = attribute(&format!("waived until {}: {}", waived.until, waived.reason));
             writeln!(xml, "<skipped message=\"{reason}\"/>")
         }
         None if fails(told, fail_on) => {
-            let message = escaped(&finding.message);
-            let help = escaped(&format!("{text}\n{}\nsee {}", finding.rule.help, finding.rule.page()));
-            writeln!(xml, "<failure type=\"{}\" message=\"{message}\">{help}</failure>", told.level)
+            let help = escaped(&format!("{}\nsee {}", finding.rule.help, finding.rule.page()));
+            writeln!(xml, "<failure type=\"{}\" message=\"{message}\">{text}\n{help}</failure>", told.level)
         }
-        None => writeln!(xml, "<system-out>{}</system-out>", escaped(&text)),
+        None => writeln!(xml, "<system-out>{text}</system-out>"),
     };
     xml.push_str("    </testcase>\n");
+}
+
+/// A text as the value of an attribute, where a line feed would be read as a space; in one line elsewhere, too.
+fn attribute(text: &str) -> String {
+    escaped(text).replace('\n', "&#10;")
 }
 
 /// A text as XML 1.0 takes it: what it cannot hold is a sign that says so.
@@ -114,5 +111,6 @@ mod tests {
             escaped("a<b>&\"c\"\u{0}\u{1b}é\u{ffff}"),
             "a&lt;b&gt;&amp;&quot;c&quot;\u{fffd}\u{fffd}é\u{fffd}"
         );
+        assert_eq!((escaped("a\nb").as_str(), attribute("a\nb").as_str()), ("a\nb", "a&#10;b"));
     }
 }

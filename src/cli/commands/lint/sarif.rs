@@ -20,14 +20,23 @@ pub fn sarif(report: &Report, levels: &Levels, of_packs: &[&'static Rule]) -> St
 }
 
 fn descriptor(rule: &Rule, level: Level) -> Value {
-    json!({
+    let page = rule.page();
+    let mut descriptor = json!({
         "id": rule.id,
         "shortDescription": { "text": rule.what },
-        "help": { "text": format!("{} {} Source: {}.", rule.what, rule.help, rule.source) },
-        "helpUri": rule.page(),
+        "help": { "text": format!("{} {} Source: {}. Page: {page}.", rule.what, rule.help, rule.source) },
         "defaultConfiguration": { "level": level },
-        "properties": { "source": rule.source },
-    })
+        "properties": { "source": rule.source, "page": page },
+    });
+    if let Some(link) = link(&page).or_else(|| link(rule.source)) {
+        descriptor["helpUri"] = json!(link);
+    }
+    descriptor
+}
+
+/// The link in a text. SARIF takes no reference that is relative (2.1.0, 3.49.12).
+fn link(text: &str) -> Option<&str> {
+    text.split_whitespace().find(|word| word.starts_with("https://"))
 }
 
 fn result(told: &Told, asked: &[&Rule]) -> Value {
