@@ -248,6 +248,17 @@ pub fn database_hint(error: &DatabaseError) -> Option<String> {
         DatabaseError::RowGone => {
             "restore the database from a backup: its history was written by a script".to_owned()
         }
+        DatabaseError::NoGuard => "`greffe audit` and `greffe verify --live` find what was changed when they are run; \
+                                   run them often, and `greffe audit --record` signs what they found"
+            .to_owned(),
+        DatabaseError::GuardRights { role, .. } => format!(
+            "have an administrator run what `greffe guard install --print-sql --reader {role}` prints, or name a role that \
+             has these rights with `--database URL`"
+        ),
+        DatabaseError::GuardStandby => "name the primary server with `--database URL`".to_owned(),
+        DatabaseError::GuardForeign { what, .. } => {
+            format!("look who made {what}, have an administrator drop it, and install again")
+        }
         DatabaseError::LongText { table, .. } => {
             format!("no tool writes such a row: find out who wrote it, and take it out of {table}")
         }
