@@ -80,7 +80,7 @@ fn since(text: &str) -> Result<Since, &'static str> {
 /// What `install`, `status` and `remove` say.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown {
+pub struct Shown {
     command: &'static str,
     action: &'static str,
     /// Of `install`.
@@ -95,7 +95,7 @@ struct Shown {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Numbers {
+pub struct Numbers {
     version: u32,
     installed_at: Option<Timestamp>,
     strict: bool,
@@ -108,7 +108,7 @@ struct Numbers {
 /// What `changes` says.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Told {
+pub struct Told {
     command: &'static str,
     action: &'static str,
     id: Option<String>,
