@@ -23,8 +23,8 @@ pub struct Guarded {
     pub id: Option<String>,
     /// In the order in which they were noted.
     pub changes: Vec<GuardedChange>,
-    /// Where to go on. What transactions that are still open noted comes then, and some of this again: a change is known by
-    /// installation and number.
+    /// Where to go on: what transactions that are still open noted comes then. From a standby some of this comes again; a
+    /// change is known by installation and number.
     pub cursor: GuardCursor,
     /// Changes that could not be noted, since it was installed.
     pub missed: u64,
@@ -89,7 +89,7 @@ pub enum Reason {
     Unmarked,
     #[error("its session named a run of which neither chain nor history tell at that time")]
     UnknownRun,
-    #[error("its session said that greffe keeps its own tables, and it is none of them")]
+    #[error("its session said that it keeps greffe's own tables, and the object is none of them")]
     NotOwn,
 }
 

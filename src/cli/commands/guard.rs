@@ -61,7 +61,7 @@ enum Action {
 }
 
 /// From where on changes are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Since {
     Time(Timestamp),
     Cursor(GuardCursor),
@@ -74,7 +74,7 @@ fn since(text: &str) -> Result<Since, &'static str> {
     let day = format!("{text}T00:00:00Z");
     let time = [text, &day].into_iter().find_map(|text| text.parse::<jiff::Timestamp>().ok());
     let time = time.and_then(|time| Timestamp::from_microseconds(time.as_microsecond()));
-    time.map(Since::Time).ok_or("write it like 2026-11-23, 2026-11-23T09:30:00Z or 41.9120")
+    time.map(Since::Time).ok_or("write it like 2026-11-23, 2026-11-23T09:30:00Z or as `cursor` of --json")
 }
 
 /// What `install`, `status` and `remove` say.
@@ -145,7 +145,7 @@ pub fn run(context: &Context, arguments: &GuardCommand) -> CommandResult {
                 looked(&settings, async |database| Ok(database.guard().await.map_err(OpsError::from)?))?;
             Ok(reply("status", None, found))
         }
-        Action::Changes { since } => changes(&context.settings()?, *since),
+        Action::Changes { since } => changes(&context.settings()?, since.as_ref()),
     }
 }
 
@@ -154,7 +154,8 @@ async fn made(
     database: &mut Database,
     wanted: &GuardWanted,
 ) -> Result<(Installed, Option<Guard>), CliError> {
-    if !context.quiet {
+    let there = database.guard().await.map_err(OpsError::from)?;
+    if !context.quiet && there.is_none_or(|guard| !guard.faults.is_empty()) {
         let rights = database.guard_rights().await.map_err(OpsError::from)?;
         remark(&format!(
             "In the database {} this makes, as the role {}: the schema greffe_guard with two tables, a sequence and two \
@@ -197,10 +198,10 @@ async fn removed(
     Ok(database.remove_guard().await.map_err(OpsError::from)?)
 }
 
-fn changes(settings: &Settings, since: Option<Since>) -> CommandResult {
+fn changes(settings: &Settings, since: Option<&Since>) -> CommandResult {
     let project = project(settings)?;
     let cursor = match since {
-        Some(Since::Cursor(cursor)) => Some(cursor),
+        Some(Since::Cursor(cursor)) => Some(cursor.clone()),
         _ => None,
     };
     let seen = looked(settings, async |database| Ok(changes_since(&project, database, cursor).await?))?;
@@ -210,7 +211,7 @@ fn changes(settings: &Settings, since: Option<Since>) -> CommandResult {
         );
     };
     let is_wanted = |change: &GuardedChange| match since {
-        Some(Since::Time(since)) => change.at.is_none_or(|at| at >= since),
+        Some(Since::Time(since)) => change.at.is_none_or(|at| at >= *since),
         _ => true,
     };
     let changes: Vec<GuardedChange> = seen.changes.into_iter().filter(is_wanted).collect();
@@ -301,7 +302,7 @@ mod tests {
         assert_eq!(time("2026-11-23"), "2026-11-23T00:00:00.000000Z");
         assert_eq!(time("2026-11-23T09:30:00Z"), "2026-11-23T09:30:00.000000Z");
         assert_eq!(time("2026-11-23T09:30:00.5+01:00"), "2026-11-23T08:30:00.500000Z");
-        assert_eq!(since("41.9120"), Ok(Since::Cursor(GuardCursor { row: 41, transaction: 9120 })));
+        assert!(matches!(since("41.9120:9125:9121"), Ok(Since::Cursor(cursor)) if cursor.row == 41));
         for garbage in ["", "yesterday", "2026-13-01", "41", "-1.2", "2026-11-23T09:30"] {
             assert!(since(garbage).is_err(), "{garbage}");
         }

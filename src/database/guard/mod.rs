@@ -99,19 +99,24 @@ pub struct GuardRow {
     pub others: u64,
 }
 
-/// Up to where changes have been read: none is missed behind it, also of transactions that were open then; some may come
-/// twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+/// Up to where changes have been read: none is missed behind it, also of transactions that were open then.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardCursor {
     /// The newest row.
     pub row: i64,
-    /// Transactions before this one had ended.
-    pub transaction: u64,
+    /// Which transactions could be seen, as the server writes a snapshot.
+    snapshot: String,
+}
+
+impl Default for GuardCursor {
+    fn default() -> Self {
+        Self { row: 0, snapshot: "1:1:".to_owned() }
+    }
 }
 
 impl fmt::Display for GuardCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.row, self.transaction)
+        write!(f, "{}.{}", self.row, self.snapshot)
     }
 }
 
@@ -124,13 +129,16 @@ impl FromStr for GuardCursor {
     type Err = CursorError;
 
     fn from_str(text: &str) -> Result<Self, CursorError> {
-        let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let (row, transaction) = text.split_once('.').ok_or(CursorError)?;
-        if !number(row) || !number(transaction) {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let (row, snapshot) = text.split_once('.').ok_or(CursorError)?;
+        let [from, to, open]: [&str; 3] =
+            snapshot.split(':').collect::<Vec<_>>().try_into().map_err(|_| CursorError)?;
+        let is_snapshot = [from, to].into_iter().all(|number| number.parse::<u64>().is_ok_and(|n| n > 0))
+            && (open.is_empty() || open.split(',').all(is_number));
+        if !is_snapshot || ![row, from, to].into_iter().all(is_number) {
             return Err(CursorError);
         }
-        let row = row.parse().map_err(|_| CursorError)?;
-        Ok(Self { row, transaction: transaction.parse().map_err(|_| CursorError)? })
+        Ok(Self { row: row.parse().map_err(|_| CursorError)?, snapshot: snapshot.to_owned() })
     }
 }
 
@@ -261,22 +269,29 @@ mod tests {
 
     #[test]
     fn cursors_are_read_as_they_are_written() {
-        for cursor in [GuardCursor::default(), GuardCursor { row: i64::MAX, transaction: u64::MAX }] {
-            assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        for cursor in
+            ["0.1:1:", "9223372036854775807.18446744073709551615:18446744073709551615:", "41.7:12:7,9,11"]
+        {
+            assert_eq!(cursor.parse::<GuardCursor>().map(|cursor| cursor.to_string()), Ok(cursor.to_owned()));
         }
+        assert_eq!(GuardCursor::default().to_string().parse(), Ok(GuardCursor::default()));
         for garbage in [
             "",
             ".",
             "1",
             "1.",
-            ".1",
-            "-1.2",
-            "1.-2",
-            "+1.2",
-            "1.2.3",
-            "1 .2",
-            "9223372036854775808.1",
-            "é.1",
+            "1.1",
+            "1.1:1",
+            ".1:1:",
+            "-1.1:1:",
+            "1.+1:1:",
+            "1.0:1:",
+            "1.1:1::",
+            "1.1:1:,",
+            "1.1:1:1,",
+            "1.1:1:'",
+            "9223372036854775808.1:1:",
+            "é.1:1:",
         ] {
             assert_eq!(garbage.parse::<GuardCursor>(), Err(CursorError), "{garbage}");
         }

@@ -101,7 +101,7 @@ pub fn install_sql(settings: &GuardSettings) -> String {
     literal(&mut sql, &Value::Text(id.into()));
     sql.push_str(&format!(
         ", {VERSION}, {strict}, {keep})\n    ON CONFLICT (one) DO UPDATE SET version = {VERSION}, strict = {strict}, \
-         keep = {keep};\n\n{WATCH}"
+         keep = {keep};\n"
     ));
     if let Some(reader) = reader {
         let reader = Sql::Postgres.name(reader);
@@ -110,7 +110,8 @@ pub fn install_sql(settings: &GuardSettings) -> String {
              GRANT SELECT ON greffe_guard.installed, greffe_guard.changes, greffe_guard.missed TO {reader};\n"
         ));
     }
-    sql + "\nCOMMIT;\n"
+    // Whoever may read by now goes on to. What comes before the triggers is noted by none.
+    sql + &format!("\n{WATCH}\nCOMMIT;\n")
 }
 
 /// The statements that remove one, as one transaction.
@@ -224,31 +225,36 @@ fn body(name: &str) -> Option<&'static str> {
     after.split("$function$").nth(1)
 }
 
-/// What came after `after`, in one statement, so in one moment.
+/// What came after `after`, in one statement, so in one moment. A standby does not tell all that is open; there only what is
+/// older than all that is counts as seen.
 pub async fn rows(database: &mut Database, after: GuardCursor) -> Result<GuardRows, DatabaseError> {
-    let GuardCursor { row, transaction } = after;
+    let GuardCursor { row, snapshot } = &after;
     let sql = format!(
         "SELECT 'row', c.id::text, (extract(epoch FROM c.at) * 1000000)::bigint::text, c.transaction::text, \
              c.session_role, c.role, c.run, c.command, c.object_type, c.identity, c.extension, c.others::text \
          FROM greffe_guard.changes AS c \
-         WHERE c.removed IS NULL AND (c.id > {row} OR c.transaction >= '{transaction}'::pg_catalog.xid8) \
+         WHERE c.removed IS NULL AND (c.id > {row} \
+             OR NOT pg_catalog.pg_visible_in_snapshot(c.transaction, '{snapshot}'::pg_catalog.pg_snapshot)) \
          UNION ALL SELECT DISTINCT 'run', c.run, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL \
          FROM greffe_guard.changes AS c WHERE c.run IS NOT NULL \
          UNION ALL SELECT 'counts', coalesce(max(c.id), 0)::text, \
-             pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text, coalesce(sum(c.removed), 0)::text, \
+             CASE WHEN pg_catalog.pg_is_in_recovery() \
+                 THEN pg_catalog.replace('X:X:', 'X', pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text) \
+                 ELSE pg_catalog.pg_current_snapshot()::text END, coalesce(sum(c.removed), 0)::text, \
              (SELECT CASE WHEN m.is_called THEN m.last_value ELSE 0 END FROM greffe_guard.missed AS m)::text, \
              NULL, NULL, NULL, NULL, NULL, NULL, NULL \
          FROM greffe_guard.changes AS c"
     );
-    let mut read = GuardRows { cursor: after, ..GuardRows::default() };
+    let mut read = GuardRows { cursor: after.clone(), ..GuardRows::default() };
     for row in database.texts_of(sql).await? {
         let Ok([kind, one, rest @ ..]): Result<[Option<String>; 12], _> = row.try_into() else { continue };
         match kind.as_deref() {
             Some("row") => read.rows.extend(row_of(one, rest)),
             Some("run") => read.runs.extend(one),
             _ => {
-                read.cursor.row = number::<i64>(one.as_ref()).max(after.row);
-                read.cursor.transaction = number(rest[0].as_ref());
+                let row = number::<i64>(one.as_ref()).max(after.row);
+                let snapshot = rest[0].clone().unwrap_or_default();
+                read.cursor = GuardCursor { row, snapshot };
                 (read.removed, read.missed) = (number(rest[1].as_ref()), number(rest[2].as_ref()));
             }
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{Guarded, objects};
-use crate::project::THREE;
+use crate::engines::THREE;
 use crate::servers::{Dump, Postgres};
 
 /// All that catalogs have, but for what the server itself counts.

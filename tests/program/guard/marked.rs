@@ -40,19 +40,24 @@ fn what_a_recorded_tool_changes_is_told_from_what_it_does_alone() {
     );
 
     // While one that says it runs, who says nothing is somebody else.
+    shop.add(&["7c2e"]);
     let client = "psql \"$DATABASE_URL\" --quiet --command 'CREATE TABLE public.marked ()'";
-    let both = format!("{client}; env -u PGOPTIONS {}", client.replace("marked", "unmarked"));
-    project.ok(["record", "--", "sh", "-c", &format!("flask db upgrade && {both}")]);
+    let silent = format!("env -u PGOPTIONS {}", client.replace("marked", "unmarked"));
+    let all = format!("flask db upgrade 7c2e && {client} && {silent}");
+    project.ok(["record", "--", "sh", "-c", &all]);
+    let found = changes(&shop, 1);
+    let [.., marked, unmarked] = found.as_slice() else { panic!("{found:#?}") };
+    assert_eq!((&marked["identity"], &marked["standing"]), (&json!("public.marked"), &json!("archived")));
+    assert_eq!((&unmarked["identity"], &unmarked["reason"]), (&json!("public.unmarked"), &json!("unmarked")));
+
+    // A run that comes to nothing in the tool's history is none that the chain tells of.
+    project.ok(["record", "--", "sh", "-c", &client.replace("marked", "nothing")]);
     let last = changes(&shop, 1).pop().unwrap();
-    assert_eq!(
-        (&last["identity"], &last["reason"]),
-        (&json!("public.unmarked"), &json!("unmarked")),
-        "{last:#}"
-    );
+    assert_eq!((&last["identity"], &last["reason"]), (&json!("public.nothing"), &json!("unknown-run")));
 
     // Without greffe around it, it is out of band, also where the run is told of later.
-    shop.add(&["7c2e"]);
-    shop.flask(&["db", "upgrade"]);
+    shop.add(&["8d3f"]);
+    shop.flask(&["db", "upgrade", "8d3f"]);
     project.ok(["record", "--", "true"]);
     let last = changes(&shop, 1).pop().unwrap();
     assert_eq!((&last["standing"], &last["reason"]), (&json!("out-of-band"), &json!("unmarked")), "{last:#}");
