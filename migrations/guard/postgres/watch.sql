@@ -14,7 +14,7 @@ BEGIN
     WHERE r.rolname <> current_user AND NOT r.rolsuper
     LIMIT 1;
     IF other IS NOT NULL THEN
-        RAISE EXCEPTION '% of greffe_guard belongs to another role', other USING ERRCODE = 'insufficient_privilege';
+        RAISE EXCEPTION 'greffe_guard: % belongs to another role', other USING ERRCODE = 'insufficient_privilege';
     END IF;
 END
 $do$;

@@ -35,7 +35,7 @@ const RELATIONS: [&str; 3] = ["installed", "changes", "missed"];
 /// Kind, name, owner where that is one whom nobody has to trust, and two more that depend on the kind.
 const FIND: &str = "\
 WITH trusted AS (
-    SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolsuper OR r.rolname = current_user
+    SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolsuper OR PROVIDED
     UNION SELECT e.evtowner FROM pg_catalog.pg_event_trigger AS e WHERE e.evtname LIKE 'greffe!_guard!_%' ESCAPE '!'
 ), own AS (
     SELECT 'schema' AS kind, n.nspname::text AS name, n.nspowner AS owner, NULL::text AS one, NULL::text AS two
@@ -76,6 +76,11 @@ UNION ALL SELECT 'off', pg_catalog.concat_ws(' ', 'role ' || r.rolname::text, 'd
         AND pg_catalog.lower(pg_catalog.split_part(c, '=', 2)) NOT IN ('on', 'true', 'yes', '1', 't', 'y')
         AND (s.setdatabase = 0 OR d.datname = pg_catalog.current_database())";
 
+/// Whether a role has the right to make event triggers from whoever provides the server.
+const PROVIDED: &str = "EXISTS (SELECT FROM pg_catalog.pg_roles AS p
+    WHERE p.rolname IN ('rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin', 'alloydbsuperuser')
+    AND pg_catalog.pg_has_role(r.oid, p.oid, 'MEMBER'))";
+
 const FIND_INSTALLED: &str = "\
 SELECT i.id, i.version::text, (extract(epoch FROM i.at) * 1000000)::bigint::text, i.strict::text, i.keep::text,
     (SELECT count(*) FROM greffe_guard.changes WHERE removed IS NULL)::text,
@@ -85,9 +90,7 @@ FROM greffe_guard.installed AS i";
 
 const RIGHTS: &str = "\
 SELECT session_user::text, pg_catalog.current_database()::text,
-    (r.rolsuper OR EXISTS (SELECT FROM pg_catalog.pg_roles AS p
-        WHERE p.rolname IN ('rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin', 'alloydbsuperuser')
-        AND pg_catalog.pg_has_role(r.oid, p.oid, 'MEMBER')))::text,
+    (r.rolsuper OR PROVIDED)::text,
     pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')::text,
     pg_catalog.pg_is_in_recovery()::text
 FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user";
@@ -122,7 +125,7 @@ pub fn remove_sql() -> String {
 
 /// What there is of a guard.
 pub async fn find(database: &mut Database) -> Result<Option<Guard>, DatabaseError> {
-    let found = database.texts_of(FIND.to_owned()).await?;
+    let found = database.texts_of(FIND.replace("PROVIDED", PROVIDED)).await?;
     let found: Vec<Found> = found.into_iter().filter_map(Found::of).collect();
     if !found.iter().any(|found| ["schema", "event"].contains(&found.kind.as_str())) {
         return Ok(None);
@@ -287,7 +290,7 @@ fn number<N: std::str::FromStr + Default>(text: Option<&String>) -> N {
 
 /// What the role of this connection may.
 pub async fn rights(database: &mut Database) -> Result<GuardRights, DatabaseError> {
-    let row = database.texts_of(RIGHTS.to_owned()).await?.pop().unwrap_or_default();
+    let row = database.texts_of(RIGHTS.replace("PROVIDED", PROVIDED)).await?.pop().unwrap_or_default();
     let text = |place: usize| row.get(place).cloned().flatten().unwrap_or_default();
     Ok(GuardRights {
         role: text(0),
