@@ -223,16 +223,8 @@ pub enum DatabaseError {
     Capture(#[source] Failure),
     #[error("changes of a history are captured on PostgreSQL and SQLite alone")]
     NoCapture,
-    #[error("cannot install or remove the guard")]
-    Guard(#[source] Failure),
-    #[error("only PostgreSQL has triggers that fire when the schema is changed")]
-    NoGuard,
-    #[error("the role {role} lacks: {}", lacks.join("; "))]
-    GuardRights { role: String, lacks: Vec<&'static str> },
-    #[error("this server is a standby, on which nothing can be made")]
-    GuardStandby,
-    #[error("{what} is there already and belongs to {owner}")]
-    GuardForeign { what: String, owner: String },
+    #[error(transparent)]
+    Guard(#[from] guard::GuardError),
     #[error("table {table} has more than {limit} rows, which no tool's history has")]
     ManyRows { table: String, limit: usize },
     #[error("row {row} of table {table} has more than {limit} characters in `{column}`")]

@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use self::runs::{Known, Runs};
 use super::{OpsError, Project, now};
-use crate::database::guard::{GuardCursor, GuardFault, GuardRow, GuardSettings, KEEP, OWN_RUN, VERSION};
+use crate::database::guard::{
+    GuardCursor, GuardError, GuardFault, GuardRow, GuardSettings, KEEP, OWN_RUN, VERSION,
+};
 use crate::database::{Database, DatabaseError, Target as _};
 use crate::model::{EventId, Timestamp};
 
@@ -199,7 +201,7 @@ pub async fn out_of_band(project: &Project, target: &mut Database) -> Result<Vec
             let changes = seen.map(|seen| seen.changes).unwrap_or_default();
             Ok(changes.into_iter().filter(GuardedChange::is_out_of_band).collect())
         }
-        Err(OpsError::Database(DatabaseError::NoGuard)) => Ok(Vec::new()),
+        Err(OpsError::Database(DatabaseError::Guard(GuardError::Engine))) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }

@@ -8,7 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::output::{Reply, remark};
 use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
-use crate::database::guard::{GuardCursor, GuardFault, install_sql, remove_sql};
+use crate::database::guard::{GuardCursor, GuardError, GuardFault, install_sql, remove_sql};
 use crate::database::{Database, DatabaseError, Target as _};
 use crate::model::Timestamp;
 use crate::ops::OpsError;
@@ -272,7 +272,7 @@ fn looked<T>(
     require_postgres(settings)?;
     block_on(async {
         let Some(mut database) = look_at_database(settings).await? else {
-            return Err(OpsError::from(DatabaseError::NoGuard).into());
+            return Err(OpsError::from(DatabaseError::from(GuardError::Engine)).into());
         };
         let done = work(&mut database).await;
         database.close().await;
@@ -285,7 +285,7 @@ fn require_postgres(settings: &Settings) -> Result<(), CliError> {
     let engine = Database::engine(settings.database_url()?.expose());
     match engine {
         Some(crate::model::Engine::Postgresql) => Ok(()),
-        _ => Err(OpsError::from(DatabaseError::NoGuard).into()),
+        _ => Err(OpsError::from(DatabaseError::from(GuardError::Engine)).into()),
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::people::Sql;
 use super::postgres::Postgres;
-use super::{Database, DatabaseError, Options};
+use super::{Database, DatabaseError, Failure, Options};
 use crate::model::{EventId, Timestamp};
 
 pub use postgres::{install_sql, remove_sql};
@@ -72,6 +72,21 @@ pub enum GuardFault {
     Writable { what: String, grantee: String },
     #[error("event triggers are off for {whom}")]
     Off { whom: String },
+}
+
+/// Why a guard is not made, removed or read.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardError {
+    #[error("only PostgreSQL has triggers that fire when the schema is changed")]
+    Engine,
+    #[error("the role {role} lacks: {}", lacks.join("; "))]
+    Rights { role: String, lacks: Vec<&'static str> },
+    #[error("this server is a standby, on which nothing can be made")]
+    Standby,
+    #[error("{what} is there already and belongs to {owner}")]
+    Foreign { what: String, owner: String },
+    #[error("cannot install or remove the guard")]
+    Failed(#[source] Failure),
 }
 
 /// A change as a trigger noted it.
@@ -182,7 +197,7 @@ impl Database {
     /// What there is of a guard; `None` where there is nothing of one.
     ///
     /// # Errors
-    /// [`DatabaseError::NoGuard`], [`DatabaseError::ToolHistory`].
+    /// [`DatabaseError::Guard`], [`DatabaseError::ToolHistory`].
     pub async fn guard(&mut self) -> Result<Option<Guard>, DatabaseError> {
         self.require_guards()?;
         postgres::find(self).await
@@ -191,7 +206,7 @@ impl Database {
     /// The changes that came after `after`, in the order of their numbers; all without one.
     ///
     /// # Errors
-    /// [`DatabaseError::NoGuard`], [`DatabaseError::ToolHistory`].
+    /// [`DatabaseError::Guard`], [`DatabaseError::ToolHistory`].
     pub async fn guard_rows(&mut self, after: Option<GuardCursor>) -> Result<GuardRows, DatabaseError> {
         self.require_guards()?;
         postgres::rows(self, after.unwrap_or_default()).await
@@ -200,7 +215,7 @@ impl Database {
     /// What this role may.
     ///
     /// # Errors
-    /// [`DatabaseError::NoGuard`], [`DatabaseError::ToolHistory`].
+    /// [`DatabaseError::Guard`], [`DatabaseError::ToolHistory`].
     pub async fn guard_rights(&mut self) -> Result<GuardRights, DatabaseError> {
         self.require_guards()?;
         postgres::rights(self).await
@@ -209,8 +224,7 @@ impl Database {
     /// Makes table and triggers, or puts in order what is there of them; all or nothing. What was noted stays.
     ///
     /// # Errors
-    /// [`DatabaseError::NoGuard`], [`DatabaseError::Guard`]; [`DatabaseError::GuardRights`],
-    /// [`DatabaseError::GuardStandby`], [`DatabaseError::GuardForeign`] before anything is changed.
+    /// [`DatabaseError::Guard`]; but for [`GuardError::Failed`] before anything is changed.
     pub async fn install_guard(&mut self, settings: &GuardSettings) -> Result<(), DatabaseError> {
         let (rights, found) = (self.guard_rights().await?, self.guard().await?);
         require_rights(&rights)?;
@@ -218,7 +232,7 @@ impl Database {
         if let Some(GuardFault::Owned { what, owner }) =
             owned.clone().find(|fault| matches!(fault, GuardFault::Owned { .. }))
         {
-            return Err(DatabaseError::GuardForeign { what: what.clone(), owner: owner.clone() });
+            return Err(GuardError::Foreign { what: what.clone(), owner: owner.clone() }.into());
         }
         self.change_guard(install_sql(settings)).await
     }
@@ -226,8 +240,7 @@ impl Database {
     /// Removes all of it; all or nothing.
     ///
     /// # Errors
-    /// [`DatabaseError::NoGuard`], [`DatabaseError::Guard`]; [`DatabaseError::GuardRights`] and
-    /// [`DatabaseError::GuardStandby`] before anything is changed.
+    /// [`DatabaseError::Guard`]; but for [`GuardError::Failed`] before anything is changed.
     pub async fn remove_guard(&mut self) -> Result<(), DatabaseError> {
         require_rights(&self.guard_rights().await?)?;
         self.change_guard(remove_sql()).await
@@ -239,27 +252,27 @@ impl Database {
     }
 
     async fn change_guard(&mut self, sql: String) -> Result<(), DatabaseError> {
-        let Self::Postgres(database) = self else { return Err(DatabaseError::NoGuard) };
+        let Self::Postgres(database) = self else { return Err(GuardError::Engine.into()) };
         let done = database.say(sql).await;
         if done.is_err() {
             database.say("ROLLBACK".to_owned()).await.ok();
         }
-        done.map_err(DatabaseError::Guard)
+        Ok(done.map_err(GuardError::Failed)?)
     }
 
     fn require_guards(&self) -> Result<(), DatabaseError> {
-        if self.sql() == Sql::Postgres { Ok(()) } else { Err(DatabaseError::NoGuard) }
+        if self.sql() == Sql::Postgres { Ok(()) } else { Err(GuardError::Engine.into()) }
     }
 }
 
-fn require_rights(rights: &GuardRights) -> Result<(), DatabaseError> {
+fn require_rights(rights: &GuardRights) -> Result<(), GuardError> {
     if rights.is_standby {
-        return Err(DatabaseError::GuardStandby);
+        return Err(GuardError::Standby);
     }
     let lacks = rights.lacks();
     match lacks.is_empty() {
         true => Ok(()),
-        false => Err(DatabaseError::GuardRights { role: rights.role.clone(), lacks }),
+        false => Err(GuardError::Rights { role: rights.role.clone(), lacks }),
     }
 }
 
@@ -311,6 +324,6 @@ mod tests {
         let refused = require_rights(&rights(false, true)).unwrap_err().to_string();
         assert!(refused.contains("superusers") && !refused.contains("CREATE"), "{refused}");
         let standby = GuardRights { is_standby: true, ..rights(true, true) };
-        assert!(matches!(require_rights(&standby), Err(DatabaseError::GuardStandby)));
+        assert!(matches!(require_rights(&standby), Err(GuardError::Standby)));
     }
 }
