@@ -228,9 +228,9 @@ impl Database {
     pub async fn install_guard(&mut self, settings: &GuardSettings) -> Result<(), DatabaseError> {
         let (rights, found) = (self.guard_rights().await?, self.guard().await?);
         require_rights(&rights)?;
-        let owned = found.iter().flat_map(|guard| &guard.faults);
+        let mut faults = found.iter().flat_map(|guard| &guard.faults);
         if let Some(GuardFault::Owned { what, owner }) =
-            owned.clone().find(|fault| matches!(fault, GuardFault::Owned { .. }))
+            faults.find(|fault| matches!(fault, GuardFault::Owned { .. }))
         {
             return Err(GuardError::Foreign { what: what.clone(), owner: owner.clone() }.into());
         }
