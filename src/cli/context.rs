@@ -23,7 +23,7 @@ use crate::crypto::{
     KeyTextError, PrivateKey, Signer, Together, is_public_key, parse_private_key, parse_public_key,
 };
 use crate::database::{Access, Database, DatabaseError, Options, Scratch};
-use crate::model::{Actor, Engine, PlanPolicy};
+use crate::model::{Actor, Engine, EventId, PlanPolicy};
 use crate::ops::hooks::HookSettings;
 use crate::ops::kept::{KeptTool, table_named};
 use crate::ops::{ChainReader, KeyUnavailable, OpenKey, OpsError, Project, PromotionPolicy, VaultPlace};
@@ -193,6 +193,12 @@ pub async fn look_at_database(settings: &Settings) -> Result<Option<Database>, C
         Err(DatabaseError::Missing(_)) => Ok(None),
         Err(error) => Err(OpsError::from(error).into()),
     }
+}
+
+/// Whether sessions of the database may say for which run they begin.
+pub async fn takes_run(settings: &Settings, run: EventId) -> bool {
+    let Ok(url) = settings.database_url() else { return false };
+    Database::takes_run(url.expose(), options(settings, Access::Read), run).await
 }
 
 /// An empty database to try scripts on: where `on`, a URL or what refers to one, says.

@@ -32,21 +32,30 @@ const ANSWER_LIMIT: u64 = 64 << 20;
 /// How often it is looked whether the program ended.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Runs `command`, and keeps what it prints in `output`. A terminal is left to it; then nothing is kept. `secrets`: names of
-/// further variables that it is not given.
+/// What a program is given and not given besides what this one has.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Surroundings<'a> {
+    /// Names of further variables that it is not given.
+    pub secrets: &'a [String],
+    /// Variables that are set for it.
+    pub variables: &'a [(String, String)],
+}
+
+/// Runs `command`, and keeps what it prints in `output`. A terminal is left to it; then nothing is kept.
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn run(command: &[String], output: Option<File>, secrets: &[String]) -> io::Result<ToolExit> {
+pub fn run(command: &[String], output: Option<File>, given: Surroundings<'_>) -> io::Result<ToolExit> {
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     // Who presses the keys means the program; this one has to outlive it.
     let asked = signals()?;
     let is_terminal = io::stdout().is_terminal() || io::stderr().is_terminal();
     let piped = || if is_terminal { Stdio::inherit() } else { Stdio::piped() };
     let mut wrapped = Command::new(program);
-    for secret in SECRETS.into_iter().chain(secrets.iter().map(String::as_str)) {
+    for secret in SECRETS.into_iter().chain(given.secrets.iter().map(String::as_str)) {
         wrapped.env_remove(secret);
     }
+    wrapped.envs(given.variables.iter().map(|(name, value)| (name, value)));
     let mut child = wrapped.args(arguments).stdout(piped()).stderr(piped()).spawn()?;
     let kept = Arc::new(Mutex::new(Kept { output, written: 0, tail: VecDeque::new(), left_out: 0 }));
     let (done, ended) = channel();
@@ -68,7 +77,8 @@ pub fn run(command: &[String], output: Option<File>, secrets: &[String]) -> io::
     Ok(ToolExit { code: status.code(), signal: status.signal() })
 }
 
-/// What a command prints on standard output; `None` where it fails, or takes longer than `limit`. `secrets`: as in [`run`].
+/// What a command prints on standard output; `None` where it fails, or takes longer than `limit`. `secrets`: names of
+/// further variables that it is not given.
 pub fn answer(command: &[String], limit: Duration, secrets: &[String]) -> Option<Vec<u8>> {
     let (program, arguments) = command.split_first()?;
     let mut asked = Command::new(program);
@@ -214,7 +224,7 @@ mod tests {
     fn both_streams_are_waited_for_once() {
         let command = ["sh", "-c", "sleep 6 &"].map(str::to_owned);
         let begin = Instant::now();
-        assert!(run(&command, None, &[]).unwrap().is_success());
+        assert!(run(&command, None, Surroundings::default()).unwrap().is_success());
         assert!(begin.elapsed() < LEFT_BEHIND.mul_f32(1.7), "{:?}", begin.elapsed());
     }
 

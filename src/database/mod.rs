@@ -4,6 +4,7 @@
 mod any;
 pub mod capture;
 mod executed;
+pub mod guard;
 mod history;
 mod limit;
 pub mod mysql;
@@ -222,6 +223,8 @@ pub enum DatabaseError {
     Capture(#[source] Failure),
     #[error("changes of a history are captured on PostgreSQL and SQLite alone")]
     NoCapture,
+    #[error(transparent)]
+    Guard(#[from] guard::GuardError),
     #[error("table {table} has more than {limit} rows, which no tool's history has")]
     ManyRows { table: String, limit: usize },
     #[error("row {row} of table {table} has more than {limit} characters in `{column}`")]

@@ -21,6 +21,7 @@ mod gate;
 pub mod gdpr;
 pub mod gossip;
 pub mod grant;
+pub mod guard;
 pub mod heads;
 pub mod hooks;
 pub mod import;

@@ -148,7 +148,7 @@ impl Case {
 }
 
 /// Three migrations with ways down, which both engines read.
-const THREE: [(&str, &str); 6] = [
+pub const THREE: [(&str, &str); 6] = [
     ("1_authors.up.sql", "CREATE TABLE authors (id INTEGER PRIMARY KEY, name VARCHAR(80) NOT NULL);\n"),
     ("1_authors.down.sql", "DROP TABLE authors;\n"),
     (

@@ -24,6 +24,7 @@ mod faults;
 mod forks;
 mod gate;
 mod gossip;
+mod guard;
 mod guards;
 mod heads;
 mod hooks;

@@ -10,6 +10,8 @@ fn every_version_keeps_the_promises() {
             "engines::audits::postgres",
             "engines::replays::postgres",
             "engines::together::postgres",
+            "guard::kept",
+            "guard::what_comes_through_greffe",
             "hostile_replay::postgres",
         ],
         "engines::postgres::the_whole_story_is_told_verified_and_replayed",

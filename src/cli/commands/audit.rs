@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::apply::show_archived;
+use super::guard;
 use crate::cli::context::{Context, block_on, key, look_at_database, open_database, project};
 use crate::cli::error::{CliError, problem_details, problem_hint};
 use crate::cli::opening;
@@ -14,6 +15,7 @@ use crate::cli::settings::Settings;
 use crate::cli::{CommandResult, Exit};
 use crate::database::Target as _;
 use crate::ops::audit::{Audit as Found, Finding, Part, audit, record_drift};
+use crate::ops::guard::{GuardedChange, out_of_band};
 use crate::ops::{Archived, Project, Wanted, today};
 use crate::scripts::Difference;
 
@@ -37,6 +39,7 @@ impl Audit {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Shown {
     command: &'static str,
     /// What `--record` archived.
@@ -44,6 +47,9 @@ struct Shown {
     recorded: Option<Vec<Archived>>,
     #[serde(flatten)]
     found: Found,
+    /// What a guard noted that did not come through greffe. It explains a difference, and is none by itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    out_of_band: Vec<GuardedChange>,
 }
 
 pub fn run(context: &Context, arguments: &Audit) -> CommandResult {
@@ -56,15 +62,20 @@ pub fn run(context: &Context, arguments: &Audit) -> CommandResult {
     }
     let allow_out_of_order = settings.allow_out_of_order;
     let wanted = Wanted { to: None, allow_out_of_order, today: today(), publish: settings.publish };
-    let found = block_on(async {
+    let (found, out_of_band) = block_on(async {
         let mut database = look_at_database(&settings).await?;
-        Ok::<_, CliError>(audit(&project, database.as_mut(), &wanted).await?)
+        let found = audit(&project, database.as_mut(), &wanted).await?;
+        let out_of_band = match &mut database {
+            Some(database) => out_of_band(&project, database).await?,
+            None => Vec::new(),
+        };
+        Ok::<_, CliError>((found, out_of_band))
     })??;
     if let (Some(chain), false) = (found.chain, found.opened.is_empty()) {
         block_on(opening::record(&settings, chain, found.opened.clone(), "audit"))??;
     }
     let exit = if found.findings.is_empty() { Exit::Done } else { Exit::Findings };
-    Ok(Reply::new(Shown { command: "audit", recorded, found }, show).with_exit(exit))
+    Ok(Reply::new(Shown { command: "audit", recorded, found, out_of_band }, show).with_exit(exit))
 }
 
 /// A database that does not exist is not made for it. One that a crash left cannot be looked at; opened to write, it
@@ -106,6 +117,9 @@ fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     }
     for finding in &found.findings {
         show_finding(finding, out)?;
+    }
+    for change in &shown.out_of_band {
+        guard::shown::one(change, out)?;
     }
     if found.not_compared > 0 {
         writeln!(

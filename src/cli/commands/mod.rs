@@ -14,6 +14,7 @@ mod export;
 mod gdpr;
 mod gossip;
 mod grant;
+mod guard;
 mod head;
 mod hooks;
 mod import;
@@ -100,6 +101,7 @@ pub enum Command {
     Record(record::Record),
     Baseline(baseline::Baseline),
     Capture(capture::Capture),
+    Guard(guard::GuardCommand),
     Status(status::Status),
     Audit(audit::Audit),
     Log(log::Log),
@@ -192,6 +194,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Record(command) => record::run(context, &command),
         Command::Baseline(command) => baseline::run(context, &command),
         Command::Capture(command) => capture::run(context, &command),
+        Command::Guard(command) => guard::run(context, &command),
         Command::Status(command) => status::run(context, &command),
         Command::Audit(command) => audit::run(context, &command),
         Command::Log(command) => log::run(context, &command),

@@ -1,6 +1,7 @@
 mod asked;
 mod collect;
 mod errors;
+mod marking;
 mod version;
 
 use std::collections::BTreeMap;
@@ -100,7 +101,9 @@ pub fn run(context: &Context, arguments: &Record) -> CommandResult {
             (None, None)
         }
     };
-    let exit = wrapped::run(&arguments.command, output, &settings.secret_variables());
+    let (secrets, variables) = (settings.secret_variables(), marking::variables(context, &settings, run.id));
+    let given = wrapped::Surroundings { secrets: &secrets, variables: &variables };
+    let exit = wrapped::run(&arguments.command, output, given);
     let exit = exit.map_err(|error| {
         // Nothing ran, so there is nothing to tell of.
         let _ = recordings.forget(run.id);

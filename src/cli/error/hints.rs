@@ -2,6 +2,7 @@
 
 use crate::chain::RestoreError;
 use crate::database::DatabaseError;
+use crate::database::guard::GuardError;
 use crate::ops::OpsError;
 use crate::ops::hooks::HooksError;
 use crate::ops::promotion::PromotionError;
@@ -248,6 +249,7 @@ pub fn database_hint(error: &DatabaseError) -> Option<String> {
         DatabaseError::RowGone => {
             "restore the database from a backup: its history was written by a script".to_owned()
         }
+        DatabaseError::Guard(error) => return guard_hint(error),
         DatabaseError::LongText { table, .. } => {
             format!("no tool writes such a row: find out who wrote it, and take it out of {table}")
         }
@@ -255,6 +257,25 @@ pub fn database_hint(error: &DatabaseError) -> Option<String> {
                                   a replay takes `--on` of the chain's own engine"
             .to_owned(),
         _ => return None,
+    })
+}
+
+fn guard_hint(error: &GuardError) -> Option<String> {
+    Some(match error {
+        GuardError::Engine => {
+            "`greffe audit` and `greffe verify --live` find what was changed when they are run; \
+                               run them often, and `greffe audit --record` signs what they found"
+                .to_owned()
+        }
+        GuardError::Rights { role, .. } => format!(
+            "have an administrator run what `greffe guard install --print-sql --reader {role}` prints, or name a role that \
+             has these rights with `--database URL`"
+        ),
+        GuardError::Standby => "name the primary server with `--database URL`".to_owned(),
+        GuardError::Foreign { what, .. } => {
+            format!("look who made {what}, have an administrator drop it, and install again")
+        }
+        GuardError::Failed(_) => return None,
     })
 }
 

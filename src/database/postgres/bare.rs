@@ -87,6 +87,10 @@ impl Postgres {
     /// Several statements in one message would be one transaction.
     async fn send_one_by_one(&mut self, step: &Step, position: i64) -> Result<Executed, DatabaseError> {
         let mut executed = Executed::default();
+        // What guards the schema is told for which event this runs; a reset takes it back.
+        let says = format!("SET greffe.run = '{}'", step.id);
+        let told = sqlx::raw_sql(sqlx::AssertSqlSafe(says)).execute(&mut self.connection).await;
+        told.map_err(|error| DatabaseError::Lost(failure_in_use(&error)))?;
         for (index, statement) in step.statements.iter().enumerate() {
             let sql = step.sql.get(statement.range.clone()).unwrap_or_default();
             let roles = match &mut self.scratch {

@@ -22,9 +22,9 @@ mod session;
 
 use std::time::Duration;
 
-use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::rows::{Ending, NewRow};
 use super::{
@@ -97,6 +97,15 @@ impl Postgres {
     /// [`DatabaseError::Url`] and [`DatabaseError::Open`].
     pub async fn open(url: &str, options: Options) -> Result<Self, DatabaseError> {
         Self::connect(connect_options(url, options)?).await
+    }
+
+    /// Whether a session may begin as one of `run`.
+    pub async fn takes_run(url: &str, options: Options, run: EventId) -> bool {
+        let Ok(connect) = connect_options(url, options) else { return false };
+        match connect.options([("greffe.run", run.to_string())]).connect().await {
+            Ok(connection) => connection.close().await.is_ok(),
+            Err(_) => false,
+        }
     }
 
     async fn connect(mut connect: PgConnectOptions) -> Result<Self, DatabaseError> {

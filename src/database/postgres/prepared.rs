@@ -76,9 +76,14 @@ pub const fn mark(schema: bool) -> &'static str {
     if schema { MARK } else { "EXECUTE greffe_state" }
 }
 
-/// Opens a transaction with a row in it; tells its mark.
+/// Opens a transaction with a row in it, which says for which event it runs; tells its mark.
 pub fn begin_with(row: &NewRow<'_>, schema: bool) -> String {
-    format!("BEGIN READ WRITE; EXECUTE greffe_begin ({}); {}", row.list(literal), mark(schema))
+    format!(
+        "BEGIN READ WRITE; SET LOCAL greffe.run = '{}'; EXECUTE greffe_begin ({}); {}",
+        row.id,
+        row.list(literal),
+        mark(schema)
+    )
 }
 
 /// Ends a row that this transaction added.

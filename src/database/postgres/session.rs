@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Row as _};
 
 use super::failure::failure;
+use crate::database::guard::OWN_RUN;
 use crate::database::{Access, Options};
 use crate::database::{DatabaseError, Step};
 
@@ -64,7 +65,8 @@ impl Session {
         Ok((connection, session.map_err(|error| DatabaseError::Open(failure(&error)))?))
     }
 
-    /// Reads it, and sees to it that a COMMIT that was answered is durable.
+    /// Reads it, sees to it that a COMMIT that was answered is durable, and says to what guards the schema that it runs for
+    /// greffe itself.
     async fn read(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
         let sql = format!(
             "SELECT pg_catalog.json_build_object('version', pg_catalog.current_setting('server_version'), \
@@ -72,7 +74,8 @@ impl Session {
              'process', pg_catalog.pg_backend_pid(), 'may_mark', \
              pg_catalog.has_function_privilege('pg_catalog.clock_timestamp()', 'EXECUTE') \
              AND pg_catalog.has_function_privilege('pg_catalog.statement_timestamp()', 'EXECUTE'), 'state', {STATE}, \
-             'durable', pg_catalog.set_config('synchronous_commit', {DURABLE}, false))"
+             'durable', pg_catalog.set_config('synchronous_commit', {DURABLE}, false), \
+             'run', pg_catalog.set_config('greffe.run', '{OWN_RUN}', false))"
         );
         fetch_json(connection, sql).await
     }

@@ -181,11 +181,12 @@ impl Engine for Postgres {
 }
 
 /// Tests that dump a database.
-const NEED_A_DUMP: [&str; 4] = [
+const NEED_A_DUMP: [&str; 5] = [
     "a_database_restored_from_an_old_backup_is_refused_until_a_repair",
     "a_restored_dump_has_the_same_fingerprint",
     "a_dump_restored_elsewhere_has_the_same_schema",
     "commands_that_only_look_create_nothing",
+    "a_dump_with_a_guard_loads_again",
 ];
 
 /// The major version of a program, and the whole one.

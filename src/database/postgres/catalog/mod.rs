@@ -19,10 +19,10 @@ fn lines(details: &[&str]) -> String {
 }
 
 /// Schemas that are not the system's, nor anyone's temporary tables, nor greffe's.
-const USER_SCHEMA: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'greffe', 'greffe_capture') AND n.nspname !~ '^pg_(toast_)?temp_'";
+const USER_SCHEMA: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'greffe', 'greffe_capture', 'greffe_guard') AND n.nspname !~ '^pg_(toast_)?temp_'";
 
 /// Greffe's own schemas.
-const OWN_SCHEMA: &str = "n.nspname IN ('greffe', 'greffe_capture')";
+const OWN_SCHEMA: &str = "n.nspname IN ('greffe', 'greffe_capture', 'greffe_guard')";
 
 /// A trigger that captures a tool's history, as greffe makes it and at work.
 const CAPTURE_TRIGGER: &str = "(x.tgname IN ('greffe_capture_row', 'greffe_capture_truncate') \
@@ -33,6 +33,18 @@ const CAPTURE_TRIGGER: &str = "(x.tgname IN ('greffe_capture_row', 'greffe_captu
 const CAPTURE_EVENT: &str = "(x.evtname IN ('greffe_capture_define', 'greffe_capture_drop') \
     AND x.evtfoid = (SELECT cp.oid FROM pg_proc AS cp JOIN pg_namespace AS cn ON cn.oid = cp.pronamespace \
     WHERE cn.nspname = 'greffe_capture' AND cp.proname = 'schema_changed') AND x.evtenabled IN ('O', 'A') AND x.evttags IS NULL)";
+
+/// An event trigger of greffe: one of [`CAPTURE_EVENT`], or one that guards the schema as greffe makes it and at work.
+const OWN_EVENT: &str = "(CAPTURE_EVENT OR x.evtname IN ('greffe_guard_by_define', 'greffe_guard_by_drop', 'greffe_guard_define', 'greffe_guard_drop') \
+    AND x.evtfoid = (SELECT cp.oid FROM pg_proc AS cp JOIN pg_namespace AS cn ON cn.oid = cp.pronamespace \
+    WHERE cn.nspname = 'greffe_guard' AND cp.proname = CASE WHEN x.evtname LIKE '%!_by!_%' ESCAPE '!' THEN 'role_seen' ELSE 'schema_changed' END) \
+    AND x.evtevent = CASE WHEN x.evtname LIKE '%drop' THEN 'sql_drop' ELSE 'ddl_command_end' END \
+    AND x.evtenabled = 'A' AND x.evttags IS NULL)";
+
+/// Event triggers that are part of the schema.
+fn user_event() -> String {
+    format!("coalesce(NOT {}, true)", OWN_EVENT.replace("CAPTURE_EVENT", CAPTURE_EVENT))
+}
 
 /// Not part of an extension: the extension's version stands for those.
 fn not_of_extension(catalog: &str, number: &str) -> String {
@@ -164,7 +176,7 @@ FROM (
     UNION ALL SELECT 'pg_foreign_server'::regclass, oid, 0, srvowner, srvacl, NULL FROM pg_foreign_server
     UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid, 0, fdwowner, fdwacl, NULL FROM pg_foreign_data_wrapper
     UNION ALL SELECT 'pg_language'::regclass, oid, 0, lanowner, lanacl, NULL FROM pg_language WHERE oid >= 16384
-    UNION ALL SELECT 'pg_event_trigger'::regclass, oid, 0, evtowner, NULL, NULL FROM pg_event_trigger AS x WHERE coalesce(NOT CAPTURE_EVENT, true)
+    UNION ALL SELECT 'pg_event_trigger'::regclass, oid, 0, evtowner, NULL, NULL FROM pg_event_trigger AS x WHERE USER_EVENT
     UNION ALL SELECT 'pg_publication'::regclass, oid, 0, pubowner, NULL, NULL FROM pg_publication
 ) AS a
 LEFT JOIN pg_namespace AS n ON n.oid = a.schema
@@ -173,5 +185,5 @@ WHERE (n.nspname IS NULL OR USER_SCHEMA)
   AND NOT EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = a.catalog AND e.objid = a.oid AND e.deptype = 'e')";
 
 pub fn access() -> String {
-    ACCESS.replace("USER_SCHEMA", USER_SCHEMA).replace("CAPTURE_EVENT", CAPTURE_EVENT)
+    ACCESS.replace("USER_SCHEMA", USER_SCHEMA).replace("USER_EVENT", &user_event())
 }

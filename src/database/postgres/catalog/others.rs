@@ -1,6 +1,6 @@
 //! Functions, types, and what else a schema has.
 
-use super::{CAPTURE_EVENT, USER_SCHEMA, comment, description, lines, not_of_extension, sorted_options};
+use super::{USER_SCHEMA, comment, description, lines, not_of_extension, sorted_options, user_event};
 
 /// Functions, procedures and aggregates, under a condition.
 pub fn functions(condition: &str) -> String {
@@ -116,7 +116,7 @@ pub fn others(version: u32) -> Vec<String> {
                 "'on ' || x.evtevent::text || ' execute ' || x.evtfoid::regproc::text || ' enabled ' || x.evtenabled::text",
                 "'tags ' || (SELECT string_agg(g, ', ' ORDER BY g COLLATE \"C\") FROM unnest(x.evttags) AS g)",
             ],
-            &format!("coalesce(NOT {CAPTURE_EVENT}, true)"),
+            &user_event(),
         ),
         other(
             "pg_foreign_data_wrapper",
