@@ -154,6 +154,7 @@ fn what_is_not_archived_yet_is_no_finding() {
     let project = &guarded.project;
     project.ok(["apply"]);
     // The archive as another machine has it, which has not fetched the newest entry.
+    std::fs::create_dir(project.path("older")).unwrap();
     copy_folder(project.path("archive"), &project.path("older"));
     project.script("4_more.up.sql", "CREATE TABLE public.more (id integer);");
     project.ok(["apply"]);

@@ -186,6 +186,8 @@ fn every_variable_and_every_flag_is_read() {
         .set("GREFFE_PROMOTION_FROM", &cid)
         .set("GREFFE_PROMOTION_FILE", "s.car")
         .set("GREFFE_PROMOTION_ROLLED_BACK", "true")
+        .set("GREFFE_PROMOTION_REPLAYED", "true")
+        .set("GREFFE_PROMOTION_REPLAY_ON", "file:r")
         .set("GREFFE_PUBLISH_KEY", "file:i")
         .set("GREFFE_KEY_ALSO", "file:l, env:L")
         .set("GREFFE_NODE_KEY", "file:n")

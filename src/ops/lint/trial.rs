@@ -90,6 +90,8 @@ enum Ran {
 /// What has to be done before the next script can be tried.
 enum Next {
     Go,
+    /// Nothing: it was done, and the schema is another database's.
+    Rebuilt,
     Rebuild,
     Stop,
 }
@@ -126,6 +128,7 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
             };
             match self.try_one(unit, (up, down), &before, &after).await? {
                 Next::Go => before = after,
+                Next::Rebuilt => before = self.state().await?,
                 Next::Rebuild => match self.rebuild(place, None).await? {
                     Some(_) => before = self.state().await?,
                     None => break,
@@ -197,11 +200,11 @@ impl<E: From<OpsError>, M: AsyncFnMut() -> Result<Scratch, E>> Trial<'_, M> {
         };
         // Other definitions that say the same.
         if names.is_empty() {
-            return Ok(Next::Go);
+            return Ok(Next::Rebuilt);
         }
         let message = format!("it does not lead back: {names}");
         self.fails(&DOWN_DIFFERS, &unit.down_file, 1, &message);
-        Ok(Next::Go)
+        Ok(Next::Rebuilt)
     }
 
     /// A new database to which all scripts up to `place` were applied, with the schema that it has then; and, in words,
