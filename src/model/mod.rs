@@ -22,10 +22,10 @@ mod trust_change;
 pub use checkpoint::Checkpoint;
 pub use cid::{CID_LENGTH, Cid, CidError, Codec, link};
 pub use event::{
-    Access, AccessFailure, AccessKind, Actor, Captured, CapturedRole, Details, Direction, Engine, ErasurePlace,
-    ErasureReach, ErrorCode, Event, EventKind, Evidence, Executor, FileDigests, Hook, JudgedRule, Left,
-    MigrationDetails, MigrationName, Outcome, PlaceOutcome, PlanDetails, Planned, PolicyPack, PolicyVerdicts,
-    Run, SchemaChange, Served, StatementRun, Target, ToolSays, WithheldFile,
+    Access, AccessFailure, AccessKind, Actor, Captured, CapturedRole, Details, Direction, Engine,
+    ErasurePlace, ErasureReach, ErrorCode, Event, EventKind, Evidence, Executor, FileDigests, Hook,
+    JudgedRule, Left, MigrationDetails, MigrationName, Outcome, PlaceOutcome, PlanDetails, Planned,
+    PolicyPack, PolicyVerdicts, Run, SchemaChange, Served, StatementRun, Target, ToolSays, WithheldFile,
 };
 pub use fork::{ForkEvidence, TrustEntry};
 pub use head::{ENTRIES_WIDTH, Head};

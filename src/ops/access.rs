@@ -6,6 +6,7 @@ use std::path::Path;
 use super::chain::OpenChain;
 use super::own_event::Pen;
 use super::policy::day_of;
+use super::promotion::PromotionError;
 use super::{ChainReader, OpenKey, OpsError, Project, init};
 use crate::codec::fhir::audit_event;
 use crate::crypto::Digest;
@@ -83,9 +84,10 @@ pub async fn record_served(
 pub fn failure_of(error: &OpsError) -> Option<AccessFailure> {
     match error {
         OpsError::WithHooks { error, .. } => failure_of(error),
-        OpsError::OwnerKey(_) | OpsError::Vault(VaultError::Owner(_)) | OpsError::SealedHere { .. } => {
-            Some(AccessFailure::NoKey)
-        }
+        OpsError::OwnerKey(_)
+        | OpsError::Vault(VaultError::Owner(_))
+        | OpsError::SealedHere { .. }
+        | OpsError::Promotion(PromotionError::Sealed { .. }) => Some(AccessFailure::NoKey),
         OpsError::Vault(VaultError::Damaged(_)) | OpsError::SealedDiffers { .. } => {
             Some(AccessFailure::Damaged)
         }

@@ -79,7 +79,8 @@ impl Tokens {
         let text = new_text();
         let TokenTerms { holder, scopes, made_at, expires_at } = terms;
         let digest = Digest::of(text.as_bytes());
-        let entry = TokenEntry { id: self.new_id(), digest, holder, scopes, made_at, expires_at, revoked_at: None };
+        let entry =
+            TokenEntry { id: self.new_id(), digest, holder, scopes, made_at, expires_at, revoked_at: None };
         self.tokens.push(entry.clone());
         Some((text, entry))
     }
@@ -198,7 +199,8 @@ impl TokenFile {
         if bytes.is_empty() {
             return Ok(Tokens::default());
         }
-        let malformed = |error: String| self.failed("read", io::Error::new(io::ErrorKind::InvalidData, error));
+        let malformed =
+            |error: String| self.failed("read", io::Error::new(io::ErrorKind::InvalidData, error));
         let tokens: Tokens = serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
         match tokens.version {
             1 => Ok(tokens),
@@ -226,7 +228,8 @@ impl TokenFile {
     fn lock(&self) -> io::Result<File> {
         loop {
             let mut options = File::options();
-            let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.path)?;
+            let file =
+                options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.path)?;
             file.lock()?;
             // Whoever had it before may have put another in its place.
             if file.metadata()?.nlink() > 0 {
@@ -273,7 +276,9 @@ mod tests {
         assert_eq!(tokens.revoke(&entry.id, time(6)), Some(revoked.clone()));
         assert_eq!(tokens.judge(&text, time(7)), Shown::Ended(revoked));
         assert_eq!(tokens.judge(&other, time(7)), Shown::Known(kept));
-        for wrong in ["", PREFIX, &text[1..], &text[..LENGTH - 1], &text.to_uppercase(), &format!("{} ", *text)] {
+        for wrong in
+            ["", PREFIX, &text[1..], &text[..LENGTH - 1], &text.to_uppercase(), &format!("{} ", *text)]
+        {
             assert_eq!(tokens.judge(wrong, time(7)), Shown::Unknown, "{wrong}");
         }
     }
@@ -297,7 +302,8 @@ mod tests {
         let path = folder.path().join("tokens");
         std::thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| TokenFile::new(path.clone()).change(|tokens| tokens.make(terms(100))).unwrap());
+                scope
+                    .spawn(|| TokenFile::new(path.clone()).change(|tokens| tokens.make(terms(100))).unwrap());
             }
         });
         assert_eq!(TokenFile::new(path).tokens().unwrap().entries().len(), 8);
@@ -307,7 +313,9 @@ mod tests {
     fn a_file_that_is_none_lets_nobody_in() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokens");
-        for bad in ["{", "[]", "{\"version\":2,\"tokens\":[]}", "{\"version\":1,\"tokens\":[],\"more\":1}", "\0"] {
+        for bad in
+            ["{", "[]", "{\"version\":2,\"tokens\":[]}", "{\"version\":1,\"tokens\":[],\"more\":1}", "\0"]
+        {
             std::fs::write(&path, bad).unwrap();
             let file = TokenFile::new(path.clone());
             assert!(file.tokens().is_err(), "{bad}");

@@ -129,7 +129,8 @@ pub fn run(context: &Context, arguments: &Token) -> CommandResult {
         }
         Action::Revoke { id } => {
             let missing = || {
-                CliError::usage("there is no token of that name").hint("look at what `greffe token list` says")
+                CliError::usage("there is no token of that name")
+                    .hint("look at what `greffe token list` says")
             };
             // A file is not made for it.
             if file.tokens()?.entries().iter().all(|token| token.id != *id) {
@@ -156,7 +157,8 @@ fn make(context: &Context, settings: &Settings, file: &TokenFile, new: &New) -> 
     let expires_at = Timestamp::from_microseconds(until).unwrap_or(made_at);
     let terms = TokenTerms { holder, scopes: new.scopes.iter().copied().collect(), made_at, expires_at };
     let (text, entry) = file.change(|tokens| tokens.make(terms))?.ok_or_else(|| {
-        CliError::usage("there are as many tokens as may be").hint("run `greffe token revoke ID` for those that nobody uses")
+        CliError::usage("there are as many tokens as may be")
+            .hint("run `greffe token revoke ID` for those that nobody uses")
     })?;
     if !context.quiet && !context.json {
         remark(&format!(
