@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::accesses::accesses;
-use crate::project::{Project, Run, THREE};
+use crate::project::{Project, Run};
 use crate::serve::{Answer, Served};
 use crate::servers::{LIMIT, poll};
 use crate::tools::runs_all;
@@ -56,9 +56,10 @@ fn a_token_is_shown_once_and_kept_as_its_digest() {
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     tells_no_token(text, &std::fs::read_to_string(&file).unwrap());
     let listed = project.json(&["token", "list"]);
-    let (one, holder) = (&listed["tokens"][0], &project.json(&["show", "0"])["event"]["actor"]["pseudonym"]);
+    let one = &listed["tokens"][0];
+    let holder = project.json(&["show", "0"])["event"]["actor"]["pseudonym"].clone();
     assert_eq!((&one["scopes"], &one["counts"]), (&json!(["status", "report"]), &json!(true)));
-    assert_eq!((&one["holder"], listed["tokens"].as_array().unwrap().len()), (holder, 1));
+    assert_eq!((&one["holder"], listed["tokens"].as_array().unwrap().len()), (&holder, 1));
     tells_no_token(text, &listed.to_string());
     project.ok(["token", "list"]).prints(&["status,report", "until"]);
     let id = one["id"].as_str().unwrap();
@@ -160,7 +161,9 @@ fn where_everything_needs_a_token_nothing_is_public() {
     let other = token(&project, "status");
     let server = Served::start(&project, &["--require-token"]);
     let block = format!("/ipfs/{}?format=raw", project.head());
-    for path in [&block, "/log/checkpoint", "/openapi.json", "/routing/v1/providers/bafkqaaa", "/nothing"] {
+    for path in
+        [block.as_str(), "/log/checkpoint", "/openapi.json", "/routing/v1/providers/bafkqaaa", "/nothing"]
+    {
         server.get(path).is(401);
         server.ask("HEAD", path, &[]).is(401);
     }
