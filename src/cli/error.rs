@@ -11,6 +11,8 @@ pub use self::problem::{problem_details, problem_hint};
 use super::Exit;
 use super::hooks::told_line;
 use super::settings::SettingsError;
+use crate::model::{AccessFailure, Cid};
+use crate::ops::access::failure_of;
 use crate::ops::promotion::PromotionError;
 use crate::ops::{OpsError, Problem};
 use crate::server::ServeError;
@@ -28,12 +30,32 @@ pub struct CliError {
     pub hint: Option<String>,
     /// For `--json`: problems as they are.
     problems: Vec<Problem>,
+    /// Sealed content that was to be opened and was not.
+    pub unopened: Option<Unopened>,
+}
+
+/// A try to open sealed content that failed.
+#[derive(Debug)]
+pub struct Unopened {
+    pub failure: AccessFailure,
+    /// Entries whose content it was, where that is known.
+    pub about: Vec<Cid>,
 }
 
 impl CliError {
     /// An error without cause or hint.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), causes: Vec::new(), hint: None, problems: Vec::new() }
+        let (causes, hint, problems, unopened) = (Vec::new(), None, Vec::new(), None);
+        Self { exit, message: message.into(), causes, hint, problems, unopened }
+    }
+
+    /// The same about the content of this entry, where it is about sealed content.
+    #[must_use]
+    pub fn of_entry(mut self, entry: Cid) -> Self {
+        if let Some(unopened) = &mut self.unopened {
+            unopened.about = vec![entry];
+        }
+        self
     }
 
     /// Wrong usage.
@@ -154,11 +176,13 @@ impl From<OpsError> for CliError {
                 | VaultError::Url
                 | VaultError::Owner(_),
             )
-            | OpsError::Key(_) => Exit::Usage,
+            | OpsError::Key(_)
+            | OpsError::OwnerKey(_) => Exit::Usage,
             _ => Exit::Unfinished,
         };
         let hint = hint(&error);
         let mut shown = Self::new(exit, error.to_string()).caused_by(&error);
+        shown.unopened = failure_of(&error).map(|failure| Unopened { failure, about: Vec::new() });
         if let OpsError::Clearance(error) = &error {
             shown.causes.extend(clearance::details(error));
         }

@@ -84,9 +84,14 @@ impl MemoryArguments {
         if self.no_memory {
             return None;
         }
-        let folder =
-            |name: &str| context.environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
-        Some(state.join("greffe"))
+        state_folder(context)
     }
+}
+
+/// The folder of this user's state, as the environment says it.
+pub fn state_folder(context: &Context) -> Option<PathBuf> {
+    let folder =
+        |name: &str| context.environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
+    Some(state.join("greffe"))
 }

@@ -27,6 +27,11 @@ pub fn look_at_vault(url: &str) {
     }
 }
 
+/// Warns of the file of tokens, once.
+pub fn look_at_tokens(path: &Path) {
+    look_at("tokens", path);
+}
+
 /// Warns of a file, once.
 fn look_at(what: &str, path: &Path) {
     static SEEN: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);

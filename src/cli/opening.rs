@@ -5,12 +5,13 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::context::{Context, block_on, key, owner, project, vault_place};
-use super::error::CliError;
+use super::error::{CliError, Unopened};
+use super::output::remark;
 use super::settings::Settings;
-use crate::chain::Report;
+use crate::chain::{Report, SealedState};
 use crate::codec::sealed::ContentKeys;
-use crate::model::Cid;
-use crate::ops::access::record_opening;
+use crate::model::{AccessFailure, Cid};
+use crate::ops::access::{record_failure, record_opening};
 use crate::ops::sealed::{keyring_at_hand, open_keyring};
 use crate::ops::{OpsError, Project};
 use crate::vault::Keyring;
@@ -22,8 +23,14 @@ pub fn opening(context: &Context, chain: &Cid) -> Result<Keyring, CliError> {
     Ok(block_on(open_keyring(&place, &owner(&settings), chain))??)
 }
 
-/// Records that sealed files of a report were opened, before they are shown; `None` where nothing was.
+/// Records that sealed files of a report were opened, before they are shown, and those that could not be, since they are not
+/// what was sealed; `None` where nothing was.
 pub fn record_opened(settings: &Settings, report: &Report, purpose: &str) -> Result<Option<Cid>, CliError> {
+    if report.sealed_files.iter().any(|file| file.state == SealedState::Tampered) {
+        let project = recording(settings)?;
+        let failed = record_failure(&project, key(settings), Vec::new(), purpose, AccessFailure::Damaged);
+        block_on(failed)??;
+    }
     match report.chain {
         Some(chain) if !report.opened.is_empty() => {
             block_on(record(settings, chain, report.opened.clone(), purpose))?.map(Some)
@@ -41,6 +48,24 @@ pub async fn record(
 ) -> Result<Cid, CliError> {
     let project = recording(settings)?;
     Ok(record_opening(&project, key(settings), chain, about, purpose).await?)
+}
+
+/// Records that a command failed to open sealed content, where that is why it ended; as far as there is a project. Nothing
+/// was opened, so it only says where that cannot be recorded.
+pub fn record_unopened(context: &Context, purpose: &str, error: &CliError) {
+    let Some(Unopened { failure, about }) = &error.unopened else { return };
+    let recorded = || {
+        let settings = context.settings()?;
+        if settings.file.is_none() {
+            return Ok(());
+        }
+        let project = project(&settings)?;
+        block_on(record_failure(&project, key(&settings), about.clone(), purpose, *failure))??;
+        Ok::<_, CliError>(())
+    };
+    if let (Err(other), false) = (recorded(), context.quiet) {
+        remark(&format!("note: this try is not in the access chain: {}", other.message));
+    }
 }
 
 /// The project in whose access chain openings are recorded: what cannot be recorded is not opened.

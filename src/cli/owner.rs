@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::modes::look_at_source;
 use super::settings::Settings;
-use crate::ops::{KeyUnavailable, OpenOwner, OwnerUnavailable};
+use crate::ops::{KeyUnavailable, OpenOwner, OpsError, OwnerUnavailable};
 use crate::vault::{AgeOwner, OwnerError};
 
 /// The vault owner's key, opened when it is needed.
@@ -17,7 +17,7 @@ pub fn owner(settings: &Settings) -> OpenOwner {
 }
 
 /// The vault owner's key.
-pub fn open_owner(settings: &Settings) -> Result<AgeOwner, KeyUnavailable> {
+pub fn open_owner(settings: &Settings) -> Result<AgeOwner, OpsError> {
     Ok(find_owner(settings)?)
 }
 

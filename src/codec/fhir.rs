@@ -1,9 +1,11 @@
 //! Accesses as FHIR R4 (4.0.1) `AuditEvent` resources, for audit repositories of hospitals. Pseudonyms and CIDs alone: who
 //! somebody is stands in the vault.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use crate::model::{Access, AccessKind, Cid, Event};
+use crate::model::{Access, AccessFailure, AccessKind, Cid, Event, Pseudonym};
 
 /// Systems of the identifiers that are greffe's own.
 const PSEUDONYM: &str = "urn:greffe:pseudonym";
@@ -19,7 +21,7 @@ const ENTITY_TYPE: &str = "http://terminology.hl7.org/CodeSystem/audit-entity-ty
 #[must_use]
 pub fn audit_event(chain: &Cid, entry: &Cid, event: &Event, about: &[Cid], access: &Access) -> Value {
     let (code, display, action) = match access.kind {
-        AccessKind::Open => ("access", "Access/View Record Lifecycle Event", "R"),
+        AccessKind::Open | AccessKind::Serve => ("access", "Access/View Record Lifecycle Event", "R"),
         AccessKind::Grant => ("disclose", "Disclose Record Lifecycle Event", "E"),
     };
     let mut agents = vec![json!({
@@ -33,13 +35,22 @@ pub fn audit_event(chain: &Cid, entry: &Cid, event: &Event, about: &[Cid], acces
             "requestor": false,
         }));
     }
-    json!({
+    // Whoever holds the tokens of a server, each once.
+    let holders: BTreeSet<Pseudonym> = access.served.iter().filter_map(|served| served.holder).collect();
+    agents.extend(holders.iter().map(|holder| {
+        json!({
+            "who": { "identifier": { "system": PSEUDONYM, "value": holder } },
+            "requestor": true,
+        })
+    }));
+    let (outcome, said) = outcome(access);
+    let mut resource = json!({
         "resourceType": "AuditEvent",
         "id": event.id,
         "type": { "system": LIFECYCLE, "code": code, "display": display },
         "action": action,
         "recorded": event.finished_at,
-        "outcome": "0",
+        "outcome": outcome,
         "purposeOfEvent": [{ "text": access.purpose }],
         "agent": agents,
         "source": {
@@ -49,7 +60,21 @@ pub fn audit_event(chain: &Cid, entry: &Cid, event: &Event, about: &[Cid], acces
             },
         },
         "entity": entities(entry, about, access),
-    })
+    });
+    if let Some(said) = said {
+        resource["outcomeDesc"] = said.into();
+    }
+    resource
+}
+
+/// What came of it: FHIR's code, and why where it failed.
+fn outcome(access: &Access) -> (&'static str, Option<&'static str>) {
+    match access.failure {
+        None => ("0", None),
+        Some(AccessFailure::NoKey) => ("4", Some("no key that opens it was there")),
+        Some(AccessFailure::Damaged) => ("4", Some("it, or its key, is not what was sealed")),
+        Some(AccessFailure::Refused) => ("4", Some("the grant was refused")),
+    }
 }
 
 /// What was opened, by the entries whose content it is; then the entry that says so.
@@ -65,12 +90,13 @@ fn entities(entry: &Cid, about: &[Cid], access: &Access) -> Vec<Value> {
     let detail = |kind: &str, value: String| json!({ "type": kind, "valueString": value });
     let mut of_chain = vec![detail("chain", access.chain.to_string())];
     of_chain.extend(access.until.map(|until| detail("until", until.to_string())));
+    let served = access.served.iter().map(|served| {
+        let holder = served.holder.map_or_else(|| "nobody known".to_owned(), |holder| holder.to_string());
+        detail("served", format!("{} {} x{} to {holder}", served.what, served.status, served.count))
+    });
     let opened = about.iter().map(|cid| entity(cid, "entry whose sealed content it is", of_chain.clone()));
-    let said = entity(
-        entry,
-        "entry of the access chain",
-        vec![detail("event", "the signed record of this access".to_owned())],
-    );
+    let of_event = detail("event", "the signed record of this access".to_owned());
+    let said = entity(entry, "entry of the access chain", [of_event].into_iter().chain(served).collect());
     opened.chain([said]).collect()
 }
 

@@ -15,16 +15,17 @@ mod remembered;
 mod statement;
 mod text;
 mod time;
+mod token;
 mod trust;
 mod trust_change;
 
 pub use checkpoint::Checkpoint;
 pub use cid::{CID_LENGTH, Cid, CidError, Codec, link};
 pub use event::{
-    Access, AccessKind, Actor, Captured, CapturedRole, Details, Direction, Engine, ErasurePlace,
-    ErasureReach, ErrorCode, Event, EventKind, Evidence, Executor, FileDigests, Hook, JudgedRule, Left,
-    MigrationDetails, MigrationName, Outcome, PlaceOutcome, PlanDetails, Planned, PolicyPack, PolicyVerdicts,
-    Run, SchemaChange, StatementRun, Target, ToolSays, WithheldFile,
+    Access, AccessFailure, AccessKind, Actor, Captured, CapturedRole, Details, Direction, Engine,
+    ErasurePlace, ErasureReach, ErrorCode, Event, EventKind, Evidence, Executor, FileDigests, Hook,
+    JudgedRule, Left, MigrationDetails, MigrationName, Outcome, PlaceOutcome, PlanDetails, Planned,
+    PolicyPack, PolicyVerdicts, Run, SchemaChange, Served, StatementRun, Target, ToolSays, WithheldFile,
 };
 pub use fork::{ForkEvidence, TrustEntry};
 pub use head::{ENTRIES_WIDTH, Head};
@@ -39,5 +40,6 @@ pub use relation::{Column, ForeignKey, Hop, OnDelete, Path, Relation, RelationKi
 pub use remembered::Remembered;
 pub use statement::{PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Statement, Subject};
 pub use time::{TimeError, Timestamp, is_day};
+pub use token::{Scope, TokenEntry};
 pub use trust::{KeyRole, Revocation, RevocationReason, Thresholds, TrustDocument, TrustedKey};
 pub use trust_change::{TrustChange, trust_changes};

@@ -1,15 +1,16 @@
-//! The access chain: each grant and each opening of sealed content is an event in a chain of its own, beside the one whose
-//! content it is. It says which entries, why, and by whose pseudonym; never what was in them.
+//! The access chain: each grant and each opening of sealed content, and each try that failed, is an event in a chain of its
+//! own, beside the one whose content it is. It says which entries, why, and by whose pseudonym; never what was in them.
 
 use std::path::Path;
 
 use super::chain::OpenChain;
 use super::own_event::Pen;
 use super::policy::day_of;
+use super::promotion::PromotionError;
 use super::{ChainReader, OpenKey, OpsError, Project, init};
 use crate::codec::fhir::audit_event;
 use crate::crypto::Digest;
-use crate::model::{Access, AccessKind, ChainName, Cid, Details, EventKind};
+use crate::model::{Access, AccessFailure, AccessKind, ChainName, Cid, Details, EventKind, Served};
 use crate::store::ArchiveError;
 use crate::vault::{NotedAccess, Vault, VaultError};
 
@@ -45,9 +46,54 @@ pub async fn record_opening(
     about: Vec<Cid>,
     purpose: &str,
 ) -> Result<Cid, OpsError> {
-    let purpose = purpose.to_owned();
-    let access = Access { kind: AccessKind::Open, chain, recipient: None, purpose, until: None };
-    record_access(project, open_key, about, access).await
+    record_access(project, open_key, about, Access::new(AccessKind::Open, chain, purpose)).await
+}
+
+/// Records that an opening was tried and failed. `None` where there is no chain whose content it could have been.
+///
+/// # Errors
+/// As [`record_access`].
+pub async fn record_failure(
+    project: &Project,
+    open_key: OpenKey,
+    about: Vec<Cid>,
+    purpose: &str,
+    failure: AccessFailure,
+) -> Result<Option<Cid>, OpsError> {
+    let Some(chain) = own_chain(project)? else { return Ok(None) };
+    let access = Access { failure: Some(failure), ..Access::new(AccessKind::Open, chain, purpose) };
+    record_access(project, open_key, about, access).await.map(Some)
+}
+
+/// Records what a server answered to holders of tokens, in one event.
+///
+/// # Errors
+/// As [`record_access`].
+pub async fn record_served(
+    project: &Project,
+    open_key: OpenKey,
+    served: Vec<Served>,
+) -> Result<Option<Cid>, OpsError> {
+    let Some(chain) = own_chain(project)? else { return Ok(None) };
+    let access = Access { served, ..Access::new(AccessKind::Serve, chain, "serve") };
+    record_access(project, open_key, Vec::new(), access).await.map(Some)
+}
+
+/// Why sealed content was not opened, where that is why a use case could not finish.
+#[must_use]
+pub fn failure_of(error: &OpsError) -> Option<AccessFailure> {
+    match error {
+        OpsError::WithHooks { error, .. } => failure_of(error),
+        OpsError::OwnerKey(_)
+        | OpsError::Vault(VaultError::Owner(_))
+        | OpsError::SealedHere { .. }
+        | OpsError::Promotion(PromotionError::Sealed { .. }) => Some(AccessFailure::NoKey),
+        OpsError::Vault(VaultError::Damaged(_)) | OpsError::SealedDiffers { .. } => {
+            Some(AccessFailure::Damaged)
+        }
+        OpsError::Grant { .. } => Some(AccessFailure::Refused),
+        _ => None,
+    }
 }
 
 /// Records an access before what it opens is handed out; the access chain is begun where there never was one. Gives its

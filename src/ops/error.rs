@@ -56,6 +56,9 @@ pub enum OpsError {
     Write(#[from] WriteError),
     #[error(transparent)]
     Key(#[from] KeyUnavailable),
+    /// That of the vault's owner.
+    #[error(transparent)]
+    OwnerKey(KeyUnavailable),
     #[error(transparent)]
     Append(#[from] AppendError),
     #[error("the archive cannot be continued from its head: {0}")]

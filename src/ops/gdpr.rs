@@ -104,7 +104,9 @@ fn count_accesses(reader: &ChainReader, facts: &mut ChainFacts) -> Result<(), Op
         if let Details::Attach { access: Some(access), .. } = entry.statement.event.details {
             match access.kind {
                 AccessKind::Grant => facts.grants += 1,
-                AccessKind::Open => facts.openings += 1,
+                AccessKind::Open if access.failure.is_none() => facts.openings += 1,
+                // Nothing sealed was opened.
+                AccessKind::Open | AccessKind::Serve => {}
             }
         }
     }

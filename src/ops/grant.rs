@@ -131,11 +131,9 @@ pub async fn grant(project: &Project, terms: &Terms, open_key: OpenKey) -> Resul
     let bytes = owner::wrap(&terms.to, &zeroize::Zeroizing::new(json))
         .map_err(|_| OpsError::Terms { member: "to" })?;
     let access = Access {
-        kind: AccessKind::Grant,
-        chain: reader.root(),
         recipient: Some(terms.to.clone()),
-        purpose: terms.purpose.clone(),
         until: Some(terms.until),
+        ..Access::new(AccessKind::Grant, reader.root(), &terms.purpose)
     };
     let access = record_access(project, open_key, about, access).await?;
     Ok(Granted { chain: file.chain, entries, files, gone, access, bytes })

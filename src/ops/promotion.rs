@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::chain::Entry;
+use super::session::Session;
 use super::source::Source;
 use super::{ChainReader, OpsError, Project};
 use crate::chain::{Anchor, Fault, Finding, Options, PromotionsFollowed, Report};
@@ -78,22 +79,25 @@ struct Shown {
     is_half_undone: bool,
 }
 
-/// The event of the staging chain that shows each of these migrations, by version. `chain`: where they are to run.
+/// The event of the staging chain that shows each of these migrations, by version. `session`: where they are to run. What
+/// is sealed in the staging chain is opened where its keys are at hand, and the access chain tells of that.
 ///
 /// # Errors
-/// [`OpsError::Promotion`] where one may not run; those of the staging chain's file.
+/// [`OpsError::Promotion`] where one may not run; those of the staging chain's file and of the access chain.
 pub async fn require(
     project: &Project,
-    (policy, chain): (&PromotionPolicy, Cid),
+    policy: &PromotionPolicy,
+    session: &Session,
     migrations: &[PlannedMigration],
     threads: usize,
 ) -> Result<HashMap<String, Cid>, OpsError> {
     let from = policy.from;
-    if from == chain {
+    if from == session.chain.reader.root() {
         return Err(PromotionError::OwnChain { from }.into());
     }
     let Staging { mut source, root, .. } = staging(project, policy, threads).await?;
     let shown = shown(&mut source, policy.up_to.unwrap_or(root))?;
+    session.record_opening_of(project, from, source.opened_entries(), "promotion").await?;
     let mut promoted = HashMap::new();
     for migration in migrations {
         let event = judge(migration, shown.get(&migration.version), policy)?;

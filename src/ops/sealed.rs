@@ -28,10 +28,10 @@ pub enum OwnerUnavailable {
     Unusable(KeyUnavailable),
 }
 
-impl From<OwnerUnavailable> for KeyUnavailable {
+impl From<OwnerUnavailable> for OpsError {
     fn from(unavailable: OwnerUnavailable) -> Self {
         let (OwnerUnavailable::Absent(reason) | OwnerUnavailable::Unusable(reason)) = unavailable;
-        reason
+        Self::OwnerKey(reason)
     }
 }
 
@@ -113,10 +113,10 @@ pub fn open_sealed(
 /// The keys of a chain in a vault.
 ///
 /// # Errors
-/// [`OpsError::Vault`] and [`OpsError::Key`].
+/// [`OpsError::Vault`] and [`OpsError::OwnerKey`].
 pub async fn open_keyring(place: &VaultPlace, owner: &OpenOwner, chain: &Cid) -> Result<Keyring, OpsError> {
     let vault = place.open().await?;
-    let owner = (owner.0)().map_err(KeyUnavailable::from)?;
+    let owner = (owner.0)()?;
     read_keyring(vault, owner, chain).await
 }
 
@@ -130,7 +130,7 @@ async fn read_keyring(mut vault: Vault, owner: Box<dyn OwnerKey>, chain: &Cid) -
 /// in it.
 ///
 /// # Errors
-/// [`OpsError::Vault`] and [`OpsError::Key`] when one of them is there and cannot be used.
+/// [`OpsError::Vault`] and [`OpsError::OwnerKey`] when one of them is there and cannot be used.
 pub async fn keyring_at_hand(
     place: &VaultPlace,
     owner: &OpenOwner,
@@ -143,7 +143,7 @@ pub async fn keyring_at_hand(
     let owner = match (owner.0)() {
         Ok(owner) => owner,
         Err(OwnerUnavailable::Absent(_)) => return Ok(None),
-        Err(OwnerUnavailable::Unusable(reason)) => return Err(reason.into()),
+        Err(unusable @ OwnerUnavailable::Unusable(_)) => return Err(unusable.into()),
     };
     let keyring = read_keyring(vault, owner, chain).await?;
     Ok(keyring.knows_chain().then_some(keyring))

@@ -203,11 +203,25 @@ impl Session {
         about: Vec<Cid>,
         purpose: &str,
     ) -> Result<(), OpsError> {
+        self.record_opening_of(project, self.chain.reader.root(), about, purpose).await
+    }
+
+    /// The same for entries of another chain.
+    ///
+    /// # Errors
+    /// As [`record_opening`].
+    pub async fn record_opening_of(
+        &self,
+        project: &Project,
+        chain: Cid,
+        about: Vec<Cid>,
+        purpose: &str,
+    ) -> Result<(), OpsError> {
         if about.is_empty() {
             return Ok(());
         }
-        let (key, root) = (Arc::clone(&self.key), self.chain.reader.root());
-        record_opening(project, Box::new(move || Ok(key)), root, about, purpose).await.map(drop)
+        let key = Arc::clone(&self.key);
+        record_opening(project, Box::new(move || Ok(key)), chain, about, purpose).await.map(drop)
     }
 
     /// A step that runs `script`.

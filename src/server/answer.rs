@@ -4,11 +4,14 @@ use std::ops::Range;
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE,
-    RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_NONE_MATCH,
+    IF_RANGE, RANGE, REFERRER_POLICY, RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+
+use crate::model::Scope;
 
 /// For what its address fixes for ever.
 pub const FOR_EVER: &str = "public, max-age=29030400, immutable";
@@ -20,11 +23,52 @@ pub const NOT_KEPT: &str = "no-store";
 pub struct Refusal {
     pub status: StatusCode,
     reason: &'static str,
+    /// What a token would change (RFC 6750 §3).
+    challenge: Option<&'static str>,
 }
 
 impl Refusal {
     pub const fn new(status: StatusCode, reason: &'static str) -> Self {
-        Self { status, reason }
+        Self { status, reason, challenge: None }
+    }
+
+    const fn challenged(status: StatusCode, reason: &'static str, challenge: &'static str) -> Self {
+        Self { status, reason, challenge: Some(challenge) }
+    }
+
+    /// Without a token.
+    pub const fn unauthorized() -> Self {
+        let reason = "a token is needed: `Authorization: Bearer TOKEN`";
+        Self::challenged(StatusCode::UNAUTHORIZED, reason, "Bearer realm=\"greffe\"")
+    }
+
+    /// With one that is none, or is of no use any more.
+    pub const fn invalid_token() -> Self {
+        let challenge = "Bearer realm=\"greffe\", error=\"invalid_token\"";
+        Self::challenged(StatusCode::UNAUTHORIZED, "the token does not count", challenge)
+    }
+
+    /// With one that is for other things.
+    pub const fn forbidden(scope: Scope) -> Self {
+        let challenge = match scope {
+            Scope::Read => "Bearer realm=\"greffe\", error=\"insufficient_scope\", scope=\"read\"",
+            Scope::Status => "Bearer realm=\"greffe\", error=\"insufficient_scope\", scope=\"status\"",
+            Scope::Heads => "Bearer realm=\"greffe\", error=\"insufficient_scope\", scope=\"heads\"",
+            Scope::Report => "Bearer realm=\"greffe\", error=\"insufficient_scope\", scope=\"report\"",
+            Scope::Queue => "Bearer realm=\"greffe\", error=\"insufficient_scope\", scope=\"queue\"",
+            Scope::Accesses => "Bearer realm=\"greffe\", error=\"insufficient_scope\", scope=\"accesses\"",
+        };
+        Self::challenged(StatusCode::FORBIDDEN, "the token is not for this", challenge)
+    }
+
+    /// Where too many tokens were shown that are none.
+    pub const fn guessing() -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too many tokens that do not count: wait")
+    }
+
+    /// Where something that is needed is not there.
+    pub const fn unavailable(reason: &'static str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, reason)
     }
 
     pub const fn bad(reason: &'static str) -> Self {
@@ -46,19 +90,35 @@ impl IntoResponse for Refusal {
         let mut answer = answer("text/plain; charset=utf-8", NOT_KEPT, format!("{}\n", self.reason));
         *answer.status_mut() = self.status;
         if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            set(&mut answer, RETRY_AFTER, "1");
+            set(&mut answer, RETRY_AFTER, if self == Self::guessing() { "5" } else { "1" });
+        }
+        if let Some(challenge) = self.challenge {
+            set(&mut answer, WWW_AUTHENTICATE, challenge);
         }
         answer
     }
 }
 
-/// An answer with a type and how long it may be kept; no browser takes it for another type.
+/// An answer with a type and how long it may be kept.
 pub fn answer(content_type: &'static str, keep: &'static str, body: impl Into<Body>) -> Response {
     let mut answer = Response::new(body.into());
     set(&mut answer, CONTENT_TYPE, content_type);
     set(&mut answer, CACHE_CONTROL, keep);
-    set(&mut answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
     answer
+}
+
+/// What no answer lacks: a browser runs nothing of it, frames it nowhere, takes it for no other type, and tells nobody
+/// where it was read.
+pub fn shield(answer: &mut Response) {
+    const POLICY: &str =
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
+    set(answer, CONTENT_SECURITY_POLICY, POLICY);
+    set(answer, X_FRAME_OPTIONS, "DENY");
+    set(answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(answer, REFERRER_POLICY, "no-referrer");
+    set(answer, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    let resource = HeaderName::from_static("cross-origin-resource-policy");
+    answer.headers_mut().entry(resource).or_insert(HeaderValue::from_static("same-origin"));
 }
 
 /// Sets a header.

@@ -16,6 +16,8 @@ const BURST: f64 = 2.0;
 pub struct Buckets {
     /// Requests each second; 0 for any number.
     rate: f64,
+    /// Requests that may come at once.
+    full: f64,
     buckets: Mutex<HashMap<IpAddr, Bucket>>,
 }
 
@@ -27,7 +29,23 @@ struct Bucket {
 
 impl Buckets {
     pub fn new(rate: u32) -> Self {
-        Self { rate: f64::from(rate), buckets: Mutex::new(HashMap::new()) }
+        Self::slow(f64::from(rate), f64::from(rate) * BURST)
+    }
+
+    /// The same with `full` at once, and a rate that may be below one.
+    pub fn slow(rate: f64, full: f64) -> Self {
+        Self { rate, full, buckets: Mutex::new(HashMap::new()) }
+    }
+
+    /// Whether the address could make a request at this time; nothing is counted. An address that made none can.
+    pub fn has(&self, address: IpAddr, now: Instant) -> bool {
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.get(&owner(address)).is_none_or(|bucket| self.filled(bucket, now) >= 1.0)
+    }
+
+    fn filled(&self, bucket: &Bucket, now: Instant) -> f64 {
+        let since = now.saturating_duration_since(bucket.at).as_secs_f64();
+        (bucket.tokens + since * self.rate).min(self.full)
     }
 
     /// Whether the address may make a request at this time; if so, it is counted.
@@ -35,22 +53,17 @@ impl Buckets {
         if self.rate == 0.0 {
             return true;
         }
-        let full = self.rate * BURST;
-        let filled = |bucket: &Bucket| {
-            let since = now.saturating_duration_since(bucket.at).as_secs_f64();
-            (bucket.tokens + since * self.rate).min(full)
-        };
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut key = owner(address);
         if buckets.len() >= ADDRESSES && !buckets.contains_key(&key) {
             // A bucket that is full again is as good as none.
-            buckets.retain(|_, bucket| filled(bucket) < full);
+            buckets.retain(|_, bucket| self.filled(bucket, now) < self.full);
             if buckets.len() >= ADDRESSES {
                 key = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
             }
         }
-        let bucket = buckets.entry(key).or_insert(Bucket { tokens: full, at: now });
-        let tokens = filled(bucket);
+        let bucket = buckets.entry(key).or_insert(Bucket { tokens: self.full, at: now });
+        let tokens = self.filled(bucket, now);
         let allowed = tokens >= 1.0;
         *bucket = Bucket { tokens: if allowed { tokens - 1.0 } else { tokens }, at: now };
         allowed
@@ -73,6 +86,13 @@ mod tests {
         assert_eq!((0..50).filter(|_| buckets.take(one, later)).count(), 5);
         assert_eq!((0..50).filter(|_| buckets.take(one, begin + Duration::from_secs(60))).count(), 20);
         assert!((0..10_000).all(|_| Buckets::new(0).take(one, begin)));
+        let slow = Buckets::slow(0.5, 3.0);
+        assert!(slow.has(one, begin) && slow.has(one, begin));
+        assert_eq!((0..50).filter(|_| slow.take(one, begin)).count(), 3);
+        assert!(
+            !slow.has(one, begin + Duration::from_secs(1)) && slow.has(one, begin + Duration::from_secs(2))
+        );
+        assert!(slow.has(other, begin));
     }
 
     #[test]

@@ -15,7 +15,6 @@ use axum::extract::Request;
 use axum::http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use hyper1::body::{Frame, SizeHint};
@@ -26,12 +25,13 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::answer::{Refusal, set};
+use super::answer::{Refusal, set, shield};
 use super::bucket::Buckets;
+use super::entry::routes;
 use super::paced::Paced;
 use super::places::{Place, Places};
 use super::site::{Client, Report, Site};
-use super::{Limits, Options, ServeError, gateway, log, routing};
+use super::{Limits, Options, ServeError};
 
 /// After an error of the system, as when it has no more file descriptors.
 const BREATH: Duration = Duration::from_millis(50);
@@ -113,7 +113,7 @@ impl Server {
     ///
     /// # Errors
     /// [`ServeError`].
-    pub fn bind(options: &Options, report: Report) -> Result<Self, ServeError> {
+    pub fn bind(options: Options, report: Report) -> Result<Self, ServeError> {
         let listener = Listener::bind(options.listen, options.limits, options.behind_proxy)?;
         let address = listener.address();
         let address = address.map_err(|source| ServeError::Listen { address: options.listen, source })?;
@@ -170,21 +170,6 @@ fn multiaddress(address: SocketAddr) -> String {
     let (ip, port) = (address.ip(), address.port());
     let family = if ip.is_ipv4() { "ip4" } else { "ip6" };
     format!("/{family}/{ip}/tcp/{port}/http")
-}
-
-fn routes(site: &Arc<Site>) -> Router {
-    Router::new()
-        .route("/ipfs/{cid}", get(gateway::get))
-        .route("/ipns/{name}", get(routing::ipns_record))
-        .route("/log/{*path}", get(log::own))
-        .route("/logs/{name}/{*path}", get(log::named))
-        .route("/routing/v1/providers/{cid}", get(routing::providers))
-        .route("/routing/v1/ipns/{name}", get(routing::ipns))
-        .fallback(async || Refusal::absent("there is nothing here; `/ipfs/CID?format=raw` is a block"))
-        .method_not_allowed_fallback(async || {
-            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this server is read, and nothing else")
-        })
-        .with_state(Arc::clone(site))
 }
 
 /// What ends a server.
@@ -285,7 +270,8 @@ async fn connect(
         move |request| {
             let (shared, busy) = (Arc::clone(&shared), Busy::new(&place));
             async move {
-                let answer = respond(&shared, peer, request).await;
+                let mut answer = respond(&shared, peer, request).await;
+                shield(&mut answer);
                 Ok::<_, Infallible>(answer.map(|body| Held { body, _busy: busy }))
             }
         }

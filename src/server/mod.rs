@@ -1,32 +1,45 @@
-//! Archives over HTTP, read only: a trustless gateway of IPFS, a tlog-tiles prefix and delegated routing.
+//! Archives over HTTP, read only: a trustless gateway of IPFS, a tlog-tiles prefix and delegated routing; and what is told to
+//! holders of tokens alone.
 //!
 //! What a client asks for is a CID, a tile or a name, and never becomes the path of a file; what it is given was
 //! hashed before. No rules about chains here: whoever fetches verifies.
 
 mod answer;
+mod api;
 mod bucket;
 mod car;
+mod entry;
 mod gateway;
+mod guard;
+mod journal;
 mod listen;
 mod log;
+mod noted;
+mod openapi;
 mod paced;
 mod places;
 mod routing;
 mod shares;
 mod shelf;
 mod site;
+mod table;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use api::Sources;
+pub use journal::Addresses;
 pub use listen::{Listener, Server, Stop};
+pub use noted::Record;
+pub use openapi::document;
 pub use shares::owner;
 pub use shelf::{Found, Shelf};
 
 use crate::model::ChainName;
-use crate::store::ArchiveError;
+use crate::ops::tokens::TokenFile;
+use crate::store::{ArchiveError, RotatingLines};
 
 /// What is served, where, and to how many at once.
 pub struct Options {
@@ -42,6 +55,17 @@ pub struct Options {
     /// Multiaddresses that delegated routing names; without one, where the server listens.
     pub announce: Vec<String>,
     pub limits: Limits,
+    /// Whether other machines can reach it.
+    pub public: bool,
+    pub tokens: TokenFile,
+    /// Whether everything needs a token.
+    pub require_token: bool,
+    /// Where answers are written down, and how much of addresses.
+    pub journal: Option<(RotatingLines, Addresses)>,
+    /// What records answers to holders of tokens in the access chain, and how often at most; without it they get none.
+    pub record: Option<(Record, Duration)>,
+    /// What holders of tokens are told of.
+    pub api: Option<Sources>,
 }
 
 /// What clients may take.

@@ -9,10 +9,14 @@ use axum::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answer::Refusal;
+use super::api::Api;
+use super::guard::Guard;
+use super::journal::Journal;
+use super::noted::Noted;
 use super::shares::Shares;
 use super::shelf::Shelf;
 use super::{Limits, Options, ServeError};
-use crate::model::ChainName;
+use crate::model::{ChainName, Scope};
 
 /// How long a request waits for a thread that reads, or for a stream.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,6 +42,13 @@ pub struct Site {
     pub chain: Option<ChainName>,
     /// Multiaddresses of this server.
     pub announce: Vec<String>,
+    pub guard: Guard,
+    /// Whether pages of other sites may read what is public.
+    pub cross_origin: bool,
+    pub journal: Option<Journal>,
+    /// `None` where there is no access chain to record in.
+    pub noted: Option<Noted>,
+    pub api: Option<Api>,
     readers: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     shares: Shares,
@@ -46,12 +57,21 @@ pub struct Site {
 }
 
 impl Site {
-    pub fn open(options: &Options, announce: Vec<String>, report: Report) -> Result<Arc<Self>, ServeError> {
+    pub fn open(options: Options, announce: Vec<String>, report: Report) -> Result<Arc<Self>, ServeError> {
         let Limits { readers, streams, .. } = options.limits;
+        let told = Arc::clone(&report);
+        let journal = |(lines, addresses)| Journal::start(lines, addresses, told);
+        let told = Arc::clone(&report);
+        let noted = |(record, every)| Noted::start(record, every, told);
         Ok(Arc::new(Self {
             shelf: Shelf::open(&options.directory, options.chain.as_ref(), options.all)?,
-            chain: options.chain.clone(),
+            chain: options.chain,
             announce,
+            guard: Guard::new(options.tokens, options.require_token, options.behind_proxy),
+            cross_origin: options.public && !options.require_token,
+            journal: options.journal.map(journal).transpose()?,
+            noted: options.record.map(noted).transpose()?,
+            api: options.api.map(Api::new),
             readers: Arc::new(Semaphore::new(readers)),
             streams: Arc::new(Semaphore::new(streams)),
             shares: Shares::new((!options.behind_proxy).then_some(options.limits.streams_each())),
@@ -77,6 +97,25 @@ impl Site {
             result
         });
         done.await.unwrap_or_else(|_| Err(Refusal::busy()))
+    }
+
+    /// Waits for something as long as requests wait.
+    ///
+    /// # Errors
+    /// `503`.
+    pub async fn in_time<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, Refusal> {
+        tokio::time::timeout(PATIENCE, work).await.ok().and_then(Result::ok).ok_or_else(Refusal::busy)
+    }
+
+    /// Refuses what is recorded when it is answered, where that cannot be recorded.
+    ///
+    /// # Errors
+    /// `503`.
+    pub fn require_recording(&self, scope: Option<Scope>) -> Result<(), Refusal> {
+        if scope.is_none() || self.noted.as_ref().is_some_and(Noted::is_able) {
+            return Ok(());
+        }
+        Err(Refusal::unavailable("accesses cannot be recorded here, so nothing but blocks is given"))
     }
 
     /// The right to stream a CAR to an address.

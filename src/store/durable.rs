@@ -207,7 +207,19 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// # Errors
 /// Those of the file system; the old bytes are there then.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let (draft, mut file) = Draft::create(path)?;
+    put(path, bytes, 0o666)
+}
+
+/// The same for a file that its owner alone may read and write.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    put(path, bytes, 0o600)
+}
+
+fn put(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let (draft, mut file) = Draft::with_mode(path, mode)?;
     file.write_all(bytes)?;
     draft.finish(&file)?;
     sync_directory(path)

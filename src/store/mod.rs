@@ -14,6 +14,7 @@ mod published;
 mod reader;
 mod recordings;
 pub mod remote;
+mod rotating;
 mod seen;
 mod spans;
 mod witnessed;
@@ -22,9 +23,13 @@ pub use archive::{Archive, ArchiveError, Block, HeadFile, Rewritten, Torn};
 pub use capture_file::CaptureFile;
 pub use car_writer::{CarWriter, Existing, WriteError};
 pub use deliveries::{Confirmed, Delivered, Deliveries};
-pub use durable::{DraftDirectory, create as create_file, create_directory, replace as replace_file};
+pub use durable::{
+    DraftDirectory, create as create_file, create_directory, replace as replace_file,
+    replace_private as replace_private_file,
+};
 pub use published::{RecordPlace, read_record, record_path};
 pub use reader::{CarReader, Checked, Damage, Next, ReadError};
 pub use recordings::Recordings;
+pub use rotating::RotatingLines;
 pub use seen::Seen;
 pub use witnessed::{KnownTrust, Witnessed, WitnessedSize};

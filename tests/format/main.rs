@@ -11,6 +11,7 @@ mod graphs;
 mod independent;
 mod memory;
 mod moved;
+mod openings;
 mod own_archive;
 mod policy;
 mod privacy;

@@ -1,5 +1,6 @@
 //! The program as people and scripts meet it: the real binary, real databases, no terminal.
 
+mod accesses;
 mod agent;
 mod anywhere;
 mod apply;
@@ -62,6 +63,8 @@ mod scan;
 mod sealed;
 mod secured;
 mod serve;
+mod serve_load;
+mod serve_tokens;
 mod server_faults;
 mod servers;
 mod servers_test;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::accesses::accesses;
 use crate::project::{Project, THREE};
 
 const SCHEMA: [(&str, &str); 4] = [THREE[0], THREE[1], THREE[2], THREE[3]];
@@ -229,6 +230,11 @@ fn sealed_scripts_are_promoted_where_one_vault_has_their_keys() {
     production.ok(["apply", "--vault", &vault]);
     assert_eq!(production.tables(), "authors,books");
     production.verify();
+    // The access chain tells of both: what could not be opened, and what was.
+    let found = accesses(&production, "demo");
+    let told: Vec<_> = found.iter().map(|access| (&access["purpose"], &access["failure"])).collect();
+    assert_eq!(told, [(&json!("apply"), &json!("no-key")), (&json!("promotion"), &json!(null))]);
+    assert_eq!(found[1]["chain"], chain_of(&staging));
 }
 
 #[test]

@@ -23,8 +23,8 @@ const CAR: &str = "application/vnd.ipld.car; version=1; order=dfs; dups=n";
 
 /// A server that runs; it ends with this value.
 pub struct Served {
-    child: Child,
-    address: SocketAddr,
+    pub child: Child,
+    pub address: SocketAddr,
     said: Value,
 }
 
@@ -52,7 +52,7 @@ impl Served {
         format!("http://{}", self.address)
     }
 
-    fn connect(&self) -> TcpStream {
+    pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         stream.set_write_timeout(Some(LIMIT)).unwrap();
@@ -60,7 +60,7 @@ impl Served {
     }
 
     /// What comes for these bytes until the server closes.
-    fn send(&self, bytes: &[u8]) -> Vec<u8> {
+    pub fn send(&self, bytes: &[u8]) -> Vec<u8> {
         let mut stream = self.connect();
         let mut answer = Vec::new();
         // A server that refuses may close before all is sent.
@@ -69,7 +69,7 @@ impl Served {
         answer
     }
 
-    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
         Answer::parse(&self.send(request.as_bytes()), method == "HEAD")
@@ -83,12 +83,12 @@ impl Served {
         self.get(&format!("/ipfs/{cid}?format=raw"))
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         output_of(tool("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &self.child.id().to_string()]));
     }
 
     /// Its exit code and what it said, once it has ended.
-    fn end(&mut self) -> (i32, String) {
+    pub fn end(&mut self) -> (i32, String) {
         assert!(poll(LIMIT, || self.child.try_wait().unwrap().is_some()), "it does not end");
         let mut said = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
@@ -105,8 +105,8 @@ impl Drop for Served {
 
 #[derive(Debug)]
 pub struct Answer {
-    status: u16,
-    headers: HashMap<String, String>,
+    pub status: u16,
+    pub headers: HashMap<String, String>,
     pub body: Vec<u8>,
     /// Whether the body ended as it was announced.
     whole: bool,
@@ -135,21 +135,33 @@ impl Answer {
         Self { status, headers, body, whole }
     }
 
-    fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    fn is(&self, status: u16) -> &Self {
+    pub fn is(&self, status: u16) -> &Self {
         assert_eq!(self.status, status, "{:?} {}", self.headers, self.text());
-        assert_eq!(self.header("x-content-type-options"), "nosniff");
+        // No answer lacks them.
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+        ] {
+            assert_eq!(self.header(name), value);
+        }
+        let policy = self.header("content-security-policy");
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
         self
     }
 }
@@ -188,7 +200,7 @@ fn exported(project: &Project) -> Vec<u8> {
 }
 
 /// A chain whose archive has several megabytes.
-fn large() -> Project {
+pub fn large() -> Project {
     let project = Project::new();
     for number in 1..=24 {
         let noise: String =
@@ -335,7 +347,7 @@ fn what_is_not_here_or_not_offered_is_refused() {
     server.get(&format!("{path}?format=car&dag-scope=some")).is(400);
     server.get(&format!("{path}?format=car&car-dups=y")).is(406);
     server.get(&format!("{path}/tlog?format=raw")).is(404);
-    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "NONSENSE"] {
+    for method in ["POST", "PUT", "DELETE", "PATCH", "TRACE", "NONSENSE"] {
         server.ask(method, &format!("{path}?format=raw"), &[]).is(405);
     }
     for path in ["/", "/ipfs", "/ipfs/", "/log", "/api/v0/id", "/index.html"] {

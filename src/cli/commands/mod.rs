@@ -48,6 +48,7 @@ mod show;
 mod status;
 mod subject;
 mod timestamp;
+mod token;
 mod trust;
 mod vault;
 mod verify;
@@ -65,6 +66,7 @@ use self::timestamp::Services;
 pub use self::verify::threads;
 use self::witness::after::ask_witnesses;
 use super::context::Context;
+use super::opening::record_unopened;
 use super::{CommandResult, Exit};
 
 /// A decentralized audit archive for database migrations.
@@ -130,6 +132,7 @@ pub enum Command {
     Mirror(mirror::Mirror),
     Gossip(gossip::Gossip),
     Serve(serve::Serve),
+    Token(token::Token),
     Witness(witness::Witness),
     #[cfg(feature = "bitswap")]
     Node(node::Node),
@@ -145,6 +148,39 @@ pub enum Command {
     Trust(trust::Trust),
     Completions(completions::Completions),
     Man(man::Man),
+}
+
+impl Command {
+    /// As what the access chain knows it, where it may open sealed content. Each command is named here, so that none is added
+    /// without being asked.
+    const fn opens(&self) -> Option<&'static str> {
+        match self {
+            Self::Apply(_) => Some("apply"),
+            Self::Rollback(_) => Some("rollback"),
+            Self::Plan(_) => Some("plan"),
+            Self::Status(_) => Some("status"),
+            Self::Audit(_) => Some("audit"),
+            Self::Show(_) => Some("show"),
+            Self::Verify(_) => Some("verify"),
+            Self::Replay(_) => Some("replay"),
+            Self::Schema(_) => Some("schema"),
+            Self::Repair(_) => Some("repair"),
+            Self::Grant(_) => Some("grant"),
+            Self::Open(_) => Some("open"),
+            Self::Vault(vault) => vault.opens(),
+            Self::Record(_) | Self::Baseline(_) | Self::Subject(_) | Self::Evidence(_) => None,
+            Self::Quickstart(_) | Self::Init(_) | Self::Approve(_) | Self::Capture(_) | Self::Log(_) => None,
+            Self::Head(_) | Self::VerifyFork(_) | Self::Lint(_) | Self::Hooks(_) | Self::Policy(_) => None,
+            Self::Scan(_) | Self::VerifyEvidence(_) | Self::Proof(_) | Self::ProveAbsent(_) => None,
+            Self::Export(_) | Self::Import(_) | Self::Compact(_) | Self::Timestamp(_) => None,
+            Self::Replicate(_) | Self::Replicas(_) | Self::Publish(_) | Self::Mirror(_) => None,
+            Self::Gossip(_) | Self::Serve(_) | Self::Token(_) | Self::Witness(_) | Self::Erase(_) => None,
+            Self::Retention(_) | Self::Access(_) | Self::Gdpr(_) | Self::Key(_) | Self::Trust(_) => None,
+            Self::Completions(_) | Self::Man(_) => None,
+            #[cfg(feature = "bitswap")]
+            Self::Node(_) => None,
+        }
+    }
 }
 
 /// Runs one command. What it archived is timestamped and goes to the replicas.
@@ -183,7 +219,17 @@ pub fn run(context: &Context, command: Command) -> CommandResult {
     Ok(reply.with_exit(exit))
 }
 
+/// Runs one command. What it failed to open is recorded: what it opened, it has recorded itself.
 fn run_alone(context: &Context, command: Command) -> CommandResult {
+    let opens = command.opens();
+    let result = dispatch(context, command);
+    if let (Some(purpose), Err(error)) = (opens, &result) {
+        record_unopened(context, purpose, error);
+    }
+    result
+}
+
+fn dispatch(context: &Context, command: Command) -> CommandResult {
     match command {
         Command::Quickstart(command) => quickstart::run(context, &command),
         Command::Init(command) => init::run(context, &command),
@@ -223,6 +269,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Mirror(command) => mirror::run(context, &command),
         Command::Gossip(command) => gossip::run(context, &command),
         Command::Serve(command) => serve::run(context, &command),
+        Command::Token(command) => token::run(context, &command),
         Command::Witness(command) => witness::run(context, &command),
         #[cfg(feature = "bitswap")]
         Command::Node(command) => node::run(context, &command),

@@ -123,7 +123,7 @@ fn tampered(report: &Report) -> bool {
 
 fn read_grant(settings: &Settings, arguments: &Open) -> Result<Grant, CliError> {
     let identity = match &arguments.identity {
-        None => open_owner(settings).map_err(OpsError::from)?,
+        None => open_owner(settings)?,
         Some(path) => {
             let text = zeroize::Zeroizing::new(read_file(path, IDENTITY_LIMIT)?);
             let passphrase = settings.vault_passphrase()?;

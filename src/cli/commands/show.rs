@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::cli::CommandResult;
 use crate::cli::context::{Context, block_on};
+use crate::cli::error::CliError;
 use crate::cli::opening::{opening, record};
 use crate::cli::output::{Clean, Reply};
 use crate::ops::OpsError;
@@ -36,13 +37,15 @@ pub fn run(context: &Context, arguments: &Show) -> CommandResult {
     if arguments.script {
         let script = match script(&reader, &cid, None) {
             Err(OpsError::SealedHere { .. }) => {
-                let keyring = opening(context, &reader.root())?;
+                let keyring = opening(context, &reader.root()).map_err(|error| error.of_entry(cid))?;
+                let opened = script(&reader, &cid, Some(&keyring));
+                let opened = opened.map_err(|error| CliError::from(error).of_entry(cid))?;
                 block_on(record(&context.settings()?, reader.root(), vec![cid], "show"))??;
-                script(&reader, &cid, Some(&keyring))
+                opened
             }
-            script => script,
+            script => script?,
         };
-        return Ok(Reply::raw(script?));
+        return Ok(Reply::raw(script));
     }
     Ok(Reply::new(Shown { command: "show", entry: read(&reader, &cid)? }, show))
 }

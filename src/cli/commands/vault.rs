@@ -115,6 +115,16 @@ struct Shown {
     vault: NewVault,
 }
 
+impl Vault {
+    /// As what the access chain knows it, where it tells who somebody is.
+    pub const fn opens(&self) -> Option<&'static str> {
+        match self.action {
+            Action::Person { show: true, .. } => Some("person"),
+            _ => None,
+        }
+    }
+}
+
 pub fn run(context: &Context, arguments: &Vault) -> CommandResult {
     let settings = context.settings()?;
     let vault = match &arguments.action {
@@ -176,7 +186,7 @@ async fn act(
         }
         Action::Import { backup } => {
             let bytes = read_file(backup, BACKUP_LIMIT)?;
-            let owner = open_owner(settings).map_err(OpsError::from)?;
+            let owner = open_owner(settings)?;
             let kept = settings.vault_backup_retention.in_days();
             told(&restore_vault(project, vault, &bytes, &owner, kept).await?, backup)
         }
@@ -200,7 +210,7 @@ async fn act(
             }
         },
         Action::Person { pseudonym, show: true } => {
-            let owner = open_owner(settings).map_err(OpsError::from)?;
+            let owner = open_owner(settings)?;
             let person = vault.person(pseudonym, &owner).await.map_err(failed)?;
             match person {
                 Person::Known(who) => {
@@ -306,7 +316,7 @@ fn find(settings: &Settings) -> Result<Option<NewVault>, CliError> {
 fn recipient(settings: &Settings, plain: bool) -> Result<(String, Option<PathBuf>), CliError> {
     let file = match &settings.vault_key {
         SecretSource::File(path) if path.symlink_metadata().is_err() => path,
-        _ => return Ok((open_owner(settings).map_err(OpsError::from)?.recipient(), None)),
+        _ => return Ok((open_owner(settings)?.recipient(), None)),
     };
     let owner = AgeOwner::generate();
     write_identity(settings, file, &owner, plain)?;

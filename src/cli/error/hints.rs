@@ -18,7 +18,7 @@ pub const HISTORY_BEHIND: &str = "the database was restored from an older backup
 
 pub fn hint(error: &OpsError) -> Option<String> {
     Some(match error {
-        OpsError::Key(unavailable) => unavailable.hint.clone(),
+        OpsError::Key(unavailable) | OpsError::OwnerKey(unavailable) => unavailable.hint.clone(),
         OpsError::Clearance(error) => super::clearance::hint(error).to_owned(),
         OpsError::Promotion(error) => promotion_hint(error).to_owned(),
         OpsError::NotAPlan(_) => "run `greffe log` to see which entries are plans".to_owned(),

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use access::{Access, AccessKind};
+pub use access::{Access, AccessFailure, AccessKind, Served};
 pub use erasure::{ErasurePlace, ErasureReach, Left, PlaceOutcome};
 pub use migration::{
     Direction, ErrorCode, Evidence, FileDigests, MigrationDetails, MigrationName, Outcome, SchemaChange,

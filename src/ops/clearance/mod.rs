@@ -53,8 +53,8 @@ pub async fn clear(
     progress: &mut Progress<'_>,
 ) -> Result<Option<Cid>, OpsError> {
     if let (Some(policy), Direction::Up) = (&project.promotion, intended.direction) {
-        let from = (policy, session.chain.reader.root());
-        session.promote(promotion::require(project, from, &intended.migrations, THREADS).await?);
+        let promoted = promotion::require(project, policy, session, &intended.migrations, THREADS).await?;
+        session.promote(promoted);
     }
     let trust = session.trust()?;
     let asked = asked_for(project, &trust, intended.policy);
