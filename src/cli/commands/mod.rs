@@ -53,6 +53,7 @@ mod vault;
 mod verify;
 mod verify_evidence;
 mod verify_fork;
+mod watch;
 mod witness;
 
 use std::path::PathBuf;
@@ -62,7 +63,7 @@ use clap::{Parser, Subcommand};
 use self::replicate::Destinations;
 use self::settings_arguments::SettingsArguments;
 use self::timestamp::Services;
-pub use self::verify::threads;
+pub use self::verify::{parse_age, threads};
 use self::witness::after::ask_witnesses;
 use super::context::Context;
 use super::{CommandResult, Exit};
@@ -131,6 +132,7 @@ pub enum Command {
     Gossip(gossip::Gossip),
     Serve(serve::Serve),
     Witness(witness::Witness),
+    Watch(watch::Watch),
     #[cfg(feature = "bitswap")]
     Node(node::Node),
     Repair(repair::Repair),
@@ -224,6 +226,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Gossip(command) => gossip::run(context, &command),
         Command::Serve(command) => serve::run(context, &command),
         Command::Witness(command) => witness::run(context, &command),
+        Command::Watch(command) => watch::run(context, &command),
         #[cfg(feature = "bitswap")]
         Command::Node(command) => node::run(context, &command),
         Command::Repair(command) => repair::run(context, &command),
