@@ -19,12 +19,12 @@ use self::rounds::{Rounds, Watching};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::memory::MemoryArguments;
-use crate::cli::output::{Clean, Reply, remark};
+use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::{AlertSettings, Settings, parse_duration};
 use crate::cli::sources::SourceArguments;
 use crate::cli::{CommandResult, Exit};
 use crate::model::{Cid, Timestamp};
-use crate::ops::{ChainReader, OpsError};
+use crate::ops::{ChainReader, OpsError, now};
 use crate::server::{Limits, Listener, ServeError, Stop};
 use crate::watch::alert::Channel;
 use crate::watch::{Board, Code, LookName, Metrics, Open, Round, Severity, State, StateError, Told, serve};
@@ -130,7 +130,7 @@ pub fn run(context: &Context, arguments: &Watch) -> CommandResult {
     let stop = Arc::new(stop);
     if let Some(listener) = listener {
         let address = format!("http://{}", listener.address().map_err(ServeError::from)?);
-        announce(context, arguments, address)?;
+        announce(context, arguments, &watching.log, address)?;
         watching.rounds.attach(&stop, move |stop| serve(listener, &board, stop));
     }
     watching.rounds.end_with(&stop);
@@ -174,9 +174,9 @@ fn listener(arguments: &Watch, address: SocketAddr) -> Result<Listener, CliError
     Ok(Listener::bind(address, limits, false)?)
 }
 
-fn announce(context: &Context, arguments: &Watch, address: String) -> Result<(), CliError> {
+fn announce(context: &Context, arguments: &Watch, log: &Log, address: String) -> Result<(), CliError> {
     if !context.json {
-        remark(&format!("listening on {address}"));
+        log.listening(now(), &address);
         return Ok(());
     }
     let listening = Listening { command: "watch", address, public: arguments.public };

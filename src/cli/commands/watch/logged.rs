@@ -74,6 +74,24 @@ impl Log {
         });
     }
 
+    /// Where scrapers are answered.
+    pub fn listening(&self, time: Timestamp, address: &str) {
+        let message = format!("listening on {address}");
+        if self.form == Form::Text {
+            return remark(&message);
+        }
+        self.write(&Line {
+            time,
+            level: "info",
+            event: "listening",
+            name: &self.name,
+            code: None,
+            subject: None,
+            channel: None,
+            message,
+        });
+    }
+
     /// The end of a round; for programs only.
     pub fn round(&self, time: Timestamp, seconds: f64, open: usize) {
         if self.form == Form::Text {
