@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Watched, add, the, told};
 use crate::project::{Project, SEED, THREE};
-use crate::servers::{LIMIT, poll};
+use crate::servers::{LIMIT, Postgres, poll};
 use crate::tools::{output_of, tool};
 
 fn watched(settings: &str) -> Watched {
@@ -312,4 +312,34 @@ fn a_clock_that_is_ahead_of_ours_is_told() {
     let event = the(&events, "clock-offset");
     assert_eq!(event["subject"], "clock of the signers");
     assert!(event["data"]["parameters"]["aheadSeconds"].as_u64().unwrap() > 3500, "{event:#}");
+}
+
+#[test]
+fn postgresql_is_watched_and_one_that_hangs_holds_no_round_up() {
+    let database = Postgres::shared().database("watched");
+    let mut project = Project::empty();
+    project.variables.push(("DATABASE_URL".to_owned(), database.url()));
+    project.ok(["init", "--name", "demo", "--database", "env:DATABASE_URL"]);
+    project.script("1_a.up.sql", "CREATE TABLE a (id integer PRIMARY KEY);\n");
+    project.ok(["apply"]);
+    let watched = Watched::new(project, "time-limit = \"5s\"");
+    assert_eq!(watched.codes(0), [""; 0]);
+    database.sql("CREATE INDEX sneaky ON a (id)");
+    the(&watched.once(1), "schema-out-of-band");
+    database.sql("DROP INDEX sneaky");
+    assert_eq!(watched.codes(0), ["ended schema-out-of-band"]);
+    std::thread::scope(|scope| {
+        let lock = "BEGIN; LOCK TABLE pg_class IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(15); COMMIT";
+        scope.spawn(|| database.sql_as(database.administrator(), lock).unwrap());
+        let mut looks = Value::Null;
+        assert!(poll(LIMIT, || {
+            let run = watched.project.run(["watch", "--once", "--json"]);
+            looks = run.object()["looks"].clone();
+            super::findings(&run) == ["unreachable"]
+        }));
+        let seconds = |place: usize| looks[place]["seconds"].as_f64().unwrap();
+        assert!(seconds(1) >= 5.0 && seconds(0) < 5.0, "{looks:#}");
+    });
+    // It is over when the database answers.
+    assert!(poll(LIMIT, || watched.project.run(["watch", "--once"]).code == 0));
 }
