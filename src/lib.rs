@@ -29,6 +29,7 @@
 //! - [`ops`]: one use case a file
 //! - [`server`]: archives over HTTP, read only
 //! - [`witness`]: cosigns checkpoints of other people's logs
+//! - [`watch`]: what is watched, and who is told
 //! - `node`: archives over Bitswap, read only; with the feature `bitswap`
 //! - [`cli`]: the command line
 //!
@@ -59,4 +60,5 @@ pub mod scripts;
 pub mod server;
 pub mod store;
 pub mod vault;
+pub mod watch;
 pub mod witness;

@@ -32,6 +32,7 @@ use crate::scripts::tools::plain::PLAIN;
 use crate::store::remote::{AnyReplica, NamedReplica, Origins, Patience};
 
 /// What every command gets.
+#[derive(Clone)]
 pub struct Context {
     /// The settings file that was named.
     pub config: Option<std::path::PathBuf>,

@@ -15,7 +15,7 @@ use crate::ops::standings::Standings;
 use crate::store::Seen;
 
 /// What is done about heads that were verified before.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct MemoryArguments {
     /// Neither compare with heads that were verified before, nor remember this one
     #[arg(long)]

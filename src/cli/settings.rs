@@ -21,6 +21,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 mod value;
+mod watch;
 mod witnesses;
 
 use std::{
@@ -47,6 +48,7 @@ pub use value::{
     Anchor, LONGEST_DURATION, NotAnchor, Retention, parse_duration, parse_retention, render_duration,
 };
 
+pub use watch::{AlertSettings, WatchSettings};
 pub use witnesses::{TIMEOUT as WITNESS_TIMEOUT, WitnessSettings, parse_prefix};
 
 use crate::model::{ChainName, Cid, Pseudonym};
@@ -173,6 +175,8 @@ pub struct Settings {
     pub lint: LintSettings,
     /// `[policy]`: which packs hold, and what is declared.
     pub policy: PolicySettings,
+    /// `[watch]`: what `greffe watch` looks at, and whom it tells.
+    pub watch: WatchSettings,
     environment: Environment,
 }
 
@@ -205,7 +209,8 @@ impl Settings {
             self.erasure_key.as_ref(),
         ];
         let also = self.key_also.iter().filter_map(KeySource::text);
-        let named = sources.into_iter().flatten().chain(also).filter_map(|source| match source {
+        let sources = sources.into_iter().flatten().chain(also).chain(self.watch.secrets());
+        let named = sources.filter_map(|source| match source {
             SecretSource::Variable(name) => Some(name.clone()),
             SecretSource::File(_) => None,
         });
@@ -299,6 +304,7 @@ impl Settings {
             authorities: Vec::new(),
             lint: LintSettings::default(),
             policy: PolicySettings::default(),
+            watch: WatchSettings::beside(folder),
             environment: environment.clone(),
         }
     }

@@ -22,7 +22,7 @@ use crate::store::remote::{
 const TRIES: u32 = 3;
 
 /// Sources beside the archive and the replicas of the settings.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct SourceArguments {
     /// Where blocks may be fetched: a gateway (`https://…`), a replica (`kubo:http://127.0.0.1:5001`), or a Bitswap
     /// peer (`/ip4/…/tcp/…/p2p/ID`); may be given more than once

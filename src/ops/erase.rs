@@ -15,12 +15,12 @@ use serde::Serialize;
 use self::choice::Choice;
 use self::told::Told;
 use super::own_event::Pen;
-use super::{OpenKey, OpsError, Project, now};
+use super::{OpenKey, OpsError, Project, VaultPlace, now};
 use crate::model::{
     Cid, Details, ErasurePlace, ErasureReach, EventKind, FileName, Left, Pseudonym, Timestamp,
 };
 use crate::store::remote::NamedReplica;
-use crate::vault::{Hold, Vault};
+use crate::vault::{Hold, Vault, VaultError};
 
 /// The basis of what is due by retention.
 pub const RETENTION: &str = "retention";
@@ -138,6 +138,25 @@ impl Erased {
     pub fn is_partial(&self) -> bool {
         !self.left.is_empty()
     }
+}
+
+/// The months of `chain` whose content may be kept no longer at `at`, without erasing anything; none without a vault.
+///
+/// # Errors
+/// [`OpsError::NoRetention`] where nothing is ever due; those of the vault.
+pub async fn months_due(
+    place: &VaultPlace,
+    chain: &Cid,
+    kept: Kept,
+    at: Timestamp,
+) -> Result<Vec<String>, OpsError> {
+    let mut vault = match place.open().await {
+        Err(OpsError::Vault(VaultError::Missing(_))) => return Ok(Vec::new()),
+        vault => vault?,
+    };
+    let months = choice::due_periods(&mut vault, chain, kept, at).await;
+    vault.close().await;
+    months
 }
 
 /// Erases what `request` asks for.

@@ -5,13 +5,13 @@
 use std::path::{Path, PathBuf};
 
 /// The modules of the crate, in reading order.
-const MODULES: [&str; 15] = [
+const MODULES: [&str; 16] = [
     "crypto", "model", "codec", "chain", "scripts", "privacy", "database", "store", "policy", "vault", "ops",
-    "server", "witness", "node", "cli",
+    "server", "witness", "watch", "node", "cli",
 ];
 
 /// What each module may use beside itself; `None`: everything.
-const MAY_USE: [(&str, Option<&[&str]>); 15] = [
+const MAY_USE: [(&str, Option<&[&str]>); 16] = [
     ("crypto", Some(&[])),
     ("model", Some(&["crypto"])),
     ("codec", Some(&["crypto", "model"])),
@@ -33,6 +33,8 @@ const MAY_USE: [(&str, Option<&[&str]>); 15] = [
     ("server", None),
     // It listens as the server does, and knows no archive.
     ("witness", Some(&["crypto", "model", "codec", "chain", "server"])),
+    // Its rules read what others verified and compared; it opens no archive and no database.
+    ("watch", Some(&["crypto", "model", "chain", "scripts", "database", "store", "policy", "ops", "server"])),
     // The archives that are open, and signals, are those of the server.
     ("node", Some(&["crypto", "model", "store", "server"])),
     ("cli", None),
@@ -77,7 +79,7 @@ const SERVED: [&str; 8] =
     ["clap", "indicatif", "std::env", "sqlx", "File", "open_write", "create_dir", "remove_file"];
 
 /// What each module never contains.
-const NEVER: [(&str, &[&[&str]]); 15] = [
+const NEVER: [(&str, &[&[&str]]); 16] = [
     ("crypto", &[&IMPURE, &PRINTING]),
     ("model", &[&IMPURE, &PRINTING]),
     ("codec", &[&IMPURE, &PRINTING]),
@@ -91,6 +93,7 @@ const NEVER: [(&str, &[&[&str]]); 15] = [
     ("ops", &[&["clap", "indicatif", "std::env"], &PRINTING]),
     ("server", &[&SERVED, &PRINTING]),
     ("witness", &[&["clap", "indicatif", "std::env"], &PRINTING]),
+    ("watch", &[&["clap", "indicatif", "std::env", "sqlx"], &PRINTING]),
     ("node", &[&SERVED, &PRINTING]),
     ("cli", &[]),
 ];

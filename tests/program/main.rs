@@ -78,4 +78,5 @@ mod tool_apply;
 mod tools;
 mod trust;
 mod vault;
+mod watch;
 mod witness;

@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 pub fn tool(name: &str) -> Command {
     let package = match name {
         "ssh-keygen" | "ssh-agent" | "ssh-add" => "openssh-client",
+        "promtool" => "prometheus",
+        "amtool" => "prometheus-alertmanager",
         other => other,
     };
     let found = Command::new("sh")

@@ -54,6 +54,7 @@ mod vault;
 mod verify;
 mod verify_evidence;
 mod verify_fork;
+mod watch;
 mod witness;
 
 use std::path::PathBuf;
@@ -63,7 +64,7 @@ use clap::{Parser, Subcommand};
 use self::replicate::Destinations;
 use self::settings_arguments::SettingsArguments;
 use self::timestamp::Services;
-pub use self::verify::threads;
+pub use self::verify::{parse_age, threads};
 use self::witness::after::ask_witnesses;
 use super::context::Context;
 use super::opening::record_unopened;
@@ -134,6 +135,7 @@ pub enum Command {
     Serve(serve::Serve),
     Token(token::Token),
     Witness(witness::Witness),
+    Watch(watch::Watch),
     #[cfg(feature = "bitswap")]
     Node(node::Node),
     Repair(repair::Repair),
@@ -271,6 +273,7 @@ fn dispatch(context: &Context, command: Command) -> CommandResult {
         Command::Serve(command) => serve::run(context, &command),
         Command::Token(command) => token::run(context, &command),
         Command::Witness(command) => witness::run(context, &command),
+        Command::Watch(command) => watch::run(context, &command),
         #[cfg(feature = "bitswap")]
         Command::Node(command) => node::run(context, &command),
         Command::Repair(command) => repair::run(context, &command),

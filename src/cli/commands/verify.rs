@@ -260,12 +260,13 @@ impl Search<'_> {
 }
 
 /// Whether a verification that went on from an earlier one stands.
-async fn goes_on(standings: &Standings, report: &Report) -> bool {
+pub async fn goes_on(standings: &Standings, report: &Report) -> bool {
     let Some((continued, chain)) = report.continued.as_deref().zip(report.chain) else { return true };
     continued.since.is_none() || (report.verified && standings.agrees(&chain, continued).await)
 }
 
-fn keep_standing(context: &Context, standings: &Standings, report: &Report) -> Result<(), CliError> {
+/// Keeps where a verification ended; one that cannot be kept is remarked.
+pub fn keep_standing(context: &Context, standings: &Standings, report: &Report) -> Result<(), CliError> {
     let Some(continued) = report.continued.as_deref() else { return Ok(()) };
     if let Err(error) = block_on(standings.keep(continued))?
         && !context.quiet
@@ -353,7 +354,7 @@ fn read_policy(path: &Path) -> Result<Policy, CliError> {
 }
 
 /// Reads minutes, hours or days, up to a hundred years.
-fn parse_age(text: &str) -> Result<Duration, String> {
+pub fn parse_age(text: &str) -> Result<Duration, String> {
     let units = [("m", 60), ("h", 3600), ("d", 86_400)];
     let seconds = units.iter().find_map(|(suffix, seconds)| {
         let number = text.strip_suffix(suffix)?;

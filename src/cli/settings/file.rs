@@ -16,6 +16,7 @@ use super::{
     policy::{self, PolicySettings},
     replicas::{self, Field, Written},
     value::Given,
+    watch::{self, WatchRead},
     witnesses,
 };
 
@@ -33,6 +34,7 @@ pub(super) struct Read {
     pub(super) problems: Vec<Problem>,
     pub(super) lint: LintSettings,
     pub(super) policy: PolicySettings,
+    pub(super) watch: Option<WatchRead>,
 }
 
 /// Reads the text of the file at `path`.
@@ -46,6 +48,7 @@ pub(super) fn read(path: &Path, text: &str) -> Read {
         lists: Vec::new(),
         lint: LintSettings::default(),
         policy: PolicySettings::default(),
+        watch: None,
         problems: Vec::new(),
     };
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -61,8 +64,8 @@ pub(super) fn read(path: &Path, text: &str) -> Read {
         matches!(problem.reason, Reason::Syntax(_) | Reason::Duplicate) || !is_broken(&problem.place)
     });
     reader.problems.sort_by_key(|problem| line_of(&problem.place));
-    let Reader { entries, lists, problems, lint, policy, .. } = reader;
-    Read { entries, lists, problems, lint, policy }
+    let Reader { entries, lists, problems, lint, policy, watch, .. } = reader;
+    Read { entries, lists, problems, lint, policy, watch }
 }
 
 fn line_of(place: &Place) -> usize {
@@ -77,6 +80,7 @@ struct Reader<'a> {
     lists: Vec<Written>,
     lint: LintSettings,
     policy: PolicySettings,
+    watch: Option<WatchRead>,
     problems: Vec<Problem>,
 }
 
@@ -114,6 +118,14 @@ impl Reader<'_> {
                     let folder = self.path.parent().unwrap_or(Path::new(""));
                     let (settings, refused) = PolicySettings::read(inner, span, folder);
                     self.policy = settings;
+                    for (span, key, reason) in refused {
+                        self.refuse(&span, Some(key), reason);
+                    }
+                }
+                (None, DeValue::Table(inner)) if table.is_empty() && name == watch::TABLE => {
+                    let folder = self.path.parent().unwrap_or(Path::new(""));
+                    let (read, refused) = WatchRead::read(inner, span, folder);
+                    self.watch = Some(read);
                     for (span, key, reason) in refused {
                         self.refuse(&span, Some(key), reason);
                     }
@@ -188,7 +200,7 @@ impl Reader<'_> {
 }
 
 /// Tables whose keys are not those of the list of all keys.
-pub(super) const OWN_TABLES: [&str; 2] = [lint::TABLE, policy::TABLE];
+pub(super) const OWN_TABLES: [&str; 3] = [lint::TABLE, policy::TABLE, watch::TABLE];
 
 fn is_table(table: &str, name: &str) -> bool {
     table.is_empty() && TABLES.contains(&name)

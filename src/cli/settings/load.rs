@@ -77,9 +77,13 @@ impl<'a> Loader<'a> {
     }
 
     fn read_file(&mut self, path: PathBuf, folder: &Path, text: &str) {
-        let file::Read { entries, lists, problems, lint, policy } = file::read(&path, text);
+        let file::Read { entries, lists, problems, lint, policy, watch } = file::read(&path, text);
         self.problems = problems;
         (self.settings.lint, self.settings.policy) = (lint, policy);
+        if let Some(watch) = watch {
+            self.settings.watch = watch.settings;
+            self.named.extend(watch.named);
+        }
         let (replicas, others): (Vec<_>, Vec<_>) =
             lists.into_iter().partition(|written| written.table == replicas::TABLE);
         let (witnesses, authorities) =

@@ -271,7 +271,7 @@ impl Judge<'_> {
 }
 
 /// The months whose content may be kept no longer.
-async fn due_periods(
+pub async fn due_periods(
     vault: &mut Vault,
     chain: &Cid,
     kept: Kept,

@@ -29,7 +29,7 @@ mod witness;
 pub use authority::{AuthorityUrl, TimestampService};
 pub use cluster::Cluster;
 pub use copy::Copy;
-pub use endpoint::{Authorization, Endpoint, EndpointError};
+pub use endpoint::{Authorization, Endpoint, EndpointError, is_loopback, parse_web_url};
 pub use error::RemoteError;
 pub use gateway::{CarStream, Gateway};
 pub use http::{Answer, Http};

@@ -22,7 +22,7 @@ const STAND_INS: [&str; 7] = [
 ];
 
 /// Code in a text that begins like a command and is none.
-const NO_COMMANDS: [&str; 3] = ["greffe NAME", "greffe COMMAND --help", "greffe watch"];
+const NO_COMMANDS: [&str; 2] = ["greffe NAME", "greffe COMMAND --help"];
 
 /// The words of the command lines of greffe in a page: of its blocks for shells and terminals, and of code in its text.
 fn command_lines(page: &str) -> Vec<String> {

@@ -31,8 +31,7 @@ pub use kubo::{Kubo, KuboOptions, Secret};
 pub use litewitness::{Litewitness, program as witness_program};
 pub use mariadb::{MariaDb, MySql};
 pub use postgres::Postgres;
-use process::{Home, Process};
-pub use process::{LIMIT, poll};
+pub use process::{Home, LIMIT, Process, poll};
 pub use proxy::{Act, Proxy};
 pub use tls::Tls;
 
@@ -291,7 +290,7 @@ fn set(config: &mut Value, path: &str, value: Value) {
 
 /// A port below those that the kernel hands to outgoing connections, so that a restart finds it free. None is given twice
 /// by one process: whoever has it may not listen yet, or not at the moment.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     const PORTS: u16 = 12_000;
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
         let mut bytes = [0; 2];

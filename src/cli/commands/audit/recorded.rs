@@ -17,7 +17,7 @@ use crate::ops::record::applier;
 use crate::ops::record::audit::{Seen, ToolAudit, ToolFinding, audit_tool};
 use crate::ops::record::capture::{JournalFault, installation};
 use crate::ops::record::look::Look;
-use crate::ops::{Archived, ChainReader, OpsError};
+use crate::ops::{Archived, ChainReader, OpsError, Project};
 use crate::scripts::Difference;
 use crate::scripts::tools::plain::PLAIN;
 use crate::scripts::tools::tool_named;
@@ -73,19 +73,24 @@ pub fn waiting_runs(settings: &Settings) -> Result<usize, CliError> {
     Ok(runs.map_or(0, |runs| runs.len()))
 }
 
-/// Looks, and compares.
+/// Looks, and compares; openings of sealed scripts are recorded.
 pub fn found(settings: &Settings, tool: &str) -> Result<Found, CliError> {
+    let found = compare(settings, tool, &project(settings)?)?;
+    if !found.audit.opened.is_empty() {
+        block_on(opening::record(settings, found.audit.chain, found.audit.opened.clone(), "audit"))??;
+    }
+    Ok(found)
+}
+
+/// Looks, and compares, with the keys that `project` has at hand.
+pub fn compare(settings: &Settings, tool: &str, project: &Project) -> Result<Found, CliError> {
     let source = Source::named(settings, Some(tool))?;
     let look = source.look(settings)?.ok_or_else(|| CliError::usage("the settings name no database"))?;
-    let project = project(settings)?;
     let noted = installation(&CaptureFile::of(&settings.archive_directory, settings.name()?))?;
     let captured = source.captured(settings)?;
     let rows = if settings.tool_apply { own_rows(settings)? } else { Vec::new() };
     let seen = Seen { look: &look, rows: &rows, captured: &captured, noted: noted.as_ref() };
-    let audit = block_on(audit_tool(&project, source.tool, &source.catalog, &seen))??;
-    if !audit.opened.is_empty() {
-        block_on(opening::record(settings, audit.chain, audit.opened.clone(), "audit"))??;
-    }
+    let audit = block_on(audit_tool(project, source.tool, &source.catalog, &seen))??;
     Ok(Found { source, look, audit })
 }
 

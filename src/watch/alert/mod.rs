@@ -1,0 +1,179 @@
+//! Alerts on their way: by webhook, to an Alertmanager, by mail. One attempt at a time, with a limit of time; what failed
+//! is tried again by whoever owes it.
+
+mod alertmanager;
+mod event;
+mod mail;
+mod webhook;
+
+use std::fmt;
+use std::time::Duration;
+
+use url::Url;
+use zeroize::Zeroizing;
+
+pub use mail::{MailError, MailServer, Mailbox};
+
+use super::Alert;
+use crate::store::remote::{Authorization, Endpoint, EndpointError, Http, Patience, RemoteError};
+
+/// Bytes of an answer that are read.
+const ANSWER_LIMIT: u64 = 64 << 10;
+
+/// Where alerts go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertUrl {
+    /// CloudEvents 1.0, structured, as JSON.
+    Webhook(Url),
+    /// Version 2 of Alertmanager's interface, below this prefix.
+    Alertmanager(Url),
+    Mail(MailServer),
+}
+
+impl AlertUrl {
+    /// Reads `webhook:URL`, `alertmanager:URL`, `smtp://HOST[:PORT]` or `smtps://HOST[:PORT]`. `insecure`: what is not
+    /// encrypted may leave this machine.
+    ///
+    /// # Errors
+    /// [`EndpointError`]; it repeats nothing of the text.
+    pub fn parse(text: &str, insecure: bool) -> Result<Self, EndpointError> {
+        if text.starts_with("smtp://") || text.starts_with("smtps://") {
+            return MailServer::parse(text, insecure).map(Self::Mail);
+        }
+        let (kind, url) = text.split_once(':').ok_or(EndpointError::NotUrl)?;
+        match kind {
+            // Its path is whatever the service says, also without a slash at its end.
+            "webhook" => crate::store::remote::parse_web_url(url, insecure).map(Self::Webhook),
+            "alertmanager" => match Endpoint::parse(url, insecure)? {
+                Endpoint::Url(url) => Ok(Self::Alertmanager(url)),
+                Endpoint::Unix(_) => Err(EndpointError::Scheme),
+            },
+            _ => Err(EndpointError::NotUrl),
+        }
+    }
+}
+
+impl fmt::Display for AlertUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Webhook(url) => write!(f, "webhook:{url}"),
+            Self::Alertmanager(url) => write!(f, "alertmanager:{url}"),
+            Self::Mail(server) => server.fmt(f),
+        }
+    }
+}
+
+/// A secret that the channel needs, and how long one attempt may take.
+pub struct Opening {
+    pub authorization: Option<Authorization>,
+    /// User and password of a mail server.
+    pub credentials: Option<(String, Zeroizing<String>)>,
+    /// With what webhooks are signed.
+    pub secret: Option<Zeroizing<Vec<u8>>>,
+    pub from: Option<Mailbox>,
+    pub to: Vec<Mailbox>,
+    pub timeout: Duration,
+}
+
+/// Why an alert was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AlertError {
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    #[error("it has no answer within {} s", .0.as_secs_f32())]
+    TimedOut(Duration),
+    #[error("the alert cannot be written: {0}")]
+    Written(#[from] serde_json::Error),
+}
+
+/// One place that alerts go to.
+pub struct Channel {
+    way: Way,
+    timeout: Duration,
+}
+
+enum Way {
+    Webhook(webhook::Webhook),
+    Alertmanager(Http),
+    Mail(Box<mail::Mailer>),
+}
+
+impl Channel {
+    /// Opens it; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`AlertError`] where this system has no certificates, or the mail has no sender or nobody to go to.
+    pub fn open(url: &AlertUrl, opening: Opening) -> Result<Self, AlertError> {
+        let timeout = opening.timeout;
+        let patience = Patience { request: timeout, total: timeout };
+        let http =
+            |url: &Url| Http::direct(&Endpoint::Url(url.clone()), opening.authorization.clone(), patience);
+        let way = match url {
+            AlertUrl::Webhook(url) => {
+                Way::Webhook(webhook::Webhook::new(http(url)?, url.clone(), opening.secret.clone()))
+            }
+            AlertUrl::Alertmanager(url) => Way::Alertmanager(http(url)?),
+            AlertUrl::Mail(server) => Way::Mail(Box::new(mail::Mailer::open(server, &opening)?)),
+        };
+        Ok(Self { way, timeout })
+    }
+
+    /// Sends one alert, once, within the time of the channel; a mail has that time for each step.
+    ///
+    /// # Errors
+    /// [`AlertError`].
+    pub fn send(&self, alert: &Alert) -> Result<(), AlertError> {
+        let sending = async {
+            match &self.way {
+                Way::Webhook(webhook) => webhook.send(alert).await,
+                Way::Alertmanager(http) => alertmanager::send(http, alert).await,
+                // It has its own limit of time, and no tasks.
+                Way::Mail(mailer) => mailer.send(alert).map_err(AlertError::from),
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().enable_io().build();
+        let runtime = runtime.map_err(|_| RemoteError::Unsupported("this system gives no runtime"))?;
+        runtime.block_on(async {
+            tokio::time::timeout(self.timeout, sending)
+                .await
+                .map_err(|_| AlertError::TimedOut(self.timeout))?
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_say_what_they_lead_to_and_stay_encrypted() {
+        for text in [
+            "webhook:https://a.example/x",
+            "alertmanager:http://127.0.0.1:9093/",
+            "smtp://127.0.0.1:25",
+            "smtps://mail.example:465",
+        ] {
+            assert_eq!(AlertUrl::parse(text, false).unwrap().to_string(), text);
+        }
+        for text in ["webhook:http://a.example/x", "alertmanager:http://192.0.2.1:9093"] {
+            assert_eq!(AlertUrl::parse(text, false), Err(EndpointError::Plain), "{text}");
+            assert!(AlertUrl::parse(text, true).is_ok());
+        }
+        for text in [
+            "",
+            "https://a.example",
+            "webhook:",
+            "webhook:ftp://a",
+            "webhook:https://u:p@a.example",
+            "smtp://u:p@a.example",
+            "smtp://",
+            "alertmanager:unix:/x",
+            "smtp://a.example/path",
+            "smtp://a.example?tls=no",
+        ] {
+            assert!(AlertUrl::parse(text, true).is_err(), "{text}");
+        }
+    }
+}
