@@ -38,6 +38,7 @@ mod repair;
 mod replay;
 mod replicas;
 mod replicate;
+mod report;
 mod retention;
 mod rollback;
 mod scan;
@@ -108,6 +109,7 @@ pub enum Command {
     Show(show::Show),
     Head(head::Head),
     Verify(verify::Verify),
+    Report(report::Report),
     VerifyFork(verify_fork::VerifyFork),
     Replay(replay::Replay),
     Schema(schema::SchemaCommand),
@@ -201,6 +203,7 @@ fn run_alone(context: &Context, command: Command) -> CommandResult {
         Command::Show(command) => show::run(context, &command),
         Command::Head(command) => head::run(context, &command),
         Command::Verify(command) => verify::run(context, &command),
+        Command::Report(command) => report::run(context, &command),
         Command::VerifyFork(command) => verify_fork::run(&command),
         Command::Replay(command) => replay::run(context, &command),
         Command::Schema(command) => schema::run(context, &command),
