@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 pub fn tool(name: &str) -> Command {
     let package = match name {
         "ssh-keygen" | "ssh-agent" | "ssh-add" => "openssh-client",
+        "pdftotext" => "poppler-utils",
+        "sha256sum" => "coreutils",
         other => other,
     };
     let found = Command::new("sh")
