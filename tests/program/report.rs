@@ -305,6 +305,8 @@ fn a_period_has_both_its_ends_and_nothing_else() {
         project.ends(2, ["report", "--from", bad]).says(&["2026-01-31"]);
     }
     project.ends(2, ["report", "--since-seq", "99999999999999999999"]);
+    project.ends(2, ["report", "--since-seq", "4"]).says(&["it has entries 0 to 3"]);
+    assert_eq!(seqs(&["--since-seq", "3", "--until-seq", "18446744073709551615"]), [3]);
     project.ends(2, ["report", &"b".repeat(1 << 16)]);
 }
 
@@ -348,6 +350,10 @@ fn a_gap_is_told_and_the_report_ends_with_findings() {
     assert_eq!((&population["read"], &population["expected"]), (&json!(3), &json!(4)));
     assert_eq!(report["verification"]["verified"], false);
     assert_ne!(population["entries"][2]["fault"], Value::Null);
+    // Nobody can say that an entry which cannot be read ended later.
+    let until = log[1]["finishedAt"].as_str().unwrap();
+    let run = project.ends(1, ["report", "gap.car", "--format", "json", "--until", until]);
+    assert_eq!(run.object()["population"]["missing"], json!([2]));
     let made = project.ends(1, ["report", "gap.car", "--lang", "fr"]).stdout;
     assert!(made.contains("Non vérifié") && made.contains("Cette entrée est illisible."), "{made}");
     project

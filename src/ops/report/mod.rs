@@ -51,7 +51,7 @@ pub struct Asked {
 ///
 /// # Errors
 /// When the newest manifest cannot be read, so that nothing could be looked at; [`OpsError::NoRelease`] when no entry is
-/// of the release that was asked for. Any other entry that is not there is told in the report.
+/// of the release that was asked for, [`OpsError::NoEntry`] when the first one that was asked for is none. Any other entry that is not there is told in the report.
 pub fn gather(
     source: &mut Source,
     report: &Report,
@@ -59,6 +59,12 @@ pub fn gather(
     progress: &mut Progress<'_>,
 ) -> Result<ChangeReport, OpsError> {
     let chain = Chain::read(source, report.root, progress)?;
+    let newest = (chain.slots.len() as u64).saturating_sub(1);
+    if let Scope::Entries { first: Some(first), .. } = asked.scope
+        && first > newest
+    {
+        return Err(OpsError::NoEntry(first, newest));
+    }
     let plans = Plans::read(source, &chain);
     let mut population = population(&chain, &asked.scope, &plans);
     if let (Scope::Release { release }, None) = (&asked.scope, population.first) {
@@ -153,11 +159,11 @@ fn population(chain: &Chain, scope: &Scope, plans: &Plans) -> Population {
             (first <= last).then_some((first, last))
         }
         Scope::Whole => Some((0, chain.slots.len() as u64 - 1)),
-        _ => in_scope
-            .iter()
-            .position(|holds| *holds)
-            .zip(in_scope.iter().rposition(|holds| *holds))
-            .map(|(first, last)| (first as u64, last as u64)),
+        Scope::Period { .. } | Scope::Release { .. } => {
+            let bounds =
+                in_scope.iter().position(|holds| *holds).zip(in_scope.iter().rposition(|holds| *holds));
+            bounds.map(|(first, last)| with_neighbours(chain, first, last))
+        }
     };
     let Some((first, last)) = bounds else { return nothing() };
     let rows: Vec<Row> = (first..=last)
@@ -187,6 +193,14 @@ fn population(chain: &Chain, scope: &Scope, plans: &Plans) -> Population {
         merkle_root: merkle_root(chain, last + 1),
         entries: rows,
     }
+}
+
+/// The same with the entries next to it that cannot be read: nobody can say that they do not belong to it.
+fn with_neighbours(chain: &Chain, first: usize, last: usize) -> (u64, u64) {
+    let is_missing = |slot: &&Slot| matches!(slot, Slot::Missing { .. });
+    let before = chain.slots.iter().take(first).rev().take_while(is_missing).count();
+    let after = chain.slots.iter().skip(last + 1).take_while(is_missing).count();
+    ((first - before) as u64, (last + after) as u64)
 }
 
 fn nothing() -> Population {

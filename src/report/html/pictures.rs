@@ -208,7 +208,7 @@ fn copies(page: &mut Page<'_>) {
         y += LINE;
     }
     for witness in report.verification.witnesses.iter().take(8) {
-        let said = witness.not_after.map(|at| stamp(at)).unwrap_or_default();
+        let said = witness.not_after.map(stamp).unwrap_or_default();
         inside.push_str(&line(page, &witness.witness, &said, y));
         y += LINE;
     }
