@@ -26,6 +26,8 @@
 //! - [`privacy`]: finds personal data and secrets
 //! - [`policy`]: what has to hold before scripts run, as documents
 //! - [`vault`]: content keys of sealed files, off IPFS
+//! - [`lang`]: what people read, in their language
+//! - [`report`]: reports on changes: data in, bytes out
 //! - [`ops`]: one use case a file
 //! - [`server`]: archives over HTTP, read only
 //! - [`witness`]: cosigns checkpoints of other people's logs
@@ -50,12 +52,14 @@ pub mod cli;
 pub mod codec;
 pub mod crypto;
 pub mod database;
+pub mod lang;
 pub mod model;
 #[cfg(feature = "bitswap")]
 pub mod node;
 pub mod ops;
 pub mod policy;
 pub mod privacy;
+pub mod report;
 pub mod scripts;
 pub mod server;
 pub mod store;

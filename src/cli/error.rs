@@ -168,6 +168,7 @@ impl From<OpsError> for CliError {
             | OpsError::Terms { .. }
             | OpsError::NothingSealed
             | OpsError::NoVersion(_)
+            | OpsError::NoRelease(_)
             | OpsError::Grant { .. }
             | OpsError::Vault(
                 VaultError::Missing(_)

@@ -12,6 +12,7 @@ mod context;
 mod error;
 mod heads;
 mod hooks;
+mod language;
 mod memory;
 mod modes;
 mod opening;

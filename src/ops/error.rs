@@ -79,6 +79,12 @@ pub enum OpsError {
     BlockMissing { what: &'static str, cid: Cid },
     #[error("entry {0} is not in the archive: it has entries 0 to {1}")]
     NoEntry(u64, u64),
+    #[error(
+        "no entry of the chain is of the release {0:?}: neither a build nor a migration goes by that name"
+    )]
+    NoRelease(String),
+    #[error("the rules that look at scripts have no thread")]
+    NoThread(#[source] std::io::Error),
     #[error("{0} is neither an entry's number nor a CID in the archive")]
     NotInArchive(String),
     #[error("{} has lost its end: its head was {named}, the newest head that it holds is {newest}", path.display())]

@@ -46,6 +46,7 @@ pub mod record;
 pub mod repair;
 pub mod replay;
 pub mod replicate;
+pub mod report;
 pub mod restore_vault;
 pub mod restored;
 pub mod rollback;

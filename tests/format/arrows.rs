@@ -5,13 +5,13 @@
 use std::path::{Path, PathBuf};
 
 /// The modules of the crate, in reading order.
-const MODULES: [&str; 16] = [
-    "crypto", "model", "codec", "chain", "scripts", "privacy", "database", "store", "policy", "vault", "ops",
-    "server", "witness", "watch", "node", "cli",
+const MODULES: [&str; 18] = [
+    "crypto", "model", "codec", "chain", "scripts", "privacy", "database", "store", "policy", "vault",
+    "lang", "report", "ops", "server", "witness", "watch", "node", "cli",
 ];
 
 /// What each module may use beside itself; `None`: everything.
-const MAY_USE: [(&str, Option<&[&str]>); 16] = [
+const MAY_USE: [(&str, Option<&[&str]>); 18] = [
     ("crypto", Some(&[])),
     ("model", Some(&["crypto"])),
     ("codec", Some(&["crypto", "model"])),
@@ -24,10 +24,14 @@ const MAY_USE: [(&str, Option<&[&str]>); 16] = [
     // Values that scripts hold are found by the scanner.
     ("policy", Some(&["crypto", "model", "scripts", "privacy"])),
     ("vault", Some(&["crypto", "model", "codec"])),
+    ("lang", Some(&["model"])),
+    // What verification came to is told as it is.
+    ("report", Some(&["crypto", "model", "chain", "lang"])),
     (
         "ops",
         Some(&[
-            "crypto", "model", "codec", "chain", "scripts", "privacy", "database", "store", "policy", "vault",
+            "crypto", "model", "codec", "chain", "scripts", "privacy", "database", "store", "policy",
+            "vault", "report",
         ]),
     ),
     ("server", None),
@@ -79,7 +83,7 @@ const SERVED: [&str; 8] =
     ["clap", "indicatif", "std::env", "sqlx", "File", "open_write", "create_dir", "remove_file"];
 
 /// What each module never contains.
-const NEVER: [(&str, &[&[&str]]); 16] = [
+const NEVER: [(&str, &[&[&str]]); 18] = [
     ("crypto", &[&IMPURE, &PRINTING]),
     ("model", &[&IMPURE, &PRINTING]),
     ("codec", &[&IMPURE, &PRINTING]),
@@ -90,6 +94,8 @@ const NEVER: [(&str, &[&[&str]]); 16] = [
     ("store", &[&["clap", "indicatif", "std::env", "sqlx"], &PRINTING]),
     ("policy", &[&PURE, &PRINTING]),
     ("vault", &[&["clap", "indicatif", "std::env", "SystemTime"], &PRINTING]),
+    ("lang", &[&IMPURE, &PRINTING]),
+    ("report", &[&IMPURE, &PRINTING]),
     ("ops", &[&["clap", "indicatif", "std::env"], &PRINTING]),
     ("server", &[&SERVED, &PRINTING]),
     ("witness", &[&["clap", "indicatif", "std::env"], &PRINTING]),

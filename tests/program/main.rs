@@ -57,6 +57,7 @@ mod record;
 mod repair;
 mod replay;
 mod replicas;
+mod report;
 mod restored;
 mod rollback;
 mod scan;

@@ -95,6 +95,7 @@ fn every_command_prints_one_object() {
         vec!["head", "--all"],
         vec!["export", "--out", "demo.car"],
         vec!["verify", "demo.car"],
+        vec!["report", "demo.car"],
         vec!["import", "demo.car"],
         vec!["compact"],
         vec!["key", "show"],

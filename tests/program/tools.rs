@@ -8,6 +8,8 @@ pub fn tool(name: &str) -> Command {
         "ssh-keygen" | "ssh-agent" | "ssh-add" => "openssh-client",
         "promtool" => "prometheus",
         "amtool" => "prometheus-alertmanager",
+        "pdftotext" => "poppler-utils",
+        "sha256sum" => "coreutils",
         other => other,
     };
     let found = Command::new("sh")

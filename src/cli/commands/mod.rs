@@ -38,6 +38,7 @@ mod repair;
 mod replay;
 mod replicas;
 mod replicate;
+mod report;
 mod retention;
 mod rollback;
 mod scan;
@@ -111,6 +112,7 @@ pub enum Command {
     Show(show::Show),
     Head(head::Head),
     Verify(verify::Verify),
+    Report(report::Report),
     VerifyFork(verify_fork::VerifyFork),
     Replay(replay::Replay),
     Schema(schema::SchemaCommand),
@@ -249,6 +251,7 @@ fn dispatch(context: &Context, command: Command) -> CommandResult {
         Command::Show(command) => show::run(context, &command),
         Command::Head(command) => head::run(context, &command),
         Command::Verify(command) => verify::run(context, &command),
+        Command::Report(command) => report::run(context, &command),
         Command::VerifyFork(command) => verify_fork::run(&command),
         Command::Replay(command) => replay::run(context, &command),
         Command::Schema(command) => schema::run(context, &command),

@@ -13,6 +13,7 @@ use crate::chain::{Finding, FindingKind, Fresh, Freshness, Options, Recall, Repo
 use crate::cli::context::{Context, block_on, look_at_database, verify_options};
 use crate::cli::error::CliError;
 use crate::cli::hooks::between_hooks;
+use crate::cli::language::{language, parse_language};
 use crate::cli::memory::MemoryArguments;
 use crate::cli::opening::{opening, record_opened};
 use crate::cli::output::{Clean, Reply, remark};
@@ -21,6 +22,7 @@ use crate::cli::sources::{SourceArguments, parse_cid, remark_faults};
 use crate::cli::{CommandResult, Exit};
 use crate::codec::policy::{POLICY_LIMIT, Policy};
 use crate::database::Target as _;
+use crate::lang::Language;
 use crate::model::Cid;
 use crate::ops::fetch::{Kept, Places, SourceState, Spool, Verified, verify_from};
 use crate::ops::promotion::follow;
@@ -87,6 +89,9 @@ pub struct Verify {
     /// Threads that check entries [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// The language of findings: `en`, `fr` or `ar` [default: what GREFFE_LANG or LANG says, else English]
+    #[arg(long, value_name = "LANGUAGE", value_parser = parse_language)]
+    lang: Option<Language>,
 }
 
 /// What verification came to, as it is shown.
@@ -102,6 +107,9 @@ pub struct Shown {
     /// The file that shows anyone a fork.
     #[serde(skip_serializing_if = "Option::is_none")]
     fork_evidence: Option<PathBuf>,
+    /// What findings are told in.
+    #[serde(skip)]
+    language: Language,
 }
 
 pub fn run(context: &Context, arguments: &Verify) -> CommandResult {
@@ -184,7 +192,8 @@ fn verify(context: &Context, settings: &Settings, arguments: &Verify) -> Command
         report.freshness = Some(Freshness::of(vouched, now(), max_age.as_secs(), tolerance));
     }
     let exit = exit_with(&replayed, exit_of(&report));
-    Ok(reply_from(report, sources, evidence).with_exit(exit))
+    let language = language(arguments.lang, &context.environment);
+    Ok(reply_in(language, report, sources, evidence).with_exit(exit))
 }
 
 /// The report as a reply.
@@ -194,8 +203,18 @@ pub fn reply(report: Report) -> Reply {
 
 /// The report as a reply, where its blocks came from, and where evidence of a fork is kept.
 pub fn reply_from(report: Report, sources: Vec<SourceState>, fork_evidence: Option<PathBuf>) -> Reply {
+    reply_in(Language::English, report, sources, fork_evidence)
+}
+
+fn reply_in(
+    language: Language,
+    report: Report,
+    sources: Vec<SourceState>,
+    fork_evidence: Option<PathBuf>,
+) -> Reply {
     let exit = exit_of(&report);
-    Reply::new(Shown { command: "verify", report, sources, fork_evidence }, text::show).with_exit(exit)
+    let shown = Shown { command: "verify", report, sources, fork_evidence, language };
+    Reply::new(shown, text::show).with_exit(exit)
 }
 
 fn exit_of(report: &Report) -> Exit {

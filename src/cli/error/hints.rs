@@ -110,6 +110,11 @@ pub fn hint(error: &OpsError) -> Option<String> {
         OpsError::NoEntry(..) | OpsError::NotInArchive(_) | OpsError::NoVersion(_) => {
             "run `greffe log` to see what there is".to_owned()
         }
+        OpsError::NoRelease(_) => {
+            "run `greffe log --json` to see `run.ci` of each entry, or name entries with `--since-seq` and `--until-seq`"
+                .to_owned()
+        }
+        OpsError::NoThread(_) => "allow more memory or threads: `ulimit -v`, `ulimit -u`".to_owned(),
         OpsError::UnknownVersion(_) | OpsError::CannotRepair { .. } => "run `greffe status`".to_owned(),
         OpsError::RoleExists { .. } => {
             "name another server with `--on URL`, or drop the role there if nothing uses it".to_owned()

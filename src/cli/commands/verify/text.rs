@@ -2,9 +2,12 @@
 
 use std::io::{self, Write};
 
+use serde_json::Value;
+
 use super::Shown;
-use crate::chain::{Fresh, Freshness, SealedCounts, TimeBound, TimeInterval, TimeSource};
+use crate::chain::{Finding, Fresh, Freshness, SealedCounts, TimeBound, TimeInterval, TimeSource};
 use crate::cli::output::Clean;
+use crate::lang::{Language, Words};
 
 pub fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     let report = &shown.report;
@@ -70,8 +73,9 @@ pub fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     if !report.findings.is_empty() {
         writeln!(out, "{} finding(s):", report.findings.len())?;
     }
+    let words = Words::of(shown.language);
     for finding in &report.findings {
-        writeln!(out, "  {}", Clean(&finding.to_string()))?;
+        writeln!(out, "  {}", told(finding, &words))?;
     }
     if let Some(path) = &shown.fork_evidence {
         let path = path.display().to_string();
@@ -79,6 +83,34 @@ pub fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  greffe verify-fork {}", Clean(&path))?;
     }
     Ok(())
+}
+
+/// A finding in a language; in English as everywhere else, and so one whose code has no sentence there yet.
+fn told(finding: &Finding, words: &Words) -> String {
+    let english = || Clean(&finding.to_string()).to_string();
+    if words.language() == Language::English {
+        return english();
+    }
+    let Ok(Value::Object(members)) = serde_json::to_value(&finding.fault) else { return english() };
+    let code = members.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let members = members.into_iter().map(|(name, value)| (name, cleaned(value))).collect();
+    let Some(said) = words.finding(&code, &members) else { return english() };
+    let cid = finding.cid.map(|cid| format!(" ({cid})")).unwrap_or_default();
+    match finding.seq {
+        Some(seq) => {
+            format!("{}: {said}{cid}", words.tell("entry-number", [("seq", seq.to_string().into())]))
+        }
+        None => format!("{said}{cid}"),
+    }
+}
+
+/// The texts of a member without what steers a terminal. What the sentence itself has to keep directions apart stays.
+fn cleaned(value: Value) -> Value {
+    match value {
+        Value::String(text) => Clean(&text).to_string().into(),
+        Value::Array(items) => items.into_iter().map(cleaned).collect(),
+        other => other,
+    }
 }
 
 /// How old the newest word on a head is, in words.
