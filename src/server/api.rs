@@ -124,9 +124,7 @@ fn parameter(query: Option<&str>, name: &str) -> Option<String> {
 
 fn days(query: Option<&str>) -> Result<Days, Refusal> {
     let day = |name| match parameter(query, name) {
-        Some(day) if !crate::policy::packs::pack::is_day(&day) => {
-            Err(Refusal::bad("a day is written like `2026-01-31`"))
-        }
+        Some(day) if !crate::model::is_day(&day) => Err(Refusal::bad("a day is written like `2026-01-31`")),
         day => Ok(day),
     };
     Ok(Days { since: day("since")?, until: day("until")? })

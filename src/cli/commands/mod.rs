@@ -180,7 +180,7 @@ impl Command {
             Self::Replicate(_) | Self::Replicas(_) | Self::Publish(_) | Self::Mirror(_) => None,
             Self::Gossip(_) | Self::Serve(_) | Self::Token(_) | Self::Witness(_) | Self::Erase(_) => None,
             Self::Retention(_) | Self::Access(_) | Self::Gdpr(_) | Self::Key(_) | Self::Trust(_) => None,
-            Self::Completions(_) | Self::Man(_) => None,
+            Self::Completions(_) | Self::Man(_) | Self::Guard(_) | Self::Report(_) | Self::Watch(_) => None,
             #[cfg(feature = "bitswap")]
             Self::Node(_) => None,
         }
