@@ -96,9 +96,12 @@ fn told(finding: &Finding, words: &Words) -> String {
     let members = members.into_iter().map(|(name, value)| (name, cleaned(value))).collect();
     let Some(said) = words.finding(&code, &members) else { return english() };
     let cid = finding.cid.map(|cid| format!(" ({cid})")).unwrap_or_default();
+    // In French a colon stands apart.
+    let colon = if words.language() == Language::French { "\u{a0}:" } else { ":" };
     match finding.seq {
         Some(seq) => {
-            format!("{}: {said}{cid}", words.tell("entry-number", [("seq", seq.to_string().into())]))
+            let entry = words.tell("entry-number", [("seq", seq.to_string().into())]);
+            format!("{entry}{colon} {said}{cid}")
         }
         None => format!("{said}{cid}"),
     }
