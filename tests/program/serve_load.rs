@@ -48,7 +48,8 @@ fn ten_thousand_slow_clients_take_bounded_memory() {
             for stream in slow.iter_mut().rev().take(600) {
                 let _ = stream.write_all(b"s");
             }
-            assert!(open_files(&server) < 512 + 64, "{}", open_files(&server));
+            // Those that made room may be about to be closed.
+            assert!(open_files(&server) < 1024, "{}", open_files(&server));
         }
     }
     answers(&server);
