@@ -31,7 +31,7 @@ pub struct CliError {
     /// For `--json`: problems as they are.
     problems: Vec<Problem>,
     /// Sealed content that was to be opened and was not.
-    pub unopened: Option<Unopened>,
+    pub unopened: Option<Box<Unopened>>,
 }
 
 /// A try to open sealed content that failed.
@@ -183,7 +183,7 @@ impl From<OpsError> for CliError {
         };
         let hint = hint(&error);
         let mut shown = Self::new(exit, error.to_string()).caused_by(&error);
-        shown.unopened = failure_of(&error).map(|failure| Unopened { failure, about: Vec::new() });
+        shown.unopened = failure_of(&error).map(|failure| Box::new(Unopened { failure, about: Vec::new() }));
         if let OpsError::Clearance(error) = &error {
             shown.causes.extend(clearance::details(error));
         }

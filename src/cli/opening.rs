@@ -53,7 +53,7 @@ pub async fn record(
 /// Records that a command failed to open sealed content, where that is why it ended; as far as there is a project. Nothing
 /// was opened, so it only says where that cannot be recorded.
 pub fn record_unopened(context: &Context, purpose: &str, error: &CliError) {
-    let Some(Unopened { failure, about }) = &error.unopened else { return };
+    let Some(Unopened { failure, about }) = error.unopened.as_deref() else { return };
     let recorded = || {
         let settings = context.settings()?;
         if settings.file.is_none() {

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::answer::{NOT_KEPT, Refusal, answer};
 use super::site::Site;
 use crate::chain::Options as VerifyOptions;
-use crate::model::{ChainName, Cid};
+use crate::model::{ChainName, Cid, is_day};
 use crate::ops::access::audit_events;
 use crate::ops::heads::{Judging, heads};
 use crate::ops::replicate::known;
@@ -124,7 +124,7 @@ fn parameter(query: Option<&str>, name: &str) -> Option<String> {
 
 fn days(query: Option<&str>) -> Result<Days, Refusal> {
     let day = |name| match parameter(query, name) {
-        Some(day) if !crate::model::is_day(&day) => Err(Refusal::bad("a day is written like `2026-01-31`")),
+        Some(day) if !is_day(&day) => Err(Refusal::bad("a day is written like `2026-01-31`")),
         day => Ok(day),
     };
     Ok(Days { since: day("since")?, until: day("until")? })

@@ -131,7 +131,12 @@ pub fn replay_staging(
     };
     let mut staging = block_on(staging(project, &policy, threads(None)))??;
     let on = settings.promotion_replay_on.as_ref().map(|on| Secret::new(on.to_string()));
-    let replayed = replay_verified(settings, &mut staging.source, &staging.report, on.as_ref(), progress)?;
+    let replayed = replay_verified(settings, &mut staging.source, &staging.report, on.as_ref(), progress);
+    let opened = staging.source.opened_entries();
+    if !opened.is_empty() {
+        block_on(record(settings, policy.from, opened, "promotion"))??;
+    }
+    let replayed = replayed?;
     if !replayed.holds() {
         let reason = match replayed.stopped {
             Some(Stopped { seq, reason, .. }) => format!("entry {seq}: {reason}"),
