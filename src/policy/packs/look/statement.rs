@@ -228,7 +228,8 @@ impl<'a> Statement<'a> {
         let what = self.skip(at + 1, &BETWEEN);
         let has = |words: &[&str]| (at + 1..what).any(|at| self.is(at, words));
         let is_table = self.is(what, &["TABLE"]);
-        if !is_table && !self.is(what, &["TYPE"]) && !(has(&["MATERIALIZED"]) && self.is(what, &["VIEW"])) {
+        let is_kept_view = has(&["MATERIALIZED"]) && self.is(what, &["VIEW"]);
+        if !(is_table || is_kept_view || self.is(what, &["TYPE"])) {
             return None;
         }
         let named = self.skip(what + 1, &["IF", "NOT", "EXISTS"]);
