@@ -131,6 +131,9 @@ fn a_chain_that_tells_what_its_packs_say_is_verified() {
     assert!(report.verified, "{:?}", report.findings);
 }
 
+/// What a verification says, and what was altered.
+type Forged<'a> = (&'a str, &'a dyn Fn(&mut Told));
+
 #[test]
 fn a_chain_whose_verdicts_packs_or_facts_were_altered_is_not() {
     let weaker = BUILT_IN[0].1.replacen("level = \"deny\"", "level = \"warn\"", 1);
@@ -138,7 +141,7 @@ fn a_chain_whose_verdicts_packs_or_facts_were_altered_is_not() {
         told.facts.scripts[0].loses.insert("patient-records".to_owned(), 1);
         told.judge();
     };
-    let forged: [(&str, &dyn Fn(&mut Told)); 14] = [
+    let forged: [Forged<'_>; 14] = [
         ("`sante-hosting` attested, and the packs say", &|told| told.outcome("sante-hosting", "attested")),
         ("`own-log` kept, and the packs say", &|told| told.outcome("own-log", "kept")),
         ("verdicts, and the packs come to", &|told| drop(told.rules.pop())),
