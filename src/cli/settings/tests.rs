@@ -201,6 +201,7 @@ fn every_variable_and_every_flag_is_read() {
     let shown = |mut settings: Settings| {
         (settings.file, settings.environment) = (None, Environment::default());
         (settings.key_passphrase, settings.vault_passphrase) = (None, None);
+        settings.watch.state = PathBuf::new();
         format!("{settings:?}")
     };
     assert_eq!(by_variables.passphrase().unwrap().unwrap().expose(), "hunter3");
