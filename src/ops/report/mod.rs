@@ -4,11 +4,11 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | [`lines`] | every entry in short, also where one is not there |
-//! | [`plans`] | plans, their approvals and what packs said of them |
-//! | [`sheet`] | one change in full |
-//! | [`scripts`] | what the scripts in clear say of themselves, and what rules find in them |
-//! | [`sums`] | counts, durations, and changes over time |
+//! | `lines` | every entry in short, also where one is not there |
+//! | `plans` | plans, their approvals and what packs said of them |
+//! | `sheet` | one change in full |
+//! | `scripts` | what the scripts in clear say of themselves, and what rules find in them |
+//! | `sums` | counts, durations, and changes over time |
 
 mod lines;
 mod plans;

@@ -42,7 +42,7 @@ const TEXT: usize = 1 << 20;
 const ITEMS: usize = 200_000;
 /// What is no part of the language here.
 const DISABLED: [&str; 3] = ["eval", "print", "debug"];
-/// How large a stack has to be for a text of [`LONGEST_SOURCE`], and for a value of [`ITEMS`], however deeply they are nested,
+/// How large a stack has to be for a text of [`LONGEST_SOURCE`], and for a value of `ITEMS`, however deeply they are nested,
 /// in bytes. What is not used of it takes no memory.
 pub const STACK: usize = 256 << 20;
 /// How many steps go by between two looks at whether it takes too much.
