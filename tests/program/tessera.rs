@@ -51,8 +51,9 @@ fn the_fsck_of_tessera_makes_the_served_log_again_and_finds_what_was_changed() {
     for file in FILES {
         let bytes = fs::read(folder.join(file)).unwrap();
         let mut changed = bytes.clone();
-        let last = changed.len() - 3;
-        changed[last] ^= 1;
+        // Not the last digit of a signature in base64, some bits of which say nothing.
+        let place = changed.len() - 10;
+        changed[place] ^= 1;
         fs::write(folder.join(file), changed).unwrap();
         let said = fsck(&project, &url);
         assert!(said.contains("fsck failed"), "{file}: {said}");
