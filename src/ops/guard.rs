@@ -16,6 +16,7 @@ use crate::database::guard::{
 use crate::database::{Database, DatabaseError, Target as _};
 use crate::model::{EventId, Timestamp};
 
+pub use super::record::capture::Installed;
 pub use crate::database::guard::{Guard, GuardRights};
 
 /// What a guard noted since something was read before.
@@ -101,16 +102,6 @@ impl GuardedChange {
     pub const fn is_out_of_band(&self) -> bool {
         matches!(self.standing, Standing::OutOfBand { signed: None, .. })
     }
-}
-
-/// What came of an installation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Installed {
-    New,
-    /// What was missing, disabled, older or set otherwise was made anew.
-    Renewed,
-    Already,
 }
 
 /// How a guard is wanted.

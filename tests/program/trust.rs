@@ -18,6 +18,19 @@ fn new_key(project: &Project, name: &str) -> String {
     key["keyid"].as_str().unwrap().to_owned()
 }
 
+/// A second key signs entry 2; then a thief signs entry 3 with it. Of a project with the first of [`THREE`]; gives the key's
+/// keyid.
+pub fn a_thief_signs(project: &Project) -> String {
+    let ci = new_key(project, "ci");
+    project.ok(["trust", "propose", "--out", "p.json", "--add-key", "ci.pub", "--role", "signer"]);
+    project.ok(["trust", "sign", "p.json", "--yes"]);
+    project.ok(["trust", "apply", "p.json"]);
+    project.ok(["apply", "--key", "file:ci.pem"]);
+    project.scripts(&THREE[2..4]);
+    project.ok(["apply", "--key", "file:ci.pem"]);
+    ci
+}
+
 fn keyid(project: &Project) -> String {
     project.json(&["key", "show"])["keyid"].as_str().unwrap().to_owned()
 }
@@ -204,14 +217,8 @@ fn a_chain_that_went_on_needs_a_new_proposal() {
 fn what_a_stolen_key_signed_is_found_and_what_it_signed_before_keeps_its_standing() {
     let project = Project::with(&THREE[..2]);
     let first = keyid(&project);
-    let ci = new_key(&project, "ci");
-    project.ok(["trust", "propose", "--out", "p.json", "--add-key", "ci.pub", "--role", "signer"]);
-    project.ok(["trust", "sign", "p.json", "--yes"]);
-    project.ok(["trust", "apply", "p.json"]);
-    project.ok(["apply", "--key", "file:ci.pem"]);
-    project.scripts(&THREE[2..4]);
-    // The thief signs entry 3; entry 4 is by another key.
-    project.ok(["apply", "--key", "file:ci.pem"]);
+    // Entry 4 is by another key.
+    let ci = a_thief_signs(&project);
     project.scripts(&THREE[4..]);
     project.ok(["apply"]);
     project.verify();

@@ -53,7 +53,7 @@ pub struct Found {
 #[serde(rename_all = "kebab-case")]
 pub enum Installed {
     New,
-    /// What was missing, disabled or older was made anew.
+    /// What was missing, disabled, older or set otherwise was made anew.
     Renewed,
     Already,
 }

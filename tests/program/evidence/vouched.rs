@@ -10,6 +10,7 @@ use crate::project::{Project, THREE};
 use crate::timestamps::authority::Workshop;
 use crate::timestamps::{checkpointed, force, honest, project};
 use crate::tools::tool;
+use crate::trust::a_thief_signs;
 use crate::witness::{Serving, ask, log_vkey};
 
 /// A chain whose trust document names a witness that cosigns and an authority that stamps, of five entries, and all that
@@ -184,17 +185,7 @@ fn attack_a_token_of_another_authority_makes_no_evidence() {
 #[test]
 fn evidence_tells_that_a_signer_was_stolen_where_it_brings_the_trust_document() {
     let project = Project::with(&THREE[..2]);
-    project.ok(["key", "generate", "--plain", "--out", "ci.pem"]);
-    let shown = project.ok(["key", "show", "--key", "file:ci.pem"]).stdout;
-    project.write("ci.pub", &shown);
-    let ci = project.json(&["key", "show", "--key", "file:ci.pem"])["keyid"].as_str().unwrap().to_owned();
-    project.ok(["trust", "propose", "--out", "p.json", "--add-key", "ci.pub", "--role", "signer"]);
-    project.ok(["trust", "sign", "p.json", "--yes"]);
-    project.ok(["trust", "apply", "p.json"]);
-    project.ok(["apply", "--key", "file:ci.pem"]);
-    project.scripts(&THREE[2..4]);
-    // The thief signs entry 3.
-    project.ok(["apply", "--key", "file:ci.pem"]);
+    let ci = a_thief_signs(&project);
     project.scripts(&THREE[4..]);
     project.ok(["apply"]);
     evidence(&project, "3", "before");

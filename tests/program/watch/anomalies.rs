@@ -14,6 +14,7 @@ use super::{Watched, add, the, told};
 use crate::project::{Project, SEED, THREE};
 use crate::servers::{LIMIT, Postgres, poll};
 use crate::tools::{output_of, tool};
+use crate::trust::a_thief_signs;
 
 fn watched(settings: &str) -> Watched {
     Watched::new(Project::applied(), settings)
@@ -133,16 +134,7 @@ fn fewer_replicas_than_have_to_keep_the_head_are_told() {
 #[test]
 fn a_key_that_was_stolen_is_told() {
     let project = Project::with(&THREE[..2]);
-    project.ok(["key", "generate", "--plain", "--out", "ci.pem"]);
-    let shown = project.ok(["key", "show", "--key", "file:ci.pem"]);
-    project.write("ci.pub", &shown.stdout);
-    let ci = project.json(&["key", "show", "--key", "file:ci.pem"])["keyid"].as_str().unwrap().to_owned();
-    project.ok(["trust", "propose", "--out", "p.json", "--add-key", "ci.pub", "--role", "signer"]);
-    project.ok(["trust", "sign", "p.json", "--yes"]);
-    project.ok(["trust", "apply", "p.json"]);
-    project.ok(["apply", "--key", "file:ci.pem"]);
-    project.scripts(&THREE[2..4]);
-    project.ok(["apply", "--key", "file:ci.pem"]);
+    let ci = a_thief_signs(&project);
     let watched = Watched::new(project, "");
     assert_eq!(watched.codes(0), [""; 0]);
     let project = &watched.project;
