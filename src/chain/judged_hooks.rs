@@ -18,6 +18,8 @@ const CONTEXTS: &str = ".json";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JudgedHooks {
     pub hooks: Vec<Hook>,
+    /// Whether a `plan` event tells of them: nothing runs by it where one says no.
+    pub is_plan: bool,
     /// Files of the event that may be their sources.
     pub sources: BTreeMap<Digest, Vec<u8>>,
     /// What they were told.
@@ -43,7 +45,11 @@ pub(super) fn judged_hooks(
     if hooks.is_empty() {
         return None;
     }
-    let mut judged = JudgedHooks { hooks: hooks.clone(), ..JudgedHooks::default() };
+    let mut judged = JudgedHooks {
+        hooks: hooks.clone(),
+        is_plan: matches!(event.details, Details::Plan(_)),
+        ..JudgedHooks::default()
+    };
     for (file, bytes) in manifest.files.iter().zip(files) {
         let FileBytes::Block(bytes) = bytes else { continue };
         // What is not the CID's is reported with the file.

@@ -3,6 +3,7 @@
 
 pub mod absent;
 pub mod access;
+mod allowance;
 pub mod apply;
 pub mod audit;
 mod chain;

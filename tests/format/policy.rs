@@ -144,7 +144,7 @@ fn a_chain_whose_verdicts_packs_or_facts_were_altered_is_not() {
     let forged: [Forged<'_>; 14] = [
         ("`sante-hosting` attested, and the packs say", &|told| told.outcome("sante-hosting", "attested")),
         ("`own-log` kept, and the packs say", &|told| told.outcome("own-log", "kept")),
-        ("verdicts, and the packs come to", &|told| drop(told.rules.pop())),
+        ("fewer verdicts than the packs come to", &|told| drop(told.rules.pop())),
         ("it says", &|told| told.rules.swap(0, 1)),
         // Rows were lost and nobody attested it, however that is told.
         ("`sante-retention` is attestation-required, and the run went on", &|told| lost(told)),

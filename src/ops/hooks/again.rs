@@ -2,15 +2,20 @@
 //! the answer has to be the same wherever it is verified.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use serde_json::Value;
 
-use super::judging::{PATIENCE_AGAIN, Question, ask};
+use super::judging::{PATIENCE_AGAIN, Patience, Question, ask};
 use crate::chain::{EntryVerdict, Fault, JudgedHooks};
 use crate::crypto::Digest;
 use crate::model::Hook;
-use crate::policy::hooks::HookName;
+use crate::ops::allowance::{Allowance, HOOK};
 use crate::policy::hooks::verdict::BROKEN;
+use crate::policy::hooks::{HookEvent, HookName, Outcome};
+
+/// Why an answer is not known.
+const TOO_LONG: &str = "it was not asked again: the policies of this archive take too long";
 
 /// An answer, as the archive has it: outcome and rule.
 type Said = (String, Option<String>);
@@ -26,23 +31,34 @@ struct Asked {
 }
 
 /// Adds a finding for each answer that is another one now.
-pub fn ask_again(verdict: &mut EntryVerdict) {
+pub(in crate::ops) fn ask_again(verdict: &mut EntryVerdict, allowance: &Allowance) {
     let Some(judged) = verdict.take_hooks() else { return };
-    for (hook, detail) in differing(&judged) {
+    for (hook, detail) in differing(&judged, allowance) {
         verdict.add(Fault::HookVerdictDiffers { hook, detail });
     }
 }
 
-fn differing(judged: &JudgedHooks) -> Vec<(String, String)> {
+fn differing(judged: &JudgedHooks, allowance: &Allowance) -> Vec<(String, String)> {
     let mut answers: BTreeMap<Asked, Vec<Said>> = BTreeMap::new();
     for hook in judged.hooks.iter().filter(|hook| is_policy(hook)) {
         let Hook { event, name, sha256, outcome, input, rule, about, .. } = hook.clone();
         answers.entry(Asked { name, event, sha256, input, about }).or_default().push((outcome, rule));
     }
-    answers
-        .iter()
-        .filter_map(|(asked, said)| Some((asked.name.clone(), differs(judged, asked, said)?)))
-        .collect()
+    let differs = |(asked, said): (&Asked, &Vec<Said>)| {
+        Some((asked.name.clone(), differs(judged, asked, said, allowance)?))
+    };
+    went_on(judged).into_iter().chain(answers.iter().filter_map(differs)).collect()
+}
+
+/// The hook that said no to a run whose plan is archived nevertheless: a plan is archived once nobody says no.
+fn went_on(judged: &JudgedHooks) -> Option<(String, String)> {
+    let stops = |hook: &&Hook| {
+        let is_before = hook.event.parse().is_ok_and(|event: HookEvent| event.is_before());
+        judged.is_plan && is_before && hook.outcome == Outcome::Deny.as_str()
+    };
+    let hook = judged.hooks.iter().find(stops)?;
+    let rule = hook.rule.as_deref().unwrap_or_default();
+    Some((hook.name.clone(), format!("it said no by its rule `{rule}`, and the run went on")))
 }
 
 fn is_policy(hook: &Hook) -> bool {
@@ -50,7 +66,7 @@ fn is_policy(hook: &Hook) -> bool {
 }
 
 /// How an answer differs from what is said now.
-fn differs(judged: &JudgedHooks, asked: &Asked, said: &[Said]) -> Option<String> {
+fn differs(judged: &JudgedHooks, asked: &Asked, said: &[Said], allowance: &Allowance) -> Option<String> {
     let Asked { name, event, sha256, input, .. } = asked;
     let Ok(event) = event.parse() else { return Some(format!("`{event}` is no event")) };
     if !matches!(HookName::parse(name), Ok(Some(hook)) if hook.event == event) {
@@ -68,7 +84,15 @@ fn differs(judged: &JudgedHooks, asked: &Asked, said: &[Said]) -> Option<String>
         return Some(difference);
     }
     let question = Question { event, source, inputs: vec![context] };
-    let answers = ask(&[question], PATIENCE_AGAIN).pop().and_then(|mut answers| answers.pop())?;
+    allowance.grant(HOOK);
+    let left = allowance.left();
+    if left.is_zero() {
+        return Some(TOO_LONG.to_owned());
+    }
+    let patience = Patience { time: left.min(PATIENCE_AGAIN.time), ..PATIENCE_AGAIN };
+    let begin = Instant::now();
+    let answers = ask(&[question], patience).pop().and_then(|mut answers| answers.pop())?;
+    allowance.spend(begin.elapsed());
     let mut now: Vec<Said> = answers
         .verdicts
         .into_iter()
@@ -109,6 +133,7 @@ fn shown(said: &[Said]) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::time::Duration;
 
     use super::*;
     use crate::chain::{Appender, Fetched, NewFile, Options, Verifier};
@@ -140,11 +165,12 @@ mod tests {
             hooks: said.iter().map(hook).collect(),
             sources: [(Digest::of(SOURCE), SOURCE.to_vec())].into(),
             contexts: [(Digest::of(&context), context)].into(),
+            is_plan: false,
         }
     }
 
     fn found(judged: &JudgedHooks) -> Vec<String> {
-        differing(judged).into_iter().map(|(_, detail)| detail).collect()
+        differing(judged, &Allowance::default()).into_iter().map(|(_, detail)| detail).collect()
     }
 
     #[test]
@@ -159,6 +185,32 @@ mod tests {
         assert_eq!(found(&judged(1, &[("deny", Some("hook-broken"))])), [""; 0]);
         // Once for each text, as it was archived before.
         assert_eq!(found(&judged(2, &[("deny", Some("large")), ("deny", Some("large"))])), [""; 0]);
+    }
+
+    #[test]
+    fn a_run_that_went_on_although_a_hook_said_no_is_found() {
+        let no = [("deny", Some("large"))];
+        let plan = JudgedHooks { is_plan: true, ..judged(2, &no) };
+        assert_eq!(found(&plan), ["it said no by its rule `large`, and the run went on"]);
+        // A program is believed, also in this.
+        let mut program = plan;
+        program.hooks[0].name = "beforeMigrate.sh".to_owned();
+        assert_eq!(found(&program), ["it said no by its rule `large`, and the run went on"]);
+        // What is told behind a run may have stopped it.
+        assert_eq!(found(&judged(2, &no)), [""; 0]);
+    }
+
+    #[test]
+    fn policies_that_take_too_long_together_are_a_finding() {
+        let asked = judged(1, &[("allow", None)]);
+        let spent = Allowance::of(Duration::ZERO);
+        spent.spend(HOOK * 2);
+        let found = differing(&asked, &spent);
+        assert_eq!(found, [("beforeMigrate.rhai".to_owned(), TOO_LONG.to_owned())]);
+        // Those after it add to what is left, and are asked.
+        assert_eq!(differing(&asked, &spent).len(), 1);
+        assert_eq!(differing(&asked, &spent).len(), 0);
+        assert!(spent.left() < HOOK);
     }
 
     /// An archive whose keys signed that a policy answered otherwise than it does.

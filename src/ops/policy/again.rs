@@ -1,22 +1,28 @@
 //! Asks policy packs again: their bytes and what they were asked about are files of the event that tells what they said,
 //! so the verdict has to be the same wherever it is verified.
 
+use std::time::Instant;
+
 use crate::chain::{EntryVerdict, Fault, JudgedPolicy};
 use crate::model::{JudgedRule, PolicyPack};
+use crate::ops::allowance::{Allowance, VERDICT};
 use crate::policy::packs::facts::days_between;
-use crate::policy::packs::{Facts, Library, approvals_needed, is_genuine, judge};
+use crate::policy::packs::{Facts, Library, Verdict, approvals_needed, is_genuine, judge_each};
 
 use super::day_of;
 
 /// Adds a finding where the packs do not say what the entry says that they said.
-pub fn judge_again(verdict: &mut EntryVerdict) {
+pub(in crate::ops) fn judge_again(verdict: &mut EntryVerdict, allowance: &Allowance) {
     let Some(judged) = verdict.take_policy() else { return };
-    if let Err(detail) = require_same(&judged) {
+    let begin = Instant::now();
+    let same = require_same(&judged, allowance);
+    allowance.spend(begin.elapsed());
+    if let Err(detail) = same {
         verdict.add(Fault::PolicyVerdictDiffers { detail });
     }
 }
 
-fn require_same(judged: &JudgedPolicy) -> Result<(), String> {
+fn require_same(judged: &JudgedPolicy, allowance: &Allowance) -> Result<(), String> {
     let mut library = Library::default();
     for PolicyPack { name, sha256 } in &judged.verdicts.packs {
         let bytes = judged
@@ -39,22 +45,39 @@ fn require_same(judged: &JudgedPolicy) -> Result<(), String> {
     if approvals_needed(&in_force, &facts) > 0 && !judged.four_eyes {
         return Err("the packs ask for approvals, and who made the plan could approve it".to_owned());
     }
-    let verdicts = judge(&in_force, &facts);
-    if let Some(stops) = verdicts.iter().find(|verdict| verdict.stops()) {
-        return Err(format!("`{}` is {}, and the run went on", stops.rule, stops.outcome));
-    }
-    let now = verdicts.into_iter().map(|verdict| JudgedRule {
-        rule: verdict.rule,
-        outcome: verdict.outcome.as_str().to_owned(),
-        about: verdict.about,
-    });
-    let now: Vec<JudgedRule> = now.collect();
-    let said = &judged.verdicts.rules;
-    match now.iter().zip(said).find(|(now, said)| now != said) {
-        Some((now, said)) => Err(format!("it says {}, and the packs say {}", shown(said), shown(now))),
-        None if now.len() != said.len() => {
-            Err(format!("it has {} verdicts, and the packs come to {}", said.len(), now.len()))
+    require_verdicts(&judged.verdicts.rules, judge_each(&in_force, &facts), allowance)
+}
+
+/// What is told has to be what the packs come to, and nothing that stops a run may be among it. Ends at the first
+/// difference: so no more verdicts are made than were archived, and one.
+fn require_verdicts(
+    told: &[JudgedRule],
+    mut verdicts: impl Iterator<Item = Verdict>,
+    allowance: &Allowance,
+) -> Result<(), String> {
+    let begin = Instant::now();
+    for told in told {
+        allowance.grant(VERDICT);
+        if begin.elapsed() > allowance.left() {
+            return Err("they were not asked again: the packs of this archive take too long".to_owned());
         }
+        let Some(verdict) = verdicts.next() else {
+            return Err("it has more verdicts than the packs come to".to_owned());
+        };
+        if verdict.stops() {
+            return Err(format!("`{}` is {}, and the run went on", verdict.rule, verdict.outcome));
+        }
+        let outcome = verdict.outcome.as_str().to_owned();
+        let now = JudgedRule { rule: verdict.rule, outcome, about: verdict.about };
+        if now != *told {
+            return Err(format!("it says {}, and the packs say {}", shown(told), shown(&now)));
+        }
+    }
+    match verdicts.next() {
+        Some(verdict) if verdict.stops() => {
+            Err(format!("`{}` is {}, and the run went on", verdict.rule, verdict.outcome))
+        }
+        Some(_) => Err("it has fewer verdicts than the packs come to".to_owned()),
         None => Ok(()),
     }
 }
@@ -89,7 +112,7 @@ mod tests {
     use super::*;
     use crate::crypto::Digest;
     use crate::model::{Direction, PolicyVerdicts, Timestamp};
-    use crate::policy::packs::{BUILT_IN, ScriptFacts};
+    use crate::policy::packs::{BUILT_IN, ScriptFacts, judge};
 
     const DAY: &str = "2026-11-23";
 
@@ -124,7 +147,7 @@ mod tests {
     fn differs(change: impl FnOnce(&mut JudgedPolicy)) -> String {
         let mut judged = judged();
         change(&mut judged);
-        require_same(&judged).unwrap_err()
+        require_same(&judged, &Allowance::default()).unwrap_err()
     }
 
     fn with_facts(change: impl FnOnce(&mut Facts)) -> String {
@@ -137,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_same_packs_and_facts_say_the_same() {
-        assert_eq!(require_same(&judged()), Ok(()));
+        assert_eq!(require_same(&judged(), &Allowance::default()), Ok(()));
     }
 
     #[test]
@@ -145,7 +168,8 @@ mod tests {
         let outcome = |judged: &mut JudgedPolicy| judged.verdicts.rules[0].outcome = "attested".to_owned();
         assert!(differs(outcome).contains("attested, and the packs say"));
         assert!(
-            differs(|judged| drop(judged.verdicts.rules.pop())).contains("verdicts, and the packs come to")
+            differs(|judged| drop(judged.verdicts.rules.pop()))
+                .contains("fewer verdicts than the packs come to")
         );
         assert!(differs(|judged| judged.packs.clear()).contains("is not a file of the event"));
         let swapped = |judged: &mut JudgedPolicy| {

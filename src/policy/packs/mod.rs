@@ -29,7 +29,7 @@ use crate::crypto::Digest;
 
 pub use check::{Check, Kind, Who};
 pub use facts::{Attestation, Declared, Facts, ReplicaFacts, ScriptFacts};
-pub use judge::{Outcome, Verdict, approvals_needed, judge};
+pub use judge::{Outcome, Verdict, approvals_needed, judge, judge_each};
 pub use library::{Disagreement, InForce, Library, LibraryError};
 pub use look::{Classes, look};
 pub use pack::{Level, Pack, PackError, Rule};

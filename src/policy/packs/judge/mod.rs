@@ -12,7 +12,7 @@ use self::project::of_project;
 use self::script::of_script;
 use super::check::LANGUAGES;
 use super::facts::{Attestation, Facts, ScriptFacts};
-use super::library::InForce;
+use super::library::{InForce, RuleInForce};
 use super::pack::{Level, Rule, Texts};
 use super::sector::folded;
 use super::{Kind, Who};
@@ -127,42 +127,62 @@ const fn broken_at(line: usize, says: Says) -> Found {
 /// How many people have to approve before anything runs.
 #[must_use]
 pub fn approvals_needed(in_force: &InForce, facts: &Facts) -> u32 {
+    if facts.scripts.is_empty() {
+        return 0;
+    }
+    let classes: BTreeSet<String> =
+        facts.scripts.iter().flat_map(|script| script.changes.keys().cloned()).collect();
     let rules = in_force.rules.values().map(|rule| &rule.rule).filter(|rule| is_asked(rule, facts));
     let approvals = rules.filter(|rule| rule.check.kind == Kind::Approvals && rule.level == Level::Deny);
-    let asks = |rule: &&Rule| facts.scripts.iter().any(|script| rule.check.holds_for(&classes_of(script)));
-    approvals.filter(asks).filter_map(|rule| rule.check.number("count")).max().unwrap_or(0)
+    approvals
+        .filter(|rule| rule.check.holds_for(&classes))
+        .filter_map(|rule| rule.check.number("count"))
+        .max()
+        .unwrap_or(0)
 }
 
 /// All verdicts, by rule and then in the order of scripts.
 #[must_use]
 pub fn judge(in_force: &InForce, facts: &Facts) -> Vec<Verdict> {
-    let mut verdicts = Vec::new();
-    for known in in_force.rules.values().filter(|known| is_asked(&known.rule, facts)) {
-        let rule = &known.rule;
-        let verdict = |about: Option<&ScriptFacts>, found: Found| Verdict {
-            rule: rule.id.clone(),
-            packs: known.packs.clone(),
-            level: rule.level,
-            decides: rule.decides(),
-            outcome: found.outcome,
-            about: about.map(|script| script.version.clone()),
-            line: found.line,
-            says: LANGUAGES.map(str::to_owned).into_iter().zip(found.says).collect(),
-        };
-        if !rule.check.kind.is_of_script() {
-            verdicts.push(verdict(None, of_project(rule, in_force, facts)));
-            continue;
-        }
-        let about = facts.scripts.iter().filter_map(|script| Some((script, of_script(rule, script, facts)?)));
-        let about: Vec<Verdict> =
-            about.map(|(script, found)| verdict(Some(script), waived(rule, script, facts, found))).collect();
-        if about.is_empty() {
-            verdicts
-                .push(verdict(None, nothing(pair("no script is concerned", "aucun script n'est concerné"))));
-        }
-        verdicts.extend(about);
+    judge_each(in_force, facts).collect()
+}
+
+/// The same, one after the other: packs and facts of others may come to more verdicts than there is memory for.
+pub fn judge_each<'a>(in_force: &'a InForce, facts: &'a Facts) -> impl Iterator<Item = Verdict> + 'a {
+    let asked = in_force.rules.values().filter(|known| is_asked(&known.rule, facts));
+    asked.flat_map(move |known| {
+        let is_of_script = known.rule.check.kind.is_of_script();
+        let project = (!is_of_script).then(|| verdict(known, None, of_project(&known.rule, in_force, facts)));
+        let scripts = facts.scripts.iter().filter(move |_| is_of_script);
+        let mut scripts = scripts.filter_map(move |script| of_one(known, script, facts)).peekable();
+        let none =
+            (is_of_script && scripts.peek().is_none()).then(|| verdict(known, None, nothing(unconcerned())));
+        project.into_iter().chain(none).chain(scripts)
+    })
+}
+
+fn verdict(known: &RuleInForce, about: Option<&ScriptFacts>, found: Found) -> Verdict {
+    let RuleInForce { rule, packs, .. } = known;
+    Verdict {
+        rule: rule.id.clone(),
+        packs: packs.clone(),
+        level: rule.level,
+        decides: rule.decides(),
+        outcome: found.outcome,
+        about: about.map(|script| script.version.clone()),
+        line: found.line,
+        says: LANGUAGES.map(str::to_owned).into_iter().zip(found.says).collect(),
     }
-    verdicts
+}
+
+fn unconcerned() -> Says {
+    pair("no script is concerned", "aucun script n'est concerné")
+}
+
+/// What a rule says of one script; `None` where it is not about it.
+fn of_one(known: &RuleInForce, script: &ScriptFacts, facts: &Facts) -> Option<Verdict> {
+    let found = of_script(&known.rule, script, facts)?;
+    Some(verdict(known, Some(script), waived(&known.rule, script, facts, found)))
 }
 
 /// Whether a rule is asked at all: not where it is allowed, nor in another environment than its own.
