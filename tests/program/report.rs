@@ -109,7 +109,9 @@ fn page(project: &Project, arguments: &[&str]) -> String {
 fn shell(project: &Project, line: &str) -> String {
     let greffe = Path::new(env!("CARGO_BIN_EXE_greffe")).parent().unwrap();
     let path = format!("{}:/usr/bin:/bin", greffe.display());
-    output_of(tool("sh").args(["-c", line]).env("PATH", path).env("HOME", "/nowhere").current_dir(project.folder()))
+    output_of(
+        tool("sh").args(["-c", line]).env("PATH", path).env("HOME", "/nowhere").current_dir(project.folder()),
+    )
 }
 
 /// The microsecond after a time.
@@ -173,7 +175,8 @@ fn a_sheet_tells_who_what_why_when_and_how_it_ended() {
     let drift = report["schema"].as_array().unwrap().iter().find(|point| point["continuity"] == "recorded");
     assert!(drift.is_some(), "{report:#}");
     let summary = &report["summary"];
-    for (member, count) in [("failed", 1), ("rolledBack", 1), ("waivers", 1), ("drifts", 1), ("unplanned", 2)] {
+    for (member, count) in [("failed", 1), ("rolledBack", 1), ("waivers", 1), ("drifts", 1), ("unplanned", 2)]
+    {
         assert_eq!(summary[member], count, "{member}: {summary:#}");
     }
     assert_eq!(summary["approvalsNeeded"], summary["approvalsMet"]);
@@ -424,7 +427,12 @@ fn a_gap_is_told_and_the_report_ends_with_findings() {
     // Findings are told in the language that was asked for, here and by `verify`.
     let french = project.ends(1, ["verify", "gap.car", "--lang", "fr"]);
     let english = project.ends(1, ["verify", "gap.car"]);
-    french.prints(&["octets du bloc"]);
+    french.prints(&[
+        "octets du bloc",
+        "NON vérifié : ",
+        "complet     non tous les blocs étaient là",
+        "anomalies :",
+    ]);
     english.prints(&["the block's bytes do not hash to its CID"]);
     assert_eq!(
         project.ends(1, ["verify", "gap.car", "--lang", "fr", "--json"]).object(),
@@ -453,6 +461,68 @@ fn the_language_is_that_of_the_flag_then_of_greffe_then_of_the_system() {
     for english in ["Change report", "Verified:", "Population<small", "At a glance", "not said", "{", "}"] {
         let body = french.split("</style>").nth(1).unwrap();
         assert!(!body.contains(english), "{english}");
+    }
+}
+
+/// What an auditor reads of verified evidence is told in French, by flag or variable, and in English otherwise.
+#[test]
+fn what_is_read_of_evidence_is_told_in_french() {
+    let mut project = Project::applied();
+    let head = project.head();
+    project.ok(["evidence", "2", "--out", "two"]);
+    let commands: [(&[&str], &[&str], &[&str]); 4] = [
+        (
+            &["verify", &head],
+            &[
+                "vérifié : demo, 4 entrées, depuis",
+                "intact      oui chaque octet",
+                "ancré       oui la chaîne est",
+            ],
+            &[
+                "verified: demo, 4 entries, from",
+                "intact      yes every byte, link and step of the story holds",
+            ],
+        ),
+        (
+            &["verify-evidence", "two"],
+            &["vérifié : demo, entrée 2, application de la version 2", "ce que cette preuve n'établit pas :"],
+            &["verified: demo, entry 2, apply of version 2", "not established by this evidence:"],
+        ),
+        (
+            &["log"],
+            &["entrée 3 bafy", "Événement : application 2 books", "But :       keeps the books"],
+            &["entry 3 bafy", "Event:   apply 2 books", "Purpose: keeps the books"],
+        ),
+        (&["log", "--oneline"], &[" application 3 seed", " début"], &[" apply 3 seed", " genesis"]),
+    ];
+    let both = |project: &Project| -> Vec<(String, Value)> {
+        let json = |command: &[&str]| project.json(command);
+        commands.iter().map(|(command, ..)| (project.ok(*command).stdout, json(command))).collect()
+    };
+    let english = both(&project);
+    for (((command, french, in_english), text), data) in
+        commands.iter().zip(english.iter().map(|(text, _)| text)).zip(english.iter().map(|(_, data)| data))
+    {
+        in_english.iter().for_each(|line| assert!(text.contains(line), "{line} is not in\n{text}"));
+        let flagged = [*command, &["--lang", "fr"]].concat();
+        project.ok(&flagged).prints(french);
+        assert_eq!(&project.json(&flagged), data, "{command:?}");
+        // What Arabic has not is told in English.
+        assert_eq!(&project.ok([*command, &["--lang", "ar"]].concat()).stdout, text, "{command:?}");
+    }
+    project.variables.push(("LANG".to_owned(), "fr_CA.UTF-8".to_owned()));
+    let (by_system, words) =
+        (both(&project), |text: &str| text.contains("entrée") || text.contains("application"));
+    for ((text, data), (_, same)) in by_system.iter().zip(&english) {
+        assert!(words(text), "{text}");
+        assert_eq!(data, same);
+    }
+    project
+        .ok(["report", "--out", "r.html"])
+        .prints(&["écrit dans r.html : ", "vérifié, aucune entrée ne manque : entrées 0 à 3"]);
+    project.variables.push(("GREFFE_LANG".to_owned(), "en".to_owned()));
+    for ((text, _), (same, _)) in both(&project).iter().zip(&english) {
+        assert_eq!(text, same);
     }
 }
 

@@ -12,9 +12,10 @@ use crate::cli::language::{language, parse_language};
 use crate::cli::output::{Reply, harmless};
 use crate::cli::settings::Settings;
 use crate::cli::sources::parse_cid;
+use crate::cli::telling::{text, verdict};
 use crate::cli::{CommandResult, Exit};
 use crate::crypto::Digest;
-use crate::lang::Language;
+use crate::lang::{Language, Words};
 use crate::model::{ChainName, Cid, Timestamp};
 use crate::ops::ChainReader;
 use crate::ops::replicate::known;
@@ -304,15 +305,30 @@ fn written(report: &ChangeReport, out: &Path, form: Form, language: Language, by
 }
 
 fn show_written(written: &Written, out: &mut dyn Write) -> io::Result<()> {
-    let Written { file, bytes, sha256, entries, changes, sheets, .. } = written;
-    writeln!(out, "wrote {}: {bytes} bytes, sha256 {sha256}", file.display())?;
-    let verdict = if written.verified { "verified" } else { "NOT verified" };
-    let complete = if written.complete { "no entry is missing" } else { "entries are MISSING" };
+    let words = Words::of(written.language);
+    let values = [
+        ("file", text(&written.file.display().to_string())),
+        ("bytes", Words::figure(written.bytes as u64)),
+        ("digest", written.sha256.to_string().into()),
+    ];
+    writeln!(out, "{}", words.tell("written-file", values))?;
+    let complete = words.say(if written.complete { "written-complete" } else { "written-missing" });
+    let number = |seq: u64| seq.to_string().into();
     let range = match (written.first, written.last) {
-        (Some(first), Some(last)) => format!("entries {first} to {last}"),
-        _ => "no entry".to_owned(),
+        (Some(first), Some(last)) => {
+            words.tell("written-range", [("first", number(first)), ("last", number(last))])
+        }
+        _ => words.say("written-none"),
     };
-    writeln!(out, "{verdict}, {complete}: {range}, {entries} in scope, {changes} changes, {sheets} sheets")
+    let values = [
+        ("verdict", verdict(&words, written.verified)),
+        ("complete", complete.into()),
+        ("range", range.into()),
+        ("entries", Words::figure(written.entries)),
+        ("changes", Words::figure(written.changes)),
+        ("sheets", Words::figure(written.sheets as u64)),
+    ];
+    writeln!(out, "{}", words.tell("written-summary", values))
 }
 
 #[cfg(test)]

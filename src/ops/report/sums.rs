@@ -18,8 +18,7 @@ pub fn summary(chain: &Chain, plans: &Plans, lines: &[&Line], scope: &Scope, wai
         || changes.iter().filter_map(|line| plans.counted(line)).filter(|counted| counted.needed > 0);
     let sealed: HashSet<Cid> = lines.iter().flat_map(|line| line.sealed.iter().copied()).collect();
     let drifted = |line: &&&Line| matches!(line.continuity, Continuity::Broken | Continuity::Recorded);
-    let mut times: Vec<u64> =
-        changes.iter().filter(|line| line.ran()).map(|line| line.duration()).collect();
+    let mut times: Vec<u64> = changes.iter().filter(|line| line.ran()).map(|line| line.duration()).collect();
     times.sort_unstable();
     Summary {
         succeeded: count(&|line| line.outcome == Some(Outcome::Succeeded)),

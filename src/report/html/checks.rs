@@ -101,11 +101,7 @@ pub fn commands(page: &mut Page<'_>) {
     let (arguments, language) = (arguments.join(" "), page.words.language().code());
     // What this machine knew of copies is nothing that the chain tells.
     let id = if report.replicas.is_none() { "command-again" } else { "command-again-without-copies" };
-    command(
-        page,
-        id,
-        &format!("greffe report {arguments} --format html --lang {language} --out again.html"),
-    );
+    command(page, id, &format!("greffe report {arguments} --format html --lang {language} --out again.html"));
     command(page, "command-json", &format!("greffe report {arguments} --format json"));
     if let Some(sample) = &report.sample {
         let line = format!("printf '%s\\n%s' {} CID | sha256sum", shell(&sample.seed));
