@@ -29,7 +29,7 @@ mod progress;
 mod sarif;
 pub mod settings;
 mod sources;
-mod times;
+mod telling;
 mod wrapped;
 
 use std::ffi::OsString;

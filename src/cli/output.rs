@@ -1,6 +1,8 @@
 //! How results reach people and programs: text or one JSON object on standard output, errors on
 //! standard error.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -173,7 +175,7 @@ pub fn line(result: &Result<Reply, CliError>, json: bool) -> io::Result<()> {
         Err(_) => return Ok(()),
     };
     let mut out = io::stdout().lock();
-    writeln!(out, "{value}")?;
+    writeln!(out, "{}", harmless(&value.to_string()))?;
     out.flush()
 }
 
@@ -188,9 +190,25 @@ fn write(shown: &dyn Show, json: bool) -> io::Result<()> {
 
 fn write_object(value: &serde_json::Value) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    serde_json::to_writer_pretty(&mut out, value)?;
+    out.write_all(harmless(&serde_json::to_string_pretty(value)?).as_bytes())?;
     out.write_all(b"\n")?;
     out.flush()
+}
+
+/// JSON of the same value, in which what would steer a terminal is written as an escape. Such characters stand in strings
+/// alone; JSON asks for escapes of some of them, and a terminal obeys others, too.
+pub fn harmless(json: &str) -> Cow<'_, str> {
+    if !json.contains(is_unsafe) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        match is_unsafe(c) {
+            true => _ = write!(text, "\\u{:04x}", u32::from(c)),
+            false => text.push(c),
+        }
+    }
+    Cow::Owned(text)
 }
 
 fn write_error(error: &CliError) {
@@ -252,6 +270,12 @@ mod tests {
     fn nothing_steers_the_terminal() {
         assert_eq!(Clean("a\u{1b}[31mb\u{202e}c\nd\te").to_string(), "a\u{fffd}[31mb\u{fffd}c\nd\u{fffd}e");
         assert_eq!(Clean("été").to_string(), "été");
+        let value = serde_json::json!({"a\u{9b}31m": ["\u{202e}b\u{1b}[2J\u{7f}", "été\n"]});
+        for json in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
+            let made = harmless(&json);
+            assert!(!made.contains(is_unsafe), "{made}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&made).unwrap(), value);
+        }
         assert_eq!(CleanLine("a\u{1b}b\n::error::c\n").to_string(), "a\u{fffd}b\u{fffd}::error::c\u{fffd}");
     }
 }

@@ -12,36 +12,44 @@ use super::numbers::grouped;
 /// What a variable of a message stands for: a text, or a number, by which a message chooses its plural.
 pub type Value<'a> = FluentValue<'a>;
 
-/// The files of each language.
-pub(super) const FILES: [(Language, [&str; 2]); 3] = [
-    (Language::English, [include_str!("en/report.ftl"), include_str!("en/findings.ftl")]),
-    (Language::French, [include_str!("fr/report.ftl"), include_str!("fr/findings.ftl")]),
-    (Language::Arabic, [include_str!("ar/report.ftl"), include_str!("ar/findings.ftl")]),
+/// The files of each language, in the same order. Arabic has those of reports; what commands print is told in English there.
+const FILES: [(Language, &[&str]); 3] = [
+    (
+        Language::English,
+        &[include_str!("en/report.ftl"), include_str!("en/findings.ftl"), include_str!("en/commands.ftl")],
+    ),
+    (
+        Language::French,
+        &[include_str!("fr/report.ftl"), include_str!("fr/findings.ftl"), include_str!("fr/commands.ftl")],
+    ),
+    (Language::Arabic, &[include_str!("ar/report.ftl"), include_str!("ar/findings.ftl")]),
 ];
 
 /// A language with its messages.
 pub struct Words {
     language: Language,
-    bundle: FluentBundle<FluentResource>,
+    /// Its own, and behind them those that it has not, in English.
+    bundles: Vec<FluentBundle<FluentResource>>,
 }
 
 impl Words {
     /// The messages of a language.
     #[must_use]
     pub fn of(language: Language) -> Self {
-        let tag: LanguageIdentifier = language.code().parse().unwrap_or_default();
-        let mut bundle = FluentBundle::new(vec![tag]);
-        // Values keep their own direction inside of a line that runs the other way.
-        bundle.set_use_isolating(language.is_right_to_left());
-        bundle.set_formatter(Some(if language == Language::French { in_french } else { in_others }));
-        for (_, files) in FILES.iter().filter(|(of, _)| *of == language) {
-            for file in files {
-                // A file that does not parse whole is a fault that tests find; what parses of it counts.
-                let resource = FluentResource::try_new((*file).to_owned()).unwrap_or_else(|(part, _)| part);
-                bundle.add_resource_overriding(resource);
-            }
+        let own = files(language);
+        let others = files(Language::English).get(own.len()..).unwrap_or_default();
+        let mut bundles = vec![bundle(language, own)];
+        if !others.is_empty() {
+            bundles.push(bundle(Language::English, others));
         }
-        Self { language, bundle }
+        Self { language, bundles }
+    }
+
+    /// A number whose digits stand together, as in the documents that it is compared with. It chooses the plural all the same.
+    #[must_use]
+    pub fn figure(number: u64) -> Value<'static> {
+        let options = FluentNumberOptions { currency: Some(number.to_string()), ..Default::default() };
+        FluentValue::Number(FluentNumber { value: number as f64, options })
     }
 
     /// Which language it is.
@@ -84,7 +92,7 @@ impl Words {
         }
         let whole = number.value as u64;
         // No message tells of money, so that this has room for what is shown.
-        number.options.currency = Some(grouped(whole, self.language));
+        number.options.currency.get_or_insert_with(|| grouped(whole, self.language));
         number.value = match whole % 100 {
             3..=10 => 3.0,
             11..=99 => 11.0,
@@ -94,10 +102,30 @@ impl Words {
     }
 
     fn with(&self, id: &str, values: &FluentArgs<'_>) -> Option<String> {
-        let pattern = self.bundle.get_message(id)?.value()?;
-        let mut errors = Vec::new();
-        Some(self.bundle.format_pattern(pattern, Some(values), &mut errors).into_owned())
+        self.bundles.iter().find_map(|bundle| {
+            let pattern = bundle.get_message(id)?.value()?;
+            Some(bundle.format_pattern(pattern, Some(values), &mut Vec::new()).into_owned())
+        })
     }
+}
+
+/// The files of a language.
+pub(super) fn files(language: Language) -> &'static [&'static str] {
+    FILES.iter().find(|(of, _)| *of == language).map(|(_, files)| *files).unwrap_or_default()
+}
+
+fn bundle(language: Language, files: &[&str]) -> FluentBundle<FluentResource> {
+    let tag: LanguageIdentifier = language.code().parse().unwrap_or_default();
+    let mut bundle = FluentBundle::new(vec![tag]);
+    // Values keep their own direction inside of a line that runs the other way.
+    bundle.set_use_isolating(language.is_right_to_left());
+    bundle.set_formatter(Some(if language == Language::French { in_french } else { in_others }));
+    for file in files {
+        // A file that does not parse whole is a fault that tests find; what parses of it counts.
+        let resource = FluentResource::try_new((*file).to_owned()).unwrap_or_else(|(part, _)| part);
+        bundle.add_resource_overriding(resource);
+    }
+    bundle
 }
 
 fn in_french<M>(value: &Value<'_>, _: &M) -> Option<String> {

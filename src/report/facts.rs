@@ -111,7 +111,8 @@ pub struct Population {
     pub changes: u64,
     /// Whether no number is without its entry.
     pub complete: bool,
-    /// The entry before the first, and the one behind the last, which show where the scope ends.
+    /// The entry before the first, and the one behind the last, which show where the scope ends; of a period without
+    /// an entry, those between which it lies.
     pub before: Option<Border>,
     pub after: Option<Border>,
     /// Root of the Merkle tree over entries 0 to the last; `None` where one of them is not there.
@@ -196,6 +197,8 @@ pub struct Summary {
     /// Changes that ran by a plan which needed approvals, and how many of these had them.
     pub approvals_needed: u64,
     pub approvals_met: u64,
+    /// Changes that ran without a plan, so that nobody could approve them in the chain.
+    pub unplanned: u64,
     /// Plans that were given up.
     pub abandoned: u64,
     /// Rules that were waived for a change.
@@ -205,7 +208,7 @@ pub struct Summary {
     /// Sealed files, and how many of them were erased.
     pub sealed: u64,
     pub erased: u64,
-    /// Microseconds: the middle one of all durations, the one that nineteen of twenty do not exceed, and the longest.
+    /// Of what ran. Microseconds: the middle one of all durations, the one that nineteen of twenty do not exceed, and the longest.
     pub median_us: u64,
     pub ninety_fifth_us: u64,
     pub longest_us: u64,

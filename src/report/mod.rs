@@ -25,8 +25,8 @@ pub const FORMAT: &str = "greffe-report/1";
 
 /// The document as JSON, with a line end.
 #[must_use]
-pub fn json(report: &ChangeReport) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(report).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
+pub fn json(report: &ChangeReport) -> String {
+    let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
+    text.push('\n');
+    text
 }

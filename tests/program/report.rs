@@ -1,8 +1,11 @@
 //! Reports on changes: from real chains, with the page printed by a real browser.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 
+use greffe::model::Timestamp;
 use serde_json::{Value, json};
 
 use crate::project::{Project, Run, THREE};
@@ -102,6 +105,21 @@ fn page(project: &Project, arguments: &[&str]) -> String {
     project.ok([&["report", "--format", "html"], arguments].concat()).stdout
 }
 
+/// What a line of a shell prints in the project's folder, with greffe on the path.
+fn shell(project: &Project, line: &str) -> String {
+    let greffe = Path::new(env!("CARGO_BIN_EXE_greffe")).parent().unwrap();
+    let path = format!("{}:/usr/bin:/bin", greffe.display());
+    output_of(
+        tool("sh").args(["-c", line]).env("PATH", path).env("HOME", "/nowhere").current_dir(project.folder()),
+    )
+}
+
+/// The microsecond after a time.
+fn time_after(time: &str) -> String {
+    let time: Timestamp = time.parse().unwrap();
+    Timestamp::from_microseconds(time.as_microseconds() + 1).unwrap().to_string()
+}
+
 /// The sheet of the newest change of a version.
 fn sheet<'a>(report: &'a Value, event: &str, version: &str) -> &'a Value {
     let sheets = report["changes"].as_array().unwrap().iter();
@@ -157,11 +175,25 @@ fn a_sheet_tells_who_what_why_when_and_how_it_ended() {
     let drift = report["schema"].as_array().unwrap().iter().find(|point| point["continuity"] == "recorded");
     assert!(drift.is_some(), "{report:#}");
     let summary = &report["summary"];
-    for (member, count) in [("failed", 1), ("rolledBack", 1), ("waivers", 1), ("drifts", 1)] {
+    for (member, count) in [("failed", 1), ("rolledBack", 1), ("waivers", 1), ("drifts", 1), ("unplanned", 2)]
+    {
         assert_eq!(summary[member], count, "{member}: {summary:#}");
     }
     assert_eq!(summary["approvalsNeeded"], summary["approvalsMet"]);
     assert_eq!(summary["approvalsMet"], 5, "{summary:#}");
+}
+
+#[test]
+fn a_way_back_that_failed_took_nothing_back() {
+    let project = Project::with(&THREE[..1]);
+    project.script("1_authors.down.sql", "DROP TABLE nowhere;\n");
+    project.ok(["apply"]);
+    project.ends(3, ["rollback", "--steps", "1"]);
+    let report = facts(&project, &[]);
+    let (summary, applied) = (&report["summary"], sheet(&report, "apply", "1"));
+    assert_eq!((&summary["rolledBack"], &summary["failed"]), (&json!(0), &json!(1)), "{summary:#}");
+    assert_eq!(applied["wayBack"]["by"], Value::Null);
+    assert_eq!(sheet(&report, "fail", "1")["wayBack"]["reverts"], applied["manifest"]);
 }
 
 #[test]
@@ -201,14 +233,26 @@ fn the_same_head_and_date_make_the_same_bytes() {
         assert_eq!(elsewhere.ok([&["report", "demo.car"], &given[..]].concat()).bytes, there);
         assert_ne!(there, bytes);
     }
-    // The page says with what it is made again.
-    let made = page(&project, &[]);
-    let again = made.split("greffe report ").nth(1).unwrap().split(" --out again.html").next().unwrap();
-    let words: Vec<&str> = again.split(' ').collect();
-    project
-        .ok([&["report"], &words[..], &["--out", "again.html"]].concat())
-        .prints(&["wrote again.html", "verified"]);
-    assert!(project.read("again.html") == page(&project, &["--date", words[2]]).into_bytes());
+    // The page says with what it is made again, here and where nobody was told which chain to trust.
+    let elsewhere = Project::empty();
+    fs::create_dir(elsewhere.path("archive")).unwrap();
+    elsewhere.write("archive/demo.car", project.read("archive/demo.car"));
+    for asked in [
+        &["--lang", "ar"][..],
+        &["--date", "2026-12-01", "--from", "2026-01-01", "--until", "2099-12-31"],
+        &["--sample=3", "--seed=-it's $HOME"],
+    ] {
+        let made = page(&project, asked);
+        let again = made.split("<pre dir=\"ltr\">greffe report ").nth(1).unwrap();
+        let again = again.split("</pre>").next().unwrap().replace("&#39;", "'");
+        for place in [&project, &elsewhere] {
+            let run = shell(place, &format!("greffe report {again}"));
+            assert!(run.contains("wrote again.html") && run.contains("verified"), "{run}");
+            assert!(place.read("again.html") == made.as_bytes(), "{asked:?} by {again}");
+            place.remove("again.html");
+        }
+    }
+    project.ok(["report", "--out", "again.html"]);
     project.ends(2, ["report", "--out", "again.html"]).says(&["already exists"]);
     let written = project.json(&["report", "--out", "r.json", "--format", "json"]);
     assert_eq!(
@@ -241,8 +285,10 @@ fn nothing_of_a_script_is_markup() {
         assert_eq!(policy, data_encoding::BASE64.encode(&digest.0));
         assert!(made.contains("default-src 'none'"));
     }
-    let text = facts(&project, &[]).to_string();
-    assert!(!text.contains('\u{1b}'), "JSON has it in escapes");
+    for arguments in [&["report", "--format", "json"][..], &["report", "--json"], &["log", "--json"]] {
+        let text = project.ok(arguments).stdout;
+        assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "JSON has it in escapes: {arguments:?}");
+    }
 }
 
 #[test]
@@ -293,6 +339,20 @@ fn a_period_has_both_its_ends_and_nothing_else() {
     let day = &times[0][..10];
     assert_eq!(seqs(&["--from", day, "--until", "2099-12-31"]), [0, 1, 2, 3]);
     assert_eq!(seqs(&["--until", "2000-01-01"]), [0_u64; 0]);
+    // A period in which nothing ended is told with the entries that it lies between.
+    let borders = |arguments: &[&str]| {
+        let population = facts(&project, arguments)["population"].clone();
+        assert_eq!((&population["entries"], &population["complete"]), (&json!([]), &json!(true)));
+        (population["before"]["seq"].clone(), population["after"]["seq"].clone())
+    };
+    assert_eq!(borders(&["--until", "2000-01-01"]), (Value::Null, json!(0)));
+    assert_eq!(borders(&["--from", "2099-01-01"]), (json!(3), Value::Null));
+    let between = time_after(&times[1]);
+    if between < times[2] {
+        assert_eq!(borders(&["--from", &between, "--until", &between]), (json!(1), json!(2)));
+    }
+    let empty = page(&project, &["--until", "2000-01-01"]);
+    assert!(empty.contains("No entry of the chain is in this scope.") && empty.contains("Entry behind"));
     assert_eq!(seqs(&["--since-seq", "1", "--until-seq", "2"]), [1, 2]);
     // The entries next to it show where it ends.
     let report = facts(&project, &["--from", &times[1], "--until", &times[2]]);
@@ -354,6 +414,11 @@ fn a_gap_is_told_and_the_report_ends_with_findings() {
     let until = log[1]["finishedAt"].as_str().unwrap();
     let run = project.ends(1, ["report", "gap.car", "--format", "json", "--until", until]);
     assert_eq!(run.object()["population"]["missing"], json!([2]));
+    // Nor that it did not end in a period in which no other did.
+    let then = log[2]["finishedAt"].as_str().unwrap();
+    let run = project.ends(1, ["report", "gap.car", "--format", "json", "--from", then, "--until", then]);
+    let population = &run.object()["population"];
+    assert_eq!((&population["missing"], &population["complete"]), (&json!([2]), &json!(false)));
     let made = project.ends(1, ["report", "gap.car", "--lang", "fr"]).stdout;
     assert!(made.contains("Non vérifié") && made.contains("Cette entrée est illisible."), "{made}");
     project
@@ -362,7 +427,12 @@ fn a_gap_is_told_and_the_report_ends_with_findings() {
     // Findings are told in the language that was asked for, here and by `verify`.
     let french = project.ends(1, ["verify", "gap.car", "--lang", "fr"]);
     let english = project.ends(1, ["verify", "gap.car"]);
-    french.prints(&["octets du bloc"]);
+    french.prints(&[
+        "octets du bloc",
+        "NON vérifié : ",
+        "complet     non tous les blocs étaient là",
+        "anomalies :",
+    ]);
     english.prints(&["the block's bytes do not hash to its CID"]);
     assert_eq!(
         project.ends(1, ["verify", "gap.car", "--lang", "fr", "--json"]).object(),
@@ -391,6 +461,68 @@ fn the_language_is_that_of_the_flag_then_of_greffe_then_of_the_system() {
     for english in ["Change report", "Verified:", "Population<small", "At a glance", "not said", "{", "}"] {
         let body = french.split("</style>").nth(1).unwrap();
         assert!(!body.contains(english), "{english}");
+    }
+}
+
+/// What an auditor reads of verified evidence is told in French, by flag or variable, and in English otherwise.
+#[test]
+fn what_is_read_of_evidence_is_told_in_french() {
+    let mut project = Project::applied();
+    let head = project.head();
+    project.ok(["evidence", "2", "--out", "two"]);
+    let commands: [(&[&str], &[&str], &[&str]); 4] = [
+        (
+            &["verify", &head],
+            &[
+                "vérifié : demo, 4 entrées, depuis",
+                "intact      oui chaque octet",
+                "ancré       oui la chaîne est",
+            ],
+            &[
+                "verified: demo, 4 entries, from",
+                "intact      yes every byte, link and step of the story holds",
+            ],
+        ),
+        (
+            &["verify-evidence", "two"],
+            &["vérifié : demo, entrée 2, application de la version 2", "ce que cette preuve n'établit pas :"],
+            &["verified: demo, entry 2, apply of version 2", "not established by this evidence:"],
+        ),
+        (
+            &["log"],
+            &["entrée 3 bafy", "Événement : application 2 books", "But :       keeps the books"],
+            &["entry 3 bafy", "Event:   apply 2 books", "Purpose: keeps the books"],
+        ),
+        (&["log", "--oneline"], &[" application 3 seed", " début"], &[" apply 3 seed", " genesis"]),
+    ];
+    let both = |project: &Project| -> Vec<(String, Value)> {
+        let json = |command: &[&str]| project.json(command);
+        commands.iter().map(|(command, ..)| (project.ok(*command).stdout, json(command))).collect()
+    };
+    let english = both(&project);
+    for (((command, french, in_english), text), data) in
+        commands.iter().zip(english.iter().map(|(text, _)| text)).zip(english.iter().map(|(_, data)| data))
+    {
+        in_english.iter().for_each(|line| assert!(text.contains(line), "{line} is not in\n{text}"));
+        let flagged = [*command, &["--lang", "fr"]].concat();
+        project.ok(&flagged).prints(french);
+        assert_eq!(&project.json(&flagged), data, "{command:?}");
+        // What Arabic has not is told in English.
+        assert_eq!(&project.ok([*command, &["--lang", "ar"]].concat()).stdout, text, "{command:?}");
+    }
+    project.variables.push(("LANG".to_owned(), "fr_CA.UTF-8".to_owned()));
+    let (by_system, words) =
+        (both(&project), |text: &str| text.contains("entrée") || text.contains("application"));
+    for ((text, data), (_, same)) in by_system.iter().zip(&english) {
+        assert!(words(text), "{text}");
+        assert_eq!(data, same);
+    }
+    project
+        .ok(["report", "--out", "r.html"])
+        .prints(&["écrit dans r.html : ", "vérifié, aucune entrée ne manque : entrées 0 à 3"]);
+    project.variables.push(("GREFFE_LANG".to_owned(), "en".to_owned()));
+    for ((text, _), (same, _)) in both(&project).iter().zip(&english) {
+        assert_eq!(text, same);
     }
 }
 

@@ -8,8 +8,9 @@ use crate::cli::context::{Context, verify_options};
 use crate::cli::error::CliError;
 use crate::cli::output::{Clean, Reply};
 use crate::cli::policies::read_policy;
-use crate::cli::times::word;
+use crate::cli::telling::word;
 use crate::cli::{CommandResult, Exit};
+use crate::lang::{Language, Words};
 use crate::model::Cid;
 use crate::ops::heads::{Held, HeldHead, Judging, LineStanding, heads};
 
@@ -85,7 +86,7 @@ fn show(shown: &AllShown, out: &mut dyn Write) -> io::Result<()> {
 fn show_head(head: &HeldHead, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}: {} entries, the newest of {}", head.head, head.entries, head.newest)?;
     if let Some(bound) = &head.not_after {
-        writeln!(out, "  there by    {}", word(bound))?;
+        writeln!(out, "  there by    {}", word(&Words::of(Language::English), bound))?;
     }
     for line in &head.cosignatures {
         let at = line.at.map(|at| format!(" at {at}")).unwrap_or_default();

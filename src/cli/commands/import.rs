@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::verify::{parse_anchors, reply_from, threads};
+use super::verify::{parse_anchors, reply_in, threads};
 use crate::chain::Finding;
 use crate::cli::context::{Context, verify_options};
+use crate::cli::language::language;
 use crate::cli::memory::MemoryArguments;
 use crate::cli::output::{Clean, Reply};
 use crate::cli::{CommandResult, Exit};
@@ -59,7 +60,7 @@ pub fn run(context: &Context, arguments: &Import) -> CommandResult {
         }
         Err(report) => {
             let evidence = arguments.memory.keep_fork(context, &report);
-            Ok(reply_from(report, Vec::new(), evidence))
+            Ok(reply_in(language(None, &context.environment), report, Vec::new(), evidence))
         }
     }
 }

@@ -7,9 +7,10 @@ use tokio::time::{sleep, timeout};
 
 use super::import::{exit_of, show_findings};
 use super::replicate::{owed, show_states};
-use super::verify::{parse_anchors, reply_from, threads};
+use super::verify::{parse_anchors, reply_in, threads};
 use crate::cli::context::{Context, block_on, replicas, verify_options};
 use crate::cli::error::CliError;
+use crate::cli::language::language;
 use crate::cli::memory::MemoryArguments;
 use crate::cli::output::{Clean, Reply, line};
 use crate::cli::settings::{Settings, parse_duration};
@@ -144,7 +145,10 @@ async fn round(
         Err(refused) => {
             remark_faults(context, &refused.sources);
             let evidence = arguments.memory.keep_fork(context, &refused.report);
-            return Ok((None, reply_from(refused.report, refused.sources, evidence)));
+            return Ok((
+                None,
+                reply_in(language(None, &context.environment), refused.report, refused.sources, evidence),
+            ));
         }
     };
     remark_faults(context, &mirrored.sources);

@@ -4,10 +4,11 @@ use clap::Args;
 use serde::Serialize;
 
 use super::schema::write_differences;
-use super::verify::{reply, source, threads};
+use super::verify::{reply_in, source, threads};
 use crate::chain::Report;
 use crate::cli::context::{Context, block_on, scratch, verify_options};
 use crate::cli::error::CliError;
+use crate::cli::language::language;
 use crate::cli::opening::{keys_at_hand, record};
 use crate::cli::output::{Clean, Reply, remark};
 use crate::cli::settings::{Secret, Settings};
@@ -50,7 +51,7 @@ pub fn run(context: &Context, arguments: &Replay) -> CommandResult {
     let mut source = source(&settings, &arguments.target)?;
     let report = source.verify(verify_options(&settings, &[]), threads(None), &mut show_progress)?;
     if !may_run(&report) {
-        return Ok(reply(report));
+        return Ok(reply_in(language(None, &context.environment), report, Vec::new(), None));
     }
     let on = arguments.on.as_ref();
     let replayed = replay_verified(&settings, &mut source, &report, on, &mut show_progress)?;

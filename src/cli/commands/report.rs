@@ -9,12 +9,13 @@ use super::verify::{parse_anchors, source, threads};
 use crate::cli::context::{Context, replicas, verify_options};
 use crate::cli::error::CliError;
 use crate::cli::language::{language, parse_language};
-use crate::cli::output::Reply;
+use crate::cli::output::{Reply, harmless};
 use crate::cli::settings::Settings;
 use crate::cli::sources::parse_cid;
+use crate::cli::telling::{text, verdict};
 use crate::cli::{CommandResult, Exit};
 use crate::crypto::Digest;
-use crate::lang::Language;
+use crate::lang::{Language, Words};
 use crate::model::{ChainName, Cid, Timestamp};
 use crate::ops::ChainReader;
 use crate::ops::replicate::known;
@@ -40,7 +41,7 @@ pub struct Report {
     #[arg(long, value_name = "DAY|TIME", value_parser = parse_end)]
     until: Option<Timestamp>,
     /// Entries whose build says this commit, tag, job or pipeline, or whose migration has this version
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "until", "since_seq", "until_seq"])]
+    #[arg(long, value_name = "NAME", value_parser = parse_shown, conflicts_with_all = ["from", "until", "since_seq", "until_seq"])]
     release: Option<String>,
     /// The first entry, by number
     #[arg(long, value_name = "SEQ", conflicts_with_all = ["from", "until"])]
@@ -52,7 +53,7 @@ pub struct Report {
     #[arg(long, value_name = "N")]
     sample: Option<u64>,
     /// What the sample is drawn by [default: the CID that is reported on]
-    #[arg(long, value_name = "TEXT", requires = "sample")]
+    #[arg(long, value_name = "TEXT", value_parser = parse_shown, requires = "sample")]
     seed: Option<String>,
     /// Its form [default: html, or json with `--json`]
     #[arg(long, value_name = "FORM")]
@@ -136,7 +137,7 @@ pub fn run(context: &Context, arguments: &Report) -> CommandResult {
     let language = language(arguments.lang, &context.environment);
     let bytes = match form {
         Form::Html => html::page(&report, language).into_bytes(),
-        Form::Json => json(&report),
+        Form::Json => harmless(&json(&report)).into_owned().into_bytes(),
     };
     let Some(out) = &arguments.out else {
         let reply = match (form, context.json) {
@@ -198,8 +199,11 @@ fn scope(arguments: &Report) -> Result<Scope, CliError> {
 /// The flags that make the same report again, beside chain, date, form and language.
 fn again(arguments: &Report, scope: &Scope) -> Vec<String> {
     let mut words = Vec::new();
-    let mut add = |flag: &str, value: Option<String>| {
-        words.extend(value.map(|value| [flag.to_owned(), value]).into_iter().flatten());
+    let mut add = |flag: &str, value: Option<String>| match value {
+        // A value that begins as a flag does has to stand with its own.
+        Some(value) if value.starts_with('-') => words.push(format!("{flag}={value}")),
+        Some(value) => words.extend([flag.to_owned(), value]),
+        None => {}
     };
     match scope {
         Scope::Whole => {}
@@ -234,6 +238,14 @@ fn copies(settings: &Settings, reader: &ChainReader, root: Cid) -> Result<Vec<Co
         failure: state.failure,
     };
     Ok(states.into_iter().map(copy).collect())
+}
+
+/// Reads a text that the page shows as it is, so that what makes it again can be copied from there.
+fn parse_shown(text: &str) -> Result<String, String> {
+    match html::escape::clean(text) == text {
+        true => Ok(text.to_owned()),
+        false => Err("give one line of at most 600 characters, without signs of control".to_owned()),
+    }
 }
 
 /// Reads a day, which is its first moment, or a time.
@@ -293,20 +305,43 @@ fn written(report: &ChangeReport, out: &Path, form: Form, language: Language, by
 }
 
 fn show_written(written: &Written, out: &mut dyn Write) -> io::Result<()> {
-    let Written { file, bytes, sha256, entries, changes, sheets, .. } = written;
-    writeln!(out, "wrote {}: {bytes} bytes, sha256 {sha256}", file.display())?;
-    let verdict = if written.verified { "verified" } else { "NOT verified" };
-    let complete = if written.complete { "no entry is missing" } else { "entries are MISSING" };
+    let words = Words::of(written.language);
+    let values = [
+        ("file", text(&written.file.display().to_string())),
+        ("bytes", Words::figure(written.bytes as u64)),
+        ("digest", written.sha256.to_string().into()),
+    ];
+    writeln!(out, "{}", words.tell("written-file", values))?;
+    let complete = words.say(if written.complete { "written-complete" } else { "written-missing" });
+    let number = |seq: u64| seq.to_string().into();
     let range = match (written.first, written.last) {
-        (Some(first), Some(last)) => format!("entries {first} to {last}"),
-        _ => "no entry".to_owned(),
+        (Some(first), Some(last)) => {
+            words.tell("written-range", [("first", number(first)), ("last", number(last))])
+        }
+        _ => words.say("written-none"),
     };
-    writeln!(out, "{verdict}, {complete}: {range}, {entries} in scope, {changes} changes, {sheets} sheets")
+    let values = [
+        ("verdict", verdict(&words, written.verified)),
+        ("complete", complete.into()),
+        ("range", range.into()),
+        ("entries", Words::figure(written.entries)),
+        ("changes", Words::figure(written.changes)),
+        ("sheets", Words::figure(written.sheets as u64)),
+    ];
+    writeln!(out, "{}", words.tell("written-summary", values))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_makes_the_page_again_can_be_copied_from_it() {
+        assert_eq!(parse_shown("audit 2026-17; it's Ωmega").as_deref(), Ok("audit 2026-17; it's Ωmega"));
+        for bad in ["a\nb", "a\u{1b}[2J", "\u{202e}a", &"x".repeat(601)] {
+            assert!(parse_shown(bad).is_err(), "{bad:?}");
+        }
+    }
 
     #[test]
     fn a_day_is_the_whole_day_and_a_time_is_itself() {

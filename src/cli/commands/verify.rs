@@ -89,7 +89,7 @@ pub struct Verify {
     /// Threads that check entries [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// The language of findings: `en`, `fr` or `ar` [default: what GREFFE_LANG or LANG says, else English]
+    /// The language of the text: `en` or `fr`, and `ar` for findings [default: what GREFFE_LANG or LANG says, else English]
     #[arg(long, value_name = "LANGUAGE", value_parser = parse_language)]
     lang: Option<Language>,
 }
@@ -107,7 +107,7 @@ pub struct Shown {
     /// The file that shows anyone a fork.
     #[serde(skip_serializing_if = "Option::is_none")]
     fork_evidence: Option<PathBuf>,
-    /// What findings are told in.
+    /// What it is told in.
     #[serde(skip)]
     language: Language,
 }
@@ -196,17 +196,8 @@ fn verify(context: &Context, settings: &Settings, arguments: &Verify) -> Command
     Ok(reply_in(language, report, sources, evidence).with_exit(exit))
 }
 
-/// The report as a reply.
-pub fn reply(report: Report) -> Reply {
-    reply_from(report, Vec::new(), None)
-}
-
-/// The report as a reply, where its blocks came from, and where evidence of a fork is kept.
-pub fn reply_from(report: Report, sources: Vec<SourceState>, fork_evidence: Option<PathBuf>) -> Reply {
-    reply_in(Language::English, report, sources, fork_evidence)
-}
-
-fn reply_in(
+/// The report as a reply in a language, where its blocks came from, and where evidence of a fork is kept.
+pub fn reply_in(
     language: Language,
     report: Report,
     sources: Vec<SourceState>,

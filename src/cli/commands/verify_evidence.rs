@@ -5,15 +5,17 @@ use clap::Args;
 use serde::Serialize;
 
 use super::verify::parse_anchors;
-use crate::chain::{EvidenceReport, Finding, FindingKind, ToldOfKey};
+use crate::chain::{EvidenceReport, Finding, FindingKind, NotEstablished, ToldOfKey};
 use crate::cli::context::{Context, verify_options};
 use crate::cli::error::CliError;
+use crate::cli::language::{language, parse_language};
 use crate::cli::memory::MemoryArguments;
-use crate::cli::output::{Clean, Reply};
+use crate::cli::output::Reply;
 use crate::cli::policies::read_policy;
-use crate::cli::times::show_time;
+use crate::cli::telling::{act, line, promise, show_findings, show_time, show_witnesses, text, verdict};
 use crate::cli::{CommandResult, Exit};
 use crate::crypto::KeyId;
+use crate::lang::{Language, Words};
 use crate::model::RevocationReason;
 use crate::ops::evidence::{verify_directory, version_of};
 
@@ -36,6 +38,9 @@ pub struct VerifyEvidence {
     policy: Option<PathBuf>,
     #[command(flatten)]
     memory: MemoryArguments,
+    /// The language of the text: `en` or `fr`, and `ar` for findings [default: what GREFFE_LANG or LANG says, else English]
+    #[arg(long, value_name = "LANGUAGE", value_parser = parse_language)]
+    lang: Option<Language>,
 }
 
 #[derive(Serialize)]
@@ -43,6 +48,9 @@ struct Shown {
     command: &'static str,
     #[serde(flatten)]
     report: EvidenceReport,
+    /// What it is told in.
+    #[serde(skip)]
+    language: Language,
 }
 
 pub fn run(context: &Context, arguments: &VerifyEvidence) -> CommandResult {
@@ -56,7 +64,8 @@ pub fn run(context: &Context, arguments: &VerifyEvidence) -> CommandResult {
     }
     let report = verify_directory(&arguments.directory, &options)?;
     let exit = exit_of(&report);
-    Ok(Reply::new(Shown { command: "verify-evidence", report }, show).with_exit(exit))
+    let language = language(arguments.lang, &context.environment);
+    Ok(Reply::new(Shown { command: "verify-evidence", report, language }, show).with_exit(exit))
 }
 
 fn exit_of(report: &EvidenceReport) -> Exit {
@@ -69,77 +78,106 @@ fn exit_of(report: &EvidenceReport) -> Exit {
 }
 
 fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
-    let report = &shown.report;
-    let verdict = if report.verified { "verified" } else { "NOT verified" };
-    let name = report.name.as_ref().map_or("unknown chain", |name| name.as_str());
-    match &report.event {
-        Some(event) => {
-            let of = version_of(event).map(|version| format!(" of version {}", Clean(version)));
-            let (seq, kind, at) = (event.seq, event.event, event.finished_at);
-            writeln!(out, "{verdict}: {name}, entry {seq}, {kind}{}, {at}", of.unwrap_or_default())?;
-        }
-        None => writeln!(out, "{verdict}: {name}, an entry that cannot be read")?,
-    }
-    writeln!(out, "  chain       {}", report.chain)?;
-    writeln!(out, "  entry       {}", report.manifest)?;
+    let (report, words) = (&shown.report, Words::of(shown.language));
+    let words = &words;
+    writeln!(out, "{}", summary(report, words))?;
+    line(out, &words.say("term-chain"), &report.chain.to_string())?;
+    line(out, &words.say("term-entry"), &report.manifest.to_string())?;
     for key in &report.signed_by {
-        writeln!(out, "  key         {key}{}", told(report, key))?;
+        line(out, &words.say("term-key"), &told(report, key, words))?;
     }
     let checkpoint = &report.checkpoint;
-    writeln!(out, "  checkpoint  {} entries, root {}", checkpoint.size, checkpoint.root)?;
+    let values = [("entries", Words::figure(checkpoint.size)), ("root", checkpoint.root.to_string().into())];
+    line(out, &words.say("term-checkpoint"), &words.tell("evidence-checkpoint", values))?;
     for key in &checkpoint.signed_by {
-        writeln!(out, "  signed by   {key}")?;
+        line(out, &words.say("term-signed-by"), &key.to_string())?;
     }
     if let Some(head) = report.head {
-        writeln!(out, "  head        {head}")?;
+        line(out, &words.say("term-head"), &head.to_string())?;
     }
-    show_time(&report.time, out)?;
+    show_time(out, words, &report.time)?;
     let established = &report.established;
-    for (word, holds, meaning) in [
-        ("intact", established.intact, "every block, the statement and the bundle are those of the entry"),
-        (
-            "included",
-            established.included,
-            "it stands in the tree of the checkpoint, as do the trust documents",
-        ),
-        ("signed", established.signed, "entry and checkpoint are signed as the trust documents ask for"),
-        ("anchored", established.anchored, "the chain, a root key or the head is one that you trust"),
-        ("witnessed", established.witnessed, "other parties saw no other tree of this size"),
-        ("timestamped", established.timestamped, "a timestamp authority saw the checkpoint"),
+    for one in [
+        ("term-intact", established.intact, "evidence-intact"),
+        ("term-included", established.included, "evidence-included"),
+        ("term-signed", established.signed, "evidence-signed"),
+        ("term-anchored", established.anchored, "evidence-anchored"),
+        ("term-witnessed", established.witnessed, "evidence-witnessed"),
+        ("term-timestamped", established.timestamped, "evidence-timestamped"),
     ] {
-        writeln!(out, "  {word:<11} {:<3} {meaning}", if holds { "yes" } else { "no" })?;
+        promise(out, words, one)?;
     }
-    for cosigned in &report.witnesses {
-        let at = cosigned.not_after.map(|at| format!(" by {at}")).unwrap_or_default();
-        writeln!(out, "  cosigned    by {}: it saw the checkpoint{at}", Clean(&cosigned.witness))?;
-    }
+    show_witnesses(out, words, ["evidence-cosigned", "evidence-cosigned-at"], &report.witnesses)?;
     for cid in &report.withheld {
-        writeln!(out, "  withheld    sealed file {cid}")?;
+        let said = words.tell("evidence-withheld", [("cid", cid.to_string().into())]);
+        line(out, &words.say("term-withheld"), &said)?;
     }
-    writeln!(out, "not established by this evidence:")?;
+    writeln!(out, "{}", words.say("evidence-open"))?;
     for what in &report.not_established {
-        writeln!(out, "  {what}")?;
+        writeln!(out, "  {}", words.say(open(*what)))?;
     }
-    if !report.findings.is_empty() {
-        writeln!(out, "{} finding(s):", report.findings.len())?;
-    }
-    for finding in &report.findings {
-        writeln!(out, "  {}", Clean(&finding.to_string()))?;
-    }
-    Ok(())
+    show_findings(out, words, &report.findings)
 }
 
-/// What the newest trust document that is shown says of a key that signed the entry.
-fn told(report: &EvidenceReport, key: &KeyId) -> String {
+/// Of which entry it is, and what verification came to.
+fn summary(report: &EvidenceReport, words: &Words) -> String {
+    let name = report.name.as_ref().map_or_else(|| words.say("verify-unknown-chain"), ToString::to_string);
+    let (verdict, name) = (("verdict", verdict(words, report.verified)), ("name", name.into()));
+    let Some(event) = &report.event else { return words.tell("evidence-unreadable", [verdict, name]) };
+    let (seq, at) = (("seq", event.seq.to_string().into()), ("at", event.finished_at.to_string().into()));
+    let kind = ("event", words.say(act(event.event)).into());
+    match version_of(event) {
+        None => words.tell("evidence-summary", [verdict, name, seq, kind, at]),
+        Some(version) => {
+            let version = ("version", text(version));
+            words.tell("evidence-summary-version", [verdict, name, seq, kind, version, at])
+        }
+    }
+}
+
+/// The message of what stays open.
+const fn open(what: NotEstablished) -> &'static str {
+    match what {
+        NotEstablished::Anchored => "open-anchored",
+        NotEstablished::OtherTrust => "open-other-trust",
+        NotEstablished::OtherEntries => "open-other-entries",
+        NotEstablished::OneTree => "open-one-tree",
+        NotEstablished::Time => "open-time",
+        NotEstablished::Sealed => "open-sealed",
+    }
+}
+
+/// A key that signed the entry, and what the newest trust document that is shown says of it.
+fn told(report: &EvidenceReport, key: &KeyId, words: &Words) -> String {
     let seq = report.event.as_ref().map_or(0, |event| event.seq);
-    let told = report.revoked.iter().filter(|told| told.keyid == *key);
-    let words = told.map(|ToldOfKey { since, reason, .. }| {
-        let reason = match reason {
-            RevocationReason::Compromised => "stolen",
-            RevocationReason::Retired => "retired",
-        };
-        let standing = if *since > seq { "; this entry is before that" } else { "" };
-        format!(", told {reason} since entry {since}{standing}")
-    });
-    words.collect()
+    let Some(ToldOfKey { since, reason, .. }) = report.revoked.iter().find(|told| told.keyid == *key) else {
+        return key.to_string();
+    };
+    let id = match (reason, *since > seq) {
+        (RevocationReason::Compromised, false) => "evidence-stolen",
+        (RevocationReason::Compromised, true) => "evidence-stolen-after",
+        (RevocationReason::Retired, false) => "evidence-retired",
+        (RevocationReason::Retired, true) => "evidence-retired-after",
+    };
+    words.tell(id, [("key", key.to_string().into()), ("since", since.to_string().into())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_open_is_said_as_everywhere_else() {
+        let english = Words::of(Language::English);
+        for what in [
+            NotEstablished::Anchored,
+            NotEstablished::OtherTrust,
+            NotEstablished::OtherEntries,
+            NotEstablished::OneTree,
+            NotEstablished::Time,
+            NotEstablished::Sealed,
+        ] {
+            assert_eq!(english.say(open(what)), what.to_string());
+        }
+    }
 }

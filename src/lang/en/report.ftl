@@ -85,6 +85,14 @@ tile-rolled-back = { $count ->
    *[other] changes taken back later
 }
 tile-approvals = changes with the approvals that they needed
+tile-unplanned = { $count ->
+    [one] change ran without a plan
+   *[other] changes ran without a plan
+}
+tile-abandoned = { $count ->
+    [one] plan given up
+   *[other] plans given up
+}
 tile-waivers = { $count ->
     [one] waiver of a rule
    *[other] waivers of rules
@@ -350,6 +358,7 @@ heading-commands = Check this page
 commands-method = With greffe and the chain; nothing here has to be believed.
 command-verify = Verify the whole chain:
 command-again = Make this page again; it is the same byte for byte:
+command-again-without-copies = Make this page again, but for what is known of copies here:
 command-json = The same facts as data:
 command-sample = Check a place in the sample, by the CID of its manifest:
 
@@ -360,5 +369,6 @@ limit-approvals = Whether an approver looked. An approval is a signature over ex
 limit-tests = Tests outside of the chain, unless a staging chain or a hook is named.
 limit-clocks = When it happened beyond the word of whoever ran it, except between the bounds at the top.
 limit-risk = Whether a risk was acceptable. Classes follow fixed rules over kinds of statements and findings of `greffe lint`.
+limit-later = What came after the head at the top. Ask whoever keeps or witnesses the chain for its newest head.
 limit-details = Details of findings are in English, as the archive's own codes are.
 footer = Written by { $program } from the chain alone. It holds no script and loads nothing.

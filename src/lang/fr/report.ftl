@@ -88,6 +88,14 @@ tile-rolled-back = { $count ->
    *[other] changements annulés ensuite
 }
 tile-approvals = changements avec les approbations requises
+tile-unplanned = { $count ->
+    [one] changement exécuté sans plan
+   *[other] changements exécutés sans plan
+}
+tile-abandoned = { $count ->
+    [one] plan abandonné
+   *[other] plans abandonnés
+}
 tile-waivers = { $count ->
     [one] dérogation à une règle
    *[other] dérogations à des règles
@@ -353,6 +361,7 @@ heading-commands = Vérifier cette page
 commands-method = Avec greffe et la chaîne ; rien ici n'est à croire sur parole.
 command-verify = Vérifier toute la chaîne :
 command-again = Refaire cette page ; elle est identique à l'octet près :
+command-again-without-copies = Refaire cette page, sauf ce que l'on sait ici des copies :
 command-json = Les mêmes faits, en données :
 command-sample = Vérifier un rang de l'échantillon, par le CID de son manifeste :
 
@@ -363,5 +372,6 @@ limit-approvals = Si un approbateur a regardé. Une approbation est une signatur
 limit-tests = Les essais hors de la chaîne, sauf chaîne de préproduction ou crochet nommés.
 limit-clocks = L'heure, au-delà de ce que dit l'exécutant, sauf entre les bornes données en tête.
 limit-risk = Si un risque était acceptable. Les classes suivent des règles fixes sur les sortes d'instructions et ce que relève `greffe lint`.
+limit-later = Ce qui a suivi la tête donnée en haut. La plus récente se demande à qui garde la chaîne ou en témoigne.
 limit-details = Les détails d'une anomalie sont en anglais, comme les codes de l'archive.
 footer = Rédigé par { $program } d'après la chaîne seule. La page ne contient aucun script et ne charge rien.

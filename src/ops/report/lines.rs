@@ -76,6 +76,10 @@ impl Slot {
         }
     }
 
+    pub const fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing { .. })
+    }
+
     pub const fn manifest(&self) -> Option<Cid> {
         match self {
             Self::Read(line) => Some(line.manifest),
@@ -165,7 +169,8 @@ impl Chain {
                 self.abandoned.extend(about);
             }
             Details::Migration(details) => {
-                if let Some(reverts) = details.reverts {
+                // A way back that failed took nothing back.
+                if let (Some(reverts), Outcome::Succeeded) = (details.reverts, details.outcome) {
                     self.taken_back.insert(reverts, seq);
                 }
             }
@@ -298,6 +303,11 @@ impl Line {
                 | EventKind::Repair
                 | EventKind::Drift
         )
+    }
+
+    /// Whether something ran for it; what only says how a version counts took no time and needed no plan.
+    pub const fn ran(&self) -> bool {
+        matches!(self.event, EventKind::Apply | EventKind::Rollback | EventKind::Fail)
     }
 
     /// Whether it belongs to a release: its build or its migration goes by that name.

@@ -77,7 +77,8 @@ pub fn gather(
         .filter_map(|row| Some((row.seq, row.manifest?)))
         .collect();
     let root = report.root.to_string();
-    let sample = asked.sample.map(|(size, seed)| draw(&changes, size, seed.as_deref().unwrap_or(&root)));
+    let sample = asked.sample.as_ref();
+    let sample = sample.map(|(size, seed)| draw(&changes, *size, seed.as_deref().unwrap_or(&root)));
     let shown: BTreeSet<u64> = match &sample {
         Some(sample) => sample.drawn.iter().map(|one| one.seq).collect(),
         None => changes.iter().map(|(seq, _)| *seq).collect(),
@@ -100,7 +101,7 @@ pub fn gather(
     let waivers = told + others.map(|line| sheets.waivers(source, line)).sum::<u64>();
     let summary = sums::summary(&chain, &plans, &scoped, &asked.scope, waivers);
     let others = scoped.iter().filter(|line| !line.is_change()).map(|line| chain.other(line)).collect();
-    let arguments = [vec![root], asked.arguments, vec!["--date".to_owned(), date.to_string()]].concat();
+    let arguments = again(root, &asked, report);
     Ok(ChangeReport {
         command: "report",
         format: FORMAT,
@@ -135,6 +136,19 @@ pub fn gather(
     })
 }
 
+/// What makes the same report again wherever the chain is, whatever the settings there say: the date where one was given,
+/// for it is that of the newest entry otherwise, and the anchor that settings named here.
+fn again(root: String, asked: &Asked, report: &Report) -> Vec<String> {
+    let mut words = [vec![root], asked.arguments.clone()].concat();
+    if let (true, Some(chain)) = (report.established.anchored, report.chain)
+        && !words.iter().any(|word| word == "--require")
+    {
+        words.extend(["--require".to_owned(), chain.to_string()]);
+    }
+    words.extend(asked.date.map(|date| ["--date".to_owned(), date.to_string()]).into_iter().flatten());
+    words
+}
+
 fn epoch() -> Timestamp {
     Timestamp::from_seconds(0).expect("1970 is a year that can be written")
 }
@@ -151,6 +165,7 @@ fn merkle_root(chain: &Chain, size: u64) -> Option<Digest> {
 /// All numbers from the first entry that is in scope to the last.
 fn population(chain: &Chain, scope: &Scope, plans: &Plans) -> Population {
     let in_scope: Vec<bool> = chain.slots.iter().map(|slot| is_in(scope, slot)).collect();
+    let gap = gap(chain, scope);
     let bounds = match scope {
         // What is asked for by number is asked for also where it is not there.
         Scope::Entries { first, last } => {
@@ -162,10 +177,21 @@ fn population(chain: &Chain, scope: &Scope, plans: &Plans) -> Population {
         Scope::Period { .. } | Scope::Release { .. } => {
             let bounds =
                 in_scope.iter().position(|holds| *holds).zip(in_scope.iter().rposition(|holds| *holds));
-            bounds.map(|(first, last)| with_neighbours(chain, first, last))
+            match bounds {
+                Some((first, last)) => Some(with_neighbours(chain, first, last)),
+                None => unread_from(chain, gap),
+            }
         }
     };
-    let Some((first, last)) = bounds else { return nothing() };
+    let border = |seq: Option<u64>| {
+        let slot = chain.slots.get(usize::try_from(seq?).ok()?)?;
+        let finished_at = chain.line(slot.seq()).map(|line| line.finished_at);
+        Some(Border { seq: slot.seq(), manifest: slot.manifest(), finished_at })
+    };
+    let Some((first, last)) = bounds else {
+        let gap = gap as u64;
+        return nothing(border(gap.checked_sub(1)), border(Some(gap)));
+    };
     let rows: Vec<Row> = (first..=last)
         .filter_map(|seq| {
             let slot = chain.slots.get(usize::try_from(seq).ok()?)?;
@@ -173,11 +199,6 @@ fn population(chain: &Chain, scope: &Scope, plans: &Plans) -> Population {
         })
         .collect();
     let missing: Vec<u64> = rows.iter().filter(|row| row.event.is_none()).map(|row| row.seq).collect();
-    let border = |seq: Option<u64>| {
-        let slot = chain.slots.get(usize::try_from(seq?).ok()?)?;
-        let finished_at = chain.line(slot.seq()).map(|line| line.finished_at);
-        Some(Border { seq: slot.seq(), manifest: slot.manifest(), finished_at })
-    };
     let expected = last - first + 1;
     Population {
         first: Some(first),
@@ -197,13 +218,26 @@ fn population(chain: &Chain, scope: &Scope, plans: &Plans) -> Population {
 
 /// The same with the entries next to it that cannot be read: nobody can say that they do not belong to it.
 fn with_neighbours(chain: &Chain, first: usize, last: usize) -> (u64, u64) {
-    let is_missing = |slot: &&Slot| matches!(slot, Slot::Missing { .. });
-    let before = chain.slots.iter().take(first).rev().take_while(is_missing).count();
-    let after = chain.slots.iter().skip(last + 1).take_while(is_missing).count();
+    let before = chain.slots.iter().take(first).rev().take_while(|slot| slot.is_missing()).count();
+    let after = chain.slots.iter().skip(last + 1).take_while(|slot| slot.is_missing()).count();
     ((first - before) as u64, (last + after) as u64)
 }
 
-fn nothing() -> Population {
+/// The place of a period in which no entry ended: behind the last entry before it.
+fn gap(chain: &Chain, scope: &Scope) -> usize {
+    let Scope::Period { from: Some(from), .. } = scope else { return 0 };
+    let is_before = |slot: &Slot| matches!(slot, Slot::Read(line) if line.finished_at < *from);
+    chain.slots.iter().rposition(is_before).map_or(0, |place| place + 1)
+}
+
+/// The entries from a place on that cannot be read: nobody can say that none of them ended there.
+fn unread_from(chain: &Chain, place: usize) -> Option<(u64, u64)> {
+    let count = chain.slots.iter().skip(place).take_while(|slot| slot.is_missing()).count();
+    (count > 0).then(|| (place as u64, (place + count - 1) as u64))
+}
+
+/// A population without an entry, between those next to it.
+fn nothing(before: Option<Border>, after: Option<Border>) -> Population {
     Population {
         first: None,
         last: None,
@@ -213,8 +247,8 @@ fn nothing() -> Population {
         in_scope: 0,
         changes: 0,
         complete: true,
-        before: None,
-        after: None,
+        before,
+        after,
         merkle_root: None,
         entries: Vec::new(),
     }

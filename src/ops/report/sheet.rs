@@ -47,7 +47,8 @@ impl Sheets<'_> {
         }
         for change in &mut changes {
             let found = asked.contains(&change.seq).then(|| hits.remove(&change.seq).unwrap_or_default());
-            change.risk = risk(change, found);
+            let ran = self.chain.line(change.seq).is_some_and(Line::ran);
+            change.risk = risk(change, ran, found);
         }
         Ok(changes)
     }
@@ -147,11 +148,9 @@ fn clear_scripts(source: &mut Source, entry: &Entry) -> Vec<ClearScript> {
 }
 
 /// The risk, once it is known what rules find.
-fn risk(change: &Change, lint: Option<Vec<LintHit>>) -> Risk {
+fn risk(change: &Change, ran: bool, lint: Option<Vec<LintHit>>) -> Risk {
     let is_back = change.event == EventKind::Rollback || change.way_back.reverts.is_some();
     let statements: &[StatementRun] = &change.statements;
-    // What only says how something counts runs nothing.
-    let ran = matches!(change.event, EventKind::Apply | EventKind::Rollback | EventKind::Fail);
     Risk::of(&Known {
         statements,
         lint: lint.as_deref(),

@@ -18,8 +18,7 @@ pub fn summary(chain: &Chain, plans: &Plans, lines: &[&Line], scope: &Scope, wai
         || changes.iter().filter_map(|line| plans.counted(line)).filter(|counted| counted.needed > 0);
     let sealed: HashSet<Cid> = lines.iter().flat_map(|line| line.sealed.iter().copied()).collect();
     let drifted = |line: &&&Line| matches!(line.continuity, Continuity::Broken | Continuity::Recorded);
-    let mut times: Vec<u64> =
-        changes.iter().filter(|line| line.outcome.is_some()).map(|line| line.duration()).collect();
+    let mut times: Vec<u64> = changes.iter().filter(|line| line.ran()).map(|line| line.duration()).collect();
     times.sort_unstable();
     Summary {
         succeeded: count(&|line| line.outcome == Some(Outcome::Succeeded)),
@@ -27,6 +26,7 @@ pub fn summary(chain: &Chain, plans: &Plans, lines: &[&Line], scope: &Scope, wai
         rolled_back: count(&|line| chain.taken_back.contains_key(&line.manifest)),
         approvals_needed: planned().count() as u64,
         approvals_met: planned().filter(|counted| counted.counted >= counted.needed).count() as u64,
+        unplanned: count(&|line| line.ran() && line.plan.is_none()),
         abandoned: lines
             .iter()
             .filter(|line| line.event == EventKind::Plan && chain.abandoned.contains(&line.manifest))

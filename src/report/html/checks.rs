@@ -3,7 +3,6 @@
 use super::Page;
 use super::escape::{Code, Own, Text, clean, clean_to, shell};
 use crate::chain::Finding;
-use crate::lang::Language;
 
 /// Characters of a command; what it is called with has its own bounds.
 const LONGEST_COMMAND: usize = 8192;
@@ -99,13 +98,11 @@ pub fn commands(page: &mut Page<'_>) {
     let require = report.chain.chain.map(|chain| format!(" --require {chain}")).unwrap_or_default();
     command(page, "command-verify", &format!("greffe verify {root}{require}"));
     let arguments: Vec<String> = report.arguments.iter().map(|word| shell(word)).collect();
-    let form = match page.words.language() {
-        Language::English => "--format html --lang en",
-        Language::French => "--format html --lang fr",
-        Language::Arabic => "--format html --lang ar",
-    };
-    command(page, "command-again", &format!("greffe report {} {form} --out again.html", arguments.join(" ")));
-    command(page, "command-json", &format!("greffe report {} --format json", arguments.join(" ")));
+    let (arguments, language) = (arguments.join(" "), page.words.language().code());
+    // What this machine knew of copies is nothing that the chain tells.
+    let id = if report.replicas.is_none() { "command-again" } else { "command-again-without-copies" };
+    command(page, id, &format!("greffe report {arguments} --format html --lang {language} --out again.html"));
+    command(page, "command-json", &format!("greffe report {arguments} --format json"));
     if let Some(sample) = &report.sample {
         let line = format!("printf '%s\\n%s' {} CID | sha256sum", shell(&sample.seed));
         command(page, "command-sample", &line);
@@ -122,8 +119,15 @@ fn command(page: &mut Page<'_>, id: &str, line: &str) {
 pub fn limits(page: &mut Page<'_>) {
     page.heading("heading-limits", None);
     page.put("<ul>\n");
-    for id in ["limit-names", "limit-approvals", "limit-tests", "limit-clocks", "limit-risk", "limit-details"]
-    {
+    for id in [
+        "limit-names",
+        "limit-approvals",
+        "limit-tests",
+        "limit-clocks",
+        "limit-risk",
+        "limit-later",
+        "limit-details",
+    ] {
         let text = page.say(id);
         page.put(&format!("<li>{text}</li>\n"));
     }

@@ -13,13 +13,15 @@ pub fn all(page: &mut Page<'_>) {
     let population = &report.population;
     let Population { first: Some(first), last: Some(last), .. } = population else {
         let empty = page.say("population-empty");
-        page.put(&format!("<p class=\"none\">{empty}</p>\n"));
+        page.put(&format!("<p class=\"none\">{empty}</p>\n<dl>\n"));
+        borders(page);
+        page.put("</dl>\n");
         return;
     };
     page.put("<dl>\n");
     page.fact("population-first", &first.to_string());
     page.fact("population-last", &last.to_string());
-    let counted = format!("{} / {}", population.read, population.expected);
+    let counted = format!("<span dir=\"ltr\">{} / {}</span>", population.read, population.expected);
     page.fact("population-count", &counted);
     let missing = match population.missing.is_empty() {
         true => page.badge("ok", "population-none-missing"),
@@ -30,8 +32,7 @@ pub fn all(page: &mut Page<'_>) {
         }
     };
     page.fact("population-missing", &missing);
-    border(page, "population-before", population.before.as_ref(), "population-begins");
-    border(page, "population-after", population.after.as_ref(), "population-ends");
+    borders(page);
     if let Some(root) = population.merkle_root {
         let of = page.tell("tree-of", [("count", (last + 1).into())]);
         page.fact("fact-merkle", &format!("{} <small>{of}</small>", Code(&root.to_string())));
@@ -56,6 +57,13 @@ pub fn all(page: &mut Page<'_>) {
         page.put(&format!("<p class=\"soft\">{note}</p>\n"));
     }
     sample(page);
+}
+
+/// The entries next to it, which show where it ends.
+fn borders(page: &mut Page<'_>) {
+    let population = &page.report.population;
+    border(page, "population-before", population.before.as_ref(), "population-begins");
+    border(page, "population-after", population.after.as_ref(), "population-ends");
 }
 
 fn border(page: &mut Page<'_>, id: &str, border: Option<&Border>, without: &str) {

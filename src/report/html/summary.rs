@@ -125,7 +125,8 @@ pub fn figures(page: &mut Page<'_>) {
     page.heading("heading-summary", None);
     let language = page.words.language();
     let approvals = format!(
-        "{} / {}",
+        // From left to right in every language: the second is of how many.
+        "\u{2066}{} / {}\u{2069}",
         grouped(summary.approvals_met, language),
         grouped(summary.approvals_needed, language)
     );
@@ -157,6 +158,16 @@ pub fn figures(page: &mut Page<'_>) {
             page.tell("tile-rolled-back", [("count", summary.rolled_back.into())]),
         ),
         (if unmet { "bad" } else { "plain" }, approvals, page.say("tile-approvals")),
+        (
+            "plain",
+            count(summary.unplanned),
+            page.tell("tile-unplanned", [("count", summary.unplanned.into())]),
+        ),
+        (
+            "plain",
+            count(summary.abandoned),
+            page.tell("tile-abandoned", [("count", summary.abandoned.into())]),
+        ),
         (
             alarm(summary.waivers, "warn"),
             count(summary.waivers),

@@ -2,166 +2,139 @@
 
 use std::io::{self, Write};
 
-use serde_json::Value;
-
 use super::Shown;
-use crate::chain::{Finding, Fresh, Freshness, SealedCounts, TimeBound, TimeInterval, TimeSource};
+use crate::chain::{Established, Fresh, Freshness, Report, SealedCounts, TimeSource};
 use crate::cli::output::Clean;
-use crate::lang::{Language, Words};
+use crate::cli::telling::{line, promise, show_findings, show_time, show_witnesses, text, verdict};
+use crate::lang::Words;
 
 pub fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
-    let report = &shown.report;
-    let name = report.name.as_ref().map_or("unknown chain", |name| name.as_str());
-    let verdict = if report.verified { "verified" } else { "NOT verified" };
-    writeln!(out, "{verdict}: {name}, {} entries, from {}", report.entries, report.root)?;
-    if let Some(chain) = report.chain {
-        writeln!(out, "  chain       {chain}")?;
-    }
-    if let Some(since) = report.since_seq {
-        writeln!(
-            out,
-            "  new         {} entries; those before were verified here before",
-            report.entries - since
-        )?;
-    }
-    if let Some(newest) = report.newest {
-        writeln!(out, "  newest      {newest}")?;
-    }
-    show_time(&report.time, out)?;
-    let established = &report.established;
-    let intact = match report.since_seq {
-        Some(_) => "every new byte and link holds, and goes on from what was verified here before",
-        None => "every byte, link and step of the story holds",
-    };
-    for (word, holds, meaning) in [
-        ("intact", established.intact, intact),
-        ("signed", established.signed, "signatures meet the trust document"),
-        ("anchored", established.anchored, "the chain is one that you trust; `--require CID` insists on it"),
-        ("witnessed", established.witnessed, "other parties saw the same chain"),
-        ("timestamped", established.timestamped, "a timestamp authority saw the head"),
-        ("complete", established.complete, "every block was there"),
-        ("replayed", established.replayed, "the scripts make the schema that was signed"),
-        ("live", established.live, "the database has that schema now"),
-    ] {
-        writeln!(out, "  {word:<11} {:<3} {meaning}", if holds { "yes" } else { "no" })?;
-    }
-    for cosigned in &report.witnesses {
-        let at = cosigned.not_after.map(|at| format!(" by {at}")).unwrap_or_default();
-        writeln!(out, "  cosigned    by {}: it saw all entries{at}", Clean(&cosigned.witness))?;
-    }
+    let (report, words) = (&shown.report, Words::of(shown.language));
+    let words = &words;
+    show_summary(out, words, report)?;
+    show_established(out, words, &report.established, report.since_seq.is_some())?;
+    show_witnesses(out, words, ["verify-cosigned", "verify-cosigned-at"], &report.witnesses)?;
     if let Some(found) = &report.freshness {
-        let word = match found.fresh {
-            Fresh::Yes => "yes",
-            Fresh::No | Fresh::Unknown => "no",
-        };
-        writeln!(out, "  {:<11} {word:<3} {}", "fresh", freshness(found))?;
+        let word = words.say(if found.fresh == Fresh::Yes { "verify-yes" } else { "verify-no" });
+        line(out, &words.say("term-fresh"), &format!("{word:<3} {}", freshness(found, words)))?;
     }
     if let Some(promotions) = &report.promotions {
-        let away = match promotions.not_at_hand {
-            0 => String::new(),
-            away => format!(", {away} not: that chain is not at hand"),
+        let count = ("count", Words::figure(promotions.followed));
+        let said = match promotions.not_at_hand {
+            0 => words.tell("verify-promoted", [count]),
+            away => words.tell("verify-promoted-away", [count, ("away", Words::figure(away))]),
         };
-        writeln!(out, "  promoted    {} links to another chain followed{away}", promotions.followed)?;
+        line(out, &words.say("term-promoted"), &said)?;
     }
     if report.sealed > 0 {
-        writeln!(out, "  sealed      {} files: {}", report.sealed, states(&report.sealed_states))?;
+        let states = ("states", states(&report.sealed_states, words).into());
+        let said = words.tell("verify-sealed", [("count", Words::figure(report.sealed)), states]);
+        line(out, &words.say("term-sealed"), &said)?;
     }
-    for source in shown.sources.iter().filter(|source| source.blocks > 0 || source.fault.is_some()) {
-        let fault = source.fault.as_ref().map(|fault| format!(": {fault}")).unwrap_or_default();
-        writeln!(out, "  from        {} ({} blocks){}", Clean(&source.name), source.blocks, Clean(&fault))?;
-    }
-    if !report.findings.is_empty() {
-        writeln!(out, "{} finding(s):", report.findings.len())?;
-    }
-    let words = Words::of(shown.language);
-    for finding in &report.findings {
-        writeln!(out, "  {}", told(finding, &words))?;
-    }
+    show_sources(out, words, shown)?;
+    show_findings(out, words, &report.findings)?;
     if let Some(path) = &shown.fork_evidence {
         let path = path.display().to_string();
-        writeln!(out, "both versions are signed by the chain's own keys; show it to others with")?;
+        writeln!(out, "{}", words.say("verify-fork"))?;
         writeln!(out, "  greffe verify-fork {}", Clean(&path))?;
     }
     Ok(())
 }
 
-/// A finding in a language; in English as everywhere else, and so one whose code has no sentence there yet.
-fn told(finding: &Finding, words: &Words) -> String {
-    let english = || Clean(&finding.to_string()).to_string();
-    if words.language() == Language::English {
-        return english();
+/// Which chain it is, how long, and when it was made.
+fn show_summary(out: &mut dyn Write, words: &Words, report: &Report) -> io::Result<()> {
+    let unknown = || words.say("verify-unknown-chain");
+    let name = report.name.as_ref().map_or_else(unknown, ToString::to_string);
+    let values = [
+        ("verdict", verdict(words, report.verified)),
+        ("name", name.into()),
+        ("entries", Words::figure(report.entries)),
+        ("root", report.root.to_string().into()),
+    ];
+    writeln!(out, "{}", words.tell("verify-summary", values))?;
+    if let Some(chain) = report.chain {
+        line(out, &words.say("term-chain"), &chain.to_string())?;
     }
-    let Ok(Value::Object(members)) = serde_json::to_value(&finding.fault) else { return english() };
-    let code = members.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let members = members.into_iter().map(|(name, value)| (name, cleaned(value))).collect();
-    let Some(said) = words.finding(&code, &members) else { return english() };
-    let cid = finding.cid.map(|cid| format!(" ({cid})")).unwrap_or_default();
-    // In French a colon stands apart.
-    let colon = if words.language() == Language::French { "\u{a0}:" } else { ":" };
-    match finding.seq {
-        Some(seq) => {
-            let entry = words.tell("entry-number", [("seq", seq.to_string().into())]);
-            format!("{entry}{colon} {said}{cid}")
-        }
-        None => format!("{said}{cid}"),
+    if let Some(since) = report.since_seq {
+        let entries = ("entries", Words::figure(report.entries - since));
+        line(out, &words.say("term-new"), &words.tell("verify-new", [entries]))?;
     }
+    if let Some(newest) = report.newest {
+        line(out, &words.say("term-newest"), &newest.to_string())?;
+    }
+    show_time(out, words, &report.time)
 }
 
-/// The texts of a member without what steers a terminal. What the sentence itself has to keep directions apart stays.
-fn cleaned(value: Value) -> Value {
-    match value {
-        Value::String(text) => Clean(&text).to_string().into(),
-        Value::Array(items) => items.into_iter().map(cleaned).collect(),
-        other => other,
+/// Each promise by itself; `continued`: a part of the chain was verified before.
+fn show_established(
+    out: &mut dyn Write,
+    words: &Words,
+    established: &Established,
+    continued: bool,
+) -> io::Result<()> {
+    let intact = if continued { "verify-intact-new" } else { "verify-intact" };
+    [
+        ("term-intact", established.intact, intact),
+        ("term-signed", established.signed, "verify-signed"),
+        ("term-anchored", established.anchored, "verify-anchored"),
+        ("term-witnessed", established.witnessed, "verify-witnessed"),
+        ("term-timestamped", established.timestamped, "verify-timestamped"),
+        ("term-complete", established.complete, "verify-complete"),
+        ("term-replayed", established.replayed, "verify-replayed"),
+        ("term-live", established.live, "verify-live"),
+    ]
+    .into_iter()
+    .try_for_each(|one| promise(out, words, one))
+}
+
+/// Where blocks came from, and what kept others from it.
+fn show_sources(out: &mut dyn Write, words: &Words, shown: &Shown) -> io::Result<()> {
+    for source in shown.sources.iter().filter(|source| source.blocks > 0 || source.fault.is_some()) {
+        let values = [("name", text(&source.name)), ("blocks", Words::figure(source.blocks))];
+        let said = match &source.fault {
+            None => words.tell("verify-from", values),
+            Some(fault) => {
+                let [name, blocks] = values;
+                words.tell("verify-from-fault", [name, blocks, ("fault", text(fault))])
+            }
+        };
+        line(out, &words.say("term-from"), &said)?;
     }
+    Ok(())
 }
 
 /// How old the newest word on a head is, in words.
-fn freshness(freshness: &Freshness) -> String {
+fn freshness(freshness: &Freshness, words: &Words) -> String {
     let Some((word, age)) = freshness.newest.as_ref().zip(freshness.age_seconds) else {
-        return "nobody vouched for this head at a time that has been".to_owned();
+        return words.say("fresh-nobody");
     };
+    let count = |id: &str, count| words.tell(id, [("count", Words::figure(count))]);
     let age = match age {
-        ..60 => "less than a minute".to_owned(),
-        60..3600 => format!("{} minutes", age / 60),
-        3600..172_800 => format!("{} hours", age / 3600),
-        _ => format!("{} days", age / 86_400),
+        ..60 => words.say("age-now"),
+        60..3600 => count("age-minutes", age / 60),
+        3600..172_800 => count("age-hours", age / 3600),
+        _ => count("age-days", age / 86_400),
     };
-    let whose = match &word.source {
-        TimeSource::Signer => "its signers'".to_owned(),
-        TimeSource::Authority(name) => format!("that of the timestamp authority {}", Clean(name)),
-        TimeSource::Witness(name) => format!("that of the witness {}", Clean(name)),
-    };
-    format!("the newest word on this head is {whose}, {age} old")
+    let age = ("age", age.into());
+    match &word.source {
+        TimeSource::Signer => words.tell("fresh-signers", [age]),
+        TimeSource::Authority(name) => words.tell("fresh-authority", [("name", text(name)), age]),
+        TimeSource::Witness(name) => words.tell("fresh-witness", [("name", text(name)), age]),
+    }
 }
 
 /// What became of sealed files, in words.
-fn states(counts: &SealedCounts) -> String {
+fn states(counts: &SealedCounts, words: &Words) -> String {
     let all = [
-        (counts.open, "opened"),
-        (counts.sealed, "not opened"),
-        (counts.erased, "erased"),
-        (counts.lost, "lost"),
-        (counts.tampered, "tampered with"),
-        (counts.missing, "missing"),
+        (counts.open, "sealed-open"),
+        (counts.sealed, "sealed-sealed"),
+        (counts.erased, "sealed-erased"),
+        (counts.lost, "sealed-lost"),
+        (counts.tampered, "sealed-tampered"),
+        (counts.missing, "sealed-missing"),
     ];
+    let some = all.into_iter().filter(|(count, _)| *count > 0);
     let some: Vec<String> =
-        all.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+        some.map(|(count, id)| words.tell(id, [("count", Words::figure(count))])).collect();
     some.join(", ")
-}
-
-/// Between when this version of the chain was made, and whose word that is; nothing where its signers alone say it.
-fn show_time(time: &TimeInterval, out: &mut dyn Write) -> io::Result<()> {
-    let word = |TimeBound { at, source }: &TimeBound| match source {
-        TimeSource::Signer => format!("{at} (its signers say)"),
-        TimeSource::Authority(name) => format!("{at} (the timestamp authority {} says)", Clean(name)),
-        TimeSource::Witness(name) => format!("{at} (the witness {} says)", Clean(name)),
-    };
-    match (&time.not_before, &time.not_after) {
-        (Some(not_before), Some(not_after)) => {
-            writeln!(out, "  made        not before {}", word(not_before))?;
-            writeln!(out, "              not after {}", word(not_after))
-        }
-        _ => Ok(()),
-    }
 }
