@@ -34,6 +34,11 @@ pub struct Guarded {
     /// Changes that were noted and are gone, for there were more than it keeps.
     pub removed: u64,
     pub faults: Vec<GuardFault>,
+    /// Changes whose standing may become another: a run that they belong to is not archived yet.
+    pub unsettled: Vec<i64>,
+    /// Notes up to the cursor were there and are gone, the newest among them: somebody deleted them, or put an older
+    /// database in place of this one.
+    pub is_set_back: bool,
 }
 
 /// One change of the schema. Roles are those of the server; no value and no text of a statement is known.
@@ -156,12 +161,22 @@ pub async fn changes_since(
     cursor: Option<GuardCursor>,
 ) -> Result<Option<Guarded>, OpsError> {
     let Some(guard) = target.guard().await? else { return Ok(None) };
+    let before = cursor.as_ref().map_or(0, |cursor| cursor.row);
     let hidden = guard.faults.iter().any(|fault| matches!(fault, GuardFault::Hidden { .. }));
     let gone = |fault: &GuardFault| matches!(fault, GuardFault::Gone { what } if !what.contains(' '));
     if hidden || guard.faults.iter().any(gone) {
         let cursor = cursor.unwrap_or_default();
         let (id, faults) = (guard.id, guard.faults);
-        return Ok(Some(Guarded { id, changes: Vec::new(), cursor, missed: 0, removed: 0, faults }));
+        return Ok(Some(Guarded {
+            id,
+            changes: Vec::new(),
+            cursor,
+            missed: 0,
+            removed: 0,
+            faults,
+            unsettled: Vec::new(),
+            is_set_back: false,
+        }));
     }
     let read = target.guard_rows(cursor).await?;
     let runs = match read.rows.is_empty() {
@@ -172,9 +187,17 @@ pub async fn changes_since(
         let standing = standing(&row, &runs, &read.runs, project);
         judged(row, standing)
     };
+    let changes: Vec<GuardedChange> = read.rows.into_iter().map(judge).collect();
+    let may_change = |change: &&GuardedChange| match change.standing {
+        Standing::Unarchived => true,
+        Standing::Beside { run } => runs.may_be_archived(run),
+        Standing::Archived { .. } | Standing::Own | Standing::OutOfBand { .. } => false,
+    };
     Ok(Some(Guarded {
         id: guard.id,
-        changes: read.rows.into_iter().map(judge).collect(),
+        unsettled: changes.iter().filter(may_change).map(|change| change.id).collect(),
+        is_set_back: read.newest < before,
+        changes,
         cursor: read.cursor,
         missed: read.missed,
         removed: read.removed,
@@ -201,8 +224,9 @@ pub async fn out_of_band(project: &Project, target: &mut Database) -> Result<Vec
 /// tell of all that was named.
 async fn runs_of(project: &Project, target: &mut Database, rows: &[GuardRow]) -> Result<Runs, OpsError> {
     let oldest = rows.iter().filter_map(|row| row.at).min();
+    let recordings = Runs::recordings(project);
     let mut runs = Runs::of_archive(project, oldest)?;
-    runs.add_recordings(project);
+    runs.add_recordings(recordings);
     let mut named = rows.iter().filter_map(|row| row.run.as_deref()?.parse::<EventId>().ok());
     if named.any(|id| !runs.knows(id)) {
         // What cannot be read of it tells nothing.

@@ -66,6 +66,8 @@ macro_rules! codes {
 
 codes! {
     SchemaOutOfBand, "schema-out-of-band", Critical, "the live schema is not the one that the newest entry left";
+    ChangeOutOfBand, "change-out-of-band", Critical, "a change of the schema did not come through greffe";
+    GuardFails, "guard-fails", Critical, "the guard of the database does not tell of every change of the schema";
     UnarchivedChange, "unarchived-change", Warning, "a change is in the database and not yet in the archive";
     UnknownKey, "unknown-key", Critical, "a key that the trust document does not name signed";
     RevokedKey, "revoked-key", Critical, "a key that was revoked or stolen signed";
@@ -111,6 +113,12 @@ impl Finding {
     #[must_use]
     pub fn of_entry(code: Code, seq: u64) -> Self {
         Self { happened: true, ..Self::new(code, format!("entry {seq}")) }.with("seq", seq)
+    }
+
+    /// Something that happened, at no entry.
+    #[must_use]
+    pub fn happened(code: Code, subject: impl Into<String>) -> Self {
+        Self { happened: true, ..Self::new(code, subject) }
     }
 
     /// The same with a parameter.

@@ -52,6 +52,13 @@ impl Metrics {
 
     /// Takes in a round that took so many seconds, and what is open after it.
     pub fn take(&mut self, round: &Round, told: &Told, seconds: f64) {
+        self.rounds += 1;
+        self.round = Some((round.at, seconds));
+        self.look(round, told);
+    }
+
+    /// Takes in looks beside the rounds, and what is open after them.
+    pub fn look(&mut self, round: &Round, told: &Told) {
         self.facts.add(round.facts());
         for look in &round.looks {
             self.looks.insert(look.name, (look.seconds, look.found.is_ok()));
@@ -60,8 +67,6 @@ impl Metrics {
         for open in &told.open {
             *self.findings.entry(open.finding.code).or_default() += 1;
         }
-        self.rounds += 1;
-        self.round = Some((round.at, seconds));
         self.wait(told);
     }
 

@@ -12,6 +12,7 @@
 
 pub mod alert;
 mod finding;
+mod guarded;
 mod metrics;
 mod round;
 pub mod rules;
@@ -21,6 +22,7 @@ mod told;
 mod window;
 
 pub use finding::{Code, Finding, Severity};
+pub use guarded::GuardMemory;
 pub use metrics::{CONTENT_TYPE, Metrics};
 pub use round::{Facts, Found, LookName, Looked, Round};
 pub use served::{Board, serve};

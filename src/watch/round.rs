@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Code, Finding};
+use super::{Code, Finding, GuardMemory};
 use crate::model::Timestamp;
 
 /// Findings of one code that a round tells of one by one; the others are counted.
@@ -20,10 +20,12 @@ pub enum LookName {
     Replicas,
     /// Openings of sealed content, erasures and waivers coming due.
     Keeping,
+    /// What the guard of the database noted. It has an interval of its own.
+    Guard,
 }
 
 impl LookName {
-    pub const ALL: [Self; 4] = [Self::Chain, Self::Database, Self::Replicas, Self::Keeping];
+    pub const ALL: [Self; 5] = [Self::Chain, Self::Database, Self::Replicas, Self::Keeping, Self::Guard];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -32,6 +34,7 @@ impl LookName {
             Self::Database => "database",
             Self::Replicas => "replicas",
             Self::Keeping => "keeping",
+            Self::Guard => "guard",
         }
     }
 }
@@ -57,6 +60,8 @@ pub struct Facts {
     pub target: Option<u64>,
     /// Openings of sealed content within an hour.
     pub accesses: Option<u64>,
+    /// What was read of a guard's notes.
+    pub guard: Option<GuardMemory>,
 }
 
 impl Facts {
@@ -78,6 +83,7 @@ impl Facts {
         take(&mut self.replicas, other.replicas);
         take(&mut self.target, other.target);
         take(&mut self.accesses, other.accesses);
+        take(&mut self.guard, other.guard);
     }
 }
 
@@ -128,8 +134,14 @@ impl Round {
             }
         }
         let others = seen.into_iter().filter(|(_, count)| *count > MOST);
-        told.extend(others.map(|(code, count)| Finding::new(code, "others").with("count", count - MOST)));
+        told.extend(others.map(|(code, count)| others_of(code, found).with("count", count - MOST)));
         told
+    }
+
+    /// Whether this look was begun and could not end.
+    #[must_use]
+    pub fn failed(&self, name: LookName) -> bool {
+        self.looks.iter().any(|look| look.name == name && look.found.is_err())
     }
 
     /// What all looks learned.
@@ -140,6 +152,14 @@ impl Round {
             facts.add(found.facts.clone());
         }
         facts
+    }
+}
+
+/// What stands for those that are counted. Of what happened each round tells of others.
+fn others_of(code: Code, found: &[Finding]) -> Finding {
+    match found.iter().rfind(|finding| finding.code == code) {
+        Some(last) if last.happened => Finding::happened(code, format!("others up to {}", last.subject)),
+        _ => Finding::new(code, "others"),
     }
 }
 
@@ -154,6 +174,10 @@ mod tests {
         let told = Round::findings(&Looked { name: LookName::Chain, seconds: 0.0, found });
         assert_eq!(told.len(), MOST + 1);
         assert_eq!(told[MOST].parameters["count"], 10_000 - MOST);
+        assert!(
+            told[MOST].happened && told[MOST].subject == "others up to entry 9999",
+            "nobody tells its end"
+        );
         let failed = Looked { name: LookName::Database, seconds: 0.0, found: Err("gone".to_owned()) };
         assert_eq!(Round::findings(&failed)[0].key(), (Code::Unreachable, "database"));
     }

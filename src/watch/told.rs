@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, LookName, Round};
+use super::{Finding, GuardMemory, LookName, Round};
 use crate::crypto::Digest;
 use crate::model::{Cid, Timestamp};
 
@@ -69,6 +69,9 @@ pub struct Told {
     pub chain: Option<Cid>,
     /// Entries before this one were judged.
     pub judged: Option<u64>,
+    /// What was read of a guard's notes.
+    #[serde(default)]
+    pub guard: GuardMemory,
     pub open: Vec<Open>,
     pub owed: Vec<Owed>,
 }
@@ -85,7 +88,9 @@ impl Told {
     pub fn take(&mut self, round: &Round, telling: &Telling<'_>) -> Vec<Alert> {
         let mut alerts = Vec::new();
         for looked in &round.looks {
-            let found = Round::findings(looked);
+            // A database that cannot be reached is one finding, whoever asked.
+            let is_told = looked.name == LookName::Guard && round.failed(LookName::Database);
+            let found = if looked.found.is_err() && is_told { vec![] } else { Round::findings(looked) };
             let is_known = |open: &Open| found.iter().any(|finding| finding.key() == open.finding.key());
             let (stay, end): (Vec<Open>, Vec<Open>) =
                 std::mem::take(&mut self.open).into_iter().partition(|open| {
@@ -109,8 +114,11 @@ impl Told {
         if let Some(judged) = round.facts().judged {
             self.judged = Some(judged);
         }
-        let alerts: Vec<Alert> =
-            alerts.into_iter().map(|(happened, open)| self.alert(happened, open, round, telling)).collect();
+        if let Some(guard) = round.facts().guard {
+            self.guard = guard;
+        }
+        let alert = |(happened, open)| self.alert(happened, open, round.at, telling.name);
+        let alerts: Vec<Alert> = alerts.into_iter().map(alert).collect();
         for channel in telling.channels {
             for alert in &alerts {
                 self.owed.push(Owed {
@@ -125,19 +133,25 @@ impl Told {
         alerts
     }
 
-    fn alert(&self, happened: Happened, open: Open, round: &Round, telling: &Telling<'_>) -> Alert {
+    /// All that is open, as it is said again to whoever forgets what is not said again.
+    #[must_use]
+    pub fn standing(&self, at: Timestamp, name: &str) -> Vec<Alert> {
+        self.open.iter().map(|open| self.alert(Happened::Begun, open.clone(), at, name)).collect()
+    }
+
+    fn alert(&self, happened: Happened, open: Open, at: Timestamp, name: &str) -> Alert {
         let (code, subject) = open.finding.key();
         let chain = self.chain.map(|chain| chain.to_string()).unwrap_or_default();
-        let parts = [telling.name, &chain, code.as_str(), subject, &open.since.to_string()];
+        let parts = [name, &chain, code.as_str(), subject, &open.since.to_string()];
         let id = Digest::of(format!("{parts:?} {happened:?}").as_bytes()).to_string();
         Alert {
             id,
             happened,
             chain: self.chain,
-            name: telling.name.to_owned(),
+            name: name.to_owned(),
             finding: open.finding,
             since: open.since,
-            at: round.at,
+            at,
         }
     }
 
@@ -148,10 +162,11 @@ impl Told {
         due.take(limit).map(|owed| owed.alert.clone()).collect()
     }
 
-    /// When the next alert is due.
+    /// When this alert is to be tried next; `None` when the channel took it.
     #[must_use]
-    pub fn next(&self) -> Option<Timestamp> {
-        self.owed.iter().map(|owed| owed.next).min()
+    pub fn next(&self, channel: &str, id: &str) -> Option<Timestamp> {
+        let owed = self.owed.iter().find(|owed| owed.channel == channel && owed.alert.id == id);
+        owed.map(|owed| owed.next)
     }
 
     /// Notes what came of sending an alert.

@@ -10,13 +10,13 @@ use crate::project::{Project, copy_folder};
 use crate::servers::{Database, MariaDb, Postgres};
 
 /// A project whose database has a guard. greffe's own role is no superuser; whoever guards is one.
-struct Guarded {
-    project: Project,
-    database: Database,
+pub struct Guarded {
+    pub project: Project,
+    pub database: Database,
 }
 
 impl Guarded {
-    fn on(hint: &str, scripts: &[(&str, &str)]) -> Self {
+    pub fn on(hint: &str, scripts: &[(&str, &str)]) -> Self {
         let guarded = Self::without_guard(hint, scripts);
         guarded.install(&[]);
         guarded
@@ -32,12 +32,12 @@ impl Guarded {
         Self { project, database }
     }
 
-    fn install(&self, more: &[&str]) {
+    pub fn install(&self, more: &[&str]) {
         let install = ["guard", "install", "--reader", "greffe", "--database", "env:ADMIN_URL"];
         self.project.ok(install.iter().chain(more));
     }
 
-    fn admin(&self, sql: &str) -> String {
+    pub fn admin(&self, sql: &str) -> String {
         let admin = self.database.administrator();
         self.database.sql_as(admin, sql).unwrap_or_else(|error| panic!("{sql}\n{error}"))
     }

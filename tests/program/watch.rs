@@ -1,7 +1,9 @@
 //! `greffe watch`: from the cause of a finding to the alert that somebody gets.
 
 mod anomalies;
+mod causes;
 mod delivery;
+mod noted;
 mod running;
 mod shipped;
 mod sinks;

@@ -1,4 +1,5 @@
 mod couriers;
+mod guarded;
 mod logged;
 mod looks;
 mod rounds;
@@ -15,7 +16,7 @@ use serde::Serialize;
 use self::couriers::Couriers;
 use self::logged::{Form, Log};
 use self::looks::Looker;
-use self::rounds::{Rounds, Watching};
+use self::rounds::{Guarding, Rounds, Watching};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::memory::MemoryArguments;
@@ -115,13 +116,14 @@ pub fn run(context: &Context, arguments: &Watch) -> CommandResult {
     let rounds = Rounds::new(Looker::new(context, &settings, &arguments.memory, &arguments.sources), limit);
     let mut watching = Watching {
         metrics: Metrics::new(&name, &names),
-        couriers: Couriers::new(channels, rounds.sender()),
+        couriers: Couriers::new(&name, channels, rounds.sender()),
         rounds,
         log: Log { form: arguments.log, name, quiet: context.quiet },
         names,
         state,
         board: Arc::clone(&board),
         metrics_file: arguments.metrics_file.clone(),
+        guarding: (!arguments.once).then(|| Guarding::every(settings.watch.guard_interval)),
     };
     if arguments.once {
         let round = watching.once()?;

@@ -29,6 +29,8 @@ const STATE: &str = "greffe.watch.json";
 pub struct WatchSettings {
     /// From the begin of one round to that of the next.
     pub interval: Duration,
+    /// From the begin of one look at a guard's notes to that of the next.
+    pub guard_interval: Duration,
     /// How long one look of a round may take.
     pub time_limit: Duration,
     /// How old the newest word on the head may be.
@@ -108,6 +110,7 @@ impl WatchSettings {
     pub fn beside(folder: &Path) -> Self {
         Self {
             interval: Duration::from_secs(60),
+            guard_interval: Duration::from_secs(5),
             time_limit: Duration::from_secs(60),
             max_age: None,
             windows: Windows::default(),
@@ -140,6 +143,7 @@ impl WatchRead {
             }
         };
         span("interval", &mut settings.interval);
+        span("guard-interval", &mut settings.guard_interval);
         span("time-limit", &mut settings.time_limit);
         let age = "write minutes, hours or days: `30m`, `12h`, `7d`";
         settings.max_age = parsed(members, "max-age", age, |text| parse_age(text).ok());
@@ -249,7 +253,7 @@ mod tests {
     #[test]
     fn all_of_it_is_read() {
         let (settings, refused) = read(
-            "interval = '5s'\ntime-limit = '2s'\nmax-age = '7d'\nwindows = ['mon-fri 20:00-23:00']\nstate = 'w.json'\n\
+            "interval = '5s'\nguard-interval = '1s'\ntime-limit = '2s'\nmax-age = '7d'\nwindows = ['mon-fri 20:00-23:00']\nstate = 'w.json'\n\
              accesses = 3\ndue = '1m'\n[[alert]]\nname = 'hook'\nurl = 'webhook:https://a.example/x'\nsecret = 'env:HOOK'\n\
              [[alert]]\nname = 'mail'\nurl = 'smtps://mail.example'\nfrom = 'greffe@a.example'\nto = ['ops@a.example']\n",
         );
@@ -258,6 +262,7 @@ mod tests {
             (settings.interval, settings.time_limit),
             (Duration::from_secs(5), Duration::from_secs(2))
         );
+        assert_eq!(settings.guard_interval, Duration::from_secs(1));
         assert_eq!((settings.max_age, settings.accesses), (Some(Duration::from_secs(7 * 86_400)), 3));
         assert_eq!((settings.state.as_path(), settings.alerts.len()), (Path::new("/project/w.json"), 2));
         assert!(!settings.windows.0.is_empty() && settings.due.in_days() == 31);

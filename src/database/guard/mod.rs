@@ -6,7 +6,7 @@ mod postgres;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::people::Sql;
 use super::postgres::Postgres;
@@ -115,7 +115,8 @@ pub struct GuardRow {
 }
 
 /// Up to where changes have been read: none is missed behind it, also of transactions that were open then.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct GuardCursor {
     /// The newest row.
     pub row: i64,
@@ -132,6 +133,20 @@ impl Default for GuardCursor {
 impl fmt::Display for GuardCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.row, self.snapshot)
+    }
+}
+
+impl From<GuardCursor> for String {
+    fn from(cursor: GuardCursor) -> Self {
+        cursor.to_string()
+    }
+}
+
+impl TryFrom<String> for GuardCursor {
+    type Error = CursorError;
+
+    fn try_from(text: String) -> Result<Self, CursorError> {
+        text.parse()
     }
 }
 
@@ -165,6 +180,8 @@ pub struct GuardRows {
     /// What all rows say that they ran for, each once, also those that were read before.
     pub runs: Vec<String>,
     pub cursor: GuardCursor,
+    /// The number of the newest row that is there; 0 without one.
+    pub newest: i64,
     pub missed: u64,
     pub removed: u64,
 }

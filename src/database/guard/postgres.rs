@@ -255,7 +255,8 @@ pub async fn rows(database: &mut Database, after: GuardCursor) -> Result<GuardRo
             Some("row") => read.rows.extend(row_of(one, rest)),
             Some("run") => read.runs.extend(one),
             _ => {
-                let row = number::<i64>(one.as_ref()).max(after.row);
+                read.newest = number(one.as_ref());
+                let row = read.newest.max(after.row);
                 let snapshot = rest[0].clone().unwrap_or_default();
                 read.cursor = GuardCursor { row, snapshot };
                 (read.removed, read.missed) = (number(rest[1].as_ref()), number(rest[2].as_ref()));

@@ -24,7 +24,7 @@ pub enum Known {
 
 /// A time in microseconds, from and to.
 #[derive(Clone, Copy, Debug)]
-struct Span {
+pub struct Span {
     from: i64,
     to: i64,
 }
@@ -99,17 +99,32 @@ impl Runs {
         *first = known;
     }
 
-    /// Runs of tools that are noted beside the archive, one of which may go on.
-    pub fn add_recordings(&mut self, project: &Project) {
+    /// Runs of tools that are noted beside the archive, one of which may go on. To be asked for before the archive is read:
+    /// a run that ends meanwhile is in one of both.
+    pub fn recordings(project: &Project) -> Vec<(EventId, Span)> {
         let recordings = Recordings::of(&project.archive, &project.name);
-        for id in recordings.all().unwrap_or_default() {
-            let Ok((note, _)) = recordings.read(id) else { continue };
-            let Ok(run) = serde_json::from_slice::<ToolRun>(&note) else { continue };
+        let span = |id: EventId| {
+            let (note, _) = recordings.read(id).ok()?;
+            let run = serde_json::from_slice::<ToolRun>(&note).ok()?;
             let to = run.end.as_ref().map_or_else(now, |end| end.finished_at);
-            let span = Span::of(run.started_at, to);
-            self.named.entry(id).or_insert((span, Known::Unarchived));
-            self.of_tools.push((id, span));
+            Some((id, Span::of(run.started_at, to)))
+        };
+        recordings.all().unwrap_or_default().into_iter().filter_map(span).collect()
+    }
+
+    /// Takes those in that the archive does not tell of.
+    pub fn add_recordings(&mut self, recordings: Vec<(EventId, Span)>) {
+        for (id, span) in recordings {
+            if !self.knows(id) {
+                self.named.insert(id, (span, Known::Unarchived));
+                self.of_tools.push((id, span));
+            }
         }
+    }
+
+    /// Whether the chain may come to tell of it.
+    pub fn may_be_archived(&self, id: EventId) -> bool {
+        self.named.get(&id).is_some_and(|(_, known)| *known == Known::Unarchived)
     }
 
     /// Events that the database tells of and the chain does not yet.
@@ -164,6 +179,17 @@ mod tests {
         assert_eq!(runs.at(id(1), at(1321)), None);
         assert_eq!(runs.at(id(1), at(699)), None);
         assert_eq!(runs.at(id(2), at(1010)), None);
+    }
+
+    #[test]
+    fn a_run_that_is_archived_while_it_is_asked_for_counts_as_archived() {
+        let span = Span::of(at(1000), at(1010));
+        let mut runs = Runs::default();
+        runs.add_run(id(1), span, Known::Archived { seq: 7 });
+        runs.add_recordings(vec![(id(1), span), (id(2), span)]);
+        assert_eq!(runs.at(id(1), at(1005)), Some(Known::Archived { seq: 7 }));
+        assert_eq!((runs.may_be_archived(id(1)), runs.may_be_archived(id(2))), (false, true));
+        assert_eq!(runs.silent_at(at(1005), &[]), Some(id(2)));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Alerts to an Alertmanager (version 2 of its interface). It holds an alert until it is told its end.
+//! Alerts to an Alertmanager (version 2 of its interface). It forgets what it is not told again, so it is told of all that
+//! is open after each round; for who is told in the end that is one message.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,14 +9,15 @@ use super::{ANSWER_LIMIT, AlertError};
 use crate::model::Timestamp;
 use crate::store::remote::Http;
 
-/// An alert that nobody ends: an Alertmanager would else end it after minutes, and `greffe watch` tells it once.
-const LASTS: i64 = 365 * 86_400 * 1_000_000;
+/// What is not said again for so long counts as over: three days, so that a watch that is down for a weekend, or runs once
+/// a day, ends nothing.
+const LASTS: i64 = 3 * 86_400 * 1_000_000;
 /// Of what happened and is over, people are told for a day.
 const HAPPENED_FOR: i64 = 86_400 * 1_000_000;
 
-/// Posts an alert, once.
-pub async fn send(http: &Http, alert: &Alert) -> Result<(), AlertError> {
-    let body = serde_json::to_vec(&json!([of(alert)]))?;
+/// Posts alerts, once.
+pub async fn send(http: &Http, alerts: &[Alert]) -> Result<(), AlertError> {
+    let body = serde_json::to_vec(&alerts.iter().map(of).collect::<Vec<Value>>())?;
     let request = http.request(Method::POST, "api/v2/alerts", &[])?;
     let request = request.header("content-type", "application/json").body(body);
     http.answer(request, ANSWER_LIMIT).await?.require_success()?;
@@ -24,12 +26,12 @@ pub async fn send(http: &Http, alert: &Alert) -> Result<(), AlertError> {
 
 fn of(alert: &Alert) -> Value {
     let finding = &alert.finding;
-    let lasts = if finding.happened { HAPPENED_FOR } else { LASTS };
+    let after = |from: Timestamp, lasts: i64| {
+        Timestamp::from_microseconds(from.as_microseconds().saturating_add(lasts)).unwrap_or(from)
+    };
     let ends = match alert.happened {
-        Happened::Begun => {
-            let end = Timestamp::from_microseconds(alert.since.as_microseconds().saturating_add(lasts));
-            end.unwrap_or(alert.since)
-        }
+        Happened::Begun if finding.happened => after(alert.since, HAPPENED_FOR),
+        Happened::Begun => after(alert.at, LASTS),
         Happened::Ended => alert.at,
     };
     json!({

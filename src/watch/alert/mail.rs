@@ -7,7 +7,7 @@ use lettre::message::Mailbox as Address;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::{Message, SmtpTransport, Transport as _};
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use url::Url;
 
 use super::super::{Alert, Happened};
@@ -103,6 +103,20 @@ pub enum MailError {
     Refused(lettre::transport::smtp::Error),
 }
 
+impl MailError {
+    /// Whether another mail may be taken where this one was not: the server refused it for good, and not who we are.
+    pub(super) fn is_of_mail(&self) -> bool {
+        match self {
+            Self::Message(_) => true,
+            Self::Refused(error) => {
+                let code = error.status().map(|code| code.to_string());
+                error.is_permanent() && code.is_some_and(|code| !code.starts_with("53"))
+            }
+            Self::Nobody | Self::Tls(_) => false,
+        }
+    }
+}
+
 /// Answers of servers may be long.
 fn said(error: &lettre::transport::smtp::Error) -> String {
     let text: String =
@@ -112,7 +126,7 @@ fn said(error: &lettre::transport::smtp::Error) -> String {
 
 /// A mail server that is open, and whom mails are from and go to.
 pub struct Mailer {
-    transport: SmtpTransport,
+    transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Address,
     to: Vec<Address>,
 }
@@ -133,7 +147,8 @@ impl Mailer {
             Security::Plain => Tls::None,
         };
         let host = server.host.trim_start_matches('[').trim_end_matches(']');
-        let mut builder = SmtpTransport::builder_dangerous(host).port(server.port).tls(tls);
+        let mut builder =
+            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(server.port).tls(tls);
         builder = builder.timeout(Some(opening.timeout));
         if let Some((user, password)) = &opening.credentials {
             builder = builder.credentials(Credentials::new(user.clone(), password.to_string()));
@@ -142,8 +157,8 @@ impl Mailer {
     }
 
     /// Sends an alert, once.
-    pub fn send(&self, alert: &Alert) -> Result<(), MailError> {
-        self.transport.send(&self.message(alert)?).map_err(MailError::Refused)?;
+    pub async fn send(&self, alert: &Alert) -> Result<(), MailError> {
+        self.transport.send(self.message(alert)?).await.map_err(MailError::Refused)?;
         Ok(())
     }
 

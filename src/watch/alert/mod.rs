@@ -88,6 +88,19 @@ pub enum AlertError {
     Written(#[from] serde_json::Error),
 }
 
+impl AlertError {
+    /// Whether another alert may be taken where this one was not.
+    #[must_use]
+    pub fn is_of_alert(&self) -> bool {
+        match self {
+            Self::Remote(RemoteError::Refused { status, .. }) => matches!(status, 400 | 413 | 422),
+            Self::Mail(error) => error.is_of_mail(),
+            Self::Written(_) => true,
+            Self::Remote(_) | Self::TimedOut(_) => false,
+        }
+    }
+}
+
 /// One place that alerts go to.
 pub struct Channel {
     way: Way,
@@ -120,26 +133,44 @@ impl Channel {
         Ok(Self { way, timeout })
     }
 
-    /// Sends one alert, once, within the time of the channel; a mail has that time for each step.
+    /// Sends one alert, once, within the time of the channel, from looking up its name to the end of its answer.
     ///
     /// # Errors
     /// [`AlertError`].
     pub fn send(&self, alert: &Alert) -> Result<(), AlertError> {
-        let sending = async {
+        self.within(async {
             match &self.way {
                 Way::Webhook(webhook) => webhook.send(alert).await,
-                Way::Alertmanager(http) => alertmanager::send(http, alert).await,
-                // It has its own limit of time, and no tasks.
-                Way::Mail(mailer) => mailer.send(alert).map_err(AlertError::from),
+                Way::Alertmanager(http) => alertmanager::send(http, std::slice::from_ref(alert)).await,
+                Way::Mail(mailer) => mailer.send(alert).await.map_err(AlertError::from),
             }
-        };
+        })
+    }
+
+    /// Whether it forgets what it is not told again.
+    #[must_use]
+    pub const fn forgets(&self) -> bool {
+        matches!(self.way, Way::Alertmanager(_))
+    }
+
+    /// Says again what is open, to one that forgets; nothing to others.
+    ///
+    /// # Errors
+    /// [`AlertError`].
+    pub fn say_again(&self, open: &[Alert]) -> Result<(), AlertError> {
+        match &self.way {
+            Way::Alertmanager(http) => self.within(alertmanager::send(http, open)),
+            Way::Webhook(_) | Way::Mail(_) => Ok(()),
+        }
+    }
+
+    fn within(&self, sending: impl Future<Output = Result<(), AlertError>>) -> Result<(), AlertError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().enable_io().build();
         let runtime = runtime.map_err(|_| RemoteError::Unsupported("this system gives no runtime"))?;
-        runtime.block_on(async {
-            tokio::time::timeout(self.timeout, sending)
-                .await
-                .map_err(|_| AlertError::TimedOut(self.timeout))?
-        })
+        let sent = runtime.block_on(async { tokio::time::timeout(self.timeout, sending).await });
+        // A name that is still looked up is not waited for.
+        runtime.shutdown_background();
+        sent.map_err(|_| AlertError::TimedOut(self.timeout))?
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::sinks::{Alertmanager, MailServer};
+use super::sinks::{Alertmanager, MailServer, endless};
 use super::{Watched, add, findings, told};
 use crate::project::Project;
 use crate::servers::{LIMIT, poll};
@@ -57,6 +57,67 @@ fn ten_thousand_findings_are_a_few_alerts() {
     let others = events.iter().find(|event| event["subject"] == "others").unwrap();
     assert!(others["data"]["parameters"]["count"].as_u64().unwrap() >= 180, "{others:#}");
     assert_eq!(watched.codes(1), [""; 0]);
+}
+
+#[test]
+fn channels_that_answer_byte_by_byte_or_without_end_take_one_limit_of_time() {
+    const BYTE: Duration = Duration::from_millis(100);
+    const MANY: &[u8] = &[b'a'; 1 << 16];
+    let watched = Watched::new(Project::applied(), "");
+    for number in 0..30 {
+        watched
+            .project
+            .script(&format!("{}_t.up.sql", 100 + number), format!("CREATE TABLE t{number} (id INTEGER);\n"));
+    }
+    watched.project.ok(["apply"]);
+    for number in 0..30 {
+        watched.project.script(&format!("{}_t.up.sql", 100 + number), "SELECT 1;\n");
+    }
+    let head = "HTTP/1.1 200 OK\r\nx: ";
+    let urls = [
+        format!("webhook:http://127.0.0.1:{}/", endless(head, b"a", BYTE)),
+        format!("alertmanager:http://127.0.0.1:{}", endless(head, b"a", BYTE)),
+        format!("smtp://127.0.0.1:{}", endless("220-", b"a", BYTE)),
+        format!("webhook:http://127.0.0.1:{}/", endless("HTTP/1.1 200 OK\r\n\r\n", MANY, Duration::ZERO)),
+        format!("smtp://127.0.0.1:{}", endless("", b"220-more\r\n", Duration::ZERO)),
+    ];
+    for (number, url) in urls.iter().enumerate() {
+        let people =
+            if url.starts_with("smtp") { "from = \"a@example.org\"\nto = [\"b@example.org\"]\n" } else { "" };
+        let alert =
+            format!("[[watch.alert]]\nname = \"bad{number}\"\nurl = \"{url}\"\ntimeout = \"2s\"\n{people}");
+        add(&watched.project, &alert);
+    }
+    let begin = Instant::now();
+    let run = watched.project.ends(1, ["watch", "--once", "--json"]);
+    // Twenty-one alerts for each: what is behind the first waits with it.
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    assert_eq!(run.object()["owed"], 5 * 21);
+    for number in 0..5 {
+        assert_eq!(run.stderr.matches(&format!("alert bad{number}: ")).count(), 1, "{}", run.stderr);
+    }
+    assert_eq!(watched.hook.events().len(), 21, "the others are told");
+}
+
+#[test]
+fn an_alertmanager_that_lost_its_memory_is_told_again_of_what_lasts() {
+    let manager = Alertmanager::start();
+    let watched = drifted("");
+    add(
+        &watched.project,
+        &format!("[[watch.alert]]\nname = \"manager\"\nurl = \"alertmanager:{}\"\n", manager.url()),
+    );
+    watched.project.ends(1, ["watch", "--once"]);
+    let began = manager.alerts()[0]["startsAt"].clone();
+    let manager = manager.without_memory();
+    assert_eq!(manager.alerts().len(), 0);
+    watched.project.ends(1, ["watch", "--once"]);
+    assert_eq!(manager.alerts()[0]["startsAt"], began);
+    // The webhook remembers.
+    assert_eq!(watched.hook.events().len(), 1);
+    watched.project.sql("DROP TABLE intruder");
+    watched.project.ok(["watch", "--once"]);
+    assert!(poll(LIMIT, || manager.alerts().is_empty()), "{:#?}", manager.alerts());
 }
 
 #[test]

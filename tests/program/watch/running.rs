@@ -13,14 +13,20 @@ use crate::servers::{LIMIT, poll};
 use crate::tools::tool;
 
 /// A watch that runs and listens.
-struct Running {
+pub struct Running {
     child: Child,
     address: String,
 }
 
 impl Running {
     fn start(watched: &Watched, arguments: &[&str]) -> Self {
-        let all = [&["watch", "--listen", "127.0.0.1:0", "--interval", "1s", "--json"], arguments].concat();
+        Self::every(watched, "1s", arguments)
+    }
+
+    /// With this interval from round to round.
+    pub fn every(watched: &Watched, interval: &str, arguments: &[&str]) -> Self {
+        let all =
+            [&["watch", "--listen", "127.0.0.1:0", "--interval", interval, "--json"], arguments].concat();
         let mut child = watched.project.command(all).spawn().unwrap();
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -32,7 +38,7 @@ impl Running {
     }
 
     /// Status and body.
-    fn get(&self, path: &str) -> (u16, String) {
+    pub fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
@@ -47,7 +53,7 @@ impl Running {
     }
 
     /// Ends it by the signal of supervisors; what it wrote on standard error.
-    fn end(mut self) -> String {
+    pub fn end(mut self) -> String {
         let pid = self.child.id().to_string();
         assert!(tool("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
         let mut said = String::new();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -121,6 +122,24 @@ fn take(stream: &TcpStream, answer: &str) -> Option<Request> {
     Some(Request { line: line.trim_end().to_owned(), headers, body })
 }
 
+/// A server that says something, and then more and more for ever; gives its port.
+pub fn endless(first: &'static str, more: &'static [u8], pause: Duration) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || {
+                let mut said = stream.write_all(first.as_bytes());
+                while said.is_ok() {
+                    thread::sleep(pause);
+                    said = stream.write_all(more);
+                }
+            });
+        }
+    });
+    port
+}
+
 fn program(name: &str) -> PathBuf {
     PathBuf::from(output_of(tool("sh").args(["-c", "command -v \"$0\"", name])).trim())
 }
@@ -134,9 +153,19 @@ pub struct Alertmanager {
 
 impl Alertmanager {
     pub fn start() -> Self {
+        Self::at(free_port())
+    }
+
+    /// One that remembers nothing, where the other one was.
+    pub fn without_memory(self) -> Self {
+        let port = self.port;
+        drop(self);
+        Self::at(port)
+    }
+
+    fn at(port: u16) -> Self {
         let home = Home::of_tests();
         home.write("am.yml", "route:\n  receiver: none\nreceivers:\n  - name: none\n");
-        let port = free_port();
         let arguments = [
             format!("--config.file={}", home.path("am.yml").display()),
             format!("--storage.path={}", home.path("data").display()),

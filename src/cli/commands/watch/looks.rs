@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::guarded;
 use crate::chain::{Freshness, Recall};
 use crate::cli::commands::audit::recorded;
 use crate::cli::commands::erase::kept;
@@ -33,7 +34,7 @@ use crate::scripts::read_folder;
 use crate::store::ArchiveError;
 use crate::store::remote::NamedReplica;
 use crate::watch::rules::{self, Copies, Judging, Ran};
-use crate::watch::{Code, Facts, Finding, Found, LookName};
+use crate::watch::{Code, Facts, Finding, Found, GuardMemory, LookName};
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -78,16 +79,17 @@ impl Looker {
         }
     }
 
-    /// Looks. `judged`: entries before this one were judged.
+    /// Looks. `judged`: entries before this one were judged; `guard`: how far the guard's notes were read.
     ///
     /// # Errors
     /// Why it could not look.
-    pub fn look(&self, name: LookName, judged: Option<u64>) -> Result<Found, CliError> {
+    pub fn look(&self, name: LookName, judged: Option<u64>, guard: &GuardMemory) -> Result<Found, CliError> {
         match name {
             LookName::Chain => self.chain(judged),
             LookName::Database => self.database(),
             LookName::Replicas => self.replicas(),
             LookName::Keeping => self.keeping(),
+            LookName::Guard => guarded::look(&self.settings, guard),
         }
     }
 
@@ -335,7 +337,7 @@ fn entries(reader: &ChainReader, judged: Option<u64>, at: Timestamp) -> Result<(
 }
 
 /// An owner of no key: what is sealed stays closed.
-fn nobody() -> OpenOwner {
+pub fn nobody() -> OpenOwner {
     let absent = || KeyUnavailable { message: "a watch opens nothing".to_owned(), hint: String::new() };
     OpenOwner(Arc::new(move || Err(OwnerUnavailable::Absent(absent()))))
 }

@@ -18,7 +18,7 @@ use crate::model::Timestamp;
 use crate::ops::now;
 use crate::server::Stop;
 use crate::store::replace_file;
-use crate::watch::{Alert, Board, Found, LookName, Looked, Metrics, Round, State, Telling};
+use crate::watch::{Alert, Board, Found, LookName, Looked, Metrics, Round, State, Telling, Told};
 
 /// How often it shows that it lives.
 const TICK: Duration = Duration::from_secs(1);
@@ -38,7 +38,8 @@ pub enum Message {
 pub struct Rounds {
     looker: Arc<Looker>,
     limit: Duration,
-    running: Vec<LookName>,
+    /// With when each was begun.
+    running: BTreeMap<LookName, Instant>,
     sender: Sender<Message>,
     receiver: Receiver<Message>,
 }
@@ -47,7 +48,7 @@ impl Rounds {
     /// `limit`: how long one look may take.
     pub fn new(looker: Looker, limit: Duration) -> Self {
         let (sender, receiver) = channel();
-        Self { looker: Arc::new(looker), limit, running: Vec::new(), sender, receiver }
+        Self { looker: Arc::new(looker), limit, running: BTreeMap::new(), sender, receiver }
     }
 
     /// For those who have something to say.
@@ -77,22 +78,28 @@ impl Rounds {
         });
     }
 
-    /// Begins all looks but those that still run; gives the ones that it began.
-    fn begin(&mut self, judged: Option<u64>) -> Vec<LookName> {
-        let idle = LookName::ALL.into_iter().filter(|name| !self.running.contains(name));
+    /// Begins these looks but for those that still run; gives the ones that it began.
+    fn begin(&mut self, names: &[LookName], told: &Told) -> Vec<LookName> {
+        let idle = names.iter().copied().filter(|name| !self.running.contains_key(name));
         let idle: Vec<LookName> = idle.collect();
         for name in idle.iter().copied() {
             let (looker, sender) = (Arc::clone(&self.looker), self.sender());
+            let (judged, guard) = (told.judged, told.guard.clone());
             let look = move || {
                 let begin = Instant::now();
-                let found = looker.look(name, judged).map_err(|error| said(&error));
+                let found = looker.look(name, judged, &guard).map_err(|error| said(&error));
                 sender.send(Message::Looked(name, begin.elapsed().as_secs_f64(), found)).ok();
             };
             if thread::Builder::new().name(name.as_str().to_owned()).spawn(look).is_ok() {
-                self.running.push(name);
+                self.running.insert(name, Instant::now());
             }
         }
         idle
+    }
+
+    /// Whether a look runs that may still end in time.
+    fn is_under_way(&self, name: LookName) -> bool {
+        self.running.get(&name).is_some_and(|begun| begun.elapsed() < self.limit)
     }
 }
 
@@ -113,6 +120,27 @@ pub struct Watching {
     pub state: State,
     pub board: Arc<Board>,
     pub metrics_file: Option<PathBuf>,
+    /// The look at the guard's notes, which has an interval of its own; `None` where one round is all.
+    pub guarding: Option<Guarding>,
+}
+
+/// When the guard's notes are looked at beside the rounds.
+pub struct Guarding {
+    interval: Duration,
+    begun: Instant,
+    /// Looks that told of something and were not shown yet.
+    told: Vec<Round>,
+}
+
+impl Guarding {
+    pub fn every(interval: Duration) -> Self {
+        Self { interval, begun: Instant::now(), told: Vec::new() }
+    }
+
+    /// What was not shown yet.
+    fn take(&mut self) -> Vec<Round> {
+        std::mem::take(&mut self.told)
+    }
 }
 
 /// Whether it goes on.
@@ -129,8 +157,10 @@ impl Watching {
     pub fn once(&mut self) -> Result<Round, CliError> {
         let (round, _) =
             self.round()?.ok_or_else(|| CliError::new(Exit::Unfinished, "stopped".to_owned()))?;
+        // What fails is due later than now, so that each is tried once.
+        let at = now();
         loop {
-            self.couriers.send(&self.state.told, now());
+            self.couriers.send(&self.state.told, at);
             if !self.couriers.are_busy() {
                 break;
             }
@@ -163,6 +193,11 @@ impl Watching {
                 if let Next::End = self.wait(left, &mut late)? {
                     return Ok(());
                 }
+                for look in self.guarding.as_mut().map(Guarding::take).unwrap_or_default() {
+                    if !show(self, &look, true) {
+                        return Ok(());
+                    }
+                }
             }
         }
     }
@@ -171,7 +206,10 @@ impl Watching {
     fn round(&mut self) -> Result<Option<(Round, bool)>, CliError> {
         let begin = Instant::now();
         let mut looked = BTreeMap::new();
-        let begun = self.rounds.begin(self.state.told.judged);
+        let begun = self.rounds.begin(&LookName::ALL, &self.state.told);
+        if let Some(guarding) = &mut self.guarding {
+            guarding.begun = begin;
+        }
         // Nobody waits again for one that hangs since an earlier round.
         while begun.iter().any(|name| !looked.contains_key(name)) {
             let Some(left) = self.rounds.limit.checked_sub(begin.elapsed()).filter(|left| !left.is_zero())
@@ -189,17 +227,56 @@ impl Watching {
             let (seconds, found) = looked.remove(&name).unwrap_or_else(unfinished);
             Looked { name, seconds, found }
         };
-        let round = Round { at: now(), looks: LookName::ALL.map(look).into() };
-        let telling = Telling { name: &self.log.name, channels: &self.names };
-        let alerts: Vec<Alert> = self.state.told.take(&round, &telling);
-        // Before anything is sent, so that nothing is sent twice.
-        self.state.keep()?;
-        alerts.iter().for_each(|alert| self.log.alert(alert));
+        // One that was begun beside this round tells by itself.
+        let is_apart = |name: &LookName| {
+            *name == LookName::Guard && !begun.contains(name) && self.rounds.is_under_way(*name)
+        };
+        let names = LookName::ALL.into_iter().filter(|name| !is_apart(name)).collect::<Vec<_>>();
+        let round = Round { at: now(), looks: names.into_iter().map(look).collect() };
+        let alerts = self.tell(&round)?;
+        self.couriers.say_again();
         let seconds = begin.elapsed().as_secs_f64();
         self.log.round(round.at, seconds, self.state.told.open.len());
         self.metrics.take(&round, &self.state.told, seconds);
         self.write(true)?;
         Ok(Some((round, !alerts.is_empty())))
+    }
+
+    /// Takes in what looks found, and owes alerts of it.
+    fn tell(&mut self, round: &Round) -> Result<Vec<Alert>, CliError> {
+        let telling = Telling { name: &self.log.name, channels: &self.names };
+        let before = self.state.told.clone();
+        let alerts: Vec<Alert> = self.state.told.take(round, &telling);
+        // Before anything is sent, so that nothing is sent twice.
+        if self.state.told != before {
+            self.state.keep()?;
+        }
+        alerts.iter().for_each(|alert| self.log.alert(alert));
+        Ok(alerts)
+    }
+
+    /// Looks at the guard's notes where a guard is known and its time has come.
+    fn watch_guard(&mut self) {
+        let Some(guarding) = &mut self.guarding else { return };
+        let is_due = guarding.begun.elapsed() >= guarding.interval && self.state.told.guard.guard.is_some();
+        if is_due && !self.rounds.begin(&[LookName::Guard], &self.state.told).is_empty() {
+            guarding.begun = Instant::now();
+        }
+    }
+
+    /// Tells at once what the guard noted; what keeps it from being read is told by the round.
+    fn guarded(&mut self, seconds: f64, found: &Result<Found, String>) -> Result<(), CliError> {
+        if self.guarding.is_none() || found.is_err() {
+            return Ok(());
+        }
+        let look = Looked { name: LookName::Guard, seconds, found: found.clone() };
+        let round = Round { at: now(), looks: vec![look] };
+        let alerts = self.tell(&round)?;
+        self.metrics.look(&round, &self.state.told);
+        if let Some(guarding) = self.guarding.as_mut().filter(|_| !alerts.is_empty()) {
+            guarding.told.push(round);
+        }
+        self.write(false)
     }
 
     /// Waits for a message, at most `left`, and sends what is due meanwhile.
@@ -209,6 +286,7 @@ impl Watching {
         looked: &mut BTreeMap<LookName, (f64, Result<Found, String>)>,
     ) -> Result<Next, CliError> {
         self.board.touch();
+        self.watch_guard();
         self.couriers.send(&self.state.told, now());
         match self.rounds.receiver.recv_timeout(left.min(TICK)) {
             Ok(message) => self.hear(message, looked),
@@ -224,7 +302,10 @@ impl Watching {
     ) -> Result<Next, CliError> {
         match message {
             Message::Looked(name, seconds, found) => {
-                self.rounds.running.retain(|running| *running != name);
+                self.rounds.running.remove(&name);
+                if name == LookName::Guard {
+                    self.guarded(seconds, &found)?;
+                }
                 looked.insert(name, (seconds, found));
             }
             Message::Sent(sent) => self.note(&sent, now())?,
@@ -239,11 +320,16 @@ impl Watching {
 
     fn note(&mut self, sent: &Sent, at: Timestamp) -> Result<(), CliError> {
         let delivered = sent.failure.is_none();
-        self.state.told.sent(&sent.channel, &sent.id, delivered, at);
-        self.state.keep()?;
+        if let Some(id) = &sent.id {
+            self.state.told.sent(&sent.channel, id, delivered, at);
+            self.state.keep()?;
+            let is_closed = sent.failure.as_ref().is_some_and(|failure| !failure.is_of_alert());
+            let next = self.state.told.next(&sent.channel, id).filter(|_| is_closed);
+            self.couriers.rest(&sent.channel, next);
+        }
         self.metrics.sent(&sent.channel, delivered, &self.state.told);
         if let Some(reason) = &sent.failure {
-            self.log.failed(at, &sent.channel, reason);
+            self.log.failed(at, &sent.channel, &reason.to_string());
         }
         self.write(false)
     }
