@@ -431,7 +431,7 @@ fn a_gap_is_told_and_the_report_ends_with_findings() {
         "octets du bloc",
         "NON vérifié : ",
         "complet     non tous les blocs étaient là",
-        "anomalies :",
+        " anomalie",
     ]);
     english.prints(&["the block's bytes do not hash to its CID"]);
     assert_eq!(
