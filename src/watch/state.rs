@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Told;
 use crate::model::Cid;
-use crate::store::replace_file;
+use crate::store::replace_private_file;
 
 /// A larger file is not ours: 1000 alerts a channel are smaller.
 const LIMIT: u64 = 64 << 20;
@@ -75,7 +75,7 @@ impl State {
     pub fn keep(&self) -> Result<(), StateError> {
         let failed = |source| StateError::File { path: self.path.clone(), source };
         let text = serde_json::to_vec(&self.told).map_err(|error| failed(io::Error::other(error)))?;
-        replace_file(&self.path, &text).map_err(failed)
+        replace_private_file(&self.path, &text).map_err(failed)
     }
 }
 

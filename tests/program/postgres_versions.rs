@@ -13,6 +13,7 @@ fn every_version_keeps_the_promises() {
             "guard::kept",
             "guard::what_comes_through_greffe",
             "hostile_replay::postgres",
+            "watch::noted",
         ],
         "engines::postgres::the_whole_story_is_told_verified_and_replayed",
     );

@@ -36,7 +36,7 @@ pub fn of_guard(
         (Some(_), Some(known)) if is_set_back => {
             let row = before.cursor.as_ref().map_or(0, |cursor| cursor.row);
             findings.push(fails(&format!("notes up to {row} of guard {}", short(known)), "notes-gone"));
-            memory = GuardMemory { cursor: None, done: Default::default(), ..memory };
+            memory = GuardMemory { cursor: None, done: std::collections::BTreeSet::new(), ..memory };
         }
         _ => {}
     }

@@ -2,64 +2,13 @@
 
 use std::fs;
 
-use greffe::chain::{Appender, NewFile};
-use greffe::codec::trust::encode_trust;
-use greffe::crypto::PrivateKey;
-use greffe::model::{Actor, Details, Event, EventId, EventKind, Executor, Role, Run};
-use greffe::ops::init::sole_key;
-use greffe::store::Archive;
-
 use super::{Watched, add, the, told};
-use crate::project::{Project, SEED, THREE};
+use crate::project::{Project, THREE};
 use crate::tools::{output_of, tool};
 
 /// In so many days from now, in UTC.
 fn day(format: &str, in_days: i32) -> String {
     output_of(tool("date").args(["-u", "-d", &format!("{in_days} days"), format])).trim().to_owned()
-}
-
-fn event(seq: u64, kind: EventKind) -> Event {
-    let at = greffe::ops::now();
-    Event {
-        chain: None,
-        seq,
-        prev: None,
-        event: kind,
-        id: EventId::generate(at),
-        started_at: at,
-        finished_at: at,
-        database_clock: None,
-        actor: Actor {
-            pseudonym: "00112233445566778899aabbccddeeff".parse().unwrap(),
-            role: "operator".into(),
-        },
-        target: None,
-        executor: Executor { name: "greffe".into(), version: "0.1.0".into() },
-        run: Run { id: EventId::generate(at), ci: None },
-        details: Details::Other { schema: None },
-    }
-}
-
-#[test]
-fn a_key_that_nobody_named_is_told() {
-    let mut project = Project::empty();
-    let (key, stranger) = (PrivateKey::from_seed(SEED), PrivateKey::from_seed(&[9; 32]));
-    let bytes = encode_trust(&sole_key("demo".parse().unwrap(), *key.public(), "operator"));
-    let file = NewFile { name: "trust.json".parse().unwrap(), role: Role::Trust, bytes, sealed: false };
-    let (mut appender, mut blocks) = (Appender::new(), Vec::new());
-    let chain =
-        appender.append(event(0, EventKind::Genesis), vec![file], &[&key], &mut |block| blocks.push(block));
-    let chain = chain.unwrap();
-    let second = Event { chain: Some(chain), prev: Some(chain), ..event(1, EventKind::Repair) };
-    appender.append(second, vec![], &[&stranger], &mut |block| blocks.push(block)).unwrap();
-    let head = appender.finish(&key, &mut |block| blocks.push(block)).unwrap();
-    drop(Archive::create(&project.path("archive"), &"demo".parse().unwrap(), chain, &blocks, head).unwrap());
-    project.write("greffe.toml", format!("name = \"demo\"\nchain = \"{chain}\"\n"));
-    project.variables.retain(|(name, _)| name != "GREFFE_VAULT_KEY");
-    let watched = Watched::new(project, "");
-    let events = watched.once(1);
-    let event = the(&events, "unknown-key");
-    assert_eq!((&event["subject"], &event["data"]["severity"]), (&"entry 1".into(), &"critical".into()));
 }
 
 #[test]
@@ -114,7 +63,7 @@ fn a_script_that_was_changed_after_it_ran_is_told() {
 
 #[test]
 fn an_archive_with_a_changed_byte_is_told() {
-    let watched = Watched::new(Project::with(&THREE).publishing("all"), "");
+    let watched = Watched::new(Project::with(&THREE[..4]).publishing("schema"), "");
     watched.project.ok(["apply"]);
     let mut bytes = watched.project.read("archive/demo.car");
     let place = bytes.windows(19).position(|part| part == b"CREATE TABLE author").unwrap();

@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// What threads say.
 pub enum Message {
-    Looked(LookName, f64, Result<Found, String>),
+    Looked(LookName, f64, Box<Result<Found, String>>),
     Sent(Sent),
     /// A courier is back.
     Back(String),
@@ -88,7 +88,7 @@ impl Rounds {
             let look = move || {
                 let begin = Instant::now();
                 let found = looker.look(name, judged, &guard).map_err(|error| said(&error));
-                sender.send(Message::Looked(name, begin.elapsed().as_secs_f64(), found)).ok();
+                sender.send(Message::Looked(name, begin.elapsed().as_secs_f64(), Box::new(found))).ok();
             };
             if thread::Builder::new().name(name.as_str().to_owned()).spawn(look).is_ok() {
                 self.running.insert(name, Instant::now());
@@ -306,7 +306,7 @@ impl Watching {
                 if name == LookName::Guard {
                     self.guarded(seconds, &found)?;
                 }
-                looked.insert(name, (seconds, found));
+                looked.insert(name, (seconds, *found));
             }
             Message::Sent(sent) => self.note(&sent, now())?,
             Message::Back(name) => self.couriers.back(&name),
