@@ -46,7 +46,7 @@ pub struct Api {
     /// The report of each chain, and of which head it is.
     reports: Mutex<HashMap<ChainName, (Cid, Bytes)>>,
     /// What reads a whole archive is done one at a time.
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
 }
 
 /// A chain, and how much of it there is.
@@ -60,7 +60,7 @@ struct Standing {
 
 impl Api {
     pub fn new(sources: Sources) -> Self {
-        Self { sources, reports: Mutex::default(), turn: Semaphore::new(1) }
+        Self { sources, reports: Mutex::default(), turn: Arc::new(Semaphore::new(1)) }
     }
 
     fn reader(&self, name: &ChainName) -> Result<ChainReader, OpsError> {
@@ -148,16 +148,20 @@ async fn of_chain<T: Send + 'static>(
     .await
 }
 
-/// The same for what reads a whole archive: one at a time.
+/// The same for what reads a whole archive: one at a time. It is read to the end also for a client who goes away, and nobody
+/// else's turn comes before that.
 async fn in_turn<T: Send + 'static>(
     site: &Arc<Site>,
     name: &str,
     work: impl FnOnce(&Api, ChainName) -> Result<T, OpsError> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let turn = site.api.as_ref().map(|api| api.turn.acquire());
-    let _turn = match turn {
-        Some(turn) => Some(site.in_time(turn).await?),
+    let turn = match &site.api {
+        Some(api) => Some(site.in_time(Arc::clone(&api.turn).acquire_owned()).await?),
         None => None,
+    };
+    let work = move |api: &Api, name| {
+        let _turn = turn;
+        work(api, name)
     };
     of_chain(site, name, work).await
 }

@@ -151,7 +151,10 @@ impl Server {
     /// Those of the system.
     pub fn run(self, stop: &Stop) -> io::Result<()> {
         let router = routes(&self.site);
-        self.listener.run(router, stop)
+        let result = self.listener.run(router, stop);
+        // A thread that still reads an archive has the site, too, and is not waited for.
+        self.site.end();
+        result
     }
 }
 
@@ -220,16 +223,19 @@ fn work(shared: &Arc<Shared>, listener: TcpListener, stop: watch::Receiver<bool>
     let Limits { readers, streams, grace, .. } = shared.limits;
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_io().enable_time().max_blocking_threads(readers + streams).build()?;
-    let result = runtime.block_on(accept(shared, listener, stop));
-    runtime.shutdown_timeout(grace);
-    result
+    let stopped = runtime.block_on(accept(shared, listener, stop));
+    // What is left of the grace is for threads that read.
+    let left = stopped.as_ref().map_or(grace, |at| grace.saturating_sub(at.elapsed()));
+    runtime.shutdown_timeout(left);
+    stopped.map(drop)
 }
 
+/// Takes connections until it is stopped, waits for what they have begun, and says when it was stopped.
 async fn accept(
     shared: &Arc<Shared>,
     listener: TcpListener,
     mut stop: watch::Receiver<bool>,
-) -> io::Result<()> {
+) -> io::Result<Instant> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let watched = stop.clone();
     let mut connections = JoinSet::new();
@@ -248,10 +254,11 @@ async fn accept(
             Some(_) = connections.join_next() => {}
         }
     }
+    let stopped = Instant::now();
     drop(listener);
     let all = async { while connections.join_next().await.is_some() {} };
     tokio::time::timeout(shared.limits.grace, all).await.ok();
-    Ok(())
+    Ok(stopped)
 }
 
 /// Answers the requests of one connection, until its client or a limit ends it.

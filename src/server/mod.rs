@@ -11,6 +11,7 @@ mod car;
 mod entry;
 mod gateway;
 mod guard;
+mod host;
 mod journal;
 mod listen;
 mod log;
