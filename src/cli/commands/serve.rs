@@ -39,7 +39,7 @@ pub struct Serve {
     /// Listen where other machines can reach it: whoever can may read all of the archive
     #[arg(long)]
     public: bool,
-    /// Serve every archive of the folder, also those that come later
+    /// Serve every archive of the folder but access chains, also those that come later
     #[arg(long)]
     all: bool,
     /// Where clients reach this server, as a multiaddress: `/dns4/example.org/tcp/443/https`
@@ -51,7 +51,7 @@ pub struct Serve {
     /// Connections at once
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     connections: u32,
-    /// All requests come from a proxy: no share of connections and CAR streams for each address
+    /// All requests come from a proxy: any `Host` will do, and addresses have no shares
     #[arg(long)]
     behind_proxy: bool,
     /// Let nobody read anything without a token of the scope `read`
