@@ -1,5 +1,6 @@
 //! Makes a plan of what is pending, or of what a rollback would run; and approves one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::record_opening;
@@ -48,9 +49,9 @@ pub async fn make(
     let (_, trust) = trust_of(&reader, &project.name)?;
     let rows = target.history().await?;
     let view = View::look(project, Some(&mut *target), Scripts::read(project)?, &rows).await?;
-    let (found, opened) = match of {
-        Of::Pending(wanted) => (pending(project, &reader, &view, wanted)?, Vec::new()),
-        Of::Rollback(extent) => rollback(project, &reader, &view, extent).await?,
+    let (found, open_key) = match of {
+        Of::Pending(wanted) => (pending(project, &reader, &view, wanted)?, open_key),
+        Of::Rollback(extent) => rollback(project, &reader, &view, extent, open_key).await?,
     };
     let (direction, migrations, packs) = found;
     if let Some(packs) = &packs {
@@ -80,9 +81,6 @@ pub async fn make(
         return Err(ClearanceError::TooLarge { bytes: file.len() }.into());
     }
     GivenPlan::read(file.clone())?.require_author(&trust, u64::MAX)?;
-    if !opened.is_empty() {
-        record_opening(project, Box::new(move || Ok(key)), reader.root(), opened, "plan").await?;
-    }
     Ok((plan, file))
 }
 
@@ -102,13 +100,15 @@ fn pending(project: &Project, reader: &ChainReader, view: &View, wanted: &Wanted
     Ok((Direction::Up, scripts().map(to_apply).collect(), packs))
 }
 
-/// The same for a rollback, with the entries whose sealed ways down were opened.
+/// The same for a rollback; and what opens the key from here on. That sealed ways down were opened is recorded before anybody is
+/// asked about them.
 async fn rollback(
     project: &Project,
     reader: &ChainReader,
     view: &View,
     extent: &Extent,
-) -> Result<(Found, Vec<Cid>), OpsError> {
+    mut open_key: OpenKey,
+) -> Result<(Found, OpenKey), OpsError> {
     let ways = match ways_down(project, reader, view, extent, None) {
         // Only what nobody else has is read from its sealed copy.
         Err(OpsError::SealedHere { .. }) => {
@@ -117,11 +117,18 @@ async fn rollback(
         }
         ways => ways?,
     };
+    let opened: Vec<Cid> = ways.iter().filter_map(Undo::opened).collect();
+    if !opened.is_empty() {
+        let key = open_key()?;
+        let same = Arc::clone(&key);
+        open_key = Box::new(move || Ok(same));
+        record_opening(project, Box::new(move || Ok(key)), reader.root(), opened, "plan").await?;
+    }
     let packs = Asked::open(project, Some(reader), now(), |policy| {
         ways.iter().map(|way| way.asked(policy, project.dialect, &view.folder)).collect()
     })?;
     let migrations = ways.iter().map(|way| to_roll_back(way.version(), way.script())).collect();
-    Ok(((Direction::Down, migrations, packs), ways.iter().filter_map(Undo::opened).collect()))
+    Ok(((Direction::Down, migrations, packs), open_key))
 }
 
 async fn schema(project: &Project, target: &mut Database) -> Result<Option<PlannedSchema>, OpsError> {

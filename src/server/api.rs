@@ -46,7 +46,7 @@ pub struct Api {
     /// The report of each chain, and of which head it is.
     reports: Mutex<HashMap<ChainName, (Cid, Bytes)>>,
     /// What reads a whole archive is done one at a time.
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
 }
 
 /// A chain, and how much of it there is.
@@ -60,7 +60,7 @@ struct Standing {
 
 impl Api {
     pub fn new(sources: Sources) -> Self {
-        Self { sources, reports: Mutex::default(), turn: Semaphore::new(1) }
+        Self { sources, reports: Mutex::default(), turn: Arc::new(Semaphore::new(1)) }
     }
 
     fn reader(&self, name: &ChainName) -> Result<ChainReader, OpsError> {
@@ -148,16 +148,20 @@ async fn of_chain<T: Send + 'static>(
     .await
 }
 
-/// The same for what reads a whole archive: one at a time.
+/// The same for what reads a whole archive: one at a time. It is read to the end also for a client who goes away, and nobody
+/// else's turn comes before that.
 async fn in_turn<T: Send + 'static>(
     site: &Arc<Site>,
     name: &str,
     work: impl FnOnce(&Api, ChainName) -> Result<T, OpsError> + Send + 'static,
 ) -> Result<T, Refusal> {
-    let turn = site.api.as_ref().map(|api| api.turn.acquire());
-    let _turn = match turn {
-        Some(turn) => Some(site.in_time(turn).await?),
+    let turn = match &site.api {
+        Some(api) => Some(site.in_time(Arc::clone(&api.turn).acquire_owned()).await?),
         None => None,
+    };
+    let work = move |api: &Api, name| {
+        let _turn = turn;
+        work(api, name)
     };
     of_chain(site, name, work).await
 }
@@ -220,4 +224,68 @@ pub async fn accesses(
 ) -> Result<Response, Refusal> {
     let days = days(query.as_deref())?;
     in_turn(&site, &name, move |api, name| api.accesses(&name, &days)).await.map(|found| json_answer(&found))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::crypto::PrivateKey;
+    use crate::model::{Actor, Pseudonym};
+    use crate::ops::init::init;
+    use crate::ops::tokens::TokenFile;
+    use crate::server::{Limits, Options};
+
+    fn site(directory: PathBuf) -> Arc<Site> {
+        let actor = Actor { pseudonym: Pseudonym::generate(), role: "tester".to_owned() };
+        let name: ChainName = "demo".parse().unwrap();
+        init(&directory, &name, &actor, &PrivateKey::generate()).unwrap();
+        let sources = Sources {
+            directory: directory.clone(),
+            chain: Some(name.clone()),
+            replicas: Vec::new(),
+            verify: VerifyOptions::default(),
+            judging: Judging { witnesses: Vec::new(), tolerance: 0 },
+        };
+        let options = Options {
+            listen: ([127, 0, 0, 1], 0).into(),
+            tokens: TokenFile::new(directory.join("tokens")),
+            directory,
+            chain: Some(name),
+            all: false,
+            behind_proxy: false,
+            announce: Vec::new(),
+            limits: Limits::default(),
+            public: false,
+            require_token: false,
+            journal: None,
+            record: None,
+            api: Some(sources),
+        };
+        Site::open(options, Vec::new(), Arc::new(|_| ())).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_turn_lasts_as_long_as_the_reading_also_when_its_client_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = site(folder.path().to_owned());
+        let (begun, has_begun) = channel();
+        let (end, may_end) = channel::<()>();
+        let read = in_turn(&site, "demo", move |_, _| {
+            begun.send(()).unwrap();
+            let _ = may_end.recv();
+            Ok(())
+        });
+        // The client leaves as soon as its answer is being made.
+        tokio::select! {
+            _ = read => panic!("it waits for nothing"),
+            begun = tokio::task::spawn_blocking(move || has_begun.recv()) => begun.unwrap().unwrap(),
+        }
+        let turn = &site.api.as_ref().unwrap().turn;
+        assert_eq!(turn.available_permits(), 0);
+        end.send(()).unwrap();
+        assert!(tokio::time::timeout(Duration::from_secs(60), turn.acquire()).await.unwrap().is_ok());
+    }
 }

@@ -37,12 +37,6 @@ impl Buckets {
         Self { rate, full, buckets: Mutex::new(HashMap::new()) }
     }
 
-    /// Whether the address could make a request at this time; nothing is counted. An address that made none can.
-    pub fn has(&self, address: IpAddr, now: Instant) -> bool {
-        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        buckets.get(&owner(address)).is_none_or(|bucket| self.filled(bucket, now) >= 1.0)
-    }
-
     fn filled(&self, bucket: &Bucket, now: Instant) -> f64 {
         let since = now.saturating_duration_since(bucket.at).as_secs_f64();
         (bucket.tokens + since * self.rate).min(self.full)
@@ -87,12 +81,11 @@ mod tests {
         assert_eq!((0..50).filter(|_| buckets.take(one, begin + Duration::from_secs(60))).count(), 20);
         assert!((0..10_000).all(|_| Buckets::new(0).take(one, begin)));
         let slow = Buckets::slow(0.5, 3.0);
-        assert!(slow.has(one, begin) && slow.has(one, begin));
         assert_eq!((0..50).filter(|_| slow.take(one, begin)).count(), 3);
         assert!(
-            !slow.has(one, begin + Duration::from_secs(1)) && slow.has(one, begin + Duration::from_secs(2))
+            !slow.take(one, begin + Duration::from_secs(1)) && slow.take(one, begin + Duration::from_secs(2))
         );
-        assert!(slow.has(other, begin));
+        assert!(slow.take(other, begin));
     }
 
     #[test]

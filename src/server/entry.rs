@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Extension, Request, State};
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{Extension, RawPathParams, Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, HeaderName, VARY,
@@ -16,7 +17,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, any};
 
-use super::answer::{Refusal, set};
+use super::answer::{NOT_KEPT, Refusal, set};
 use super::gateway::AnyCid;
 use super::guard::Who;
 use super::journal::line;
@@ -77,12 +78,14 @@ async fn options() -> Response {
 async fn enter(
     State(Entrance { site, route }): State<Entrance>,
     Extension(client): Extension<Client>,
+    parameters: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
     next: Next,
 ) -> Response {
     let begun = Instant::now();
     let method = named(request.method());
-    let what = site.journal.as_ref().and_then(|_| what(&site, route, request.uri().path()));
+    let what =
+        parameters.ok().filter(|_| site.journal.is_some()).and_then(|found| what(&site, route, &found));
     let asks = request.method() == Method::OPTIONS;
     let (who, admitted) = match asks {
         // Browsers show no token when they ask what they may do.
@@ -90,7 +93,8 @@ async fn enter(
         false => site.guard.admit(route.scope, client.0, request.headers(), request.uri().query()),
     };
     let admitted = admitted.and_then(|()| if asks { Ok(()) } else { site.require_recording(route.scope) });
-    let mut answer = match admitted {
+    let named = site.names.admit(request.version(), request.uri(), request.headers());
+    let mut answer = match named.and(admitted) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
@@ -119,14 +123,13 @@ fn named(method: &Method) -> &'static str {
     }
 }
 
-/// What a path names, if that can be read and so is no secret that somebody put there.
-fn what(site: &Site, route: &Route, path: &str) -> Option<String> {
-    let at = |wanted: &str| route.path.split('/').position(|part| part == wanted);
-    let part = |index: usize| path.split('/').nth(index);
-    if let Some(text) = at("{cid}").and_then(part) {
+/// What a path names, however that is spelled, if it can be read and so is no secret that somebody put there.
+fn what(site: &Site, route: &Route, parameters: &RawPathParams) -> Option<String> {
+    let of = |wanted: &str| parameters.iter().find(|(name, _)| *name == wanted).map(|(_, text)| text);
+    if let Some(text) = of("cid") {
         return AnyCid::parse(text).is_ok().then(|| text.to_owned());
     }
-    let text = at("{name}").and_then(part)?;
+    let text = of("name")?;
     let known = |name: ChainName| site.shelf.archives().iter().any(|(other, _)| *other == name);
     let readable = match route.path.contains("ipns") {
         true => text.len() <= 100 && text.parse::<IpnsName>().is_ok(),
@@ -137,6 +140,7 @@ fn what(site: &Site, route: &Route, path: &str) -> Option<String> {
 
 /// What depends on who may read it: other sites in a browser, and caches.
 fn dress(site: &Site, route: &Route, asks: bool, answer: &mut Response) {
+    answer.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static(NOT_KEPT));
     if site.guard.needs(route.scope).is_some() {
         keep_private(answer);
     } else if site.cross_origin {

@@ -1,9 +1,10 @@
 //! `/ipfs/{cid}`: a block, or what stands below it, as the Trustless Gateway specification has it.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{
     ACCEPT, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, ETAG,
@@ -146,18 +147,24 @@ pub async fn get(
     };
     let found = site.read(move |site| site.shelf.get(&cid).map_err(|error| site.broken(error))).await?;
     let found = found.ok_or_else(|| absent(&headers))?;
-    let answer = begin(&cid, format);
+    let mut answer = begin(&cid, format);
     if is_known(&headers, &format.tag(&cid)) {
         return Ok(not_modified(answer));
     }
     Ok(match (format, permit) {
         (Format::Raw, _) => raw(answer, found.bytes, &cid, &method, &headers),
         (Format::Car(scope), Some(permit)) => {
-            let (mut head, _) = answer.into_parts();
-            head.headers.insert(ACCEPT_RANGES, axum::http::HeaderValue::from_static("none"));
-            Response::from_parts(head, stream(&site, cid, found, scope, permit))
+            set(&mut answer, ACCEPT_RANGES, "none");
+            *answer.body_mut() = stream(&site, cid, found, scope, permit);
+            answer
         }
-        (Format::Car(_), None) => answer,
+        (Format::Car(_), None) => {
+            // As `GET` would have it, of a length that is not known before.
+            set(&mut answer, ACCEPT_RANGES, "none");
+            *answer.body_mut() =
+                Body::from_stream(futures_util::stream::empty::<Result<Bytes, Infallible>>());
+            answer
+        }
     })
 }
 
@@ -197,7 +204,7 @@ fn raw(mut answer: Response, bytes: Vec<u8>, cid: &Cid, method: &Method, headers
             *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
             let said = format!("bytes {}-{}/{length}", part.start, part.end - 1);
             set_text(&mut answer, CONTENT_RANGE, &said);
-            *answer.body_mut() = axum::body::Bytes::from(bytes).slice(part).into();
+            *answer.body_mut() = Bytes::from(bytes).slice(part).into();
         }
         Asked::Nothing => {
             let reason = "the block has no such bytes";

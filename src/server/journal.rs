@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -66,12 +67,19 @@ pub struct Line {
     pub dropped: u64,
 }
 
+enum Message {
+    Line(Box<Line>),
+    /// Nothing comes any more.
+    End,
+}
+
 /// Takes lines.
 pub struct Journal {
-    sender: Option<SyncSender<Line>>,
-    writer: Option<JoinHandle<()>>,
+    sender: SyncSender<Message>,
+    writer: Mutex<Option<JoinHandle<()>>>,
     addresses: Addresses,
-    dropped: AtomicU64,
+    /// Lines that were not written since the last that was.
+    dropped: Arc<AtomicU64>,
 }
 
 impl Journal {
@@ -81,9 +89,11 @@ impl Journal {
     /// Those of the system, for a thread.
     pub fn start(lines: RotatingLines, addresses: Addresses, report: Report) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(WAITING);
-        let work = move || write(&receiver, lines, &report);
-        let writer = std::thread::Builder::new().name("access log".to_owned()).spawn(work)?;
-        Ok(Self { sender: Some(sender), writer: Some(writer), addresses, dropped: AtomicU64::new(0) })
+        let dropped = Arc::new(AtomicU64::new(0));
+        let mut writer = Writer { lines, report, dropped: Arc::clone(&dropped), is_failing: false };
+        let work = move || writer.work(&receiver);
+        let thread = std::thread::Builder::new().name("access log".to_owned()).spawn(work)?;
+        Ok(Self { sender, writer: Mutex::new(Some(thread)), addresses, dropped })
     }
 
     /// Writes a line down, soon.
@@ -91,34 +101,75 @@ impl Journal {
         line.client = self.addresses.of(client);
         line.dropped = self.dropped.swap(0, Ordering::Relaxed);
         let dropped = line.dropped + 1;
-        if self.sender.as_ref().is_none_or(|sender| sender.try_send(line).is_err()) {
+        if self.sender.try_send(Message::Line(Box::new(line))).is_err() {
             self.dropped.fetch_add(dropped, Ordering::Relaxed);
         }
     }
 }
 
-impl Drop for Journal {
-    /// What waits is written before.
-    fn drop(&mut self) {
-        drop(self.sender.take());
-        if let Some(writer) = self.writer.take() {
+impl Journal {
+    /// Writes what waits; what comes later is dropped.
+    pub fn end(&self) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            // With an error it has ended already.
+            let _ = self.sender.send(Message::End);
             let _ = writer.join();
         }
     }
 }
 
-fn write(receiver: &Receiver<Line>, mut lines: RotatingLines, report: &Report) {
-    while let Ok(line) = receiver.recv() {
-        let mut batch = Vec::new();
-        push(&mut batch, &line);
-        while batch.len() < BATCH
-            && let Ok(line) = receiver.recv_timeout(Duration::from_millis(10))
-        {
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Writes lines.
+struct Writer {
+    lines: RotatingLines,
+    report: Report,
+    dropped: Arc<AtomicU64>,
+    /// Whether the last lines could not be written: that is said once, and not of each.
+    is_failing: bool,
+}
+
+impl Writer {
+    fn work(&mut self, receiver: &Receiver<Message>) {
+        while let Ok(Message::Line(line)) = receiver.recv() {
+            let (mut batch, mut count) = (Vec::new(), 1 + line.dropped);
             push(&mut batch, &line);
+            let mut ends = false;
+            while batch.len() < BATCH
+                && !ends
+                && let Ok(message) = receiver.recv_timeout(Duration::from_millis(10))
+            {
+                match message {
+                    Message::Line(line) => {
+                        count += 1 + line.dropped;
+                        push(&mut batch, &line);
+                    }
+                    Message::End => ends = true,
+                }
+            }
+            self.write(&batch, count);
+            if ends {
+                return;
+            }
         }
-        if let Err(error) = lines.append(&batch) {
-            report(&format!("error: the access log {} cannot be written: {error}", lines.path().display()));
+    }
+
+    /// Writes so many lines; where they cannot be, the next one says how many were lost.
+    fn write(&mut self, batch: &[u8], count: u64) {
+        let written = self.lines.append(batch);
+        if let Err(error) = &written {
+            self.dropped.fetch_add(count, Ordering::Relaxed);
+            if !self.is_failing {
+                let path = self.lines.path().display();
+                (self.report)(&format!("error: the access log {path} cannot be written: {error}"));
+            }
         }
+        self.is_failing = written.is_err();
     }
 }
 
@@ -137,8 +188,6 @@ pub fn line(method: &'static str, route: &'static str, status: u16) -> Line {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[test]
@@ -169,5 +218,33 @@ mod tests {
         let keys: Vec<&str> = first.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(keys.len(), 10, "{keys:?}");
         assert_eq!((&first["client"], &first["route"]), (&serde_json::Value::Null, &"/ipfs/{cid}".into()));
+    }
+    #[test]
+    fn lines_that_are_lost_are_counted_and_told_once() {
+        let (told, reports) = std::sync::mpsc::channel();
+        let lines = RotatingLines::open(std::path::Path::new("/dev/full"), 1 << 30, 1).unwrap();
+        let report: Report = Arc::new(move |text: &str| told.send(text.to_owned()).unwrap());
+        let dropped = Arc::new(AtomicU64::new(0));
+        let mut writer = Writer { lines, report, dropped: Arc::clone(&dropped), is_failing: false };
+        writer.write(b"1\n2\n", 2);
+        writer.write(b"3\n", 1);
+        assert_eq!(dropped.load(Ordering::Relaxed), 3);
+        drop(writer);
+        let told: Vec<String> = reports.iter().collect();
+        assert!(told.len() == 1 && told[0].contains("/dev/full cannot be written"), "{told:?}");
+    }
+
+    #[test]
+    fn what_comes_after_the_end_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let lines = RotatingLines::open(&path, 1 << 30, 1).unwrap();
+        let journal = Journal::start(lines, Addresses::None, Arc::new(|_| ())).unwrap();
+        let add = || journal.add([10, 0, 0, 1].into(), line("GET", "/ipfs/{cid}", 200));
+        add();
+        journal.end();
+        add();
+        journal.end();
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
     }
 }

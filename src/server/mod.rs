@@ -8,9 +8,11 @@ mod answer;
 mod api;
 mod bucket;
 mod car;
+mod connection;
 mod entry;
 mod gateway;
 mod guard;
+mod host;
 mod journal;
 mod listen;
 mod log;
@@ -143,8 +145,8 @@ pub enum ServeError {
     EndLost { path: PathBuf },
     #[error("there is no archive in {}", directory.display())]
     NoArchive { directory: PathBuf },
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: io::Error },
-    #[error("the server cannot run: {0}")]
+    #[error("the server cannot run")]
     Run(#[from] io::Error),
 }

@@ -22,7 +22,7 @@ pub type Record = Box<dyn FnMut(Vec<Served>) -> Result<(), String> + Send>;
 /// What waits to be recorded.
 pub struct Noted {
     shared: Arc<Shared>,
-    writer: Option<JoinHandle<()>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Default)]
@@ -48,7 +48,7 @@ impl Noted {
         let own = Arc::clone(&shared);
         let work = move || own.work(record, every, &report);
         let writer = std::thread::Builder::new().name("access chain".to_owned()).spawn(work)?;
-        Ok(Self { shared, writer: Some(writer) })
+        Ok(Self { shared, writer: Mutex::new(Some(writer)) })
     }
 
     /// Notes an answer.
@@ -57,20 +57,27 @@ impl Noted {
         self.shared.changed.notify_all();
     }
 
-    /// Whether what was noted before could be recorded.
+    /// Whether what was noted before could be recorded, and something still records.
     pub fn is_able(&self) -> bool {
-        !self.shared.failing.load(Ordering::Relaxed)
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.as_ref().is_some_and(|writer| !writer.is_finished())
+            && !self.shared.failing.load(Ordering::Relaxed)
+    }
+
+    /// Records what waits, if it can be; what comes later is not.
+    pub fn end(&self) {
+        self.shared.lock().ends = true;
+        self.shared.changed.notify_all();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            let _ = writer.join();
+        }
     }
 }
 
 impl Drop for Noted {
-    /// What waits is recorded before, if it can be.
     fn drop(&mut self) {
-        self.shared.lock().ends = true;
-        self.shared.changed.notify_all();
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
-        }
+        self.end();
     }
 }
 
@@ -163,5 +170,21 @@ mod tests {
         assert_eq!(events.recv().unwrap(), 1);
         assert!(!noted.is_able());
         drop(noted);
+    }
+
+    #[test]
+    fn nothing_is_told_once_nothing_records_any_more() {
+        let record = Box::new(|_: Vec<Served>| -> Result<(), String> { panic!("as a bug would") });
+        let noted = Noted::start(record, Duration::from_millis(1), Arc::new(|_| ())).unwrap();
+        assert!(noted.is_able());
+        noted.add(None, "report", 200);
+        let until = Instant::now() + Duration::from_secs(60);
+        while noted.is_able() && Instant::now() < until {
+            std::thread::yield_now();
+        }
+        assert!(!noted.is_able());
+        let (noted, _events) = started(false, Duration::from_millis(1));
+        noted.end();
+        assert!(!noted.is_able());
     }
 }

@@ -14,12 +14,13 @@ use crate::model::Scope;
 /// For a document that another version of the program may change.
 const AN_HOUR: &str = "public, max-age=3600";
 /// Answers that every path has.
-const ALWAYS: [(u16, &str); 7] = [
+const ALWAYS: [(u16, &str); 8] = [
     (400, "the request cannot be read"),
     (401, "a token is needed, or the one that was shown does not count"),
     (403, "the token is not for this"),
     (404, "it is not here"),
     (413, "no request here has a body"),
+    (421, "asked for by a name that is not this server's"),
     (429, "too many requests, or too many tokens that do not count: `Retry-After` says when to ask again"),
     (503, "too much at once, or something is missing here: `Retry-After` says when to ask again"),
 ];

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::ServeError;
 use crate::model::{ChainName, Cid};
+use crate::ops::access::access_name;
 use crate::store::{Archive, ArchiveError, HeadFile, read_record};
 
 /// How long what was seen of the folder counts as what is there; after compaction nothing is given any longer that
@@ -143,14 +144,19 @@ impl Shelf {
         (!matches!(archive.head_file(), HeadFile::Unknown(_))).then(|| (name.clone(), archive))
     }
 
-    /// The names of all archives in the folder, where all are served.
+    /// The names of all archives in the folder, where all are served. Access chains are not among them: who opened what, and why,
+    /// is for holders of tokens.
     fn names(&self) -> Vec<ChainName> {
         if !self.all {
             return Vec::new();
         }
         let entries = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
         let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-        files.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".car")?.parse().ok()).collect()
+        let names = files.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".car")?.parse().ok());
+        let mut names: Vec<ChainName> = names.collect();
+        let accesses: Vec<ChainName> = names.iter().filter_map(|name| access_name(name).ok()).collect();
+        names.retain(|name| !accesses.contains(name));
+        names
     }
 
     /// The bytes of the newest IPNS record of each chain that has one.

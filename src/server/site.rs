@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::answer::Refusal;
 use super::api::Api;
 use super::guard::Guard;
+use super::host::Names;
 use super::journal::Journal;
 use super::noted::Noted;
 use super::shares::Shares;
@@ -42,6 +43,8 @@ pub struct Site {
     pub chain: Option<ChainName>,
     /// Multiaddresses of this server.
     pub announce: Vec<String>,
+    /// What the server is asked for by.
+    pub names: Names,
     pub guard: Guard,
     /// Whether pages of other sites may read what is public.
     pub cross_origin: bool,
@@ -63,11 +66,17 @@ impl Site {
         let journal = |(lines, addresses)| Journal::start(lines, addresses, told);
         let told = Arc::clone(&report);
         let noted = |(record, every)| Noted::start(record, every, told);
+        // Where everybody may ask, or a proxy looks at names itself, any name will do.
+        let names = match options.public || options.behind_proxy {
+            true => Names::default(),
+            false => Names::of(&announce),
+        };
         Ok(Arc::new(Self {
+            names,
             shelf: Shelf::open(&options.directory, options.chain.as_ref(), options.all)?,
             chain: options.chain,
             announce,
-            guard: Guard::new(options.tokens, options.require_token, options.behind_proxy),
+            guard: Guard::new(options.tokens, options.require_token),
             cross_origin: options.public && !options.require_token,
             journal: options.journal.map(journal).transpose()?,
             noted: options.record.map(noted).transpose()?,
@@ -116,6 +125,16 @@ impl Site {
             return Ok(());
         }
         Err(Refusal::unavailable("accesses cannot be recorded here, so nothing but blocks is given"))
+    }
+
+    /// Writes down and records what has not been yet; nothing of what is answered later.
+    pub fn end(&self) {
+        if let Some(noted) = &self.noted {
+            noted.end();
+        }
+        if let Some(journal) = &self.journal {
+            journal.end();
+        }
     }
 
     /// The right to stream a CAR to an address.

@@ -71,7 +71,8 @@ impl Served {
 
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
         Answer::parse(&self.send(request.as_bytes()), method == "HEAD")
     }
 
@@ -378,6 +379,8 @@ fn a_car_is_what_export_writes_and_verifies() {
     let head_only = server.ask("HEAD", &format!("/ipfs/{head}?format=car"), &[]);
     assert!(head_only.is(200).body.is_empty());
     assert_eq!(head_only.header("content-type"), CAR);
+    // Its length is not known before, and 0 would be another.
+    assert_eq!((head_only.header("content-length"), head_only.header("transfer-encoding")), ("", "chunked"));
     let known = [("If-None-Match", answer.header("etag"))];
     assert_eq!(server.ask("GET", &format!("/ipfs/{head}?format=car"), &known).status, 304);
     let old = server.send(format!("GET /ipfs/{head}?format=car HTTP/1.0\r\n\r\n").as_bytes());
@@ -654,20 +657,21 @@ fn what_is_too_long_or_no_request_is_cut_off() {
         let answer = server.send(bytes);
         String::from_utf8_lossy(&answer).split(' ').nth(1).and_then(|status| status.parse::<u16>().ok())
     };
-    let long = format!("GET /ipfs/b{}?format=raw HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(1 << 20));
+    let long = format!("GET /ipfs/b{}?format=raw HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(1 << 20));
     assert!(matches!(status(long.as_bytes()), Some(414 | 431) | None));
-    let header = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "a".repeat(1 << 20));
+    let header = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: {}\r\n\r\n", "a".repeat(1 << 20));
     assert!(matches!(status(header.as_bytes()), Some(431) | None));
-    let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: b\r\n".repeat(1000));
+    let many = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "A: b\r\n".repeat(1000));
     assert_eq!(status(many.as_bytes()), Some(431));
     assert_eq!(status(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"), Some(400));
     assert!(matches!(status(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Some(400 | 505) | None));
-    let body = b"GET /log/checkpoint HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello";
+    let body = b"GET /log/checkpoint HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello";
     assert_eq!(status(body), Some(413));
-    let chunked = b"GET /log/checkpoint HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let chunked =
+        b"GET /log/checkpoint HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     assert_eq!(status(chunked), Some(413));
     // Two good requests in one, then garbage: two answers, a refusal, and the end.
-    let good = b"GET /log/checkpoint HTTP/1.1\r\nHost: x\r\n\r\n";
+    let good = b"GET /log/checkpoint HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let answer = server.send(&[&good[..], &good[..], b"\0\xff garbage\r\n\r\n", &good[..]].concat());
     let text = String::from_utf8_lossy(&answer);
     assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 2, "{text}");
@@ -683,7 +687,7 @@ fn slow_clients_shut_out_nobody() {
     let mut slow = Vec::new();
     for number in 0..300 {
         let mut stream = server.connect();
-        let _ = stream.write_all(b"GET /log/checkpoint HTTP/1.1\r\nHost: x\r\nX-Slow: ");
+        let _ = stream.write_all(b"GET /log/checkpoint HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
         slow.push(stream);
         if number % 50 == 49 {
             server.get("/log/checkpoint").is(200);
@@ -710,7 +714,7 @@ fn who_reads_nothing_loses_the_connection() {
     let project = large();
     let server = Served::start(&project, &[]);
     let mut stream = server.connect();
-    let request = format!("GET /ipfs/{}?format=car HTTP/1.1\r\nHost: x\r\n\r\n", project.head());
+    let request = format!("GET /ipfs/{}?format=car HTTP/1.1\r\nHost: localhost\r\n\r\n", project.head());
     // The same on one connection, more than all buffers between the two hold.
     stream.write_all(request.repeat(20).as_bytes()).unwrap();
     assert!(poll(LIMIT, || stream.write_all(b"\r\n").is_err()));
@@ -727,8 +731,10 @@ fn who_reads_slowly_but_steadily_gets_all_of_it() {
     let all = exported(&project);
     let server = Served::start(&project, &[]);
     let mut stream = server.connect();
-    let request =
-        format!("GET /ipfs/{}?format=car HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", project.head());
+    let request = format!(
+        "GET /ipfs/{}?format=car HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        project.head()
+    );
     stream.write_all(request.as_bytes()).unwrap();
     let (begin, mut answer, mut piece) = (Instant::now(), Vec::new(), vec![0; 4 << 10]);
     // About 40 KiB a second, long enough for a rule that looks at large steps to see none.
@@ -750,7 +756,7 @@ fn an_address_has_a_share_of_streams_and_connections() {
     let path = format!("/ipfs/{}?format=car", project.head());
     let begin = |local: &str| {
         let mut stream = connect_from(local, server.address);
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         stream
     };
     let status = |stream: &mut TcpStream| {
@@ -776,7 +782,7 @@ fn an_address_has_a_share_of_streams_and_connections() {
     let mut proxied: Vec<TcpStream> = (0..16)
         .map(|_| {
             let mut stream = server.connect();
-            write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
             stream
         })
         .collect();
@@ -815,9 +821,9 @@ fn answers_that_have_begun_are_finished_when_it_ends() {
     for signal in ["TERM", "INT"] {
         let mut server = Served::start(&project, &[]);
         let mut idle = server.connect();
-        idle.write_all(b"GET /log/checkpoint HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        idle.write_all(b"GET /log/checkpoint HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         let mut stream = server.connect();
-        let request = format!("GET /ipfs/{}?format=car HTTP/1.1\r\nHost: x\r\n\r\n", project.head());
+        let request = format!("GET /ipfs/{}?format=car HTTP/1.1\r\nHost: localhost\r\n\r\n", project.head());
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = vec![0; 4096];
         stream.read_exact(&mut answer).unwrap();
@@ -832,7 +838,7 @@ fn answers_that_have_begun_are_finished_when_it_ends() {
     // Who does not take the rest cannot keep it.
     let mut server = Served::start(&project, &[]);
     let mut stream = server.connect();
-    let request = format!("GET /ipfs/{}?format=car HTTP/1.1\r\nHost: x\r\n\r\n", project.head());
+    let request = format!("GET /ipfs/{}?format=car HTTP/1.1\r\nHost: localhost\r\n\r\n", project.head());
     stream.write_all(request.repeat(20).as_bytes()).unwrap();
     stream.read_exact(&mut [0; 4096]).unwrap();
     server.signal("TERM");
@@ -905,6 +911,95 @@ fn all_archives_of_a_folder_are_served_also_those_that_come() {
     all.get("/log/checkpoint").is(200);
     one.raw(&head).is(404);
     one.get("/logs/other/checkpoint").is(404);
+}
+
+#[test]
+fn an_access_chain_is_not_served_with_the_others() {
+    let project = Project::applied();
+    let token = project.ok(["token", "new", "--scope", "status"]).stdout;
+    let server = Served::start(&project, &["--all", "--record-every", "1s"]);
+    server.ask("GET", "/api/v1/chains", &[("Authorization", &format!("Bearer {}", token.trim()))]).is(200);
+    assert!(poll(LIMIT, || project.path("archive/demo-access.head").exists()));
+    let head = fs::read_to_string(project.path("archive/demo-access.head")).unwrap();
+    // Longer than it takes to see what is new.
+    std::thread::sleep(Duration::from_millis(300));
+    server.raw(head.trim()).is(404);
+    server.get("/logs/demo-access/checkpoint").is(404);
+    server.raw(&project.head()).is(200);
+    // By its name it is what is asked for.
+    let named = Served::start(&project, &["--name", "demo-access"]);
+    named.get("/log/checkpoint").is(200);
+}
+
+#[test]
+fn pages_that_have_their_name_lead_here_read_nothing() {
+    let project = Project::applied();
+    let ask = |server: &Served, hosts: &str| {
+        let text = format!("GET /log/checkpoint HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+        Answer::parse(&server.send(text.as_bytes()), false)
+    };
+    let announce = ["--announce", "/dns4/audit.example.org/tcp/443/https"];
+    let server = Served::start(&project, &announce);
+    let answer = ask(&server, "Host: evil.example\r\n");
+    assert!(answer.is(421).text().contains("--announce"), "{answer:?}");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    for host in ["localhost", "127.0.0.1:8090", "[::1]", "audit.example.org"] {
+        ask(&server, &format!("Host: {host}\r\n")).is(200);
+    }
+    for hosts in ["", "Host: localhost\r\nHost: localhost\r\n"] {
+        ask(&server, hosts).is(400);
+    }
+    for more in ["--public", "--behind-proxy"] {
+        ask(&Served::start(&project, &[more]), "Host: evil.example\r\n").is(200);
+    }
+}
+
+#[test]
+fn requests_that_two_could_read_in_two_ways_are_refused() {
+    let project = Project::applied();
+    let server = Served::start(&project, &[]);
+    let second = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    for headers in [
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "Content-Length: 0\r\nContent-Length: 5\r\n\r\n",
+        "Content-Length: 0, 0\r\n\r\n",
+        "Content-Length: +0\r\n\r\n",
+        "Content-Length : 5\r\n\r\n",
+        "Transfer-Encoding: xchunked\r\n\r\n",
+        "X: a\r\n b\r\n\r\n",
+        "X: a\rb\r\n\r\n",
+    ] {
+        let text = format!("GET /log/checkpoint HTTP/1.1\r\nHost: localhost\r\n{headers}{second}");
+        let answer = String::from_utf8_lossy(&server.send(text.as_bytes())).into_owned();
+        assert!(answer.starts_with("HTTP/1.1 4"), "{headers}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{headers}: {answer}");
+    }
+}
+
+#[test]
+fn as_many_may_connect_as_the_system_allows() {
+    let project = Project::applied();
+    let program = project.command(["serve"]).get_program().to_owned();
+    let limited = |hard: u32| {
+        let mut command = tool("sh");
+        let script = format!("ulimit -Sn 64; ulimit -Hn {hard}; exec \"$@\"");
+        command.args(["-c", &script, "sh"]).arg(&program).args(["serve", "--listen", "127.0.0.1:0"]);
+        command.args(["--connections", "1000"]);
+        project.prepare(&mut command);
+        command
+    };
+    let refused = limited(500).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && said.contains("need 1256 open files"), "{said}");
+    let mut child = limited(2000).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.starts_with("listening on ")));
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert!(line.contains("1256"), "{line}");
 }
 
 #[test]

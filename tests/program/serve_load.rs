@@ -41,7 +41,7 @@ fn ten_thousand_slow_clients_take_bounded_memory() {
     for number in 0..count {
         // One that is refused because as many wait is a slow client, too.
         let Ok(mut stream) = TcpStream::connect(server.address) else { continue };
-        let _ = stream.write_all(b"GET /log/checkpoint HTTP/1.1\r\nHost: x\r\nX-Slow: ");
+        let _ = stream.write_all(b"GET /log/checkpoint HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
         slow.push(stream);
         if number % 500 == 499 {
             answers(&server);
@@ -65,7 +65,8 @@ fn a_cid_of_a_megabyte_is_cut_off() {
     server.get("/log/checkpoint").is(401);
     let before = peak(&server);
     for head in ["GET /ipfs/", "GET /routing/v1/providers/", "GET /api/v1/chains/", "GET /log/tile/"] {
-        let answer = server.send(format!("{head}{} HTTP/1.1\r\n\r\n", "b".repeat(1 << 20)).as_bytes());
+        let answer = server
+            .send(format!("{head}{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "b".repeat(1 << 20)).as_bytes());
         let text = String::from_utf8_lossy(&answer);
         assert!(answer.is_empty() || text.starts_with("HTTP/1.1 4"), "{text}");
     }
@@ -115,8 +116,10 @@ fn everybody_who_asks_for_the_whole_chain_takes_bounded_memory() {
     let server = Served::start(&project, &["--behind-proxy", "--rate", "0"]);
     answers(&server);
     let (before, count) = (peak(&server), if runs_all() { 500 } else { 100 });
-    let request =
-        format!("GET /ipfs/{}?format=car HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", project.head());
+    let request = format!(
+        "GET /ipfs/{}?format=car HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        project.head()
+    );
     let mut streams: Vec<TcpStream> = Vec::new();
     for _ in 0..count {
         let mut stream = TcpStream::connect(server.address).unwrap();

@@ -16,7 +16,6 @@ use crate::cli::{CommandResult, Exit};
 use crate::ops::OpsError;
 use crate::ops::access::record_served;
 use crate::ops::heads::Judging;
-use crate::ops::tokens::TokenFile;
 use crate::server::{Addresses, Limits, Options, Record, ServeError, Server, Sources, Stop, document};
 use crate::store::remote::NamedReplica;
 use crate::store::{RotatingLines, create_directory};
@@ -24,6 +23,8 @@ use crate::store::{RotatingLines, create_directory};
 /// Bytes of one file of the access log, and how many are kept beside the newest.
 const LOG_LIMIT: u64 = 10 << 20;
 const LOGS: usize = 4;
+/// Files that are open beside connections: archives, logs, and what the system needs.
+const FILES: u64 = 256;
 
 /// Serve the archive over HTTP, read only, until a signal ends it
 ///
@@ -38,7 +39,7 @@ pub struct Serve {
     /// Listen where other machines can reach it: whoever can may read all of the archive
     #[arg(long)]
     public: bool,
-    /// Serve every archive of the folder, also those that come later
+    /// Serve every archive of the folder but access chains, also those that come later
     #[arg(long)]
     all: bool,
     /// Where clients reach this server, as a multiaddress: `/dns4/example.org/tcp/443/https`
@@ -50,7 +51,7 @@ pub struct Serve {
     /// Connections at once
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     connections: u32,
-    /// All requests come from a proxy: no share of connections and CAR streams for each address
+    /// All requests come from a proxy: any `Host` will do, and addresses have no shares
     #[arg(long)]
     behind_proxy: bool,
     /// Let nobody read anything without a token of the scope `read`
@@ -128,7 +129,7 @@ pub fn run(context: &Context, arguments: &Serve) -> CommandResult {
         _ => Some(settings.name()?.clone()),
     };
     let tokens = token_file(&settings, arguments.tokens.as_ref());
-    let has_no_reader = arguments.require_token && tokens.tokens()?.entries().is_empty();
+    let has_tokens = !tokens.tokens()?.entries().is_empty();
     let options = Options {
         listen: arguments.listen,
         directory: settings.archive_directory.clone(),
@@ -137,7 +138,7 @@ pub fn run(context: &Context, arguments: &Serve) -> CommandResult {
         behind_proxy: arguments.behind_proxy,
         announce: arguments.announce.clone(),
         public: arguments.public,
-        record: recording(context, &settings, &tokens, arguments.record_every)?,
+        record: recording(context, &settings, has_tokens, arguments.record_every)?,
         tokens,
         require_token: arguments.require_token,
         journal: journal(context, &settings, arguments)?,
@@ -148,22 +149,12 @@ pub fn run(context: &Context, arguments: &Serve) -> CommandResult {
             ..Limits::default()
         },
     };
+    require_files(arguments.connections)?;
     let stop = Stop::by_signal().map_err(ServeError::from)?;
     let server = Server::bind(options, Arc::new(remark))?;
     let address = format!("http://{}", server.address().map_err(ServeError::from)?);
-    if arguments.public && !context.quiet {
-        remark(match arguments.require_token {
-            true => "note: tokens travel in clear: put a proxy that speaks TLS before this address",
-            false => {
-                "note: whoever reaches this address may read all of the archive; TLS is for a proxy before it"
-            }
-        });
-    }
-    if has_no_reader && !context.quiet {
-        remark("note: nobody has a token yet; `greffe token new --scope read` makes one");
-    }
-    if server.announced().is_empty() && !context.quiet {
-        remark("note: `/routing/v1/providers` names nobody until `--announce MULTIADDR` says where this is");
+    if !context.quiet {
+        say_notes(arguments, has_tokens, server.announced());
     }
     let chains = server.chains().into_iter().map(|(name, head)| Chain { name, head }).collect();
     let announced = server.announced().to_vec();
@@ -178,6 +169,24 @@ pub fn run(context: &Context, arguments: &Serve) -> CommandResult {
     }
     server.run(&stop).map_err(ServeError::from)?;
     Ok(Reply::silent(Exit::Done))
+}
+
+/// What whoever begins to serve should know.
+fn say_notes(arguments: &Serve, has_tokens: bool, announced: &[String]) {
+    if arguments.public && !arguments.require_token {
+        remark(
+            "note: whoever reaches this address may read all of the archive; TLS is for a proxy before it",
+        );
+    }
+    if arguments.public && (arguments.require_token || has_tokens) {
+        remark("note: tokens travel in clear: put a proxy that speaks TLS before this address");
+    }
+    if arguments.require_token && !has_tokens {
+        remark("note: nobody has a token yet; `greffe token new --scope read` makes one");
+    }
+    if announced.is_empty() {
+        remark("note: `/routing/v1/providers` names nobody until `--announce MULTIADDR` says where this is");
+    }
 }
 
 /// The access log; none where nothing says where it is to be.
@@ -207,10 +216,9 @@ fn journal(
 fn recording(
     context: &Context,
     settings: &Settings,
-    tokens: &TokenFile,
+    has_tokens: bool,
     every: Duration,
 ) -> Result<Option<(Record, Duration)>, CliError> {
-    let has_tokens = !tokens.tokens()?.entries().is_empty();
     let unable = |error: &str| {
         if has_tokens && !context.quiet {
             let what = "note: `/api/v1/` tells nobody anything, since that cannot be recorded";
@@ -257,6 +265,25 @@ fn sources(settings: &Settings) -> Sources {
         judging: Judging { witnesses: witnesses.collect(), tolerance: verify.tolerance },
         verify,
     }
+}
+
+/// Lets this process open as many files as its connections may come to, where the system allows that at all: without, archives
+/// could not be read while many are connected.
+fn require_files(connections: u32) -> Result<(), CliError> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let needed = u64::from(connections) + FILES;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum });
+    raised.map_err(|_| {
+        let allowed = maximum.map_or_else(|| "fewer".to_owned(), |most| most.to_string());
+        let text = format!("{connections} connections need {needed} open files, and the system allows {allowed}");
+        CliError::usage(text).hint(format!(
+            "pass a lower `--connections`, or allow more with `ulimit -n {needed}` or systemd's `LimitNOFILE=`"
+        ))
+    })
 }
 
 fn require_multiaddress(text: &str) -> Result<(), CliError> {
