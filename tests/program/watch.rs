@@ -3,6 +3,7 @@
 mod anomalies;
 mod causes;
 mod delivery;
+mod forged;
 mod noted;
 mod running;
 mod shipped;

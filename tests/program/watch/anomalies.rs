@@ -2,16 +2,10 @@
 
 use std::fs;
 
-use greffe::chain::{Appender, NewFile};
-use greffe::codec::trust::encode_trust;
-use greffe::crypto::PrivateKey;
-use greffe::model::{Actor, Details, Event, EventId, EventKind, Executor, Role, Run, Timestamp};
-use greffe::ops::init::sole_key;
-use greffe::store::Archive;
 use serde_json::Value;
 
 use super::{Watched, add, the, told};
-use crate::project::{Project, SEED, THREE};
+use crate::project::{Project, THREE};
 use crate::servers::{LIMIT, Postgres, poll};
 use crate::tools::{output_of, tool};
 use crate::trust::a_thief_signs;
@@ -264,46 +258,6 @@ fn waivers_and_retention_that_come_due_are_told() {
         (&event["subject"], &event["data"]["parameters"]["until"]),
         (&"migration 5 email".into(), &Value::from(soon))
     );
-}
-
-#[test]
-fn a_clock_that_is_ahead_of_ours_is_told() {
-    let mut project = Project::empty();
-    let key = PrivateKey::from_seed(SEED);
-    let at = Timestamp::from_microseconds(greffe::ops::now().as_microseconds() + 3_600_000_000).unwrap();
-    let event = Event {
-        chain: None,
-        seq: 0,
-        prev: None,
-        event: EventKind::Genesis,
-        id: EventId::generate(at),
-        started_at: at,
-        finished_at: at,
-        database_clock: None,
-        actor: Actor {
-            pseudonym: "00112233445566778899aabbccddeeff".parse().unwrap(),
-            role: "operator".into(),
-        },
-        target: None,
-        executor: Executor { name: "greffe".into(), version: "0.1.0".into() },
-        run: Run { id: EventId::generate(at), ci: None },
-        details: Details::Other { schema: None },
-    };
-    let bytes = encode_trust(&sole_key("demo".parse().unwrap(), *key.public(), "operator"));
-    let file = NewFile { name: "trust.json".parse().unwrap(), role: Role::Trust, bytes, sealed: false };
-    let (mut appender, mut blocks) = (Appender::new(), Vec::new());
-    let chain = appender.append(event, vec![file], &[&key], &mut |block| blocks.push(block)).unwrap();
-    let head = appender.finish(&key, &mut |block| blocks.push(block)).unwrap();
-    drop(Archive::create(&project.path("archive"), &"demo".parse().unwrap(), chain, &blocks, head).unwrap());
-    project.write("greffe.toml", format!("name = \"demo\"\nchain = \"{chain}\"\n"));
-    project.variables.retain(|(name, _)| name != "GREFFE_VAULT_KEY");
-    let watched = Watched::new(project, "max-age = \"2h\"");
-    let events = watched.once(1);
-    // Its word is not one that could be fresh, either.
-    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["begun clock-offset", "begun stale"]);
-    let event = the(&events, "clock-offset");
-    assert_eq!(event["subject"], "clock of the signers");
-    assert!(event["data"]["parameters"]["aheadSeconds"].as_u64().unwrap() > 3500, "{event:#}");
 }
 
 #[test]
