@@ -12,15 +12,25 @@ use super::numbers::grouped;
 /// What a variable of a message stands for: a text, or a number, by which a message chooses its plural.
 pub type Value<'a> = FluentValue<'a>;
 
-/// The files of each language, in the same order. Arabic has those of reports; what commands print is told in English there.
+/// The files of each language, in the same order. Arabic has those of reports; the others are told in English there.
 const FILES: [(Language, &[&str]); 3] = [
     (
         Language::English,
-        &[include_str!("en/report.ftl"), include_str!("en/findings.ftl"), include_str!("en/commands.ftl")],
+        &[
+            include_str!("en/report.ftl"),
+            include_str!("en/findings.ftl"),
+            include_str!("en/commands.ftl"),
+            include_str!("en/watch.ftl"),
+        ],
     ),
     (
         Language::French,
-        &[include_str!("fr/report.ftl"), include_str!("fr/findings.ftl"), include_str!("fr/commands.ftl")],
+        &[
+            include_str!("fr/report.ftl"),
+            include_str!("fr/findings.ftl"),
+            include_str!("fr/commands.ftl"),
+            include_str!("fr/watch.ftl"),
+        ],
     ),
     (Language::Arabic, &[include_str!("ar/report.ftl"), include_str!("ar/findings.ftl")]),
 ];

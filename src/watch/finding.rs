@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::lang::Words;
+
 /// Characters of a parameter that is a text.
 const LONGEST: usize = 500;
 
@@ -28,6 +30,16 @@ impl Severity {
             Self::Warning => "warning",
             Self::Critical => "critical",
         }
+    }
+
+    /// In a word, for people.
+    #[must_use]
+    pub fn text(self, words: &Words) -> String {
+        words.say(match self {
+            Self::Info => "severity-info",
+            Self::Warning => "severity-warning",
+            Self::Critical => "severity-critical",
+        })
     }
 }
 
@@ -57,8 +69,8 @@ macro_rules! codes {
 
             /// What is the case, in a sentence without its end.
             #[must_use]
-            pub const fn rule(self) -> &'static str {
-                match self { $(Self::$name => $rule,)* }
+            pub fn rule(self, words: &Words) -> String {
+                words.say(match self { $(Self::$name => concat!("rule-", $word),)* })
             }
         }
     };
@@ -138,10 +150,11 @@ impl Finding {
         (self.code, &self.subject)
     }
 
-    /// In a sentence without its end, for people.
+    /// In a sentence without its end, for people; subject and parameters stay what they are in data.
     #[must_use]
-    pub fn text(&self) -> String {
-        let mut text = format!("{}: {}", self.subject, self.code.rule());
+    pub fn text(&self, words: &Words) -> String {
+        let values = [("subject", self.subject.as_str().into()), ("rule", self.code.rule(words).into())];
+        let mut text = words.tell("watch-finding", values);
         for (name, value) in &self.parameters {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             text.push_str(&format!("; {name} {value}"));
@@ -164,19 +177,28 @@ fn clip(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lang::Language;
 
     #[test]
     fn words_are_those_of_serde_and_nothing_steers_a_terminal_or_a_header() {
+        let [english, french] = [Language::English, Language::French].map(Words::of);
         for code in Code::ALL {
+            let (rule, other) = (code.rule(&english), code.rule(&french));
+            assert!(!rule.starts_with('{') && rule != other, "{rule}");
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
         let finding =
             Finding::new(Code::Differs, "a\r\nBcc: x\u{1b}[31m").with("detail", "y\u{202e}".repeat(400));
-        assert!(!finding.text().contains(|c: char| c.is_control() || c == '\u{202e}'));
+        assert!(!finding.text(&english).contains(|c: char| c.is_control() || c == '\u{202e}'));
         assert!(finding.parameters["detail"].as_str().unwrap().ends_with('…'));
+        let slow = Finding::of_entry(Code::SlowMigration, 7);
         assert_eq!(
-            Finding::of_entry(Code::SlowMigration, 7).text(),
+            slow.text(&english),
             "entry 7: a migration took more than three times the median of the twenty before it; seq 7"
+        );
+        assert_eq!(
+            slow.text(&french),
+            "entry 7 : une migration a duré plus de trois fois la médiane des vingt précédentes; seq 7"
         );
     }
 }

@@ -38,7 +38,12 @@ const MAY_USE: [(&str, Option<&[&str]>); 18] = [
     // It listens as the server does, and knows no archive.
     ("witness", Some(&["crypto", "model", "codec", "chain", "server"])),
     // Its rules read what others verified and compared; it opens no archive and no database.
-    ("watch", Some(&["crypto", "model", "chain", "scripts", "database", "store", "policy", "ops", "server"])),
+    (
+        "watch",
+        Some(&[
+            "crypto", "model", "chain", "scripts", "database", "store", "policy", "lang", "ops", "server",
+        ]),
+    ),
     // The archives that are open, and signals, are those of the server.
     ("node", Some(&["crypto", "model", "store", "server"])),
     ("cli", None),

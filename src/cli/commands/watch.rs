@@ -19,11 +19,13 @@ use self::looks::Looker;
 use self::rounds::{Guarding, Rounds, Watching};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
+use crate::cli::language::{language, parse_language};
 use crate::cli::memory::MemoryArguments;
 use crate::cli::output::{Clean, Reply};
 use crate::cli::settings::{AlertSettings, Settings, parse_duration};
 use crate::cli::sources::SourceArguments;
 use crate::cli::{CommandResult, Exit};
+use crate::lang::{Language, Words};
 use crate::model::{Cid, Timestamp};
 use crate::ops::{ChainReader, OpsError, now};
 use crate::server::{Limits, Listener, ServeError, Stop};
@@ -53,6 +55,9 @@ pub struct Watch {
     /// Write the metrics to this file after each round, for a node exporter's textfile collector
     #[arg(long, value_name = "FILE")]
     metrics_file: Option<PathBuf>,
+    /// The language of what is shown, and of alerts that name no other: `en`, `fr` [default: GREFFE_LANG, else LANG, else en]
+    #[arg(long, value_name = "LANGUAGE", value_parser = parse_language)]
+    lang: Option<Language>,
     /// How what happens is written on standard error
     #[arg(long, value_name = "FORM", value_enum, default_value = "text")]
     log: Form,
@@ -105,9 +110,10 @@ struct Listening {
 pub fn run(context: &Context, arguments: &Watch) -> CommandResult {
     let settings = context.settings()?;
     let interval = interval(&settings, arguments)?;
+    let language = language(arguments.lang, &context.environment);
     let name = settings.name()?.to_string();
     let listener = arguments.listen.map(|address| listener(arguments, address)).transpose()?;
-    let channels = channels(&settings)?;
+    let channels = channels(&settings, language)?;
     let state = State::open(&settings.watch.state, chain(&settings)?)?;
     let names = settings.watch.alerts.iter().map(|alert| alert.name.clone()).collect::<Vec<_>>();
     let stop = Stop::by_signal().map_err(ServeError::from)?;
@@ -127,7 +133,7 @@ pub fn run(context: &Context, arguments: &Watch) -> CommandResult {
     };
     if arguments.once {
         let round = watching.once()?;
-        return Ok(shown(&watching, &round));
+        return Ok(shown(&watching, &round, language));
     }
     let stop = Arc::new(stop);
     if let Some(listener) = listener {
@@ -137,7 +143,11 @@ pub fn run(context: &Context, arguments: &Watch) -> CommandResult {
     }
     watching.rounds.end_with(&stop);
     watching.go_on(interval, &mut |watching, round, changed| {
-        let reply = if context.json || changed { shown(watching, round) } else { Reply::silent(Exit::Done) };
+        let reply = if context.json || changed {
+            shown(watching, round, language)
+        } else {
+            Reply::silent(Exit::Done)
+        };
         // Who started this may have gone; then nobody is left to tell.
         reply.is_silent() || crate::cli::output::line(&Ok(reply), context.json).is_ok()
     })?;
@@ -187,9 +197,9 @@ fn announce(context: &Context, arguments: &Watch, log: &Log, address: String) ->
 }
 
 /// The channels, open; nothing is sent yet.
-fn channels(settings: &Settings) -> Result<Vec<(String, Channel)>, CliError> {
+fn channels(settings: &Settings, language: Language) -> Result<Vec<(String, Channel)>, CliError> {
     let open = |alert: &AlertSettings| {
-        let opening = alert.opening(settings).map_err(|(key, place, error)| {
+        let opening = alert.opening(settings, language).map_err(|(key, place, error)| {
             CliError::usage(format!("alert {}: `{key}` is `{place}`, but {error}", alert.name))
                 .hint("name the place where it is: `file:PATH` or `env:NAME`")
         })?;
@@ -200,8 +210,10 @@ fn channels(settings: &Settings) -> Result<Vec<(String, Channel)>, CliError> {
     settings.watch.alerts.iter().map(open).collect()
 }
 
-fn shown(watching: &Watching, round: &Round) -> Reply {
+fn shown(watching: &Watching, round: &Round, language: Language) -> Reply {
     let told: &Told = &watching.state.told;
+    // Data is the same in every language.
+    let english = Words::of(Language::English);
     let look = |look: &crate::watch::Looked| ShownLook {
         name: look.name,
         ended: look.found.is_ok(),
@@ -213,7 +225,7 @@ fn shown(watching: &Watching, round: &Round) -> Reply {
         subject: open.finding.subject.clone(),
         parameters: open.finding.parameters.clone(),
         since: open.since,
-        text: open.finding.text(),
+        text: open.finding.text(&english),
     };
     let shown = Shown {
         command: "watch",
@@ -225,7 +237,9 @@ fn shown(watching: &Watching, round: &Round) -> Reply {
         owed: told.owed.len(),
     };
     let exit = exit_of(&shown.findings);
-    Reply::new(shown, show).with_exit(exit)
+    let words = Words::of(language);
+    let texts: Vec<String> = told.open.iter().map(|open| open.finding.text(&words)).collect();
+    Reply::new(shown, move |shown, out| show(shown, &texts, &words, out)).with_exit(exit)
 }
 
 fn exit_of(findings: &[ShownFinding]) -> Exit {
@@ -238,18 +252,21 @@ fn exit_of(findings: &[ShownFinding]) -> Exit {
     }
 }
 
-fn show(shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
-    for finding in &shown.findings {
-        let severity = finding.severity.as_str();
-        writeln!(out, "{severity:<8} {:<24} {}", finding.code.as_str(), Clean(&finding.text))?;
+/// `texts`: those of the findings, in the language of `words`.
+fn show(shown: &Shown, texts: &[String], words: &Words, out: &mut dyn Write) -> io::Result<()> {
+    for (finding, text) in shown.findings.iter().zip(texts) {
+        let severity = finding.severity.text(words);
+        writeln!(out, "{severity:<13} {:<24} {}", finding.code.as_str(), Clean(text))?;
     }
-    match shown.findings.len() {
-        0 => writeln!(out, "{}: nothing found", shown.name)?,
-        count => writeln!(out, "{}: {count} finding(s)", shown.name)?,
-    }
-    match shown.owed {
+    let name = ("name", shown.name.as_str().into());
+    let found = match shown.findings.len() as u64 {
+        0 => words.tell("watch-nothing", [name]),
+        count => words.tell("watch-found", [name, ("count", Words::figure(count))]),
+    };
+    writeln!(out, "{found}")?;
+    match shown.owed as u64 {
         0 => Ok(()),
-        owed => writeln!(out, "{owed} alert(s) wait to be delivered"),
+        owed => writeln!(out, "{}", words.tell("watch-owed", [("count", Words::figure(owed))])),
     }
 }
 

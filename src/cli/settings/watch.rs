@@ -13,6 +13,7 @@ use super::lint::Refused;
 use super::secret::{Secret, SecretSource};
 use super::value::{Retention, parse_duration, parse_retention};
 use crate::cli::commands::parse_age;
+use crate::lang::Language;
 use crate::model::ChainName;
 use crate::policy::packs::members::{Faults, Members, Why};
 use crate::store::remote::{Authorization, EndpointError};
@@ -56,14 +57,19 @@ pub struct AlertSettings {
     from: Option<Mailbox>,
     to: Vec<Mailbox>,
     timeout: Duration,
+    language: Option<Language>,
 }
 
 impl AlertSettings {
-    /// What is needed to open it, with its secrets.
+    /// What is needed to open it, with its secrets; it speaks `language` where it says nothing else.
     ///
     /// # Errors
     /// The key whose secret cannot be had, where it should be, and why.
-    pub fn opening(&self, settings: &Settings) -> Result<Opening, (&'static str, String, SourceError)> {
+    pub fn opening(
+        &self,
+        settings: &Settings,
+        language: Language,
+    ) -> Result<Opening, (&'static str, String, SourceError)> {
         let read = |name, source: &Option<SecretSource>| {
             let failed = |source: &SecretSource, error| (name, source.to_string(), error);
             source
@@ -87,6 +93,7 @@ impl AlertSettings {
             from: self.from.clone(),
             to: self.to.clone(),
             timeout: self.timeout,
+            language: self.language.unwrap_or(language),
         })
     }
 }
@@ -192,6 +199,7 @@ impl WatchRead {
             refuse(members, "to", address);
         }
         let timeout = parsed(members, "timeout", "write a duration such as `10s`", long);
+        let language = parsed(members, "lang", "write `en`, `fr` or `ar`", Language::named);
         if name.parse::<ChainName>().is_err() {
             refuse(members, "name", "write 1 to 64 of the characters a-z, 0-9, `-`, `_` and `.`");
         } else if self.settings.alerts.iter().any(|other| other.name == name) {
@@ -212,7 +220,7 @@ impl WatchRead {
             members.require("to");
         }
         let timeout = timeout.unwrap_or(Duration::from_secs(10));
-        Some(AlertSettings { name, url, authorization, secret, from, to: boxes, timeout })
+        Some(AlertSettings { name, url, authorization, secret, from, to: boxes, timeout, language })
     }
 }
 
@@ -255,7 +263,7 @@ mod tests {
         let (settings, refused) = read(
             "interval = '5s'\nguard-interval = '1s'\ntime-limit = '2s'\nmax-age = '7d'\nwindows = ['mon-fri 20:00-23:00']\nstate = 'w.json'\n\
              accesses = 3\ndue = '1m'\n[[alert]]\nname = 'hook'\nurl = 'webhook:https://a.example/x'\nsecret = 'env:HOOK'\n\
-             [[alert]]\nname = 'mail'\nurl = 'smtps://mail.example'\nfrom = 'greffe@a.example'\nto = ['ops@a.example']\n",
+             [[alert]]\nname = 'mail'\nurl = 'smtps://mail.example'\nfrom = 'greffe@a.example'\nto = ['ops@a.example']\nlang = 'fr'\n",
         );
         assert_eq!(refused, [""; 0]);
         assert_eq!(
@@ -279,6 +287,7 @@ mod tests {
             ("accesses = 'many'".to_owned(), "a whole number from 0 on"),
             (alert("secret = 'hunter2'"), "never the secret itself"),
             (alert("colour = 'red'"), "is no member of it"),
+            (alert("lang = 'de'"), "write `en`, `fr` or `ar`"),
             (alert(&alert("")), "is that of another alert"),
             (
                 "[[alert]]\nname = 'a'\nurl = 'webhook:http://a.example'".to_owned(),

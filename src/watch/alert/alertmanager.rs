@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::{Alert, Happened};
 use super::{ANSWER_LIMIT, AlertError};
+use crate::lang::Words;
 use crate::model::Timestamp;
 use crate::store::remote::Http;
 
@@ -16,15 +17,15 @@ const LASTS: i64 = 3 * 86_400 * 1_000_000;
 const HAPPENED_FOR: i64 = 86_400 * 1_000_000;
 
 /// Posts alerts, once.
-pub async fn send(http: &Http, alerts: &[Alert]) -> Result<(), AlertError> {
-    let body = serde_json::to_vec(&alerts.iter().map(of).collect::<Vec<Value>>())?;
+pub async fn send(http: &Http, alerts: &[Alert], words: &Words) -> Result<(), AlertError> {
+    let body = serde_json::to_vec(&alerts.iter().map(|alert| of(alert, words)).collect::<Vec<Value>>())?;
     let request = http.request(Method::POST, "api/v2/alerts", &[])?;
     let request = request.header("content-type", "application/json").body(body);
     http.answer(request, ANSWER_LIMIT).await?.require_success()?;
     Ok(())
 }
 
-fn of(alert: &Alert) -> Value {
+fn of(alert: &Alert, words: &Words) -> Value {
     let finding = &alert.finding;
     let after = |from: Timestamp, lasts: i64| {
         Timestamp::from_microseconds(from.as_microseconds().saturating_add(lasts)).unwrap_or(from)
@@ -42,7 +43,7 @@ fn of(alert: &Alert) -> Value {
             "severity": finding.code.severity(),
             "subject": finding.subject,
         },
-        "annotations": { "summary": finding.text(), "description": finding.code.rule() },
+        "annotations": { "summary": finding.text(words), "description": finding.code.rule(words) },
         "startsAt": alert.since.to_string(),
         "endsAt": ends.to_string(),
     })

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::super::{Alert, Happened};
+use crate::lang::Words;
 
-/// The event. Its `id` is the same whenever it is sent again.
+/// The event; its `text` is in the language of `words`. Its `id` is the same whenever it is sent again.
 #[must_use]
-pub fn cloud_event(alert: &Alert) -> Value {
+pub fn cloud_event(alert: &Alert, words: &Words) -> Value {
     let chain = alert.chain.map(|chain| chain.to_string());
     let kind = match alert.happened {
         Happened::Begun => "greffe.finding.begun",
@@ -30,7 +31,7 @@ pub fn cloud_event(alert: &Alert) -> Value {
             "subject": alert.finding.subject,
             "parameters": alert.finding.parameters,
             "since": alert.since.to_string(),
-            "text": alert.finding.text(),
+            "text": alert.finding.text(words),
         },
     })
 }
@@ -39,6 +40,7 @@ pub fn cloud_event(alert: &Alert) -> Value {
 mod tests {
     use super::super::super::{Code, Finding};
     use super::*;
+    use crate::lang::Language;
 
     #[test]
     fn it_has_what_the_specification_requires() {
@@ -51,7 +53,7 @@ mod tests {
             since: "2026-11-23T20:00:00.000000Z".parse().unwrap(),
             at: "2026-11-23T20:00:00.000000Z".parse().unwrap(),
         };
-        let event = cloud_event(&alert);
+        let event = cloud_event(&alert, &Words::of(Language::English));
         for member in ["specversion", "id", "source", "type"] {
             assert!(event[member].as_str().is_some_and(|text| !text.is_empty()), "{member}");
         }

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::super::{Alert, Happened};
 use super::Opening;
+use crate::lang::Words;
 use crate::store::remote::{EndpointError, is_loopback};
 
 /// A mail server.
@@ -157,25 +158,22 @@ impl Mailer {
     }
 
     /// Sends an alert, once.
-    pub async fn send(&self, alert: &Alert) -> Result<(), MailError> {
-        self.transport.send(self.message(alert)?).await.map_err(MailError::Refused)?;
+    pub async fn send(&self, alert: &Alert, words: &Words) -> Result<(), MailError> {
+        self.transport.send(self.message(alert, words)?).await.map_err(MailError::Refused)?;
         Ok(())
     }
 
-    fn message(&self, alert: &Alert) -> Result<Message, MailError> {
-        let finding = &alert.finding;
-        let (severity, code) = (finding.code.severity().as_str(), finding.code.as_str());
-        let ended = if alert.happened == Happened::Ended { "ended: " } else { "" };
+    fn message(&self, alert: &Alert, words: &Words) -> Result<Message, MailError> {
         let mut message = Message::builder()
             .from(self.from.clone())
-            .subject(format!("[greffe {}] {ended}{severity}: {code}, {}", alert.name, finding.subject))
+            .subject(title(alert, words))
             // The same whenever it is sent again.
             .message_id(Some(format!("<{}@greffe>", alert.id)))
             .header(ContentType::TEXT_PLAIN);
         for to in &self.to {
             message = message.to(to.clone());
         }
-        let mut message = message.body(body(alert))?;
+        let mut message = message.body(body(alert, words))?;
         // Nobody is to answer it by a machine (RFC 3834 §5).
         let name = HeaderName::new_from_ascii_str("Auto-Submitted");
         message.headers_mut().insert_raw(HeaderValue::new(name, "auto-generated".to_owned()));
@@ -183,23 +181,41 @@ impl Mailer {
     }
 }
 
-fn body(alert: &Alert) -> String {
+fn title(alert: &Alert, words: &Words) -> String {
     let finding = &alert.finding;
-    let mut text = format!("{}\n\n", finding.text());
+    let values = [
+        ("name", alert.name.as_str().into()),
+        ("severity", finding.code.severity().text(words).into()),
+        ("code", finding.code.as_str().into()),
+        ("subject", finding.subject.as_str().into()),
+    ];
+    match alert.happened {
+        Happened::Begun => words.tell("mail-title", values),
+        Happened::Ended => words.tell("mail-title-ended", values),
+    }
+}
+
+fn body(alert: &Alert, words: &Words) -> String {
+    let finding = &alert.finding;
+    let name = ("name", alert.name.as_str().into());
+    let mut text = format!("{}\n\n", finding.text(words));
     if alert.happened == Happened::Ended {
-        text.push_str("It is not found any more.\n\n");
+        text.push_str(&format!("{}\n\n", words.say("mail-gone")));
     }
-    text.push_str(&format!("chain: {}", alert.name));
-    if let Some(chain) = alert.chain {
-        text.push_str(&format!(" ({chain})"));
-    }
-    text.push_str(&format!(
-        "\nrule: {} ({})\nsince: {}\nat: {}\n",
-        finding.code.as_str(),
-        finding.code.rule(),
-        alert.since,
-        alert.at
-    ));
+    let lines = [
+        match alert.chain {
+            None => words.tell("mail-name", [name]),
+            Some(chain) => words.tell("mail-chain", [name, ("chain", chain.to_string().into())]),
+        },
+        words.tell(
+            "mail-rule",
+            [("code", finding.code.as_str().into()), ("rule", finding.code.rule(words).into())],
+        ),
+        words.tell("mail-since", [("since", alert.since.to_string().into())]),
+        words.tell("mail-at", [("at", alert.at.to_string().into())]),
+    ];
+    text.push_str(&lines.join("\n"));
+    text.push('\n');
     text
 }
 
@@ -209,6 +225,7 @@ mod tests {
 
     use super::super::super::{Code, Finding};
     use super::*;
+    use crate::lang::Language;
 
     #[test]
     fn no_header_is_injected_and_plain_mail_stays_here() {
@@ -222,6 +239,7 @@ mod tests {
             from: Some("greffe@example.org".parse().unwrap()),
             to: vec!["ops@example.org".parse().unwrap()],
             timeout: Duration::from_secs(1),
+            language: Language::French,
         };
         let mailer =
             Mailer::open(&MailServer::parse("smtp://127.0.0.1:2525", false).unwrap(), &opening).unwrap();
@@ -235,8 +253,18 @@ mod tests {
             at: "2026-11-23T20:00:00.000000Z".parse().unwrap(),
         };
         alert.name = "demo".to_owned();
-        let text = String::from_utf8(mailer.message(&alert).unwrap().formatted()).unwrap();
+        let text =
+            String::from_utf8(mailer.message(&alert, &Words::of(Language::English)).unwrap().formatted())
+                .unwrap();
         assert!(!text.lines().any(|line| line.starts_with("Bcc")), "{text}");
         assert!(text.contains("Auto-Submitted: auto-generated"), "{text}");
+        let french = Words::of(Language::French);
+        assert_eq!(title(&alert, &french), "[greffe demo] avertissement : differs, x  Bcc: evil@example.org");
+        alert.happened = Happened::Ended;
+        let body = body(&alert, &french);
+        assert!(
+            body.contains("Cela n'est plus constaté.\n\nchaîne : demo\nrègle : differs (l'archive"),
+            "{body}"
+        );
     }
 }

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 pub use mail::{MailError, MailServer, Mailbox};
 
 use super::Alert;
+use crate::lang::{Language, Words};
 use crate::store::remote::{Authorization, Endpoint, EndpointError, Http, Patience, RemoteError};
 
 /// Bytes of an answer that are read.
@@ -73,6 +74,8 @@ pub struct Opening {
     pub from: Option<Mailbox>,
     pub to: Vec<Mailbox>,
     pub timeout: Duration,
+    /// In which language people are told.
+    pub language: Language,
 }
 
 /// Why an alert was not taken.
@@ -105,6 +108,7 @@ impl AlertError {
 pub struct Channel {
     way: Way,
     timeout: Duration,
+    language: Language,
 }
 
 enum Way {
@@ -119,7 +123,7 @@ impl Channel {
     /// # Errors
     /// [`AlertError`] where this system has no certificates, or the mail has no sender or nobody to go to.
     pub fn open(url: &AlertUrl, opening: Opening) -> Result<Self, AlertError> {
-        let timeout = opening.timeout;
+        let (timeout, language) = (opening.timeout, opening.language);
         let patience = Patience { request: timeout, total: timeout };
         let http =
             |url: &Url| Http::direct(&Endpoint::Url(url.clone()), opening.authorization.clone(), patience);
@@ -130,7 +134,7 @@ impl Channel {
             AlertUrl::Alertmanager(url) => Way::Alertmanager(http(url)?),
             AlertUrl::Mail(server) => Way::Mail(Box::new(mail::Mailer::open(server, &opening)?)),
         };
-        Ok(Self { way, timeout })
+        Ok(Self { way, timeout, language })
     }
 
     /// Sends one alert, once, within the time of the channel, from looking up its name to the end of its answer.
@@ -138,11 +142,14 @@ impl Channel {
     /// # Errors
     /// [`AlertError`].
     pub fn send(&self, alert: &Alert) -> Result<(), AlertError> {
+        let words = Words::of(self.language);
         self.within(async {
             match &self.way {
-                Way::Webhook(webhook) => webhook.send(alert).await,
-                Way::Alertmanager(http) => alertmanager::send(http, std::slice::from_ref(alert)).await,
-                Way::Mail(mailer) => mailer.send(alert).await.map_err(AlertError::from),
+                Way::Webhook(webhook) => webhook.send(alert, &words).await,
+                Way::Alertmanager(http) => {
+                    alertmanager::send(http, std::slice::from_ref(alert), &words).await
+                }
+                Way::Mail(mailer) => mailer.send(alert, &words).await.map_err(AlertError::from),
             }
         })
     }
@@ -159,7 +166,7 @@ impl Channel {
     /// [`AlertError`].
     pub fn say_again(&self, open: &[Alert]) -> Result<(), AlertError> {
         match &self.way {
-            Way::Alertmanager(http) => self.within(alertmanager::send(http, open)),
+            Way::Alertmanager(http) => self.within(alertmanager::send(http, open, &Words::of(self.language))),
             Way::Webhook(_) | Way::Mail(_) => Ok(()),
         }
     }

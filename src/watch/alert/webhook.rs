@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::event::cloud_event;
 use super::{ANSWER_LIMIT, Alert, AlertError, RemoteError};
+use crate::lang::Words;
 use crate::store::remote::Http;
 
 /// `sha256=` and HMAC-SHA-256 of the body, in hexadecimal digits.
@@ -28,8 +29,8 @@ impl Webhook {
     }
 
     /// Posts an alert, once.
-    pub async fn send(&self, alert: &Alert) -> Result<(), AlertError> {
-        let body = serde_json::to_vec(&cloud_event(alert))?;
+    pub async fn send(&self, alert: &Alert, words: &Words) -> Result<(), AlertError> {
+        let body = serde_json::to_vec(&cloud_event(alert, words))?;
         let mut request = self.http.request(Method::POST, self.url.as_str(), &[])?;
         if let Some(secret) = &self.secret {
             request = request.header(SIGNATURE, signature(secret, &body)?);

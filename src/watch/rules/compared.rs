@@ -107,7 +107,7 @@ mod tests {
             found: Some("SECRET".to_owned()),
         };
         let finding = of_problem(&own);
-        assert!(!finding.text().contains("SECRET") && finding.subject == "trigger t");
+        assert!(!format!("{finding:?}").contains("SECRET") && finding.subject == "trigger t");
         let missing = Problem::Missing { version: "3".to_owned(), seq: Some(7) };
         assert_eq!(of_problem(&missing).key(), (Code::Differs, "missing 3"));
         let damaged = Problem::RowDamaged { position: 4, detail: "x".to_owned() };

@@ -97,6 +97,7 @@ fn slow(run: &Ran, before: &[i64]) -> Option<Finding> {
 mod tests {
     use super::super::super::Window;
     use super::*;
+    use crate::lang::{Language, Words};
 
     fn ran(seq: u64, milliseconds: i64) -> Ran {
         let at = |microseconds| Timestamp::from_microseconds(microseconds).unwrap();
@@ -111,7 +112,8 @@ mod tests {
     }
 
     fn judge(ran: &[Ran], from: u64, windows: &Windows) -> Vec<String> {
-        of_entries(ran, &Judging { from, windows }).iter().map(Finding::text).collect()
+        let words = Words::of(Language::English);
+        of_entries(ran, &Judging { from, windows }).iter().map(|finding| finding.text(&words)).collect()
     }
 
     #[test]

@@ -171,6 +171,44 @@ fn a_mail_server_gets_one_mail_for_a_finding_and_one_for_its_end() {
     assert_eq!(server.count(), 2);
 }
 
+/// A channel speaks its own language, `watch` that of the flag, and what is data stays as it is.
+#[test]
+fn alerts_are_told_in_the_language_of_whoever_gets_them() {
+    let server = MailServer::start();
+    let watched = drifted("");
+    let mail = format!(
+        "[[watch.alert]]\nname = \"mail\"\nurl = \"{}\"\nfrom = \"greffe@example.org\"\nto = [\"ops@example.org\"]\nlang = \"fr\"\n",
+        server.url()
+    );
+    add(&watched.project, &mail);
+    let english = watched.project.ends(1, ["watch", "--once"]);
+    english.prints(&["critical      schema-out-of-band", "demo: 1 finding\n"]);
+    let text = server.mail(0);
+    for part in [
+        "Subject: [greffe demo] critique : schema-out-of-band, schema",
+        // In quoted-printable.
+        "schema : le sch=C3=A9ma en service",
+        "cha=C3=AEne : demo (",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let french = watched.project.ends(1, ["watch", "--once", "--lang", "fr"]);
+    french.prints(&["critique      schema-out-of-band", "demo : 1 anomalie\n"]);
+    let data = |arguments: &[&str]| {
+        let mut data = watched.project.ends(1, arguments).object();
+        data["looks"].take();
+        data["at"].take();
+        data
+    };
+    let once = ["watch", "--once", "--json"];
+    assert_eq!(data(&[&once[..], &["--lang", "fr"]].concat()), data(&once));
+    watched.project.sql("DROP TABLE intruder");
+    watched.project.ok(["watch", "--once", "--lang", "fr"]).prints(&["demo : rien à signaler\n"]);
+    assert!(
+        server.mail(1).contains("Subject: [greffe demo] termin=C3=A9") || server.mail(1).contains("=?utf-8?")
+    );
+}
+
 #[test]
 fn settings_that_are_wrong_are_told_before_anything_is_looked_at() {
     let project = Project::applied();

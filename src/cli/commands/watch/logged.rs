@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::cli::output::remark;
+use crate::lang::{Language, Words};
 use crate::model::Timestamp;
 use crate::watch::{Alert, Code, Happened, Severity};
 
@@ -56,7 +57,7 @@ impl Log {
             code: Some(finding.code),
             subject: Some(&finding.subject),
             channel: None,
-            message: format!("{word}{}", finding.text()),
+            message: format!("{word}{}", finding.text(&Words::of(Language::English))),
         });
     }
 
