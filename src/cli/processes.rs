@@ -299,9 +299,22 @@ mod tests {
     }
 
     fn is_alive(pid: &str) -> bool {
-        // One that is dead and not buried yet is none.
+        // One that is dead and not buried yet is none. The name in parentheses may hold anything; the state follows it.
         let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-        !stat.is_empty() && !stat.contains(") Z ")
+        stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with(['Z', 'X']))
+    }
+
+    /// A process that was killed dies when it gets its turn, which on a busy machine is not at once.
+    fn assert_all_end(pids: &str) {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let left: Vec<&str> = pids.lines().filter(|pid| is_alive(pid)).collect();
+            if left.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < until, "still alive: {left:?}");
+            std::thread::sleep(LOOK.1);
+        }
     }
 
     #[test]
@@ -353,8 +366,8 @@ mod tests {
             ended.verdicts[0].text.as_deref().unwrap().starts_with("it took longer than 0.4 s"),
             "{ended:?}"
         );
-        assert!(ended.duration < Duration::from_secs(5), "{ended:?}");
-        assert!(!is_alive(&fs::read_to_string(folder.path().join("child")).unwrap()));
+        assert!(ended.duration < Duration::from_secs(30), "{ended:?}");
+        assert_all_end(&fs::read_to_string(folder.path().join("child")).unwrap());
     }
 
     #[test]
@@ -362,16 +375,16 @@ mod tests {
         let script = "for n in $(seq 50); do sleep 1000 & echo $! >>children; done; exit 0";
         let (ended, folder) = shell(script, &bounds());
         assert_eq!(ended.verdicts, [Verdict::allow()]);
-        assert!(ended.duration < Duration::from_secs(10), "{ended:?}");
+        assert!(ended.duration < Duration::from_secs(20), "{ended:?}");
         let children = fs::read_to_string(folder.path().join("children")).unwrap();
         assert_eq!(children.lines().count(), 50);
-        assert!(!children.lines().any(is_alive));
+        assert_all_end(&children);
     }
 
     #[test]
     fn one_that_leaves_its_group_holds_nobody_up() {
         let (ended, folder) = shell("setsid sleep 30 & sleep 0.2; echo $! >child", &bounds());
-        assert!(ended.duration < Duration::from_secs(10), "{ended:?}");
+        assert!(ended.duration < Duration::from_secs(20), "{ended:?}");
         // It is nobody's any more, so this test ends it.
         let child = fs::read_to_string(folder.path().join("child")).unwrap();
         let _ = Pid::from_raw(child.trim().parse().unwrap())

@@ -161,7 +161,7 @@ mod tests {
         let slow = "let a = []; for n in 0..190000 { a += n; } allow()";
         let answer = asked(slow, b"{}", Patience { time: Duration::from_millis(50), ..PATIENCE });
         assert_eq!(answer.verdicts[0].text.as_deref(), Some("it took too long"));
-        assert!(answer.duration < Duration::from_secs(5), "{:?}", answer.duration);
+        assert!(answer.duration < Duration::from_secs(30), "{:?}", answer.duration);
     }
 
     #[test]
